@@ -1,0 +1,51 @@
+"""Checks of arguments that all assays share."""
+
+import torch
+from torch import Tensor
+
+
+def check_codes(name: str, codes: Tensor, latent_dim: int, minimum: int = 1) -> Tensor:
+    """Return ``codes`` (N, D) detached, or say what is wrong with them.
+
+    Raises:
+        TypeError: If ``codes`` is no tensor.
+        ValueError: If it is not floating point of shape ``(N, latent_dim)`` with at least ``minimum`` rows, all finite.
+    """
+    if not isinstance(codes, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(codes).__name__}")
+    if codes.ndim != 2 or codes.shape[1] != latent_dim:
+        raise ValueError(f"{name} must have shape (N, D) with D={latent_dim}, got {tuple(codes.shape)}")
+    if not codes.is_floating_point():
+        raise ValueError(f"{name} must be floating point, got {codes.dtype}")
+    if len(codes) < minimum:
+        raise ValueError(f"{name} must have at least {minimum} rows, got {len(codes)}")
+    if not codes.isfinite().all():
+        raise ValueError(f"{name} must be finite, got {int((~codes.isfinite()).sum())} entries that are not")
+    return codes.detach()
+
+
+def check_chunk_size(chunk_size: int) -> None:
+    """Raise ``ValueError`` for a chunk size below 1."""
+    if chunk_size < 1:
+        raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Raise ``ValueError`` for a ``value`` that is none of ``choices``."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+
+
+def own_generator(generator: torch.Generator | None) -> torch.Generator:
+    """Return ``generator``, or a new one with seed 0, so that the global random state is never used.
+
+    Assays draw on the CPU, so that the draws do not depend on where the model is.
+
+    Raises:
+        ValueError: If the generator is on another device.
+    """
+    if generator is None:
+        return torch.Generator().manual_seed(0)
+    if generator.device.type != "cpu":
+        raise ValueError(f"generator must be on the CPU, got {generator.device}")
+    return generator

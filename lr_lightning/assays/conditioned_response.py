@@ -1,0 +1,189 @@
+"""The conditioned response matrix: which latents answer when a ground-truth factor donates the values."""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes, own_generator
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
+from lr_lightning.assays.response import mean_response, response
+from lr_lightning.assays.response_matrix import KAPPA, Convention
+
+Reduction: TypeAlias = Literal["mean", "min"]
+Variant: TypeAlias = Literal["diagonal", "max"]
+
+
+@dataclass(frozen=True, eq=False)
+class ConditionedResponseMatrix:
+    """Responses to interventions along factors; made by :func:`conditioned_response_matrix`. All tensors on the CPU.
+
+    Attributes:
+        matrix: ``(K, D)`` float64 in latent units: response of latent ``j`` to values donated along factor ``c``. The
+            row of a factor with a single value is NaN: it cannot be traversed, and the scores leave it out.
+        per_traversal: One ``(T, D)`` tensor per factor: the responses before the reduction over traversals.
+        num_traversals: Number of traversals ``T`` of each factor.
+        samples: Interventions per traversal and latent ``B``.
+        convention: ``"paper"`` or ``"release"``.
+        reduction: ``"mean"`` or ``"min"``.
+        variant: ``"diagonal"`` or ``"max"``.
+    """
+
+    matrix: Tensor
+    per_traversal: tuple[Tensor, ...]
+    num_traversals: tuple[int, ...]
+    samples: int
+    convention: Convention
+    reduction: Reduction
+    variant: Variant
+
+
+class _Interventions(NamedTuple):
+    """Base codes and donors of all traversals of all factors, as rows of one table of codes (P, D)."""
+
+    table: Tensor
+    bases: Tensor  # (S, B) int64: rows of the table, for S traversals in all
+    donors: Tensor  # (S, B) int64
+
+
+def conditioned_response_matrix(
+    autoencoder: Autoencoder,
+    traversals: Sequence[Tensor],
+    *,
+    samples: int = 32,
+    reduction: Reduction = "mean",
+    variant: Variant = "diagonal",
+    convention: Convention = "paper",
+    generator: torch.Generator | None = None,
+    chunk_size: int = 1024,
+) -> ConditionedResponseMatrix:
+    r"""Measure how strongly each latent answers to values that one ground-truth factor gives it.
+
+    .. math:: R_{cj} = \operatorname*{mean}_t \sqrt{\kappa \operatorname*{mean}_b
+        \left(h_j(\Delta_j(z_b, z'_{bj})) - h_j(z_b)\right)^2}
+
+    over traversals :math:`t`, in which only factor :math:`c` varies, and over pairs :math:`b` of a base :math:`z_b`
+    and a different member :math:`z'_b` of the same traversal. A latent that the factor does not move is set to the
+    value that it has, hence exactly 0. Such interventions are not run.
+
+    The three forms in the authors' code are ``reduction="mean"`` and ``"min"`` with ``variant="diagonal"``, and
+    ``reduction="min"`` with ``variant="max"``. It has :math:`\kappa = 1`: ``convention="release"``.
+
+    Costs at most ``sum_c T * B * (D + 1)`` decoded and as many encoded samples, ``chunk_size`` a pass.
+
+    Args:
+        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
+        traversals: For each factor, codes of shape ``(T, V, D)``: ``T`` traversals through its ``V`` values. From
+            :func:`sample_traversals` or :func:`traversals_from_codes`.
+        samples: Interventions per traversal and latent ``B``: the bases are drawn without replacement if
+            ``B <= V``, otherwise with.
+        reduction: Over traversals: ``"mean"``, or ``"min"`` for what holds in all of them.
+        variant: ``"diagonal"``: the response of the intervened latent. ``"max"``: that of the latent responding most.
+        convention: ``"paper"``, :math:`\kappa = 1/2`, or ``"release"``, :math:`\kappa = 1`. No score depends on it.
+        generator: Source of bases and donors, on the CPU; a new one with seed 0 if ``None``.
+        chunk_size: Samples per pass. Bounds the memory; the draws do not depend on it.
+
+    Returns:
+        The matrix, with the responses per traversal. A model that answers with NaN gives NaN entries and one
+        warning.
+
+    Raises:
+        TypeError: If ``autoencoder`` or the codes are of another kind.
+        ValueError: If there are no traversals, codes have the wrong shape, dtype or entries that are not
+            finite, ``samples`` is below 1, or an option is unknown.
+
+    References:
+        Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
+        arXiv:2106.16091.
+
+    Example:
+        >>> from lr_lightning.assays import wrap
+        >>> identity = wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=2)
+        >>> shape = torch.tensor([[[0.0, 7.0], [3.0, 7.0]]])  # one traversal of a factor with two values
+        >>> conditioned_response_matrix(identity, [shape], convention="release").matrix
+        tensor([[3., 0.]], dtype=torch.float64)
+    """
+    check_choice("reduction", reduction, ("mean", "min"))
+    check_choice("variant", variant, ("diagonal", "max"))
+    check_choice("convention", convention, tuple(KAPPA))
+    check_chunk_size(chunk_size)
+    if samples < 1:
+        raise ValueError(f"samples must be at least 1, got {samples}")
+    with assay_mode(autoencoder):
+        dim = autoencoder.latent_dim
+        _check_traversals(traversals, dim)
+        varied = [codes.detach() for codes in traversals if codes.shape[1] > 1]
+        responses = torch.empty(0, dim, dtype=torch.float64)
+        if varied:
+            drawn = _draw(varied, samples, own_generator(generator))
+            responses = (KAPPA[convention] * _mean_squares(autoencoder, drawn, variant, chunk_size)).sqrt()
+    if not responses.isfinite().all():
+        warnings.warn("the model's responses are not finite, and neither is the conditioned matrix", stacklevel=2)
+    parts = iter(torch.split(responses, [len(codes) for codes in varied]))
+    per_traversal = tuple(
+        next(parts) if codes.shape[1] > 1 else torch.full((len(codes), dim), torch.nan, dtype=torch.float64)
+        for codes in traversals
+    )
+    return ConditionedResponseMatrix(
+        matrix=reduce_traversals(per_traversal, reduction),
+        per_traversal=per_traversal,
+        num_traversals=tuple(len(codes) for codes in traversals),
+        samples=samples,
+        convention=convention,
+        reduction=reduction,
+        variant=variant,
+    )
+
+
+def reduce_traversals(per_traversal: Sequence[Tensor], reduction: Reduction = "mean") -> Tensor:
+    """Reduce responses ``(T, D)`` of each of ``K`` factors over their traversals; returns ``(K, D)``."""
+    return torch.stack([rows.mean(dim=0) if reduction == "mean" else rows.amin(dim=0) for rows in per_traversal])
+
+
+def _check_traversals(traversals: Sequence[Tensor], dim: int) -> None:
+    """Raise if ``traversals`` are not one tensor (T, V, D) of finite codes per factor."""
+    if not traversals:
+        raise ValueError("there are no traversals")
+    for position, codes in enumerate(traversals):
+        if codes.ndim != 3 or not codes.numel():
+            raise ValueError(f"traversals of factor {position} must have shape (T, V, D), got {tuple(codes.shape)}")
+        check_codes(f"traversals of factor {position}", codes.flatten(0, 1), dim)
+
+
+def _draw(traversals: Sequence[Tensor], samples: int, generator: torch.Generator) -> _Interventions:
+    """Draw ``samples`` bases, and for each another member of its traversal, for every traversal of every factor."""
+    bases, donors, start = [], [], 0
+    for codes in traversals:
+        num_traversals, size, _ = codes.shape
+        if samples <= size:
+            members = torch.rand(num_traversals, size, generator=generator).argsort(dim=1)[:, :samples]
+        else:
+            members = torch.randint(size, (num_traversals, samples), generator=generator)
+        steps = torch.randint(1, size, members.shape, generator=generator)
+        first = start + size * torch.arange(num_traversals)[:, None]  # row of each traversal's first member
+        bases.append(first + members)
+        donors.append(first + (members + steps) % size)
+        start += num_traversals * size
+    table = torch.cat([codes.flatten(0, 1) for codes in traversals])
+    return _Interventions(table, torch.cat(bases).to(table.device), torch.cat(donors).to(table.device))
+
+
+def _mean_squares(autoencoder: Autoencoder, drawn: _Interventions, variant: Variant, chunk_size: int) -> Tensor:
+    """Return the mean square response of each traversal to each intervened latent, (S, D) float64 on the CPU."""
+    table, (num_traversals, samples), dim = drawn.table, drawn.bases.shape, drawn.table.shape[1]
+    bases, donors = drawn.bases.flatten(), drawn.donors.flatten()  # (S * B,)
+    used, position = torch.unique(bases, return_inverse=True)  # a base drawn twice is answered once
+    unmoved = response(autoencoder, table[used], chunk_size=chunk_size)
+    sums = torch.zeros(num_traversals * dim, dim, dtype=torch.float64, device=table.device)
+    jobs = (table[bases] != table[donors]).nonzero()  # rows (intervention, latent) that change the code
+    for interventions, latents in (chunk.unbind(dim=1) for chunk in torch.split(jobs, chunk_size)):
+        codes = table[bases[interventions]]
+        codes[torch.arange(len(codes)), latents] = table[donors[interventions], latents]
+        moved = mean_response(autoencoder, codes).to(table.device)
+        squares = (moved - unmoved[position[interventions]]).double().square()
+        sums.index_add_(0, interventions // samples * dim + latents, squares)
+    means = sums.view(num_traversals, dim, dim).cpu() / samples  # (traversal, intervened, responding)
+    return means.diagonal(dim1=1, dim2=2) if variant == "diagonal" else means.amax(dim=2)

@@ -1,0 +1,77 @@
+"""Observations to codes and back, in chunks, with the model left as it was."""
+
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.checks import check_chunk_size
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement, posterior_mean
+from lr_lightning.assays.response import at_least_float32
+
+
+def _to_model(autoencoder: Autoencoder, images: Tensor) -> Tensor:
+    """Return observations where and in what dtype the model takes them; uint8 becomes float in [0, 1]."""
+    device, dtype = placement(autoencoder)
+    moved = images.detach().to(device)
+    if moved.dtype == torch.uint8:
+        moved = moved.float() / 255
+    return moved.to(dtype=dtype)
+
+
+def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int = 1024) -> Tensor:
+    """Encode observations to posterior means.
+
+    Args:
+        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
+        images: Observations ``(N, C, H, W)``: uint8, taken as 0..255, or floating point in data range.
+        chunk_size: Observations per pass.
+
+    Returns:
+        Codes, shape ``(N, D)``, on the device of ``images``; float32, or float64 if the model computes in it.
+
+    Raises:
+        TypeError: If ``autoencoder`` is no autoencoder.
+        ValueError: If there are no observations, or ``chunk_size < 1``.
+    """
+    _check_images(images, chunk_size)
+    with assay_mode(autoencoder):
+        parts = []
+        for chunk in torch.split(images, chunk_size):
+            means = posterior_mean(autoencoder.encode(_to_model(autoencoder, chunk)))
+            expected = means.new_empty(len(chunk), autoencoder.latent_dim, device="meta")
+            parts.append(at_least_float32(means, expected).to(images.device))
+        return torch.cat(parts)
+
+
+def reconstruct(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int = 1024) -> Tensor:
+    """Encode observations to posterior means and decode those.
+
+    Args:
+        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
+        images: Observations ``(N, C, H, W)``: uint8, taken as 0..255, or floating point in data range.
+        chunk_size: Observations per pass.
+
+    Returns:
+        Reconstructions of the shape of ``images``, floating point in data range, on their device.
+
+    Raises:
+        TypeError: If ``autoencoder`` is no autoencoder.
+        ValueError: If there are no observations, or ``chunk_size < 1``.
+    """
+    _check_images(images, chunk_size)
+    with assay_mode(autoencoder):
+        parts = []
+        for chunk in torch.split(images, chunk_size):
+            codes = posterior_mean(autoencoder.encode(_to_model(autoencoder, chunk)))
+            parts.append(to_float32(autoencoder.decode(codes)).to(images.device))
+        return torch.cat(parts)
+
+
+def to_float32(observations: Tensor) -> Tensor:
+    """Return decoded observations in float32, or float64 if they are, whatever the precision of the model."""
+    return observations.to(torch.promote_types(observations.dtype, torch.float32))
+
+
+def _check_images(images: Tensor, chunk_size: int) -> None:
+    check_chunk_size(chunk_size)
+    if not len(images):
+        raise ValueError("there are no observations to encode")

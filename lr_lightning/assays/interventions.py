@@ -1,0 +1,130 @@
+"""Elementary interventions on codes, and where the donated values come from."""
+
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.checks import check_codes, own_generator
+
+
+def intervene(codes: Tensor, latent: int, values: Tensor | float) -> Tensor:
+    r"""Replace one latent and keep the others.
+
+    .. math:: \Delta_j(z, v)_k = v \text{ if } k = j \text{ else } z_k
+
+    Args:
+        codes: Codes, shape ``(N, D)``; not written to.
+        latent: The latent ``j``, in ``[-D, D)``.
+        values: New values, shape ``(N,)``, or one for all (a hard intervention).
+
+    Returns:
+        New codes, shape ``(N, D)``.
+
+    Raises:
+        IndexError: If there is no such latent.
+
+    Example:
+        >>> intervene(torch.zeros(2, 3), 1, torch.tensor([5.0, 6.0]))
+        tensor([[0., 5., 0.],
+                [0., 6., 0.]])
+    """
+    intervened = codes.clone()
+    intervened[:, latent] = torch.as_tensor(values, dtype=codes.dtype, device=codes.device)
+    return intervened
+
+
+def derangement(num_items: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw a permutation without fixed points: a single cycle through all items, uniform among those.
+
+    Every other item is equally likely to be the donor of an item.
+
+    Args:
+        num_items: Number of items ``N``, at least 2.
+        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+
+    Returns:
+        Donor of each item, shape ``(N,)``, int64, on the CPU.
+
+    Raises:
+        ValueError: If there are fewer than 2 items, or ``generator`` is not on the CPU.
+    """
+    if num_items < 2:
+        raise ValueError(f"donors other than the receiver need at least 2 items, got {num_items}")
+    order = torch.randperm(num_items, generator=own_generator(generator))
+    donors = torch.empty_like(order)
+    donors[order] = order.roll(1)
+    return donors
+
+
+def prior_samples(num_samples: int, latent_dim: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw from the standard normal prior; float32 ``(N, D)`` on the CPU.
+
+    Args:
+        num_samples: Number of samples ``N``.
+        latent_dim: Number of latents ``D``.
+        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+
+    Raises:
+        ValueError: If ``generator`` is not on the CPU.
+    """
+    return torch.randn(num_samples, latent_dim, generator=own_generator(generator))
+
+
+def marginal_donors(codes: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Shuffle each latent over the codes by its own permutation without fixed points.
+
+    Entry ``[i, j]`` is latent ``j`` of a sample other than ``i``: a draw from the marginal of the aggregate posterior.
+    Rows are draws from the product of the marginals.
+
+    Args:
+        codes: Codes of the aggregate posterior, shape ``(N, D)`` with ``N >= 2``.
+        generator: Source of the permutations, on the CPU; a new one with seed 0 if ``None``.
+
+    Returns:
+        Shape ``(N, D)``, on the device of ``codes``.
+
+    Raises:
+        ValueError: If there are fewer than 2 codes, or ``generator`` is not on the CPU.
+    """
+    generator = own_generator(generator)
+    order = torch.stack([derangement(len(codes), generator) for _ in range(codes.shape[1])], dim=1)  # (N, D)
+    return codes.gather(0, order.to(codes.device))
+
+
+def resampled_donors(donors: Tensor, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw each entry from its column of ``donors``, with replacement.
+
+    Args:
+        donors: Values to draw from, shape ``(M, D)``.
+        num_samples: Number of rows ``N`` to make.
+        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+
+    Returns:
+        Shape ``(N, D)``, on the device of ``donors``.
+
+    Raises:
+        ValueError: If ``generator`` is not on the CPU.
+    """
+    rows = torch.randint(len(donors), (num_samples, donors.shape[1]), generator=own_generator(generator))
+    return donors.gather(0, rows.to(donors.device))
+
+
+def epsilon_donors(codes: Tensor, multiple: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    r"""Shift each entry by a multiple of its latent's standard deviation, up or down at random.
+
+    .. math:: v_{ij} = z_{ij} \pm m \, \mathrm{std}_i(z_{ij})
+
+    Args:
+        codes: Codes, shape ``(N, D)`` with ``N >= 2``; not written to.
+        multiple: The multiple ``m``, without unit.
+        generator: Source of the signs, on the CPU; a new one with seed 0 if ``None``.
+
+    Returns:
+        Shape ``(N, D)``, on the device of ``codes``; row ``i`` belongs to row ``i`` of ``codes``.
+
+    Raises:
+        ValueError: If ``codes`` is no finite floating-point matrix with at least 2 rows, or ``generator`` is not on
+            the CPU.
+    """
+    codes = check_codes("codes", codes, codes.shape[-1], minimum=2)
+    signs = torch.randint(2, codes.shape, generator=own_generator(generator)).mul_(2).sub_(1)
+    return codes + multiple * codes.std(dim=0, correction=0) * signs.to(codes)

@@ -1,0 +1,182 @@
+"""What an assay asks of a model, and the adapter that turns any encoder and decoder into it."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from types import FunctionType, MethodType
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Distribution, Normal
+
+Posterior: TypeAlias = Distribution | Tensor | tuple[Tensor, Tensor]
+"""What an encoder may return: a distribution, codes ``(B, D)``, or means and log-variances, each ``(B, D)``."""
+
+
+@runtime_checkable
+class Autoencoder(Protocol):
+    """A model with a latent space, whatever it was trained with.
+
+    Attributes:
+        latent_dim: Number of latents ``D``.
+    """
+
+    latent_dim: int
+
+    def encode(self, images: Tensor, /) -> Normal | Tensor:
+        """Return the posterior of images ``(B, C, H, W)``, or for a deterministic model the codes ``(B, D)``."""
+        ...
+
+    def decode(self, codes: Tensor, /) -> Tensor:
+        """Return mean observations ``(B, C, H, W)`` in data range for codes ``(B, D)``."""
+        ...
+
+
+def posterior_mean(posterior: Posterior) -> Tensor:
+    """Return the mean ``(B, D)`` of what an encoder returned; codes of a deterministic encoder are their own mean.
+
+    Raises:
+        TypeError: If ``posterior`` is none of the three forms.
+    """
+    if isinstance(posterior, Tensor):
+        return posterior
+    if isinstance(posterior, Distribution):
+        return posterior.mean
+    if isinstance(posterior, tuple) and len(posterior) == 2:
+        return posterior[0]
+    raise TypeError(f"encode must return a tensor, a distribution or (mean, log_var), got {type(posterior).__name__}")
+
+
+def posterior_std(posterior: Posterior) -> Tensor:
+    """Return the standard deviation ``(B, D)`` of what an encoder returned; zeros for a deterministic encoder.
+
+    Raises:
+        TypeError: If ``posterior`` is none of the three forms.
+    """
+    if isinstance(posterior, Distribution):
+        return posterior.stddev
+    if isinstance(posterior, tuple) and len(posterior) == 2:
+        return (0.5 * posterior[1]).exp()
+    return torch.zeros_like(posterior_mean(posterior))
+
+
+@dataclass(frozen=True)
+class WrappedAutoencoder:
+    """Any two callables as an :class:`Autoencoder`; made by :func:`wrap`."""
+
+    encoder: Callable[[Tensor], Posterior]
+    decoder: Callable[[Tensor], Tensor]
+    latent_dim: int
+
+    def encode(self, images: Tensor, /) -> Normal | Tensor:
+        """Return what the encoder returns, means and log-variances turned into a distribution."""
+        posterior = self.encoder(images)
+        if isinstance(posterior, Tensor | Normal):
+            return posterior
+        return Normal(posterior_mean(posterior), posterior_std(posterior), validate_args=False)
+
+    def decode(self, codes: Tensor, /) -> Tensor:
+        """Return what the decoder returns."""
+        return self.decoder(codes)
+
+
+def wrap(
+    *, encode: Callable[[Tensor], Posterior], decode: Callable[[Tensor], Tensor], latent_dim: int
+) -> WrappedAutoencoder:
+    """Make an autoencoder that every assay accepts out of two callables.
+
+    Args:
+        encode: Maps observations ``(B, C, H, W)`` to codes ``(B, D)``, to a distribution over them, or to a
+            tuple of their means and log-variances.
+        decode: Maps codes ``(B, D)`` to observations ``(B, C, H, W)``.
+        latent_dim: Number of latents ``D``.
+
+    Raises:
+        ValueError: If ``latent_dim`` is below 1.
+
+    Example:
+        >>> doubling = wrap(encode=lambda x: x / 2, decode=lambda z: 2 * z, latent_dim=3)
+        >>> isinstance(doubling, Autoencoder)
+        True
+    """
+    if latent_dim < 1:
+        raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")
+    return WrappedAutoencoder(encode, decode, latent_dim)
+
+
+def _behind(thing: object) -> list[object]:
+    """Return the objects that ``thing`` computes with, as far as Python shows them."""
+    match thing:
+        case partial():
+            return [thing.func, *thing.args, *thing.keywords.values()]
+        case MethodType():
+            return [thing.__self__]
+        case FunctionType():
+            variables = inspect.getclosurevars(thing)
+            return [*variables.nonlocals.values(), *variables.globals.values()]
+        case type() | Tensor():
+            return []
+    return list(getattr(thing, "__dict__", {}).values())
+
+
+def modules_of(autoencoder: Autoencoder) -> list[nn.Module]:
+    """Return the outermost ``nn.Module`` objects that ``autoencoder`` computes with.
+
+    A model that is no module itself is searched through its attributes, bound methods, partials and the variables
+    that its functions refer to, four steps deep. Modules hidden deeper (in a dictionary, say) are not found.
+    """
+    found: dict[int, nn.Module] = {}
+    layer: list[object] = [autoencoder]
+    for _ in range(5):
+        found |= {id(thing): thing for thing in layer if isinstance(thing, nn.Module)}
+        layer = [
+            inner
+            for thing in layer
+            if not isinstance(thing, nn.Module) and not inspect.ismodule(thing)
+            for inner in _behind(thing)
+        ]
+    return list(found.values())
+
+
+def placement(autoencoder: Autoencoder) -> tuple[torch.device | None, torch.dtype | None]:
+    """Return device and dtype of the first floating-point parameter; ``(None, None)`` for a model without any."""
+    for module in modules_of(autoencoder):
+        for parameter in module.parameters():
+            if parameter.is_floating_point():
+                return parameter.device, parameter.dtype
+    return None, None
+
+
+@contextmanager
+def assay_mode(autoencoder: Autoencoder) -> Iterator[None]:
+    """Run a model without leaving a trace in it: in evaluation mode, without gradients or autocast.
+
+    On exit, also after an error, every submodule has its own ``training`` flag back. Autocast is off, so that a model
+    with float32 parameters computes in float32 even while it trains in bfloat16 mixed precision. Gradients are
+    off by ``no_grad`` and not by ``inference_mode``: a tensor that a module caches at its first call would otherwise be
+    unusable in training.
+
+    Raises:
+        TypeError: If ``autoencoder`` lacks ``latent_dim``, ``encode`` or ``decode``.
+    """
+    if not isinstance(autoencoder, Autoencoder):
+        raise TypeError(
+            f"an assay needs latent_dim, encode and decode, which {type(autoencoder).__name__} lacks; see wrap()"
+        )
+    roots = modules_of(autoencoder)
+    flags = [(module, module.training) for root in roots for module in root.modules()]
+    with ExitStack() as stack:
+        stack.enter_context(torch.no_grad())
+        for device_type in ("cpu", "cuda", "mps", "xpu"):
+            if torch.is_autocast_enabled(device_type):
+                stack.enter_context(torch.autocast(device_type, enabled=False))
+        try:
+            for root in roots:
+                root.eval()
+            yield
+        finally:
+            for module, training in flags:
+                module.training = training

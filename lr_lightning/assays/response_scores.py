@@ -1,0 +1,176 @@
+"""What a latent response matrix says without ground-truth factors."""
+
+import warnings
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+def activity(matrix: Tensor) -> Tensor:
+    r"""Return the response of each latent to its own change, :math:`a_j = M_{jj}`, shape ``(D,)`` in latent units."""
+    _check_square(matrix)
+    return matrix.diagonal().double()
+
+
+def active_latents(matrix: Tensor, threshold: float = 0.5) -> Tensor:
+    """Return which latents respond to their own change by more than ``threshold``.
+
+    Args:
+        matrix: Response matrix ``(D, D)``. Inactive latents (NaN) are not active.
+        threshold: In latent units; .5 suits the paper's convention, in which a perfect latent of variance 1 has 1.
+
+    Returns:
+        Shape ``(D,)``, bool.
+
+    Raises:
+        ValueError: If ``matrix`` is not square.
+
+    Example:
+        >>> active_latents(torch.tensor([[0.9, 0.1], [0.0, 0.2]]))
+        tensor([ True, False])
+    """
+    return activity(matrix) > threshold
+
+
+def leak(matrix: Tensor) -> Tensor:
+    r"""Return the share of each latent's effect that other latents answer.
+
+    .. math:: \mathrm{leak}_j = \sum_{k \ne j} M_{jk}^2 \Big/ \sum_k M_{jk}^2
+
+    Args:
+        matrix: Response matrix ``(D, D)``. NaN entries (inactive latents) are left out of the sums.
+
+    Returns:
+        Shape ``(D,)``, float64 in ``[0, 1]``; lower is better. NaN for a latent that nothing answers to, without
+        warning: that is the ordinary state of a collapsed latent.
+
+    Raises:
+        ValueError: If ``matrix`` is not square.
+    """
+    _check_square(matrix)
+    squares = matrix.double().square().nan_to_num(nan=0.0)
+    total = squares.sum(dim=1)
+    return (total - squares.diagonal()).clamp_min(0) / total
+
+
+def independence(matrix: Tensor, threshold: float = 0.5) -> Tensor:
+    """Return 1 minus the mean :func:`leak` of the active latents.
+
+    Args:
+        matrix: Response matrix ``(D, D)``.
+        threshold: As in :func:`active_latents`.
+
+    Returns:
+        Scalar float64 in ``[0, 1]``; higher is better. NaN with a warning if no latent is active.
+
+    Raises:
+        ValueError: If ``matrix`` is not square.
+    """
+    active = active_latents(matrix, threshold)
+    if not active.any():
+        return _undefined("independence", f"no latent responds by more than {threshold}")
+    return 1 - leak(matrix)[active].mean()
+
+
+def directedness(matrix: Tensor) -> Tensor:
+    r"""Return how far effects between latents run one way.
+
+    .. math:: \|M - M^\top\| / \|M + M^\top\|
+
+    in the Frobenius norm, over the latents whose column is not NaN.
+
+    Args:
+        matrix: Response matrix ``(D, D)``.
+
+    Returns:
+        Scalar float64 in ``[0, 1]``: 0 for a symmetric matrix, 1 if every effect is one-way. NaN with a warning for a
+        matrix of zeros.
+
+    Raises:
+        ValueError: If ``matrix`` is not square.
+    """
+    _check_square(matrix)
+    kept = ~matrix.isnan().all(dim=0)
+    square = matrix.double()[kept][:, kept]
+    opposed: Tensor = torch.linalg.norm(square - square.T)
+    total: Tensor = torch.linalg.norm(square + square.T)
+    if not total > 0:
+        return _undefined("directedness", "the response matrix has no positive entry")
+
+    return opposed / total
+
+
+def effective_dimension(matrix: Tensor) -> Tensor:
+    r"""Return the number of latents among which the activity is spread.
+
+    .. math:: \Big(\sum_j a_j^2\Big)^2 \Big/ \sum_j a_j^4
+
+    Args:
+        matrix: Response matrix ``(D, D)``. NaN entries (inactive latents) count as no activity.
+
+    Returns:
+        Scalar float64 in ``[1, D]``. NaN with a warning if no latent responds to its own change.
+
+    Raises:
+        ValueError: If ``matrix`` is not square.
+
+    Example:
+        >>> effective_dimension(torch.diag(torch.tensor([1.0, 1.0, 0.0]))).item()
+        2.0
+    """
+    squares = activity(matrix).square().nan_to_num(nan=0.0)
+    if not squares.sum() > 0:
+        return _undefined("effective dimension", "no latent responds to its own change")
+    return squares.sum().square() / squares.square().sum()
+
+
+@dataclass(frozen=True, eq=False)
+class ResponseScores:
+    """All scores of one response matrix; made by :func:`response_scores`.
+
+    Attributes:
+        activity: ``(D,)``, see :func:`activity`.
+        active: ``(D,)`` bool, see :func:`active_latents`.
+        leak: ``(D,)``, see :func:`leak`.
+        independence: Scalar, see :func:`independence`.
+        directedness: Scalar, see :func:`directedness`.
+        effective_dimension: Scalar, see :func:`effective_dimension`.
+    """
+
+    activity: Tensor
+    active: Tensor
+    leak: Tensor
+    independence: Tensor
+    directedness: Tensor
+    effective_dimension: Tensor
+
+
+def response_scores(matrix: Tensor, threshold: float = 0.5) -> ResponseScores:
+    """Return all scores of a response matrix ``(D, D)``.
+
+    Args:
+        matrix: Response matrix, rows intervened, columns responding.
+        threshold: Activity above which a latent counts as active, in latent units.
+
+    Raises:
+        ValueError: If ``matrix`` is not square.
+    """
+    return ResponseScores(
+        activity=activity(matrix),
+        active=active_latents(matrix, threshold),
+        leak=leak(matrix),
+        independence=independence(matrix, threshold),
+        directedness=directedness(matrix),
+        effective_dimension=effective_dimension(matrix),
+    )
+
+
+def _check_square(matrix: Tensor) -> None:
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(f"a response matrix has shape (D, D), got {tuple(matrix.shape)}")
+
+
+def _undefined(name: str, reason: str) -> Tensor:
+    warnings.warn(f"{name} is undefined: {reason}", stacklevel=3)
+    return torch.tensor(torch.nan, dtype=torch.float64)
