@@ -21,6 +21,7 @@ class LatentStatistics:
         posterior_variance: ``(D,)`` float64, mean ``m`` over the data of the posterior variance.
         posterior_variance_spread: ``(D,)`` float64, variance ``v`` over the data of the posterior variance.
         regimes: For each latent ``"active"``, ``"mixed"`` or ``"passive"``.
+        active_threshold: Variance of the posterior means above which a unit is active.
         num_samples: Number of observations ``N``.
     """
 
@@ -31,6 +32,7 @@ class LatentStatistics:
     posterior_variance: Tensor | None
     posterior_variance_spread: Tensor | None
     regimes: tuple[str, ...] | None
+    active_threshold: float
     num_samples: int
 
     @property
@@ -94,6 +96,7 @@ def latent_statistics(
         posterior_variance=average,
         posterior_variance_spread=spread,
         regimes=regimes,
+        active_threshold=active_threshold,
         num_samples=len(means),
     )
 

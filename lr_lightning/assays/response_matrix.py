@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Self, TypeAlias
 
 import torch
@@ -57,6 +57,7 @@ class ResponseMatrix:
         standard_error: Standard error of each entry, same shape and unit. NaN for the distance ``"max"`` and for
             a single sample. Donors that are a shuffle of the base are taken as independent.
         num_samples: Number of base codes ``N``.
+        scaled: Whether responses are in multiples of a ``scale``.
         inactive: ``(D,)`` bool, latents whose ``scale`` lies below the floor; all false without ``scale``.
         latents: The intervened latent of each row.
         convention: ``"paper"`` or ``"release"``.
@@ -66,6 +67,7 @@ class ResponseMatrix:
     matrix: Tensor
     standard_error: Tensor
     num_samples: int
+    scaled: bool
     inactive: Tensor
     latents: tuple[int, ...]
     convention: Convention
@@ -148,10 +150,10 @@ def response_matrix(
         if not rows or not all(0 <= latent < dim for latent in rows):
             raise ValueError(f"latents must be some of 0..{dim - 1}, got {list(rows)}")
         moments = _moments(autoencoder, base.detach(), donated, rows, unit, distance, chunk_size)
-    result = _from_moments(moments, inactive, rows, convention, distance)
-    if not result.matrix[:, ~inactive].isfinite().all():
+    matrix, error = _entries(moments, convention, distance)
+    if not matrix[:, ~inactive].isfinite().all():
         warnings.warn("the model's responses are not finite, and neither is the response matrix", stacklevel=2)
-    return result
+    return ResponseMatrix(matrix, error, len(base), scale is not None, inactive, rows, convention, distance)
 
 
 def merge_response_matrices(parts: Sequence[ResponseMatrix]) -> ResponseMatrix:
@@ -170,13 +172,16 @@ def merge_response_matrices(parts: Sequence[ResponseMatrix]) -> ResponseMatrix:
         raise ValueError("there are no response matrices to merge")
     first = parts[0]
     for part in parts[1:]:
-        same = (part.convention, part.distance, part.latents) == (first.convention, first.distance, first.latents)
+        same = all(
+            getattr(part, name) == getattr(first, name) for name in ("convention", "distance", "latents", "scaled")
+        )
         if not same or not torch.equal(part.inactive, first.inactive):
-            raise ValueError("response matrices must share convention, distance, latents and inactive to be merged")
+            raise ValueError("response matrices to be merged must share convention, distance, latents and scale")
     pooled = _to_moments(first)
     for part in parts[1:]:
         pooled = pooled.pool(_to_moments(part))
-    return _from_moments(pooled, first.inactive, first.latents, first.convention, first.distance)
+    matrix, error = _entries(pooled, first.convention, first.distance)
+    return replace(first, matrix=matrix, standard_error=error, num_samples=pooled.num_samples)
 
 
 def _donated_values(
@@ -238,9 +243,7 @@ def _moments(
     return pooled
 
 
-def _from_moments(
-    moments: Moments, inactive: Tensor, latents: tuple[int, ...], convention: Convention, distance: Distance
-) -> ResponseMatrix:
+def _entries(moments: Moments, convention: Convention, distance: Distance) -> tuple[Tensor, Tensor]:
     """Turn moments of squared (``rms``) or absolute differences into entries and their standard errors."""
     kappa = KAPPA[convention]
     count, mean, deviation, maximum = moments.num_samples, *(tensor.cpu() for tensor in moments[1:])
@@ -253,11 +256,11 @@ def _from_moments(
             matrix, error = kappa**0.5 * mean, kappa**0.5 * error
         case "max":
             matrix, error = kappa**0.5 * maximum, torch.full_like(mean, torch.nan)
-    return ResponseMatrix(matrix, error, count, inactive, latents, convention, distance)
+    return matrix, error
 
 
 def _to_moments(result: ResponseMatrix) -> Moments:
-    """Recover the moments that :func:`_from_moments` turned into ``result``."""
+    """Recover the moments that :func:`_entries` turned into ``result``, as far as its distance needs them."""
     kappa, count = KAPPA[result.convention], result.num_samples
     matrix, error = result.matrix, result.standard_error
     if count == 1:

@@ -97,7 +97,6 @@ def directedness(matrix: Tensor) -> Tensor:
     total: Tensor = torch.linalg.norm(square + square.T)
     if not total > 0:
         return _undefined("directedness", "the response matrix has no positive entry")
-
     return opposed / total
 
 

@@ -1,0 +1,132 @@
+"""Grids of images: traversals along latents, originals above their reconstructions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lr_lightning.assays import LatentTraversal
+from lr_lightning.plots.style import new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+GAP = 2  # pixels between images
+
+
+def image_grid(
+    images: Tensor,
+    *,
+    title: str,
+    row_labels: Sequence[str] | None = None,
+    column_labels: Sequence[str] | None = None,
+    row_axis: str = "",
+    column_axis: str = "",
+) -> Figure:
+    """Draw images in rows and columns, all at one scale.
+
+    Args:
+        images: Shape ``(R, S, C, H, W)`` with 1 or 3 channels, floating point; values outside [0, 1] are clipped. uint8
+            images are taken as 0..255.
+        title: Title of the figure.
+        row_labels: Name of each row.
+        column_labels: Name of each column.
+        row_axis: What the rows are.
+        column_axis: What the columns are.
+
+    Raises:
+        ValueError: If ``images`` has another shape or no images, or labels are not as many as rows or columns.
+    """
+    if images.ndim != 5 or images.shape[2] not in (1, 3) or not images.numel():
+        raise ValueError(f"images must have shape (R, S, C, H, W) with 1 or 3 channels, got {tuple(images.shape)}")
+    num_rows, num_columns, _, height, width = images.shape
+    for what, labels, count in (("row", row_labels, num_rows), ("column", column_labels, num_columns)):
+        if labels is not None and len(labels) != count:
+            raise ValueError(f"expected {count} {what} labels, got {len(labels)}: {list(labels)}")
+
+    aspect = (num_rows * height) / (num_columns * width)
+    figure = new_figure(8.0, min(14.0, max(1.6, 0.9 + (6.7 if row_labels else 7.9) * aspect)))
+    axes = figure.add_subplot()
+    axes.imshow(_mosaic(images).numpy())
+    axes.set(title=title, xlabel=column_axis, ylabel=row_axis)
+    column_centers = [GAP + width / 2 - 0.5 + (width + GAP) * column for column in range(num_columns)]
+    row_centers = [GAP + height / 2 - 0.5 + (height + GAP) * row for row in range(num_rows)]
+    axes.set_xticks(column_centers if column_labels else [], column_labels or [])
+    axes.set_yticks(row_centers if row_labels else [], row_labels or [])
+    axes.tick_params(length=0, labelsize=9)
+    axes.spines[:].set_visible(False)
+    return figure
+
+
+def traversal_figure(traversal: LatentTraversal, *, title: str = "Latent traversals") -> Figure:
+    """Draw decoded images along latents, one latent a row.
+
+    Args:
+        traversal: Result of a latent traversal of images with 1 or 3 channels.
+        title: Title of the figure.
+
+    Raises:
+        ValueError: If the observations are no such images.
+    """
+    values = traversal.values
+    if bool((values == values[0]).all()):
+        rows = [f"{latent}" for latent in traversal.latents]
+        columns = [f"{value:.1f}" for value in values[0].tolist()]
+        axis = "value of the latent"
+    else:  # each latent has a range of its own
+        rows = [
+            f"{latent}\n[{low:.1f}, {high:.1f}]"
+            for latent, low, high in zip(traversal.latents, values[:, 0].tolist(), values[:, -1].tolist(), strict=True)
+        ]
+        columns, axis = None, "value of the latent, over the range beside its row"
+    return image_grid(
+        traversal.images, title=title, row_labels=rows, column_labels=columns, row_axis="latent", column_axis=axis
+    )
+
+
+def reconstruction_figure(
+    images: Tensor, reconstructions: Tensor, *, title: str = "Reconstructions", num_columns: int = 8
+) -> Figure:
+    """Draw originals, and below each its reconstruction.
+
+    Args:
+        images: Originals ``(N, C, H, W)``, uint8 or floating point in [0, 1].
+        reconstructions: Reconstructions of the same shape, floating point.
+        title: Title of the figure.
+        num_columns: Images side by side. What does not fill the last row is left out if there are more rows.
+
+    Raises:
+        ValueError: If the shapes differ or are not those of images with 1 or 3 channels.
+    """
+    if images.shape != reconstructions.shape or images.ndim != 4 or not len(images):
+        raise ValueError(
+            "expected as many reconstructions as images (N, C, H, W), "
+            f"got {tuple(reconstructions.shape)} and {tuple(images.shape)}"
+        )
+    columns = min(num_columns, len(images))
+    pairs = torch.stack([_unit_range(images), _unit_range(reconstructions)])[:, : len(images) // columns * columns]
+    rows = (
+        torch.unflatten(pairs, 1, (-1, columns)).transpose(0, 1).flatten(0, 1)
+    )  # original, reconstruction, original, ...
+    return image_grid(rows, title=title, row_labels=["original", "reconstruction"] * (len(rows) // 2))
+
+
+def _unit_range(images: Tensor) -> Tensor:
+    """Return images as float32 in [0, 1] on the CPU, undefined pixels grey."""
+    images = images.detach().cpu()
+    return images.float() / 255 if images.dtype == torch.uint8 else images.float().nan_to_num(nan=0.5).clamp(0, 1)
+
+
+def _mosaic(images: Tensor) -> Tensor:
+    """Return images (R, S, C, H, W) as one RGB image (height, width, 3) with white gaps."""
+    num_rows, num_columns, _, height, width = images.shape
+    cells = _unit_range(images).expand(-1, -1, 3, -1, -1)
+    mosaic = torch.ones(3, num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)
+    for row in range(num_rows):
+        for column in range(num_columns):
+            top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
+            mosaic[:, top : top + height, left : left + width] = cells[row, column]
+    return mosaic.permute(1, 2, 0)

@@ -1,0 +1,63 @@
+"""Reconstruction of data that are points in space."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from lr_lightning.plots.style import PALETTE, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def scatter_reconstruction(
+    points: Tensor,
+    reconstructions: Tensor,
+    groups: Tensor | None = None,
+    *,
+    title: str = "Reconstruction",
+    group_name: str = "strand",
+) -> Figure:
+    """Draw points in space beside their reconstructions, on the same axes.
+
+    Args:
+        points: Observations, shape ``(N, 3)``.
+        reconstructions: Their reconstructions, shape ``(N, 3)``.
+        groups: Group of each point, shape ``(N,)`` int64, such as the strand of a double helix; gives its colour.
+        title: Title of the figure.
+        group_name: What a group is, for the legend.
+
+    Raises:
+        ValueError: If the shapes are others.
+    """
+    if points.ndim != 2 or points.shape[1] != 3 or points.shape != reconstructions.shape or not len(points):
+        raise ValueError(
+            f"expected points and reconstructions (N, 3), got {tuple(points.shape)} and {tuple(reconstructions.shape)}"
+        )
+    labels = torch.zeros(len(points), dtype=torch.int64) if groups is None else groups.detach().cpu().flatten()
+    if len(labels) != len(points):
+        raise ValueError(f"expected one group for each of {len(points)} points, got {len(labels)}")
+    original, decoded = points.detach().float().cpu(), reconstructions.detach().float().cpu()
+    both = torch.cat([original, decoded])
+    low, high = both[both.isfinite().all(dim=1)].aminmax(dim=0)
+    error = (original - decoded).square().sum(dim=1).mean().sqrt()
+
+    figure = new_figure(8.0, 4.4, constrained=False)  # a layout that does not know of the third axis cuts its label off
+    figure.subplots_adjust(left=0.0, right=0.94, bottom=0.1, top=0.88, wspace=0.1)
+    figure.suptitle(f"{title} (root mean square error {error:.3f})")
+    for position, (name, cloud) in enumerate((("observations", original), ("reconstructions", decoded))):
+        axes = figure.add_subplot(1, 2, position + 1, projection="3d")
+        for number in torch.unique(labels).tolist():
+            x, y, z = cloud[labels == number].T.numpy()
+            color = PALETTE[number % len(PALETTE)]
+            axes.scatter(x, y, z, s=7, color=color, alpha=0.7, linewidths=0, label=f"{group_name} {number}")
+        axes.patch.set_visible(False)  # it would hide a label of the axes on the left
+        axes.set(title=name, xlabel="$x_1$", ylabel="$x_2$", zlabel="$x_3$")
+        axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
+    if groups is not None:
+        handles, names = axes.get_legend_handles_labels()
+        figure.legend(handles, names, loc="lower center", ncols=len(names), markerscale=2)
+    return figure

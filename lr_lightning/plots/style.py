@@ -1,0 +1,36 @@
+"""What all figures share: how one is made, and colours that colour-blind readers tell apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
+"""Okabe and Ito's colours for categories."""
+
+REGIME_COLORS = {"active": "#0072B2", "mixed": "#E69F00", "passive": "#999999"}
+"""Colours of the regimes of latents."""
+
+MISSING_COLOR = "#D9D9D9"
+"""Fill of undefined values, as neither end of a colour map."""
+
+
+def tick_step(count: int, most: int) -> int:
+    """Return the smallest of 1, 2, 5, 10, 20, 50, ... at which ``count`` items get at most ``most`` ticks."""
+    step = 1
+    while -(-count // step) > most:
+        step = step * 5 // 2 if str(step).startswith("2") else step * 2
+    return step
+
+
+def new_figure(width: float, height: float, constrained: bool = True) -> Figure:
+    """Return an empty figure of ``width`` by ``height`` inches at 100 dpi, unknown to pyplot, which would keep it.
+
+    Matplotlib is imported here, so that importing the plots costs nothing. With ``constrained``, labels make room for
+    themselves.
+    """
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), dpi=100, layout="constrained" if constrained else None)
