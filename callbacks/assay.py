@@ -1,0 +1,218 @@
+"""The base of all assay callbacks: when an assay runs, on what, and where its results go."""
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities.seed import isolate_rng
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.assays import Autoencoder
+from lr_lightning.callbacks.code_table import CodeTable, CodeTableCollector, gather_rows
+from lr_lightning.callbacks.sharding import ShardedAutoencoder
+from lr_lightning.loggers.media import save_arrays, save_figure, save_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass
+class Subject:
+    """What an assay works on.
+
+    Attributes:
+        autoencoder: The model.
+        table: Codes of the whole validation or test set.
+        observations: The first observations of that set ``(n, ...)``, on the model's device.
+        dataset: The data set with its factors, ``None`` if the Trainer's data module has none.
+        trainer: The Trainer, for sharing work between processes.
+        generator: Source of all random choices, on the CPU, the same on each process.
+    """
+
+    autoencoder: Autoencoder
+    table: CodeTable
+    observations: Tensor
+    dataset: Any
+    trainer: Trainer
+    generator: torch.Generator
+
+    def responder(self) -> Autoencoder:
+        """Return the model for assays that encode what they decode, with the work shared between processes."""
+        if self.trainer.world_size == 1:
+            return self.autoencoder
+        return ShardedAutoencoder(self.autoencoder, self.trainer.strategy)
+
+
+@dataclass
+class Findings:
+    """What an assay found; names are without the prefix ``assay/<name>/``.
+
+    Attributes:
+        scalars: Numbers to log and to monitor.
+        figures: Functions that draw a figure; called on one process only.
+        arrays: Raw results to keep.
+        tables: Columns and rows for W&B.
+    """
+
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, "Callable[[], Figure]"] = field(default_factory=dict)
+    arrays: Mapping[str, Tensor] = field(default_factory=dict)
+    tables: Mapping[str, tuple[list[str], list[list[float | str]]]] = field(default_factory=dict)
+
+
+class AssayCallback(Callback):
+    """Runs an assay in validation and in testing, from the codes of that very pass.
+
+    The assay runs at the first validation, at every ``every_n_validations``-th after it, at the last one and in every
+    test, never in the sanity check. In validations between it logs its last scalars again, so that checkpoints and
+    early stopping can monitor them. Its random choices come from a generator of its own: with or without it, training
+    takes the same course to the bit. Scalars are logged as ``assay/<name>/<quantity>``, with the time it took as
+    ``assay/<name>/seconds``.
+
+    Args:
+        every_n_validations: How often to run; 0 for the last validation only.
+        seed: Seed of the random choices, equal each time so that validations compare.
+
+    Raises:
+        ValueError: If ``every_n_validations`` is negative.
+        TypeError: At the start of a run, if the module has no ``encode``, ``decode`` and ``latent_dim``.
+    """
+
+    name: ClassVar[str]
+    num_observations: int = 0
+
+    def __init__(self, every_n_validations: int = 1, seed: int = 0) -> None:
+        if every_n_validations < 0:
+            raise ValueError(f"every_n_validations must not be negative, got {every_n_validations}")
+        self.every_n_validations = every_n_validations
+        self.seed = seed
+        self.total_seconds = 0.0
+        self._validations = 0
+        self._last_scalars: dict[str, float] = {}
+        self._collector = CodeTableCollector()
+        self._observations: list[Tensor] = []
+
+    @abstractmethod
+    def run(self, subject: Subject) -> Findings:
+        """Return what the assay finds; called on every process with the same ``subject``."""
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if not isinstance(pl_module, Autoencoder):
+            raise TypeError(
+                f"{type(self).__name__} needs a module with encode, decode and latent_dim, "
+                f"got {type(pl_module).__name__}"
+            )
+
+    @override
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._begin(trainer)
+
+    @override
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._begin(trainer)
+
+    @override
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if not trainer.sanity_checking:
+            self._collect(trainer, outputs, batch)
+
+    @override
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        self._collect(trainer, outputs, batch)
+
+    @override
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.sanity_checking:
+            return
+        if self._is_due(trainer):
+            self._last_scalars = self._run_and_save(trainer, pl_module)
+        self._validations += 1
+        pl_module.log_dict(self._last_scalars, sync_dist=True)
+
+    @override
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        pl_module.log_dict(self._run_and_save(trainer, pl_module), sync_dist=True)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "validations": self._validations,
+            "last_scalars": self._last_scalars,
+            "total_seconds": self.total_seconds,
+        }
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._validations = state_dict["validations"]
+        self._last_scalars = state_dict["last_scalars"]
+        self.total_seconds = state_dict["total_seconds"]
+
+    def _begin(self, trainer: Trainer) -> None:
+        # The first assay of the Trainer collects the codes for all of them.
+        first = next(callback for callback in trainer.callbacks if isinstance(callback, AssayCallback))
+        self._collector = CodeTableCollector() if first is self else first._collector
+        self._observations = []
+
+    def _collect(self, trainer: Trainer, outputs: Any, batch: Any) -> None:
+        first = next(callback for callback in trainer.callbacks if isinstance(callback, AssayCallback))
+        if first is self:
+            self._collector.add(outputs)
+        missing = self.num_observations - sum(map(len, self._observations))
+        if missing > 0:
+            self._observations.append(batch[0][:missing])
+
+    def _is_due(self, trainer: Trainer) -> bool:
+        if is_last_validation(trainer):
+            return True
+        return self.every_n_validations > 0 and self._validations % self.every_n_validations == 0
+
+    def _gathered_observations(self, trainer: Trainer) -> Tensor:
+        if not self._observations:
+            return torch.empty(0)
+        rows = gather_rows(trainer, torch.cat(self._observations))
+        return rows[: self.num_observations].to(trainer.strategy.root_device)
+
+    def _run_and_save(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
+        """Run the assay, save its figures and arrays on one process, and return its scalars under their full keys."""
+        start = time.perf_counter()
+        prefix = f"assay/{self.name}"
+        with isolate_rng():
+            subject = Subject(
+                autoencoder=pl_module,  # type: ignore[arg-type]
+                table=self._collector.table(trainer),
+                observations=self._gathered_observations(trainer),
+                dataset=getattr(getattr(trainer, "datamodule", None), "dataset", None),
+                trainer=trainer,
+                generator=torch.Generator().manual_seed(self.seed),
+            )
+            findings = self.run(subject)
+            if trainer.is_global_zero:
+                for key, draw in findings.figures.items():
+                    save_figure(trainer, f"{prefix}/{key}", draw())
+                for key, (columns, rows) in findings.tables.items():
+                    save_table(trainer, f"{prefix}/{key}", columns, rows)
+                if findings.arrays:
+                    save_arrays(trainer, prefix, findings.arrays)
+        seconds = time.perf_counter() - start
+        self.total_seconds += seconds
+        scalars = {f"{prefix}/{key}": float(value) for key, value in findings.scalars.items()}
+        return scalars | {f"{prefix}/seconds": seconds}
+
+
+def is_last_validation(trainer: Trainer) -> bool:
+    """Return whether training ends after this validation, or whether it is one outside of training."""
+    if trainer.state.fn != "fit":
+        return True
+    steps_done = 0 <= trainer.max_steps <= trainer.global_step
+    epochs_done = trainer.max_epochs is not None and 0 <= trainer.max_epochs <= trainer.current_epoch + 1
+    return steps_done or epochs_done or trainer.should_stop

@@ -1,0 +1,39 @@
+"""How much each latent is used, in validation."""
+
+from typing_extensions import override
+
+from lr_lightning.assays import latent_statistics
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.plots import latent_statistics_figure
+
+
+class LatentStatisticsAssay(AssayCallback):
+    """Logs KL per latent, active units and the polarised regime; see :func:`lr_lightning.assays.latent_statistics`.
+
+    Scalars under ``assay/latent_statistics/``: ``active_units``; for a variational model also ``kl`` in nats,
+    ``kl_latent_00`` and so on, and ``regime_active``, ``regime_mixed`` and ``regime_passive``, the number of latents in
+    each regime.
+
+    Args:
+        active_threshold: Variance of the posterior means above which a unit is active.
+        every_n_validations: How often to run; 0 for the last validation only.
+        seed: Not used; for a common signature.
+    """
+
+    name = "latent_statistics"
+
+    def __init__(self, active_threshold: float = 0.01, every_n_validations: int = 1, seed: int = 0) -> None:
+        super().__init__(every_n_validations, seed)
+        self.active_threshold = active_threshold
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        statistics = latent_statistics(subject.table.codes, subject.table.log_variances, self.active_threshold)
+        scalars: dict[str, float] = {"active_units": statistics.num_active}
+        arrays = {"mean": statistics.mean, "std": statistics.std, "active": statistics.active}
+        if statistics.kl is not None and statistics.regimes is not None:
+            scalars["kl"] = float(statistics.kl.sum())
+            scalars |= {f"kl_latent_{latent:02d}": kl for latent, kl in enumerate(statistics.kl.tolist())}
+            scalars |= {f"regime_{name}": statistics.regimes.count(name) for name in ("active", "mixed", "passive")}
+            arrays["kl"] = statistics.kl
+        return Findings(scalars, figures={"latents": lambda: latent_statistics_figure(statistics)}, arrays=arrays)

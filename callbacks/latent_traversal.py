@@ -1,0 +1,52 @@
+"""Decoded images along each latent, in validation."""
+
+from typing_extensions import override
+
+from lr_lightning.assays import latent_traversal, traversal_values
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.plots import traversal_figure
+
+
+class LatentTraversalAssay(AssayCallback):
+    """Logs an image grid: each latent in turn moves through its range, the others stay at one validation image's code.
+
+    Args:
+        num_steps: Images per latent.
+        width: Half of the range, in standard deviations of the posterior means.
+        max_latents: Draw at most so many latents, those with the largest spread.
+        every_n_validations: How often to run; 0 for the last validation only.
+        seed: Not used; for a common signature.
+
+    Raises:
+        ValueError: If ``num_steps`` is below 2 or ``max_latents`` below 1.
+    """
+
+    name = "latent_traversal"
+
+    def __init__(
+        self,
+        num_steps: int = 9,
+        width: float = 2.0,
+        max_latents: int = 24,
+        every_n_validations: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(every_n_validations, seed)
+        if num_steps < 2 or max_latents < 1:
+            raise ValueError(f"num_steps must be at least 2 and max_latents at least 1, got {num_steps}, {max_latents}")
+        self.num_steps = num_steps
+        self.width = width
+        self.max_latents = max_latents
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        codes = subject.table.codes
+        values = traversal_values(codes, self.num_steps, self.width)
+        widest = codes.std(dim=0).argsort(descending=True)[: self.max_latents].sort().values.tolist()
+        return Findings(
+            figures={
+                "images": lambda: traversal_figure(
+                    latent_traversal(subject.autoencoder, codes[0], values, latents=widest)
+                )
+            }
+        )

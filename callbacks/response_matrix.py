@@ -1,0 +1,71 @@
+"""The latent response matrix in validation."""
+
+from typing import Literal
+
+import torch
+from typing_extensions import override
+
+from lr_lightning.assays import marginal_donors, prior_samples, response_matrix, response_scores
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.plots import response_matrix_figure
+
+
+class ResponseMatrixAssay(AssayCallback):
+    """Logs which latents answer when one is replaced; see :func:`lr_lightning.assays.response_matrix`.
+
+    Scalars under ``assay/response_matrix/``: ``active_latents`` (number whose response to their own change exceeds .5),
+    ``independence``, ``directedness`` and ``effective_dimension``. The matrix goes to a heat map, to a table and to
+    ``assays/``.
+
+    Args:
+        num_samples: Base codes, drawn from the validation set.
+        preset: ``"paper"``: posterior means with donors from their marginals, and the factor 1/2. ``"release"``: base
+            and donors from the prior, without it, as in the authors' code.
+        every_n_validations: How often to run; 0 for the last validation only.
+        seed: Seed of the base codes and donors.
+
+    Raises:
+        ValueError: If ``num_samples`` is below 2 or ``preset`` is unknown.
+    """
+
+    name = "response_matrix"
+
+    def __init__(
+        self,
+        num_samples: int = 256,
+        preset: Literal["paper", "release"] = "paper",
+        every_n_validations: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(every_n_validations, seed)
+        if num_samples < 2:
+            raise ValueError(f"num_samples must be at least 2, got {num_samples}")
+        if preset not in ("paper", "release"):
+            raise ValueError(f"preset must be 'paper' or 'release', got {preset!r}")
+        self.num_samples = num_samples
+        self.preset = preset
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        codes = subject.table.codes
+        if self.preset == "paper":
+            base = codes[torch.randperm(len(codes), generator=subject.generator)[: self.num_samples]]
+            donors = marginal_donors(base, subject.generator)
+        else:
+            base = prior_samples(self.num_samples, codes.shape[1], subject.generator)
+            donors = prior_samples(self.num_samples, codes.shape[1], subject.generator)
+        result = response_matrix(subject.responder(), base, donors, pair=True, convention=self.preset)
+        scores = response_scores(result.matrix)
+        latents = [str(latent) for latent in result.latents]
+        rows = [[name, *row] for name, row in zip(latents, result.matrix.tolist(), strict=True)]
+        return Findings(
+            scalars={
+                "active_latents": int(scores.active.sum()),
+                "independence": float(scores.independence),
+                "directedness": float(scores.directedness),
+                "effective_dimension": float(scores.effective_dimension),
+            },
+            figures={"matrix": lambda: response_matrix_figure(result)},
+            arrays={"matrix": result.matrix, "standard_error": result.standard_error, "base": base, "donors": donors},
+            tables={"table": (["intervened", *latents], rows)},
+        )

@@ -1,0 +1,85 @@
+"""``results.json`` and the summary at the end of a run."""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.provenance import data_record, git_commit, versions
+from lr_lightning.callbacks.summary import print_summary
+from lr_lightning.loggers.atomic import write_atomically
+
+RESULTS = "results.json"
+
+
+class RunRecord(Callback):
+    """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
+
+    The file holds every scalar of the last validation (``fit``), and of a later ``validate`` or ``test`` beside it, with
+    the resolved config, seed, versions, data set and git commit. It is written anew each time; what another command has
+    put there stays.
+
+    Args:
+        config: Resolved config of the run, plain values.
+    """
+
+    def __init__(self, config: dict[str, Any] | None = None) -> None:
+        self.config = config or {}
+        self._start = 0.0
+        self._seconds_before = 0.0
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._start = time.perf_counter()
+
+    @override
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._finish(trainer, pl_module)
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "validate":
+            self._finish(trainer, pl_module)
+
+    @override
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._finish(trainer, pl_module)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self._seconds()}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._seconds_before = state_dict["seconds"]
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._start
+
+    def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        stage = str(trainer.state.fn.value) if trainer.state.fn else "fit"
+        assays = [callback for callback in trainer.callbacks if isinstance(callback, AssayCallback)]
+        record = {
+            "scalars": {key: value.item() for key, value in sorted(trainer.callback_metrics.items())},
+            "step": trainer.global_step,
+            "seconds": self._seconds(),
+            "assay_seconds": sum(assay.total_seconds for assay in assays),
+        }
+        path = Path(trainer.default_root_dir) / RESULTS
+        earlier = json.loads(path.read_text()) if path.is_file() else {}
+        results = earlier | {
+            stage: record,
+            "config": self.config or earlier.get("config", {}),
+            "seed": self.config.get("seed_everything"),
+            "versions": versions(),
+            "data": data_record(getattr(getattr(trainer, "datamodule", None), "dataset", None)),
+            "git_commit": git_commit(),
+        }
+        write_atomically(path, lambda file: file.write(json.dumps(results, indent=2).encode()))
+        print_summary(trainer, pl_module, stage, record)

@@ -1,0 +1,40 @@
+"""Shares the work of an assay between processes."""
+
+import torch
+from pytorch_lightning.strategies import Strategy
+from torch import Tensor, nn
+
+from lr_lightning.assays import Autoencoder, posterior_mean
+
+
+class ShardedAutoencoder(nn.Module):
+    """An autoencoder whose ``encode(decode(codes))`` runs on all processes, each with its share of the rows.
+
+    ``decode`` returns the images of this process's rows only; ``encode`` takes these and returns the codes of all
+    rows, gathered. Every process must make the same calls. For anything but encoding what was just decoded use the
+    autoencoder itself.
+
+    Args:
+        autoencoder: The model, an ``nn.Module`` that is the same on every process.
+        strategy: The Trainer's strategy, which gathers.
+    """
+
+    def __init__(self, autoencoder: Autoencoder, strategy: Strategy) -> None:
+        super().__init__()
+        self.autoencoder = autoencoder
+        self.latent_dim = autoencoder.latent_dim
+        self.rank, self.world_size = strategy.global_rank, strategy.world_size  # type: ignore[attr-defined]
+        self._gather = strategy.all_gather
+        self._num_rows = 0
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the decoded share of ``codes`` (B, D); each process gets equally many, repeating the last row."""
+        self._num_rows = len(codes)
+        share = -(-len(codes) // self.world_size)
+        rows = torch.arange(self.rank * share, (self.rank + 1) * share, device=codes.device).clamp(max=len(codes) - 1)
+        return self.autoencoder.decode(codes[rows])
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return the mean codes ``(B, D)`` of all rows last decoded, from this process's ``images``."""
+        codes = posterior_mean(self.autoencoder.encode(images))
+        return self._gather(codes.contiguous()).flatten(0, 1)[: self._num_rows]

@@ -1,0 +1,1 @@
+"""Ready configurations, shipped with the package: ``lr-lightning fit --config <file>``."""

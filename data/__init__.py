@@ -1,0 +1,39 @@
+"""Factor spaces, data sets and the data module that feeds them to a Trainer."""
+
+from typing import TYPE_CHECKING, Any
+
+from lr_lightning.data.batch_loader import BatchLoader
+from lr_lightning.data.dataset import FactorBatch, FactorDataset
+from lr_lightning.data.double_helix import DoubleHelix
+from lr_lightning.data.dsprites import DSprites
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.mnist import MNIST
+from lr_lightning.data.rendered_dsprites import RenderedDSprites
+from lr_lightning.data.rendered_shapes3d import RenderedShapes3D
+from lr_lightning.data.shapes3d import Shapes3D
+
+if TYPE_CHECKING:
+    from lr_lightning.data.datamodule import FactorDataModule
+
+__all__ = [
+    "MNIST",
+    "BatchLoader",
+    "DSprites",
+    "DoubleHelix",
+    "FactorBatch",
+    "FactorDataModule",
+    "FactorDataset",
+    "FactorSpace",
+    "RenderedDSprites",
+    "RenderedShapes3D",
+    "Shapes3D",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the data module when it is first asked for: it needs Lightning, which takes seconds to import."""
+    if name == "FactorDataModule":
+        from lr_lightning.data.datamodule import FactorDataModule
+
+        return FactorDataModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

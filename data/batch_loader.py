@@ -1,0 +1,102 @@
+"""Batches gathered by index tensor, in a seeded order that can be resumed anywhere."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from lr_lightning.data.dataset import FactorBatch, FactorDataset
+
+
+class BatchLoader:
+    """Iterable of whole batches: one gather each, no per-item Python, no collating.
+
+    Shuffled, it walks through an endless sequence of passes over ``indices``, each in an order that depends on
+    ``seed`` and the number of the pass alone; one iteration yields the next ``num_batches`` of it, and the last,
+    incomplete batch of a pass is left out. Not shuffled, one iteration is one pass in order, last batch included.
+    Processes take turns: process ``r`` of ``n`` gets every ``n``-th sample, beginning with ``r``.
+
+    Args:
+        dataset: Where the batches come from.
+        indices: Samples to use, shape ``(N,)`` int64.
+        batch_size: Samples a batch and process.
+        shuffle: Whether to shuffle, for training.
+        seed: Seed of the order.
+        num_batches: Batches in one iteration when shuffled; one pass if ``None``.
+        rank: Number of this process.
+        world_size: Number of processes.
+
+    Raises:
+        ValueError: If ``batch_size`` is below 1, or there are fewer samples than one batch for each process.
+    """
+
+    def __init__(
+        self,
+        dataset: FactorDataset,
+        indices: Tensor,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        num_batches: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if shuffle and len(indices) < batch_size * world_size:
+            raise ValueError(
+                f"{len(indices)} training samples do not fill one batch of {batch_size} for each of {world_size} "
+                "process(es); lower batch_size or val_size"
+            )
+        self.dataset = dataset
+        self.indices = indices
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self._batches_per_pass = len(indices) // (batch_size * world_size)
+        self._num_batches = num_batches or self._batches_per_pass
+        self._position = 0  # batches yielded since the beginning of training
+
+    def __len__(self) -> int:
+        """Return the number of batches of one iteration."""
+        if self.shuffle:
+            return self._num_batches
+        own = len(range(self.rank, len(self.indices), self.world_size))
+        return -(-own // self.batch_size)
+
+    def __iter__(self) -> Iterator[FactorBatch]:
+        return self._shuffled() if self.shuffle else self._in_order()
+
+    def state_dict(self) -> dict[str, int]:
+        """Return how many batches training has taken, which with the seed is the whole state."""
+        return {"position": self._position}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continue after the batches that ``state`` counts."""
+        self._position = state["position"]
+
+    def _in_order(self) -> Iterator[FactorBatch]:
+        for part in self.indices[self.rank :: self.world_size].split(self.batch_size):
+            yield self._gather(part)
+
+    def _shuffled(self) -> Iterator[FactorBatch]:
+        order, number_of_order = torch.empty(0), -1
+        # From the position, not from the start: after a resume inside an epoch only the rest of it is left.
+        for _ in range(self._position % self._num_batches, self._num_batches):
+            number, batch = divmod(self._position, self._batches_per_pass)
+            if number != number_of_order:
+                order, number_of_order = self._order(number), number
+            start = (batch * self.world_size + self.rank) * self.batch_size
+            self._position += 1  # before the yield, so that a checkpoint saved during this batch counts it
+            yield self._gather(order[start : start + self.batch_size])
+
+    def _order(self, number: int) -> Tensor:
+        """Return the samples of pass ``number`` in its order."""
+        seed = torch.randint(2**62, (), generator=torch.Generator().manual_seed(self.seed)).item()
+        generator = torch.Generator().manual_seed(int(seed) + number)
+        return self.indices[torch.randperm(len(self.indices), generator=generator)]
+
+    def _gather(self, indices: Tensor) -> FactorBatch:
+        return FactorBatch(self.dataset.images(indices), self.dataset.factors(indices))

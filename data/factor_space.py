@@ -1,0 +1,138 @@
+"""The grid of ground-truth factors behind a data set, as arithmetic on tensors."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor
+
+
+class FactorSpace:
+    """All combinations of ``K`` discrete factors, numbered row-major with the last factor fastest.
+
+    ``index = sum_i factor_i * prod(sizes[i + 1:])``, the order of the public dSprites and 3DShapes files.
+
+    Args:
+        names: Factor names, unique, in order.
+        sizes: Number of values of each factor, each at least 1.
+        values: What each index stands for (degrees, hue, ...), one sequence per factor; the indices
+            themselves if left out.
+
+    Raises:
+        ValueError: If lengths differ, a name repeats or a size is below 1.
+
+    Example:
+        >>> space = FactorSpace(["shape", "hue"], [2, 3])
+        >>> space.factors(torch.arange(4))
+        tensor([[0, 0],
+                [0, 1],
+                [0, 2],
+                [1, 0]])
+        >>> space.indices(torch.tensor([[1, 2]]))
+        tensor([5])
+    """
+
+    def __init__(
+        self, names: Sequence[str], sizes: Sequence[int], values: Sequence[Sequence[float]] | None = None
+    ) -> None:
+        self.names = tuple(names)
+        self.sizes = tuple(sizes)
+        if len(self.names) != len(self.sizes) or not self.names:
+            raise ValueError(f"names and sizes must be equally long and not empty, got {self.names} and {self.sizes}")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError(f"names must be unique, got {self.names}")
+        if min(self.sizes) < 1:
+            raise ValueError(f"sizes must be at least 1, got {self.sizes}")
+        self.values = tuple(
+            tuple(float(v) for v in row) for row in (map(range, self.sizes) if values is None else values)
+        )
+        if tuple(map(len, self.values)) != self.sizes:
+            lengths = tuple(map(len, self.values))
+            raise ValueError(f"values must have as many entries as sizes {self.sizes}, got {lengths}")
+        self._strides = tuple(prod(self.sizes[i + 1 :]) for i in range(self.num_factors))
+
+    def __len__(self) -> int:
+        """Return the number of combinations."""
+        return prod(self.sizes)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FactorSpace) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"FactorSpace({', '.join(f'{name}={size}' for name, size in zip(self.names, self.sizes, strict=True))})"
+
+    @property
+    def num_factors(self) -> int:
+        """Number of factors ``K``."""
+        return len(self.names)
+
+    def position(self, name: str) -> int:
+        """Return the column of factor ``name``.
+
+        Raises:
+            KeyError: If there is no such factor; the message lists those there are.
+        """
+        if name not in self.names:
+            raise KeyError(f"no factor {name!r}; the factors are {', '.join(self.names)}")
+        return self.names.index(name)
+
+    def factors(self, indices: Tensor) -> Tensor:
+        """Return the factor values ``(N, K)`` int64 of combination numbers ``(N,)``, on their device.
+
+        Raises:
+            IndexError: If a number lies outside ``[0, len(self))``.
+        """
+        self._check_range("indices", indices, len(self))
+        columns = [indices // stride % size for stride, size in zip(self._strides, self.sizes, strict=True)]
+        return torch.stack(columns, dim=-1)
+
+    def indices(self, factors: Tensor) -> Tensor:
+        """Return the combination numbers ``(...)`` int64 of factor values ``(..., K)``, on their device.
+
+        Raises:
+            ValueError: If the last axis is not ``K`` long.
+            IndexError: If a value lies outside its factor's range.
+        """
+        if factors.shape[-1] != self.num_factors:
+            raise ValueError(f"factors must have {self.num_factors} columns {self.names}, got {tuple(factors.shape)}")
+        for name, size, column in zip(self.names, self.sizes, factors.unbind(-1), strict=True):
+            self._check_range(f"factor {name!r}", column, size)
+        return (factors * torch.tensor(self._strides, device=factors.device)).sum(dim=-1)
+
+    def sample(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw ``num_samples`` combinations uniformly with replacement; factor values ``(N, K)`` int64."""
+        return self.factors(torch.randint(len(self), (num_samples,), generator=generator))
+
+    def traversals(self, factor: str, num_traversals: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw traversals of one factor, each with the other factors fixed at a random combination.
+
+        Args:
+            factor: Name of the factor that runs through all its values.
+            num_traversals: Number of traversals ``T``.
+            generator: Source of the fixed combinations, on the CPU.
+
+        Returns:
+            Factor values ``(T, V, K)`` int64, ``V`` the size of the factor.
+
+        Raises:
+            KeyError: If there is no such factor.
+        """
+        position = self.position(factor)
+        size = self.sizes[position]
+        groups = self.sample(num_traversals, generator)[:, None].repeat(1, size, 1)  # (T, V, K)
+        groups[:, :, position] = torch.arange(size)
+        return groups
+
+    def _key(self) -> tuple[object, ...]:
+        return self.names, self.sizes, self.values
+
+    @staticmethod
+    def _check_range(what: str, values: Tensor, size: int) -> None:
+        if not values.numel():
+            return
+        low, high = (int(bound) for bound in values.aminmax())
+        if low < 0 or high >= size:
+            raise IndexError(f"{what} must lie in [0, {size}), got {low} to {high}")

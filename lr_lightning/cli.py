@@ -1,0 +1,62 @@
+"""The command ``lr-lightning``: hands each subcommand to its module, which is imported only then."""
+
+import os
+import sys
+
+from lr_lightning import __version__
+
+USAGE = """\
+usage: lr-lightning COMMAND [options]
+
+Train autoencoders and VAEs while latent-response assays watch them.
+
+  fit       train a model:      lr-lightning fit --config configs/quickstart.yaml
+  test      evaluate a run:     lr-lightning test runs/quickstart
+  validate  validate a run:     lr-lightning validate runs/quickstart
+  predict   encode a data set:  lr-lightning predict runs/quickstart
+  data      list, render or download data sets:  lr-lightning data list
+
+  lr-lightning COMMAND --help   tells more about a command
+  lr-lightning --version        prints the version
+
+Set LR_LIGHTNING_TRACEBACK=1 to see the traceback of an error."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line on ``arguments``, or on those of the process if ``None``; exits with its code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    command = arguments[0] if arguments else "--help"
+    if command in ("-h", "--help"):
+        print(USAGE)
+    elif command == "--version":
+        print(f"lr-lightning {__version__}")
+    elif command == "data":
+        from lr_lightning.commands import data
+
+        sys.exit(data.main(arguments[1:]))
+    elif command in ("fit", "validate", "test", "predict"):
+        sys.exit(_train(arguments))
+    else:
+        print(f"lr-lightning: there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _train(arguments: list[str]) -> int:
+    """Run a Trainer command; a user's error becomes one sentence on standard error and the exit code 1."""
+    from lr_lightning.commands.training import run
+
+    try:
+        run(arguments)
+    except KeyboardInterrupt:
+        print("\nInterrupted; resume with --ckpt_path last.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        if os.environ.get("LR_LIGHTNING_TRACEBACK"):
+            raise
+        print(f"lr-lightning: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,137 @@
+"""Training and evaluation from the command line, on Lightning's own command line class."""
+
+import secrets
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.loggers import CSVLogger, Logger
+from typing_extensions import override
+
+import lr_lightning.data
+import lr_lightning.losses
+import lr_lightning.networks  # noqa: F401  (short class names need their classes imported)
+from lr_lightning.callbacks import AssayCallback, RunProgressBar, RunRecord
+from lr_lightning.commands.precision import default_precision
+from lr_lightning.commands.run_folder import (
+    CHECKPOINTS,
+    CONFIG,
+    expand_run_argument,
+    folder_of_checkpoint,
+    new_run_folder,
+    newest_run_folder,
+    saved_config,
+)
+from lr_lightning.data import FactorDataModule
+from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
+from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.models import AutoencoderModule
+
+
+class SaveRunConfig(SaveConfigCallback):
+    """Writes the resolved config into the run folder when training starts; evaluation leaves it alone."""
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit" and trainer.is_global_zero:
+            text = self.parser.dump(self.config, skip_none=False)
+            write_atomically(Path(trainer.default_root_dir) / CONFIG, lambda file: file.write(text.encode()))
+
+
+class RunCLI(LightningCLI):
+    """LightningCLI with named assays, one folder per run, W&B with an offline fallback and two checkpoints.
+
+    Added keys: ``assays.NAME`` (any assay callback, ``null`` to drop one), ``wandb.*`` (arguments of
+    :class:`RunWandbLogger`) and ``checkpoint.*`` (which checkpoint is the best). The run folder is
+    ``trainer.default_root_dir``, with a number added if it holds a run already.
+    """
+
+    @override
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--assays", type=dict[str, AssayCallback | None], default={}, help="Assays by a name of your choice."
+        )
+        parser.add_class_arguments(RunWandbLogger, "wandb", skip={"save_dir"}, instantiate=False)
+        parser.add_argument("--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in.")
+        parser.add_argument("--checkpoint.mode", type=str, default="min", help="Whether 'min' or 'max' is best.")
+
+    @override
+    def _parse_ckpt_path(self) -> None:
+        """Take the model from the config alone: a checkpoint must not silently override what was asked for."""
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        config = self.config[self.subcommand]
+        root = Path(config.trainer.default_root_dir or "runs/unnamed")
+        checkpoint = config.ckpt_path
+        if self.subcommand != "fit":
+            folder = (folder_of_checkpoint(Path(checkpoint)) if checkpoint else None) or root
+        elif checkpoint == "last":
+            folder = newest_run_folder(root)
+            config.ckpt_path = str(folder / CHECKPOINTS / "last.ckpt")
+        elif checkpoint and folder_of_checkpoint(Path(checkpoint)) is not None:
+            folder = root
+        else:
+            folder = new_run_folder(root)
+        config.trainer.default_root_dir = str(folder)
+        earlier = saved_config(folder).get("wandb", {})
+        config.wandb.run_id = config.wandb.run_id or earlier.get("run_id") or secrets.token_hex(4)
+        config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
+
+    @override
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        trainer = self._get(self.config_init, "trainer")
+        callbacks: list[Callback] = [c for c in self._get(self.config_init, "assays").values() if c is not None]
+        if trainer["enable_checkpointing"] is not False and self.subcommand == "fit":
+            callbacks += self._checkpoints(Path(trainer["default_root_dir"]))
+        if trainer["enable_progress_bar"] is not False:
+            callbacks.append(RunProgressBar())
+        given = trainer["callbacks"] or []
+        given = given if isinstance(given, list) else [given]
+        record = RunRecord(self._plain_config())
+        return super().instantiate_trainer(
+            callbacks=[*given, *callbacks, record], logger=self._loggers(trainer["logger"], trainer["default_root_dir"]), **kwargs
+        )
+
+    def _checkpoints(self, folder: Path) -> list[Callback]:
+        """Return what writes ``best.ckpt`` and ``last.ckpt`` at the end of each epoch, after its validation."""
+        where = {"dirpath": folder / CHECKPOINTS, "save_on_train_epoch_end": True, "enable_version_counter": False}
+        wanted = self._get(self.config, "checkpoint")
+        last = ModelCheckpoint(filename="last", monitor=None, save_top_k=1, **where)
+        if self._get(self.config, "trainer").limit_val_batches == 0:
+            return [last]
+        return [ModelCheckpoint(filename="best", monitor=wanted.monitor, mode=wanted.mode, **where), last]
+
+    def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
+        """Return the loggers: W&B unless others were given, and a CSV file in any case but ``logger=False``."""
+        if given is False:
+            return False
+        wandb = self._get(self.config, "wandb").as_dict()
+        loggers = [RunWandbLogger(save_dir=folder, **wandb)] if given in (None, True) else given
+        loggers = loggers if isinstance(loggers, list) else [loggers]
+        if not any(isinstance(logger, CSVLogger) for logger in loggers):
+            loggers = [*loggers, RunCSVLogger(folder)]
+        return loggers
+
+    def _plain_config(self) -> dict[str, Any]:
+        parser = self._parser(self.subcommand)
+        plain: dict[str, Any] = yaml.safe_load(parser.dump(self.config[self.subcommand], skip_none=False))
+        return plain
+
+
+def run(arguments: list[str]) -> None:
+    """Run ``fit``, ``validate``, ``test`` or ``predict`` with ``arguments``, the subcommand first."""
+    RunCLI(
+        AutoencoderModule,
+        LightningDataModule,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        save_config_callback=SaveRunConfig,
+        seed_everything_default=0,
+        parser_kwargs={"allow_abbrev": False},
+        auto_configure_optimizers=False,
+        args=expand_run_argument(arguments),
+    )

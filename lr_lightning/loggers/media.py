@@ -1,0 +1,58 @@
+"""Figures, tables and raw arrays: to files in the run folder and to whichever loggers there are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pytorch_lightning import Trainer
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from torch import Tensor
+
+from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.loggers.steps import logging_step
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def save_figure(trainer: Trainer, key: str, figure: "Figure") -> None:
+    """Write ``figure`` to ``figures/`` as PNG and hand it to W&B and TensorBoard under ``key``.
+
+    Call it on the process of rank 0, in a validation or test hook.
+
+    Args:
+        trainer: Its ``default_root_dir`` is the run folder.
+        key: Name such as ``"assay/response_matrix/matrix"``.
+        figure: The figure; it is not changed.
+    """
+    path = _path(trainer, "figures", key, ".png")
+    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    step = logging_step(trainer)
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            import wandb
+
+            logger.experiment.log({key: wandb.Image(str(path)), "trainer/global_step": step})
+        elif isinstance(logger, TensorBoardLogger):
+            logger.experiment.add_figure(key, figure, global_step=step)
+
+
+def save_table(trainer: Trainer, key: str, columns: list[str], rows: list[list[float | str]]) -> None:
+    """Hand a table to W&B under ``key``; files keep the same numbers as raw arrays."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger):
+            logger.log_table(key, columns=columns, data=rows, step=logging_step(trainer))
+
+
+def save_arrays(trainer: Trainer, key: str, arrays: Mapping[str, Tensor]) -> None:
+    """Write ``arrays`` to one ``.npz`` file in ``assays/``, readable with ``numpy.load(allow_pickle=False)``."""
+    values = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
+    write_atomically(_path(trainer, "assays", key, ".npz"), lambda file: np.savez_compressed(file, **values))
+
+
+def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path:
+    """Return ``folder/assay-quantity-step000100.png`` for ``assay/assay/quantity``, ``-test`` instead in a test."""
+    moment = "test" if trainer.testing else f"step{trainer.global_step:06d}"
+    name = key.removeprefix("assay/").replace("/", "-")
+    return Path(trainer.default_root_dir) / folder / f"{name}-{moment}{suffix}"

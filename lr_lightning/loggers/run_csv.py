@@ -1,0 +1,44 @@
+"""``metrics.csv`` in the run folder, continued when a run is resumed."""
+
+import csv
+from pathlib import Path
+
+from pytorch_lightning.loggers import CSVLogger
+from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+from typing_extensions import override
+
+
+class RunCSVLogger(CSVLogger):
+    """Lightning's CSV logger, writing ``metrics.csv`` straight into the run folder and never deleting one there.
+
+    Args:
+        save_dir: The run folder.
+        resume_step: Keep the rows up to this step and drop later ones, which a resumed run writes again;
+            ``None`` keeps all.
+    """
+
+    def __init__(self, save_dir: str | Path, resume_step: int | None = None) -> None:
+        super().__init__(save_dir, name="", version="")
+        self.resume_step = resume_step
+
+    @property
+    @override
+    def experiment(self) -> ExperimentWriter:
+        """The writer, which on first use takes over the rows of an earlier start of this run."""
+        if self._experiment is None:
+            rows = self._earlier_rows()
+            writer = super().experiment
+            for row in rows:
+                step = int(row.pop("step"))
+                writer.log_metrics({key: float(value) for key, value in row.items() if value}, step=step)
+            return writer
+        return super().experiment
+
+    def _earlier_rows(self) -> list[dict[str, str]]:
+        path = Path(self.save_dir) / ExperimentWriter.NAME_METRICS_FILE
+        if not path.is_file():
+            return []
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        path.rename(path.with_suffix(".csv.previous"))
+        return [row for row in rows if self.resume_step is None or int(row["step"]) <= self.resume_step]

@@ -1,0 +1,82 @@
+"""Weights & Biases that works without an account or a network."""
+
+import os
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.utilities import rank_zero_info, rank_zero_only
+from typing_extensions import override
+
+WandbMode = Literal["auto", "online", "offline", "disabled"]
+
+
+class RunWandbLogger(WandbLogger):
+    """Lightning's W&B logger, offline where there is no login or no network.
+
+    Args:
+        save_dir: Folder that receives the ``wandb`` folder.
+        project: W&B project.
+        name: Name of the run; chosen by W&B if ``None``.
+        entity: W&B user or team; the default one of the login if ``None``.
+        run_id: Id of the run; the same id continues a run.
+        tags: Tags of the run.
+        mode: ``"auto"`` obeys the environment variable ``WANDB_MODE`` if set; else it is online with a login and a
+            network, and offline without, which is decided within ``timeout`` seconds.
+        timeout: Seconds to wait for the server in mode ``"auto"``.
+    """
+
+    def __init__(
+        self,
+        save_dir: str | Path = ".",
+        project: str = "lr_lightning",
+        name: str | None = None,
+        entity: str | None = None,
+        run_id: str | None = None,
+        tags: list[str] | None = None,
+        mode: WandbMode = "auto",
+        timeout: float = 15.0,
+    ) -> None:
+        super().__init__(name=name, save_dir=save_dir, project=project, id=run_id, entity=entity, tags=tags)
+        self.mode = mode
+        self.timeout = timeout
+
+    @property
+    @override
+    def experiment(self) -> Any:
+        """The W&B run; the first use starts it."""
+        if self._experiment is None and rank_zero_only.rank == 0:
+            self._start()
+        return super().experiment
+
+    @property
+    def folder(self) -> Path | None:
+        """Folder of an offline run, for ``wandb sync``; ``None`` for a run that is online or disabled."""
+        offline = self._experiment is not None and bool(getattr(self._experiment, "offline", False))
+        return Path(self._experiment.dir).parent if offline else None  # type: ignore[union-attr]
+
+    def _start(self) -> None:
+        import wandb
+
+        Path(self.save_dir or ".").mkdir(parents=True, exist_ok=True)  # else W&B writes to a temporary folder
+        mode = self._mode()
+        settings = wandb.Settings(init_timeout=self.timeout) if self.mode == "auto" else None
+        try:
+            self._wandb_init |= {"mode": mode, "settings": settings}
+            _ = super().experiment
+        except (wandb.errors.CommError, wandb.errors.UsageError) as error:
+            if self.mode != "auto" or mode != "online":
+                raise
+            wandb.teardown()
+            rank_zero_info(f"W&B: no connection ({str(error).splitlines()[0]}); this run is logged offline.")
+            self._wandb_init |= {"mode": "offline", "settings": None}
+
+    def _mode(self) -> str:
+        """Return the mode to start in: what was asked for, the environment's, or what a login allows."""
+        import wandb
+
+        if self.mode != "auto":
+            return self.mode
+        if os.environ.get("WANDB_MODE"):
+            return os.environ["WANDB_MODE"]
+        return "online" if wandb.api.api_key else "offline"

@@ -1,0 +1,12 @@
+"""The step that scalars and media of one moment share."""
+
+from pytorch_lightning import Trainer
+
+
+def logging_step(trainer: Trainer) -> int:
+    """Return the step under which the Trainer itself logs at this moment.
+
+    It counts batches that stepped, from 0, and during validation still names the last training batch:
+    ``trainer.global_step`` is one ahead of it there, so media logged at that step would miss their scalars.
+    """
+    return trainer.fit_loop.epoch_loop._batches_that_stepped

@@ -1,0 +1,207 @@
+"""The base of all models: how an objective is trained, validated, logged and made ready for assays."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
+from pytorch_lightning.core.mixins.hparams_mixin import _given_hyperparameters
+from torch import Tensor
+from torch.distributions import Normal
+from typing_extensions import override
+
+from lr_lightning.loggers.steps import logging_step
+from lr_lightning.losses import Bernoulli, Likelihood
+from lr_lightning.models.noise import step_generator
+from lr_lightning.networks import AutoencoderNetwork
+
+_OBJECTS = ("network", "likelihood", "optimizer", "lr_scheduler", "assays")
+
+
+class Objective(NamedTuple):
+    """What an objective says about one batch.
+
+    Attributes:
+        loss: Scalar to minimise, in nats per observation.
+        terms: Its parts by name, scalars averaged over the batch, in nats per observation.
+        codes: Posterior means, or the codes of a deterministic model, ``(B, D)``.
+        log_variances: Logarithms of the posterior variances ``(B, D)``, ``None`` for a deterministic model.
+    """
+
+    loss: Tensor
+    terms: dict[str, Tensor]
+    codes: Tensor
+    log_variances: Tensor | None
+
+
+class AutoencoderModule(LightningModule):
+    """An autoencoder under training; subclasses say what they minimise in :meth:`objective`.
+
+    Losses are summed over pixels and latents and averaged over the batch, in nats.
+
+    Args:
+        network: Encoder and decoder.
+        likelihood: What the decoder's output means.
+        optimizer: Called with the parameters; Adam with a learning rate of 1e-4, the field's habit, by default.
+        lr_scheduler: Called with the optimizer; stepped after every batch.
+        assays: Callbacks that belong to this model; more can be given to the Trainer.
+        channels_last: Keep convolution weights in channels-last order, which is faster on most processors.
+        compile_network: Compile encoder and decoder with ``torch.compile``.
+    """
+
+    def __init__(
+        self,
+        network: AutoencoderNetwork,
+        likelihood: Likelihood | None = None,
+        optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(parameters, lr=1e-4),
+        lr_scheduler: LRSchedulerCallable | None = None,
+        assays: Sequence[Callback] | None = None,
+        channels_last: bool = True,
+        compile_network: bool = False,
+    ) -> None:
+        super().__init__()
+        # The command line hands over class paths and values, so its checkpoints reload alone. Objects built by hand could
+        # only be pickled; they are left out, and given to load_from_checkpoint again.
+        by_hand = _given_hyperparameters.get() is None
+        self.save_hyperparameters(ignore=_OBJECTS if by_hand else None)
+        self.network = network
+        self.likelihood = Bernoulli() if likelihood is None else likelihood
+        self.optimizer = optimizer
+        self.lr_scheduler = lr_scheduler
+        self.assays = list(assays or ())
+        if channels_last:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if compile_network:
+            self.network.encoder.compile()
+            self.network.decoder.compile()
+        self.noise_seed = torch.initial_seed()
+        self.train_terms: dict[str, Tensor] = {}
+        self._totals: dict[str, Tensor] = {}
+
+    @property
+    def latent_dim(self) -> int:
+        """Number of latents ``D``."""
+        return self.network.latent_dim
+
+    @abstractmethod
+    def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
+        """Return loss, terms and codes of a batch ``(B, *observation_shape)``; noise comes from ``generator``."""
+
+    @abstractmethod
+    def encode(self, observations: Tensor) -> Normal | Tensor:
+        """Return the posterior of ``observations``, or the codes ``(B, D)`` of a deterministic model."""
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return mean observations ``(B, *observation_shape)`` in data range for codes ``(B, D)``."""
+        return self.likelihood.mean(self.network.decoder(codes))
+
+    def response(self, codes: Tensor) -> Tensor:
+        """Return the latent response ``(B, D)``: the mean of what the encoder makes of decoded ``codes``."""
+        posterior = self.encode(self.decode(codes))
+        return posterior.mean if isinstance(posterior, Normal) else posterior
+
+    @override
+    def forward(self, observations: Tensor) -> Tensor:
+        """Return reconstructions of ``observations`` from their mean codes."""
+        posterior = self.encode(observations)
+        return self.decode(posterior.mean if isinstance(posterior, Normal) else posterior)
+
+    @override
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return the loss of a batch; its terms are kept on the device and logged every n steps only."""
+        objective = self.objective(batch[0], self._noise(self.trainer.fit_loop.epoch_loop.total_batch_idx + 1))
+        self.train_terms = {"loss": objective.loss.detach()} | objective.terms
+        return objective.loss
+
+    @override
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Hand the terms to the loggers every ``log_every_n_steps``; ``self.log`` would cost time at every step."""
+        step = logging_step(self.trainer)
+        if (step + 1) % self.trainer.log_every_n_steps == 0:
+            metrics = {f"train/{name}": value.item() for name, value in self.train_terms.items()}
+            self._check_finite(metrics["train/loss"])
+            for logger in self.loggers:
+                logger.log_metrics(metrics, step=step)
+
+    @override
+    def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
+        """Return the codes, log-variances and factors of a batch, for the callbacks."""
+        return self._evaluation_step(batch, batch_idx)
+
+    @override
+    def test_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
+        """Return the codes, log-variances and factors of a batch, for the callbacks."""
+        return self._evaluation_step(batch, batch_idx)
+
+    @override
+    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Return the mean codes ``(B, D)`` of a batch."""
+        posterior = self.encode(batch[0])
+        return posterior.mean if isinstance(posterior, Normal) else posterior
+
+    @override
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over the validation set."""
+        self._log_means("val")
+
+    @override
+    def on_test_epoch_end(self) -> None:
+        """Log the means over the test set."""
+        self._log_means("test")
+
+    @override
+    def configure_callbacks(self) -> list[Callback]:
+        """Return the assays that this model carries."""
+        return self.assays
+
+    @override
+    def configure_optimizers(self) -> Any:
+        """Build the optimizer, and the schedule if there is one, that the constructor was given."""
+        optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        if self.lr_scheduler is None:
+            return optimizer
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": self.lr_scheduler(optimizer), "interval": "step"},
+        }
+
+    @override
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the seed of the noise, which together with the step is all the random state of training."""
+        checkpoint["noise_seed"] = self.noise_seed
+
+    @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the seed of the noise."""
+        self.noise_seed = checkpoint["noise_seed"]
+
+    def _noise(self, batch: int) -> torch.Generator:
+        """Return the generator of this process for batch number ``batch``."""
+        return step_generator(self.noise_seed, batch * self.trainer.world_size + self.global_rank, self.device)
+
+    def _evaluation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
+        if batch_idx == 0:
+            self._totals = {}
+        objective = self.objective(batch[0], self._noise(batch_idx))
+        count = torch.tensor(len(batch[0]), dtype=torch.float64, device=self.device)
+        for name, mean in ({"loss": objective.loss} | objective.terms).items():
+            self._totals[name] = self._totals.get(name, torch.zeros_like(count)) + mean.double() * count
+        self._totals["count"] = self._totals.get("count", torch.zeros_like(count)) + count
+        factors = batch[1] if len(batch) > 1 else None
+        return {"codes": objective.codes, "log_vars": objective.log_variances, "factors": factors}
+
+    def _log_means(self, stage: str) -> None:
+        totals = {name: self.trainer.strategy.reduce(total, reduce_op="sum") for name, total in self._totals.items()}
+        count = totals.pop("count")
+        means = {f"{stage}/{name}": (total / count).float() for name, total in totals.items()}
+        self._check_finite(means[f"{stage}/loss"].item())
+        self.log_dict(means, sync_dist=True)
+
+    def _check_finite(self, loss: float) -> None:
+        if not torch.isfinite(torch.tensor(loss)):
+            raise FloatingPointError(
+                f"the loss is {loss} at step {self.global_step}; lower the learning rate, or look for broken images "
+                "in the data"
+            )

@@ -1,0 +1,28 @@
+"""Noise that depends on the step alone, so that nothing else can disturb it and a resumed run repeats it."""
+
+import torch
+from torch import Tensor
+
+
+def step_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
+    """Return the generator of one step: equal ``seed`` and ``step`` give equal draws, on each kind of device.
+
+    Args:
+        seed: Any integer; it is scattered over 63 bits, so that neighbouring seeds share no steps.
+        step: Number of the batch, different for each process.
+        device: Where the noise is drawn.
+    """
+    scattered = torch.randint(2**62, (), generator=torch.Generator().manual_seed(seed)).item()
+    return torch.Generator(device).manual_seed(int(scattered) + step)
+
+
+def reparameterize(means: Tensor, log_variances: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw one sample of each posterior, ``(B, D)``, through which gradients flow.
+
+    Args:
+        means: Posterior means, shape ``(B, D)``.
+        log_variances: Logarithms of the posterior variances, shape ``(B, D)``.
+        generator: Source of the noise, on the device of ``means``.
+    """
+    noise = torch.randn(means.shape, generator=generator, device=means.device, dtype=means.dtype)
+    return means + noise * (0.5 * log_variances).exp()

@@ -1,0 +1,67 @@
+"""An encoder and the decoder that mirrors it, as one object that a model is built from."""
+
+from typing import Literal
+
+from torch import Tensor, nn
+
+
+class AutoencoderNetwork(nn.Module):
+    """An encoder and a decoder that agree on latents and observations.
+
+    Args:
+        encoder: Maps observations ``(B, *observation_shape)`` to ``(B, 2 D)``, the means and then the
+            scales of the posterior, or to codes ``(B, D)`` if not ``variational``.
+        decoder: Maps codes ``(B, D)`` to the parameters ``(B, *observation_shape)`` of the likelihood
+            (logits for a Bernoulli one, means for a Gaussian one).
+        latent_dim: Number of latents ``D``.
+        observation_shape: Shape of one observation, ``(C, H, W)`` for images.
+        variational: Whether the encoder gives a posterior; a plain autoencoder needs ``False``.
+        scale: What the second half of the encoder's output means.
+
+    Raises:
+        ValueError: If ``latent_dim`` is below 1.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        decoder: nn.Module,
+        latent_dim: int,
+        observation_shape: tuple[int, ...],
+        variational: bool = True,
+        scale: Literal["log_variance", "log_std"] = "log_variance",
+    ) -> None:
+        super().__init__()
+        check_latent_dim(latent_dim)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.latent_dim = latent_dim
+        self.observation_shape = observation_shape
+        self.variational = variational
+        self.scale = scale
+
+    def check(self, observations: Tensor) -> None:
+        """Raise ``ValueError`` if a batch of ``observations`` has another shape than this network reads."""
+        if tuple(observations.shape[1:]) != self.observation_shape:
+            raise ValueError(
+                f"{type(self).__name__} reads observations of shape {self.observation_shape}, "
+                f"got {tuple(observations.shape[1:])}; choose a network (or its 'channels') that fits the data set"
+            )
+
+    def posterior_parameters(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Return posterior means and log-variances, each ``(B, D)``; only if ``variational``."""
+        self.check(observations)
+        mean, scale = self.encoder(observations).chunk(2, dim=1)
+        return mean, scale if self.scale == "log_variance" else 2 * scale
+
+    def codes(self, observations: Tensor) -> Tensor:
+        """Return the codes ``(B, D)`` of a network that is not ``variational``."""
+        self.check(observations)
+        codes: Tensor = self.encoder(observations)
+        return codes
+
+
+def check_latent_dim(latent_dim: int) -> None:
+    """Raise ``ValueError`` if ``latent_dim`` is not a positive number."""
+    if latent_dim < 1:
+        raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")

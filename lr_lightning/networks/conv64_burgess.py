@@ -1,0 +1,60 @@
+"""The convolutional network of Burgess et al. for 64 x 64 images."""
+
+from torch import nn
+
+from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
+
+
+class Conv64Burgess(AutoencoderNetwork):
+    """Four strided convolutions of 32 channels and two layers of 256 units, mirrored in the decoder.
+
+    Args:
+        latent_dim: Number of latents ``D``.
+        channels: Image channels ``C``; images are ``(C, 64, 64)``.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+
+    Raises:
+        ValueError: If ``latent_dim`` or ``channels`` is below 1.
+
+    References:
+        Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
+    """
+
+    def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool = True) -> None:
+        check_latent_dim(latent_dim)
+        if channels < 1:
+            raise ValueError(f"channels must be at least 1, got {channels}")
+        encoder = nn.Sequential(
+            *_down(channels),  # (B, 32, 32, 32)
+            *_down(32),
+            *_down(32),
+            *_down(32),  # (B, 32, 4, 4)
+            nn.Flatten(),
+            nn.Linear(512, 256),
+            nn.ReLU(),
+            nn.Linear(256, 256),
+            nn.ReLU(),
+            nn.Linear(256, 2 * latent_dim if variational else latent_dim),
+        )
+        decoder = nn.Sequential(
+            nn.Linear(latent_dim, 256),
+            nn.ReLU(),
+            nn.Linear(256, 256),
+            nn.ReLU(),
+            nn.Linear(256, 512),
+            nn.ReLU(),
+            nn.Unflatten(1, (32, 4, 4)),
+            *_up(32),
+            *_up(32),
+            *_up(32),
+            nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),  # (B, C, 64, 64)
+        )
+        super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational)
+
+
+def _down(channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.Conv2d(channels, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()
+
+
+def _up(channels: int) -> tuple[nn.Module, nn.Module]:
+    return nn.ConvTranspose2d(channels, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()

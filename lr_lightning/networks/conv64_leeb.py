@@ -1,0 +1,68 @@
+"""The convolutional network of the latent-response paper for 64 x 64 images."""
+
+from torch import nn
+
+from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
+
+
+class Conv64Leeb(AutoencoderNetwork):
+    """Five convolutions of 64 channels, each followed by pooling, group norm and ELU; bilinear upsampling back.
+
+    The encoder gives means and log *standard deviations*. With 24 latents and 3 channels the network has
+    510,067 parameters.
+
+    Args:
+        latent_dim: Number of latents ``D``; 12 or 24 in the paper.
+        channels: Image channels ``C``; images are ``(C, 64, 64)``.
+        variational: Whether the encoder gives means and scales ``(B, 2 D)`` or codes ``(B, D)``.
+
+    Raises:
+        ValueError: If ``latent_dim`` or ``channels`` is below 1.
+
+    References:
+        Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
+        arXiv:2106.16091, and its released code.
+    """
+
+    def __init__(self, latent_dim: int = 12, channels: int = 3, variational: bool = True) -> None:
+        check_latent_dim(latent_dim)
+        if channels < 1:
+            raise ValueError(f"channels must be at least 1, got {channels}")
+        encoder = nn.Sequential(
+            *_down(channels, kernel_size=5),  # (B, 64, 32, 32)
+            *_down(64),
+            *_down(64),
+            *_down(64),
+            *_down(64),  # (B, 64, 2, 2)
+            nn.Flatten(),
+            nn.Linear(256, 256),
+            nn.ELU(),
+            nn.Linear(256, 128),
+            nn.ELU(),
+            nn.Linear(128, 2 * latent_dim if variational else latent_dim),
+        )
+        decoder = nn.Sequential(
+            nn.Linear(latent_dim, 128),
+            nn.ELU(),
+            nn.Linear(128, 256),
+            nn.ELU(),
+            nn.Linear(256, 256),
+            nn.Unflatten(1, (64, 2, 2)),
+            *_up(),
+            *_up(),
+            *_up(),
+            *_up(),  # (B, 64, 32, 32)
+            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+            nn.Conv2d(64, channels, kernel_size=3, padding=1),  # (B, C, 64, 64)
+        )
+        super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational, scale="log_std")
+
+
+def _down(channels: int, kernel_size: int = 3) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(channels, 64, kernel_size, padding=kernel_size // 2)
+    return convolution, nn.MaxPool2d(2), nn.GroupNorm(8, 64), nn.ELU()
+
+
+def _up() -> tuple[nn.Module, ...]:
+    upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+    return upsample, nn.Conv2d(64, 64, kernel_size=3, padding=1), nn.GroupNorm(8, 64), nn.ELU()

@@ -1,0 +1,55 @@
+"""Fully connected encoder and decoder, for any shape of observation."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import prod
+
+from torch import nn
+
+from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
+
+
+class MLP(AutoencoderNetwork):
+    """Fully connected layers, the decoder with the encoder's widths in reverse.
+
+    The defaults are those of the double-helix experiment of Leeb et al. (arXiv:2106.16091).
+
+    Args:
+        latent_dim: Number of latents ``D``.
+        observation_shape: Shape of one observation, such as ``(3,)`` or ``(1, 64, 64)``.
+        widths: Units of each hidden layer of the encoder.
+        activation: Class of the non-linearity between layers.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+
+    Raises:
+        ValueError: If ``latent_dim``, a width or a side of the observation is below 1.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 2,
+        observation_shape: Sequence[int] = (3,),
+        widths: Sequence[int] = (32, 32, 32, 32),
+        activation: type[nn.Module] = nn.ELU,
+        variational: bool = True,
+    ) -> None:
+        check_latent_dim(latent_dim)
+        if min(*widths, *observation_shape, 1) < 1:
+            raise ValueError(
+                f"widths and observation_shape must be positive, got {tuple(widths)} and {tuple(observation_shape)}"
+            )
+        size = prod(observation_shape)
+        outputs = 2 * latent_dim if variational else latent_dim
+        encoder = nn.Sequential(nn.Flatten(), *_layers([size, *widths, outputs], activation))
+        decoder = nn.Sequential(
+            *_layers([latent_dim, *reversed(widths), size], activation), nn.Unflatten(1, tuple(observation_shape))
+        )
+        super().__init__(encoder, decoder, latent_dim, tuple(observation_shape), variational)
+
+
+def _layers(sizes: Sequence[int], activation: type[nn.Module]) -> list[nn.Module]:
+    """Return linear layers between consecutive ``sizes`` with ``activation`` between them, not after the last."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(sizes):
+        layers += [nn.Linear(inputs, outputs), activation()]
+    return layers[:-1]
