@@ -119,14 +119,26 @@ class AssayCallback(Callback):
 
     @override
     def on_validation_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         if not trainer.sanity_checking:
             self._collect(trainer, outputs, batch)
 
     @override
     def on_test_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int, dataloader_idx: int = 0
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
     ) -> None:
         self._collect(trainer, outputs, batch)
 
@@ -158,14 +170,15 @@ class AssayCallback(Callback):
         self.total_seconds = state_dict["total_seconds"]
 
     def _begin(self, trainer: Trainer) -> None:
+        if trainer.state.fn != "fit":
+            self.total_seconds = 0.0  # that of training came with the checkpoint
         # The first assay of the Trainer collects the codes for all of them.
-        first = next(callback for callback in trainer.callbacks if isinstance(callback, AssayCallback))
+        first = first_assay(trainer)
         self._collector = CodeTableCollector() if first is self else first._collector
         self._observations = []
 
     def _collect(self, trainer: Trainer, outputs: Any, batch: Any) -> None:
-        first = next(callback for callback in trainer.callbacks if isinstance(callback, AssayCallback))
-        if first is self:
+        if first_assay(trainer) is self:
             self._collector.add(outputs)
         missing = self.num_observations - sum(map(len, self._observations))
         if missing > 0:
@@ -207,6 +220,16 @@ class AssayCallback(Callback):
         self.total_seconds += seconds
         scalars = {f"{prefix}/{key}": float(value) for key, value in findings.scalars.items()}
         return scalars | {f"{prefix}/seconds": seconds}
+
+
+def assays_of(trainer: Trainer) -> list[AssayCallback]:
+    """Return the assays of ``trainer``, in their order."""
+    return [callback for callback in trainer.callbacks if isinstance(callback, AssayCallback)]  # type: ignore[attr-defined]
+
+
+def first_assay(trainer: Trainer) -> AssayCallback:
+    """Return the assay that collects the codes for all others."""
+    return assays_of(trainer)[0]
 
 
 def is_last_validation(trainer: Trainer) -> bool:

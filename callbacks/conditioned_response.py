@@ -25,8 +25,8 @@ class ConditionedResponseAssay(AssayCallback):
     """Logs how each latent answers along each factor; see :func:`lr_lightning.assays.conditioned_response_matrix`.
 
     Scalars under ``assay/conditioned_response/``: ``cds``, ``cds_norm``, ``ccs``, ``ccs_norm``; ``owned_factors``, the
-    share of factors that own a latent; ``cds_low`` and ``cds_high``, a 95 % interval over traversals; ``cds_chance``, the
-    mean score with the factor labels of the traversals shuffled. The matrix goes to a heat map, to a table and to
+    share of factors that own a latent; ``cds_low`` and ``cds_high``, a 95 % interval over traversals; ``cds_chance``,
+    the mean score with the factor labels of the traversals shuffled. The matrix goes to a heat map, to a table and to
     ``assays/``.
 
     In a test over the whole data set the traversals are looked up among its codes; else they are encoded.
@@ -57,7 +57,11 @@ class ConditionedResponseAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        for key, number in {"num_traversals": num_traversals, "samples": samples, "num_resamples": num_resamples}.items():
+        for key, number in {
+            "num_traversals": num_traversals,
+            "samples": samples,
+            "num_resamples": num_resamples,
+        }.items():
             if number < 1:
                 raise ValueError(f"{key} must be at least 1, got {number}")
         self.num_traversals = num_traversals

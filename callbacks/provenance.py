@@ -9,14 +9,12 @@ from typing import Any
 
 import torch
 
-import lr_lightning
-
-_PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "numpy", "wandb")
+_PACKAGES = ("lr-lightning", "torch", "torchvision", "pytorch-lightning", "torchmetrics", "numpy", "wandb")
 
 
 def versions() -> dict[str, str]:
     """Return the versions of Python, this package and the ones it computes with; those not installed are left out."""
-    found = {"python": platform.python_version(), "lr_lightning": lr_lightning.__version__}
+    found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
@@ -39,6 +37,7 @@ def data_record(dataset: Any) -> dict[str, Any] | None:
     space = dataset.factor_space
     return {
         "name": dataset.name,
+        "renderer_version": getattr(dataset, "renderer_version", None),
         "num_samples": len(dataset),
         "factors": dict(zip(space.names, space.sizes, strict=True)),
         "sha256_of_64": digest.hexdigest(),
@@ -47,8 +46,7 @@ def data_record(dataset: Any) -> dict[str, Any] | None:
 
 def git_commit() -> str | None:
     """Return the commit of this package's checkout, with ``-dirty`` if it was changed; ``None`` outside of one."""
-    folder = Path(lr_lightning.__file__).parent
-    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):

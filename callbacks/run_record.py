@@ -8,7 +8,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.assay import assays_of
 from lr_lightning.callbacks.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.summary import print_summary
 from lr_lightning.loggers.atomic import write_atomically
@@ -19,9 +19,9 @@ RESULTS = "results.json"
 class RunRecord(Callback):
     """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
 
-    The file holds every scalar of the last validation (``fit``), and of a later ``validate`` or ``test`` beside it, with
-    the resolved config, seed, versions, data set and git commit. It is written anew each time; what another command has
-    put there stays.
+    The file holds every scalar of the last validation (``fit``), and of a later ``validate`` or ``test`` beside it,
+    with the resolved config, seed, versions, data set and git commit. It is written anew each time; what another
+    command has put there stays.
 
     Args:
         config: Resolved config of the run, plain values.
@@ -35,6 +35,14 @@ class RunRecord(Callback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._start = time.perf_counter()
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._restart_clock(trainer)
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._restart_clock(trainer)
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -57,6 +65,11 @@ class RunRecord(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self._seconds_before = state_dict["seconds"]
 
+    def _restart_clock(self, trainer: Trainer) -> None:
+        """Forget the time of training, which came with the checkpoint, in an evaluation outside of it."""
+        if trainer.state.fn != "fit":
+            self._start, self._seconds_before = time.perf_counter(), 0.0
+
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._start
 
@@ -64,12 +77,11 @@ class RunRecord(Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         stage = str(trainer.state.fn.value) if trainer.state.fn else "fit"
-        assays = [callback for callback in trainer.callbacks if isinstance(callback, AssayCallback)]
         record = {
             "scalars": {key: value.item() for key, value in sorted(trainer.callback_metrics.items())},
             "step": trainer.global_step,
             "seconds": self._seconds(),
-            "assay_seconds": sum(assay.total_seconds for assay in assays),
+            "assay_seconds": sum(assay.total_seconds for assay in assays_of(trainer)),
         }
         path = Path(trainer.default_root_dir) / RESULTS
         earlier = json.loads(path.read_text()) if path.is_file() else {}

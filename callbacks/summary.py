@@ -55,7 +55,9 @@ def _rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
     if per_latent:
         rows.append(("KL per latent", "  ".join(f"{value:.2f}" for value in per_latent)))
     if f"{_STATISTICS}/active_units" in scalars:
-        rows.append(("Active units", f"{scalars[f'{_STATISTICS}/active_units']:.0f} (variance of the means above threshold)"))
+        rows.append(
+            ("Active units", f"{scalars[f'{_STATISTICS}/active_units']:.0f} (variance of the means above threshold)")
+        )
     if "assay/response_matrix/active_latents" in scalars:
         count = scalars["assay/response_matrix/active_latents"]
         rows.append(("Active latents", f"{count:.0f} (respond to their own change by more than .5)"))
@@ -63,7 +65,10 @@ def _rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
         low, high = scalars[f"{_CONDITIONED}/cds_low"], scalars[f"{_CONDITIONED}/cds_high"]
         chance = scalars[f"{_CONDITIONED}/cds_chance"]
         rows += [
-            ("CDS", f"{scalars[f'{_CONDITIONED}/cds']:.3f}  [{low:.3f}, {high:.3f}] over traversals, chance {chance:.3f}"),
+            (
+                "CDS",
+                f"{scalars[f'{_CONDITIONED}/cds']:.3f}  [{low:.3f}, {high:.3f}] over traversals, chance {chance:.3f}",
+            ),
             ("CDS_norm", f"{scalars[f'{_CONDITIONED}/cds_norm']:.3f}"),
             ("CCS", f"{scalars[f'{_CONDITIONED}/ccs']:.3f}"),
             ("Factors owned", f"{scalars[f'{_CONDITIONED}/owned_factors']:.0%}"),

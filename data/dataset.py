@@ -1,6 +1,7 @@
 """What every data set offers, and the batch that a loader makes of it."""
 
-from typing import NamedTuple, Protocol, Self, runtime_checkable
+from abc import ABC, abstractmethod
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -21,8 +22,7 @@ class FactorBatch(NamedTuple):
     factors: Tensor
 
 
-@runtime_checkable
-class FactorDataset(Protocol):
+class FactorDataset(ABC):
     """Labelled observations, gathered by index tensor, a whole batch in one call.
 
     Attributes:
@@ -37,19 +37,24 @@ class FactorDataset(Protocol):
     full_grid: bool
     image_shape: tuple[int, ...]
 
-    def __len__(self) -> int: ...
+    @abstractmethod
+    def __len__(self) -> int:
+        """Return the number of observations."""
 
+    @abstractmethod
     def images(self, indices: Tensor) -> Tensor:
         """Return observations ``(N, *image_shape)`` of ``indices`` (N,) int64: uint8 images, or float32 data."""
-        ...
 
+    @abstractmethod
     def factors(self, indices: Tensor) -> Tensor:
         """Return factor values ``(N, K)`` int64 of ``indices`` (N,)."""
-        ...
 
     def to(self, device: torch.device | str) -> Self:
-        """Keep what the set holds in memory on ``device``, where later batches are then gathered."""
-        ...
+        """Keep what the set holds in memory on ``device``, where later batches are then gathered.
+
+        A set that holds nothing in memory returns itself.
+        """
+        return self
 
 
 def as_float(images: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.dsprites_factors import DSPRITES_FACTORS
 from lr_lightning.data.dsprites_outlines import (
     MAX_CROSSINGS,
@@ -39,7 +40,7 @@ def _crossing_table(offsets: Tensor) -> Tensor:
     return table.view(num_glyphs, *offsets.shape, MAX_CROSSINGS)
 
 
-class RenderedDSprites:
+class RenderedDSprites(FactorDataset):
     """The 737,280 images of dSprites, drawn from their factors.
 
     A pixel is white where its centre lies inside the outline, by the even-odd rule. The outlines were fitted to

@@ -9,6 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.shapes3d_factors import SHAPES3D_FACTORS
 from lr_lightning.data.shapes3d_geometry import Regions, touched_pixels, trace, trace_empty
 from lr_lightning.data.shapes3d_scene import SIZE, build_room
@@ -75,7 +76,7 @@ def _build_table() -> Tensor:
     return table.view(-1, SIZE * SIZE)
 
 
-class RenderedShapes3D:
+class RenderedShapes3D(FactorDataset):
     """The 480,000 images of 3DShapes, drawn from their factors.
 
     The scene was fitted to 156 original images, which it meets with a mean squared error of 0.00038 (pixels in [0, 1]);

@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _train(arguments: list[str]) -> int:
     """Run a Trainer command; a user's error becomes one sentence on standard error and the exit code 1."""
-    from lr_lightning.commands.training import run
+    from lr_lightning.commands.training import UsageError, run
 
     try:
         run(arguments)
@@ -53,9 +53,16 @@ def _train(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("LR_LIGHTNING_TRACEBACK"):
             raise
-        print(f"lr-lightning: {type(error).__name__}: {error}", file=sys.stderr)
-        return 1
+        print(f"lr-lightning {arguments[0]}: {_sentence(error)}", file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
     return 0
+
+
+def _sentence(error: Exception) -> str:
+    """Return the text of an error; the kind of one that is not a user's is part of what it says."""
+    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
+    told = isinstance(error, ValueError | TypeError | OSError | KeyError | FloatingPointError)
+    return text if text and told else f"{type(error).__name__}: {text} (LR_LIGHTNING_TRACEBACK=1 shows where)"
 
 
 if __name__ == "__main__":

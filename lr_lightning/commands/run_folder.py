@@ -35,7 +35,9 @@ def newest_run_folder(root: Path) -> Path:
     last = {folder: folder / CHECKPOINTS / "last.ckpt" for folder in folders}
     present = {folder: path.stat().st_mtime for folder, path in last.items() if path.is_file()}
     if not present:
-        raise FileNotFoundError(f"no run to resume: {root / CHECKPOINTS / 'last.ckpt'} does not exist; leave out --ckpt_path")
+        raise FileNotFoundError(
+            f"no run to resume: {root / CHECKPOINTS / 'last.ckpt'} does not exist; leave out --ckpt_path"
+        )
     return max(present, key=lambda folder: present[folder])
 
 
@@ -54,7 +56,8 @@ def check_writable(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise OSError(
-            f"cannot write to the run folder {folder} ({error.strerror}); choose another with --trainer.default_root_dir"
+            f"cannot write to the run folder {folder} ({error.strerror}); "
+            "choose another with --trainer.default_root_dir"
         ) from error
 
 

@@ -1,6 +1,9 @@
 """Training and evaluation from the command line, on Lightning's own command line class."""
 
+import inspect
 import secrets
+from argparse import ArgumentError
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,9 @@ from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveCon
 from pytorch_lightning.loggers import CSVLogger, Logger
 from typing_extensions import override
 
-import lr_lightning.data
-import lr_lightning.losses
-import lr_lightning.networks  # noqa: F401  (short class names need their classes imported)
+import lr_lightning.data.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import AssayCallback, RunProgressBar, RunRecord
+from lr_lightning.commands.messages import plain_message
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.run_folder import (
     CHECKPOINTS,
@@ -25,10 +27,12 @@ from lr_lightning.commands.run_folder import (
     newest_run_folder,
     saved_config,
 )
-from lr_lightning.data import FactorDataModule
+from lr_lightning.data import FactorDataset
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.losses import Likelihood
 from lr_lightning.models import AutoencoderModule
+from lr_lightning.networks import AutoencoderNetwork
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -55,7 +59,9 @@ class RunCLI(LightningCLI):
             "--assays", type=dict[str, AssayCallback | None], default={}, help="Assays by a name of your choice."
         )
         parser.add_class_arguments(RunWandbLogger, "wandb", skip={"save_dir"}, instantiate=False)
-        parser.add_argument("--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in.")
+        parser.add_argument(
+            "--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in."
+        )
         parser.add_argument("--checkpoint.mode", type=str, default="min", help="Whether 'min' or 'max' is best.")
 
     @override
@@ -79,6 +85,8 @@ class RunCLI(LightningCLI):
         config.trainer.default_root_dir = str(folder)
         earlier = saved_config(folder).get("wandb", {})
         config.wandb.run_id = config.wandb.run_id or earlier.get("run_id") or secrets.token_hex(4)
+        if "verbose" in config:
+            config.verbose = False  # the summary at the end says it more readably
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
 
     @override
@@ -93,17 +101,21 @@ class RunCLI(LightningCLI):
         given = given if isinstance(given, list) else [given]
         record = RunRecord(self._plain_config())
         return super().instantiate_trainer(
-            callbacks=[*given, *callbacks, record], logger=self._loggers(trainer["logger"], trainer["default_root_dir"]), **kwargs
+            callbacks=[*given, *callbacks, record],
+            logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
+            **kwargs,
         )
 
     def _checkpoints(self, folder: Path) -> list[Callback]:
         """Return what writes ``best.ckpt`` and ``last.ckpt`` at the end of each epoch, after its validation."""
-        where = {"dirpath": folder / CHECKPOINTS, "save_on_train_epoch_end": True, "enable_version_counter": False}
-        wanted = self._get(self.config, "checkpoint")
-        last = ModelCheckpoint(filename="last", monitor=None, save_top_k=1, **where)
+        checkpoint = partial(
+            ModelCheckpoint, folder / CHECKPOINTS, save_on_train_epoch_end=True, enable_version_counter=False
+        )
+        last = checkpoint(filename="last", monitor=None)
         if self._get(self.config, "trainer").limit_val_batches == 0:
             return [last]
-        return [ModelCheckpoint(filename="best", monitor=wanted.monitor, mode=wanted.mode, **where), last]
+        wanted = self._get(self.config, "checkpoint")
+        return [checkpoint(filename="best", monitor=wanted.monitor, mode=wanted.mode), last]
 
     def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
         """Return the loggers: W&B unless others were given, and a CSV file in any case but ``logger=False``."""
@@ -122,16 +134,45 @@ class RunCLI(LightningCLI):
         return plain
 
 
+class UsageError(ValueError):
+    """A command line that cannot be run; its text is one sentence."""
+
+
 def run(arguments: list[str]) -> None:
-    """Run ``fit``, ``validate``, ``test`` or ``predict`` with ``arguments``, the subcommand first."""
-    RunCLI(
-        AutoencoderModule,
-        LightningDataModule,
-        subclass_mode_model=True,
-        subclass_mode_data=True,
-        save_config_callback=SaveRunConfig,
-        seed_everything_default=0,
-        parser_kwargs={"allow_abbrev": False},
-        auto_configure_optimizers=False,
-        args=expand_run_argument(arguments),
-    )
+    """Run ``fit``, ``validate``, ``test`` or ``predict`` with ``arguments``, the subcommand first.
+
+    Raises:
+        UsageError: If the arguments or a config cannot be parsed.
+    """
+    options = {"allow_abbrev": False, "exit_on_error": False}
+    try:
+        RunCLI(
+            AutoencoderModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=SaveRunConfig,
+            seed_everything_default=0,
+            parser_kwargs=options | {command: options for command in RunCLI.subcommands()},
+            auto_configure_optimizers=False,
+            args=expand_run_argument(arguments),
+        )
+    except (ArgumentError, ValueError) as error:
+        raise UsageError(plain_message(error, _known_arguments(), _known_classes())) from error
+
+
+def _known_arguments() -> list[str]:
+    """Return the arguments that a misspelt one is compared with."""
+    own = ["--config", "--seed_everything", "--ckpt_path", "--model", "--data", "--assays", "--wandb", "--checkpoint.monitor"]
+    return own + [f"--trainer.{name}" for name in inspect.signature(Trainer).parameters]
+
+
+def _known_classes() -> list[str]:
+    """Return the names of models, networks, likelihoods, data sets and assays that need no module in front."""
+    found, open_classes = [], [AutoencoderModule, AutoencoderNetwork, Likelihood, FactorDataset, AssayCallback]
+    while open_classes:
+        current: type = open_classes.pop()
+        open_classes += current.__subclasses__()
+        if not inspect.isabstract(current) and current.__module__.startswith("lr_lightning"):
+            found.append(current.__name__)
+    return found

@@ -48,7 +48,8 @@ def save_table(trainer: Trainer, key: str, columns: list[str], rows: list[list[f
 def save_arrays(trainer: Trainer, key: str, arrays: Mapping[str, Tensor]) -> None:
     """Write ``arrays`` to one ``.npz`` file in ``assays/``, readable with ``numpy.load(allow_pickle=False)``."""
     values = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
-    write_atomically(_path(trainer, "assays", key, ".npz"), lambda file: np.savez_compressed(file, **values))
+    path = _path(trainer, "assays", key, ".npz")
+    write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **values))
 
 
 def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path:

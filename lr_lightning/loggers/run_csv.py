@@ -27,12 +27,13 @@ class RunCSVLogger(CSVLogger):
         """The writer, which on first use takes over the rows of an earlier start of this run."""
         if self._experiment is None:
             rows = self._earlier_rows()
-            writer = super().experiment
+            writer: ExperimentWriter = super().experiment
             for row in rows:
                 step = int(row.pop("step"))
                 writer.log_metrics({key: float(value) for key, value in row.items() if value}, step=step)
             return writer
-        return super().experiment
+        current: ExperimentWriter = super().experiment
+        return current
 
     def _earlier_rows(self) -> list[dict[str, str]]:
         path = Path(self.save_dir) / ExperimentWriter.NAME_METRICS_FILE

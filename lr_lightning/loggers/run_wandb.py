@@ -45,7 +45,7 @@ class RunWandbLogger(WandbLogger):
     @override
     def experiment(self) -> Any:
         """The W&B run; the first use starts it."""
-        if self._experiment is None and rank_zero_only.rank == 0:
+        if self._experiment is None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
             self._start()
         return super().experiment
 
@@ -60,7 +60,9 @@ class RunWandbLogger(WandbLogger):
 
         Path(self.save_dir or ".").mkdir(parents=True, exist_ok=True)  # else W&B writes to a temporary folder
         mode = self._mode()
-        settings = wandb.Settings(init_timeout=self.timeout) if self.mode == "auto" else None
+        settings = wandb.Settings(quiet=True)  # the summary of the run tells where the files are
+        if self.mode == "auto":
+            settings.init_timeout = self.timeout
         try:
             self._wandb_init |= {"mode": mode, "settings": settings}
             _ = super().experiment
@@ -69,7 +71,7 @@ class RunWandbLogger(WandbLogger):
                 raise
             wandb.teardown()
             rank_zero_info(f"W&B: no connection ({str(error).splitlines()[0]}); this run is logged offline.")
-            self._wandb_init |= {"mode": "offline", "settings": None}
+            self._wandb_init |= {"mode": "offline", "settings": wandb.Settings(quiet=True)}
 
     def _mode(self) -> str:
         """Return the mode to start in: what was asked for, the environment's, or what a login allows."""

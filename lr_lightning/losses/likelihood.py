@@ -43,8 +43,10 @@ class Bernoulli(Likelihood):
         cross_entropy = F.binary_cross_entropy_with_logits(raw.float(), observations, reduction="none")
         total = cross_entropy.flatten(1).sum(dim=1)
         if self.subtract_entropy:
-            total = total + (torch.special.xlogy(observations, observations)
-                             + torch.special.xlogy(1 - observations, 1 - observations)).flatten(1).sum(dim=1)
+            total = total + (
+                torch.special.xlogy(observations, observations)
+                + torch.special.xlogy(1 - observations, 1 - observations)
+            ).flatten(1).sum(dim=1)
         return total
 
 

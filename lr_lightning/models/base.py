@@ -62,8 +62,8 @@ class AutoencoderModule(LightningModule):
         compile_network: bool = False,
     ) -> None:
         super().__init__()
-        # The command line hands over class paths and values, so its checkpoints reload alone. Objects built by hand could
-        # only be pickled; they are left out, and given to load_from_checkpoint again.
+        # The command line hands over class paths and values, so its checkpoints reload alone. Objects built by hand
+        # could only be pickled; they are left out, and given to load_from_checkpoint again.
         by_hand = _given_hyperparameters.get() is None
         self.save_hyperparameters(ignore=_OBJECTS if by_hand else None)
         self.network = network
@@ -72,7 +72,7 @@ class AutoencoderModule(LightningModule):
         self.lr_scheduler = lr_scheduler
         self.assays = list(assays or ())
         if channels_last:
-            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            self.network.to(memory_format=torch.channels_last)
         if compile_network:
             self.network.encoder.compile()
             self.network.decoder.compile()
@@ -119,7 +119,7 @@ class AutoencoderModule(LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Hand the terms to the loggers every ``log_every_n_steps``; ``self.log`` would cost time at every step."""
         step = logging_step(self.trainer)
-        if (step + 1) % self.trainer.log_every_n_steps == 0:
+        if (step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             metrics = {f"train/{name}": value.item() for name, value in self.train_terms.items()}
             self._check_finite(metrics["train/loss"])
             for logger in self.loggers:

@@ -1,0 +1,1 @@
+../../lr_lightning/__init__.py

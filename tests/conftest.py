@@ -1,0 +1,59 @@
+"""Settings and fixtures that all tests share: nothing is downloaded and nobody is called."""
+
+import os
+from pathlib import Path
+
+# Set before torch is imported: on a shared machine OpenMP threads wait for each other far longer than they work.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ["WANDB_MODE"] = "offline"
+os.environ["WANDB_ERROR_REPORTING"] = "false"
+os.environ["WANDB_SILENT"] = "true"
+
+import pytest
+import torch
+from torch import Tensor
+
+from lr_lightning.data.dataset import FactorDataset
+from lr_lightning.data.factor_space import FactorSpace
+
+
+@pytest.fixture(autouse=True)
+def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run each test in a folder of its own, with W&B's files inside it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "wandb_data"))
+    monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "wandb_cache"))
+    monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "wandb_config"))
+
+
+class Bars(FactorDataset):
+    """48 tiny images (3, 8, 8): the colour, row and column of a bar, every combination once.
+
+    Args:
+        num_columns: Number of columns that a bar can lie in, at most 8.
+    """
+
+    def __init__(self, num_columns: int = 4) -> None:
+        self.name = "bars"
+        self.factor_space = FactorSpace(["colour", "row", "column"], [3, 4, num_columns])
+        self.full_grid = True
+        self.image_shape = (3, 8, 8)
+
+    def __len__(self) -> int:
+        return len(self.factor_space)
+
+    def images(self, indices: Tensor) -> Tensor:
+        """Return a bar of two pixels' height and one column's width on black."""
+        images = torch.zeros(len(indices), 3, 8, 8, dtype=torch.uint8)
+        for image, (colour, row, column) in zip(images, self.factors(indices).tolist(), strict=True):
+            image[colour, 2 * row : 2 * row + 2, column] = 255
+        return images
+
+    def factors(self, indices: Tensor) -> Tensor:
+        """Return colour, row and column."""
+        return self.factor_space.factors(indices)
+
+
+@pytest.fixture
+def bars() -> Bars:
+    return Bars()
