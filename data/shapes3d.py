@@ -1,0 +1,56 @@
+"""The public 3DShapes file."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.grid_file import GridFile, check_grid_order
+from lr_lightning.data.h5_images import H5Images, h5_array, open_h5
+from lr_lightning.data.shapes3d_factors import SHAPES3D_FACTORS
+
+_REMEDY = (
+    "fetch the public file with `lr-lightning data prepare shapes3d`, or use its rendered twin, RenderedShapes3D, "
+    "which needs no file"
+)
+
+
+class Shapes3D(GridFile):
+    """3DShapes: 480,000 images of an object in a room, from the public ``3dshapes.h5``.
+
+    Six factors: hue of floor, wall and object, scale, shape, orientation. Also reads files in the same layout written
+    by :func:`~lr_lightning.data.write_h5.write_h5`, and then calls itself ``"rendered_shapes3d"`` if they were
+    rendered. The labels are checked against the order of the factors when the file is opened.
+
+    Licence of the public file: Apache-2.0.
+
+    Args:
+        path: The file, with ``images`` (N, 64, 64, 3) uint8 and ``labels`` (N, 6) float64.
+        resident: Keep all images in memory, 5.9 GB, from the first use. Random reads from the public file are slow
+            for its compression; from a file of :func:`~lr_lightning.data.write_h5.write_h5` they are not.
+        factor_space: The grid in the file, where it is not the whole of 3DShapes.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it is no HDF5 file, or truncated.
+        KeyError: If one of the two arrays is missing.
+        ValueError: If their shape, dtype or order is not as above.
+
+    References:
+        Burgess and Kim, 3D Shapes Dataset, 2018, https://github.com/google-deepmind/3d-shapes.
+    """
+
+    image_shape: tuple[int, ...] = (3, 64, 64)
+
+    def __init__(self, path: str | Path, resident: bool = False, factor_space: FactorSpace | None = None) -> None:
+        path, space = Path(path), factor_space or SHAPES3D_FACTORS
+        with open_h5(path, _REMEDY) as file:
+            labels = h5_array(file, "labels", (len(space), space.num_factors), "float64", _REMEDY)
+            check_grid_order(labels[:], space, path, "labels", _REMEDY)
+            rendered, version = bool(file.attrs.get("rendered", False)), file.attrs.get("renderer_version")
+        images = H5Images(path, "images", (len(space), 64, 64, 3), "uint8", _REMEDY)
+        name = "rendered_shapes3d" if rendered else "shapes3d"
+        super().__init__(name, space, images, resident, None if version is None else int(version))
+
+    def _display(self, stored: Tensor) -> Tensor:
+        return stored.permute(0, 3, 1, 2).contiguous()  # (N, H, W, C) -> (N, C, H, W)

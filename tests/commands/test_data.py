@@ -1,0 +1,208 @@
+"""The command ``lr-lightning data``, as its user meets it."""
+
+import hashlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pytest
+import torch
+from torch import Tensor
+
+from lr_lightning.commands import data
+from lr_lightning.commands.data import main
+from lr_lightning.data.catalogue import CATALOGUE, PublicFile, find_record
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.tensors import TensorFactors
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves a folder and prints nothing."""
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Keep quiet."""
+
+
+@pytest.fixture(autouse=True)
+def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run in an empty folder, on a wide terminal, with no folder set."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("LR_LIGHTNING_DATA", raising=False)
+
+
+@pytest.fixture
+def tiny_renderer(monkeypatch: pytest.MonkeyPatch) -> TensorFactors:
+    """Six images in place of the rendered sets."""
+    space = FactorSpace(["hue", "shape"], [3, 2])
+    pixels = torch.arange(6 * 3 * 4 * 4).view(6, 3, 4, 4).to(torch.uint8)
+    dataset = TensorFactors("rendered_shapes3d", pixels, space.factors(torch.arange(6)), space)
+    dataset.full_grid = True
+    monkeypatch.setattr(data, "_renderer", lambda _: dataset)
+    return dataset
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Serve a stand-in of 3dshapes.h5 that the catalogue then points to; yields the served file."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    file = folder / "3dshapes.h5"
+    file.write_bytes(b"images and labels" * 1000)
+    md5 = hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest()
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
+        url = f"http://127.0.0.1:{server.server_port}/3dshapes.h5"
+        record = replace(find_record("shapes3d"), files=(PublicFile("3dshapes.h5", url, md5),))
+        monkeypatch.setattr(data, "find_record", lambda name: record if name == "shapes3d" else find_record(name))
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield file
+        server.shutdown()
+        thread.join()
+
+
+def test_list_names_every_set_its_factors_and_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = tmp_path / "there"
+    for file in ("3dshapes.h5", "rendered_dsprites.h5", "mnist/t10k-images-idx3-ubyte.gz"):
+        (root / file).parent.mkdir(parents=True, exist_ok=True)
+        (root / file).touch()
+    monkeypatch.setenv("LR_LIGHTNING_DATA", str(root))
+    assert main(["list"]) == 0
+    lines = {line.split("│")[1].strip(): line for line in capsys.readouterr().out.splitlines() if "│" in line}
+    assert {record.name for record in CATALOGUE} <= set(lines)
+    assert "480,000" in lines["shapes3d"]
+    assert "floor_hue 10, wall_hue 10, object_hue 10, scale 8, shape 4, orientation 15" in lines["shapes3d"]
+    assert "there/3dshapes.h5" in lines["shapes3d"]
+    assert "made on demand" in lines["rendered_shapes3d"]
+    assert "missing: prepare dsprites" in lines["dsprites"]
+    assert "there/rendered_dsprites.h5" in lines["rendered_dsprites"]
+    assert "1 of 4 files in" in lines["mnist"]
+
+
+def test_info_shows_values_files_checksum_and_twin(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "shapes3d"]) == 0
+    out = capsys.readouterr().out
+    assert "480,000 observations 3 x 64 x 64, lr_lightning.data.Shapes3D, licence Apache-2.0" in out
+    assert "-30, -25.71, -21.43" in out
+    assert "https://storage.googleapis.com/3d-shapes/3dshapes.h5" in out
+    assert "099a2078d58cec4daad0702c55d06868" in out
+    assert "rendered twin: rendered_shapes3d" in out
+
+
+@pytest.mark.parametrize("name", ["shapes3d", "rendered_shapes3d"])
+def test_render_writes_the_rendered_set(
+    tiny_renderer: TensorFactors, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert main(["render", name]) == 0
+    assert "wrote data_sets/rendered_3dshapes.h5, 0 MB" in capsys.readouterr().out
+    with h5py.File(tmp_path / "data_sets" / "rendered_3dshapes.h5") as file:
+        assert file["images"].shape == (6, 4, 4, 3)
+        assert file.attrs["rendered"]
+
+
+def test_render_replaces_a_file_only_when_asked(
+    tiny_renderer: TensorFactors, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "mine.h5"
+    out.write_text("precious")
+    assert main(["render", "shapes3d", "--out", str(out)]) == 1
+    assert "mine.h5 is there already; add --overwrite" in capsys.readouterr().err
+    assert out.read_text() == "precious"
+    assert main(["render", "shapes3d", "--out", str(out), "--overwrite"]) == 0
+    assert h5py.is_hdf5(out)
+
+
+def test_ctrl_c_leaves_nothing_and_exits_with_130(
+    tiny_renderer: TensorFactors, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(indices: Tensor) -> Tensor:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tiny_renderer, "images", interrupt)
+    assert main(["render", "shapes3d", "--root", "here"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert list((tmp_path / "here").iterdir()) == []
+
+
+def test_prepare_fetches_once_and_verifies(served: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        assert main(["prepare", "shapes3d", "--root", "here"]) == 0
+        assert "here/3dshapes.h5 is there, md5 " in capsys.readouterr().out
+    assert (tmp_path / "here" / "3dshapes.h5").read_bytes() == served.read_bytes()
+
+
+def test_prepare_refuses_a_wrong_file_in_one_sentence(
+    served: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served.write_text("another file")
+    assert main(["prepare", "shapes3d"]) == 1
+    error = capsys.readouterr().err
+    assert "gave a file with md5" in error
+    assert "Traceback" not in error
+    assert list((tmp_path / "data_sets").iterdir()) == []
+
+
+def test_prepare_names_the_twin_where_the_file_cannot_be_had(served: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    served.unlink()
+    assert main(["prepare", "shapes3d"]) == 1
+    assert "answered 404" in (error := capsys.readouterr().err)
+    assert "the rendered twin, lr_lightning.data.RenderedShapes3D, needs no file" in error
+
+
+def test_prepare_has_nothing_to_do_for_a_set_without_files(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["prepare", "double_helix"]) == 0
+    assert "double_helix needs no file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("argv", "code", "message"),
+    [
+        (
+            ["info", "shape3d"],
+            2,
+            "no data set 'shape3d' (did you mean shapes3d?); the data sets are shapes3d, rendered_",
+        ),
+        (["render", "zzz"], 2, "no data set 'zzz'; the data sets are"),
+        (["render", "mnist"], 1, "mnist cannot be rendered; those that can are rendered_shapes3d, rendered_dsprites"),
+        (["draw"], 2, "invalid choice: 'draw'"),
+        ([], 2, "COMMAND"),
+        (["info"], 2, "NAME"),
+    ],
+)
+def test_what_cannot_be_done_is_said_without_a_traceback(
+    argv: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+
+
+def test_help_says_where_data_sets_lie(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--help"]) == 0
+    assert "$LR_LIGHTNING_DATA" in capsys.readouterr().out
+
+
+def test_listing_loads_neither_lightning_nor_matplotlib() -> None:
+    code = (
+        "import sys; from lr_lightning.commands.data import main; main(['list']); "
+        "print(sorted({'pytorch_lightning', 'matplotlib', 'wandb'} & set(sys.modules)), file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stderr.strip() == "[]"
+
+
+def test_every_record_names_its_files_once() -> None:
+    files: list[Any] = [file for record in CATALOGUE for file in record.files]
+    assert len({file.path for file in files}) == len({file.url for file in files}) == len(files) == 10
+    assert all(len(file.md5) == 32 and file.url.endswith(Path(file.path).name) for file in files)
