@@ -24,10 +24,21 @@ def check_codes(name: str, codes: Tensor, latent_dim: int, minimum: int = 1) -> 
     return codes.detach()
 
 
-def check_chunk_size(chunk_size: int) -> None:
+def check_chunk_size(chunk_size: int | None) -> None:
     """Raise ``ValueError`` for a chunk size below 1."""
-    if chunk_size < 1:
+    if chunk_size is not None and chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
+
+
+def samples_per_pass(chunk_size: int | None, device: torch.device) -> int:
+    """Return ``chunk_size``, or if it is ``None`` what suits the device.
+
+    An accelerator wants large passes. A processor runs convolutions on 64x64 images about twice as fast in passes of
+    32 as of 256 and more, whose activations leave its cache.
+    """
+    if chunk_size is not None:
+        return chunk_size
+    return 32 if device.type == "cpu" else 1024
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:

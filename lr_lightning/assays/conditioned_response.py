@@ -8,8 +8,8 @@ from typing import Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes, own_generator
-from lr_lightning.assays.protocol import Autoencoder, assay_mode
+from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes, own_generator, samples_per_pass
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response, response
 from lr_lightning.assays.response_matrix import KAPPA, Convention
 
@@ -58,7 +58,7 @@ def conditioned_response_matrix(
     variant: Variant = "diagonal",
     convention: Convention = "paper",
     generator: torch.Generator | None = None,
-    chunk_size: int = 1024,
+    chunk_size: int | None = None,
 ) -> ConditionedResponseMatrix:
     r"""Measure how strongly each latent answers to values that one ground-truth factor gives it.
 
@@ -84,7 +84,7 @@ def conditioned_response_matrix(
         variant: ``"diagonal"``: the response of the intervened latent. ``"max"``: that of the latent responding most.
         convention: ``"paper"``, :math:`\kappa = 1/2`, or ``"release"``, :math:`\kappa = 1`. No score depends on it.
         generator: Source of bases and donors, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Samples per pass. Bounds the memory; the draws do not depend on it.
+        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
 
     Returns:
         The matrix, with the responses per traversal. A model that answers with NaN gives NaN entries and one
@@ -119,7 +119,8 @@ def conditioned_response_matrix(
         responses = torch.empty(0, dim, dtype=torch.float64)
         if varied:
             drawn = _draw(varied, samples, own_generator(generator))
-            responses = (KAPPA[convention] * _mean_squares(autoencoder, drawn, variant, chunk_size)).sqrt()
+            size = samples_per_pass(chunk_size, device_of(autoencoder, drawn.table))
+            responses = (KAPPA[convention] * _mean_squares(autoencoder, drawn, variant, size)).sqrt()
     if not responses.isfinite().all():
         warnings.warn("the model's responses are not finite, and neither is the conditioned matrix", stacklevel=2)
     parts = iter(torch.split(responses, [len(codes) for codes in varied]))

@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement, posterior_mean
+from lr_lightning.assays.checks import check_chunk_size, samples_per_pass
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement, posterior_mean
 from lr_lightning.assays.response import at_least_float32
 
 
@@ -17,13 +17,13 @@ def _to_model(autoencoder: Autoencoder, images: Tensor) -> Tensor:
     return moved.to(dtype=dtype)
 
 
-def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int = 1024) -> Tensor:
+def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | None = None) -> Tensor:
     """Encode observations to posterior means.
 
     Args:
         autoencoder: Model under study; left as it was, see :func:`assay_mode`.
         images: Observations ``(N, C, H, W)``: uint8, taken as 0..255, or floating point in data range.
-        chunk_size: Observations per pass.
+        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``.
 
     Returns:
         Codes, shape ``(N, D)``, on the device of ``images``; float32, or float64 if the model computes in it.
@@ -35,20 +35,20 @@ def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int = 
     _check_images(images, chunk_size)
     with assay_mode(autoencoder):
         parts = []
-        for chunk in torch.split(images, chunk_size):
+        for chunk in torch.split(images, samples_per_pass(chunk_size, device_of(autoencoder, images))):
             means = posterior_mean(autoencoder.encode(_to_model(autoencoder, chunk)))
             expected = means.new_empty(len(chunk), autoencoder.latent_dim, device="meta")
             parts.append(at_least_float32(means, expected).to(images.device))
         return torch.cat(parts)
 
 
-def reconstruct(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int = 1024) -> Tensor:
+def reconstruct(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | None = None) -> Tensor:
     """Encode observations to posterior means and decode those.
 
     Args:
         autoencoder: Model under study; left as it was, see :func:`assay_mode`.
         images: Observations ``(N, C, H, W)``: uint8, taken as 0..255, or floating point in data range.
-        chunk_size: Observations per pass.
+        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``.
 
     Returns:
         Reconstructions of the shape of ``images``, floating point in data range, on their device.
@@ -60,7 +60,7 @@ def reconstruct(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int = 1
     _check_images(images, chunk_size)
     with assay_mode(autoencoder):
         parts = []
-        for chunk in torch.split(images, chunk_size):
+        for chunk in torch.split(images, samples_per_pass(chunk_size, device_of(autoencoder, images))):
             codes = posterior_mean(autoencoder.encode(_to_model(autoencoder, chunk)))
             parts.append(to_float32(autoencoder.decode(codes)).to(images.device))
         return torch.cat(parts)
@@ -71,7 +71,7 @@ def to_float32(observations: Tensor) -> Tensor:
     return observations.to(torch.promote_types(observations.dtype, torch.float32))
 
 
-def _check_images(images: Tensor, chunk_size: int) -> None:
+def _check_images(images: Tensor, chunk_size: int | None) -> None:
     check_chunk_size(chunk_size)
     if not len(images):
         raise ValueError("there are no observations to encode")

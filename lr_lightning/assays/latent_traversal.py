@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes
+from lr_lightning.assays.checks import check_chunk_size, check_codes, samples_per_pass
 from lr_lightning.assays.encoding import to_float32
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ def latent_traversal(
     values: Tensor | None = None,
     *,
     latents: Sequence[int] | None = None,
-    chunk_size: int = 1024,
+    chunk_size: int | None = None,
 ) -> LatentTraversal:
     """Decode codes that move along one latent at a time.
 
@@ -63,7 +63,7 @@ def latent_traversal(
         values: Values that the moving latent takes, in latent units: ``(S,)`` for all latents or ``(D, S)`` for each,
             such as those of :func:`traversal_values`. Nine steps from -2 to 2 if ``None``.
         latents: Latents to move; all if ``None``.
-        chunk_size: Codes per pass.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
 
     Returns:
         The decoded observations, float32 in data range, with the values.
@@ -91,6 +91,7 @@ def latent_traversal(
         codes = base.repeat(*steps.shape, 1)  # (L, S, D)
         codes[torch.arange(len(rows)), :, list(rows)] = steps
         device, dtype = placement(autoencoder)
-        chunks = torch.split(codes.flatten(0, 1).to(device=device, dtype=dtype), chunk_size)
+        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        chunks = torch.split(codes.flatten(0, 1).to(device=device, dtype=dtype), size)
         images = torch.cat([to_float32(autoencoder.decode(chunk)).cpu() for chunk in chunks])
     return LatentTraversal(images.view(*steps.shape, *images.shape[1:]), steps.cpu(), rows)

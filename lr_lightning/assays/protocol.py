@@ -63,7 +63,7 @@ def posterior_std(posterior: Posterior) -> Tensor:
     return torch.zeros_like(posterior_mean(posterior))
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class WrappedAutoencoder:
     """Any two callables as an :class:`Autoencoder`; made by :func:`wrap`."""
 
@@ -148,6 +148,12 @@ def placement(autoencoder: Autoencoder) -> tuple[torch.device | None, torch.dtyp
             if parameter.is_floating_point():
                 return parameter.device, parameter.dtype
     return None, None
+
+
+def device_of(autoencoder: Autoencoder, tensor: Tensor) -> torch.device:
+    """Return where the model runs on ``tensor``: at its parameters, or without any where the tensor is."""
+    device, _ = placement(autoencoder)
+    return tensor.device if device is None else device
 
 
 @contextmanager

@@ -3,11 +3,12 @@
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
+from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
 from lr_lightning.assays.protocol import (
     Autoencoder,
     Posterior,
     assay_mode,
+    device_of,
     placement,
     posterior_mean,
     posterior_std,
@@ -43,7 +44,7 @@ def response(
     *,
     stochastic: bool = False,
     generator: torch.Generator | None = None,
-    chunk_size: int = 1024,
+    chunk_size: int | None = None,
 ) -> Tensor:
     r"""Decode codes and encode the result again.
 
@@ -56,7 +57,7 @@ def response(
         codes: Latent codes, shape ``(N, D)``.
         stochastic: Sample the posterior instead of taking its mean.
         generator: Source of those samples, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Codes per pass. Bounds the memory; the draws do not depend on it.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
 
     Returns:
         Shape ``(N, D)`` in latent units, on the device of ``codes``; float32, or float64 if the model computes in it.
@@ -79,8 +80,9 @@ def response(
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
         noise = torch.randn(codes.shape, generator=own_generator(generator)) if stochastic else torch.zeros_like(codes)
+        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
         parts = []
-        for chunk, chunk_noise in zip(torch.split(codes, chunk_size), torch.split(noise, chunk_size), strict=True):
+        for chunk, chunk_noise in zip(torch.split(codes, size), torch.split(noise, size), strict=True):
             posterior = reencode(autoencoder, chunk)
             responses = at_least_float32(posterior_mean(posterior), chunk)
             if stochastic:

@@ -8,9 +8,9 @@ from typing import Literal, NamedTuple, Self, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes
+from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes, samples_per_pass
 from lr_lightning.assays.interventions import marginal_donors, resampled_donors
-from lr_lightning.assays.protocol import Autoencoder, assay_mode
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
 
 Convention: TypeAlias = Literal["paper", "release"]
@@ -86,7 +86,7 @@ def response_matrix(
     pair: bool = False,
     latents: Sequence[int] | None = None,
     generator: torch.Generator | None = None,
-    chunk_size: int = 1024,
+    chunk_size: int | None = None,
 ) -> ResponseMatrix:
     r"""Measure which latents change, after decoding and re-encoding, when one latent is replaced.
 
@@ -117,7 +117,7 @@ def response_matrix(
             and base code draws its donor.
         latents: Intervene on these only; all if ``None``. The draws are those of all.
         generator: Source of the donors, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Samples per pass. Bounds the memory; the draws do not depend on it.
+        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
 
     Returns:
         The matrix with its standard errors. A model that answers with NaN gives NaN entries and one warning.
@@ -149,7 +149,8 @@ def response_matrix(
         rows = tuple(range(dim)) if latents is None else tuple(latents)
         if not rows or not all(0 <= latent < dim for latent in rows):
             raise ValueError(f"latents must be some of 0..{dim - 1}, got {list(rows)}")
-        moments = _moments(autoencoder, base.detach(), donated, rows, unit, distance, chunk_size)
+        size = samples_per_pass(chunk_size, device_of(autoencoder, base))
+        moments = _moments(autoencoder, base.detach(), donated, rows, unit, distance, size)
     matrix, error = _entries(moments, convention, distance)
     if not matrix[:, ~inactive].isfinite().all():
         warnings.warn("the model's responses are not finite, and neither is the response matrix", stacklevel=2)
@@ -188,12 +189,11 @@ def _donated_values(
     base: Tensor, donors: Tensor | None, dim: int, pair: bool, generator: torch.Generator | None
 ) -> Tensor:
     """Check the codes and return the value ``[i, j]`` that latent ``j`` of base code ``i`` is set to, (N, D)."""
-    own = donors is None or donors is base
-    if pair and own:
-        raise ValueError("pair=True needs donors other than base")
-    base = check_codes("base", base, dim, minimum=2 if own else 1)
     if donors is None or donors is base:
-        return marginal_donors(base, generator)
+        if pair:
+            raise ValueError("pair=True needs donors other than base")
+        return marginal_donors(check_codes("base", base, dim, minimum=2), generator)
+    base = check_codes("base", base, dim)
     donors = check_codes("donors", donors, dim)
     if not pair:
         return resampled_donors(donors, len(base), generator)

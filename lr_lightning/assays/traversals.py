@@ -54,7 +54,7 @@ def sample_traversals(
     num_traversals: int = 50,
     generator: torch.Generator | None = None,
     *,
-    chunk_size: int = 1024,
+    chunk_size: int | None = None,
 ) -> list[Tensor]:
     """Draw traversals of every factor and encode them to posterior means.
 
@@ -66,7 +66,7 @@ def sample_traversals(
         autoencoder: Model under study; left as it was, see :func:`assay_mode`.
         num_traversals: Traversals per factor ``T``.
         generator: Source of the fixed combinations, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Observations per pass.
+        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``.
 
     Returns:
         One tensor ``(T, V, D)`` per factor, in the order of the factor space, ``V`` the factor's number of values.
@@ -80,7 +80,7 @@ def sample_traversals(
     shown, position = torch.unique(torch.cat([group.flatten() for group in groups]), return_inverse=True)
     parts = [
         encode_means(autoencoder, dataset.images(indices), chunk_size=chunk_size)
-        for indices in torch.split(shown, chunk_size)
+        for indices in torch.split(shown, 4096)  # bounds the memory for the observations
     ]
     codes = torch.cat(parts)
     rows = torch.split(position.to(codes.device), [group.numel() for group in groups])

@@ -42,7 +42,7 @@ def scatter_reconstruction(
         raise ValueError(f"expected one group for each of {len(points)} points, got {len(labels)}")
     original, decoded = points.detach().float().cpu(), reconstructions.detach().float().cpu()
     both = torch.cat([original, decoded])
-    low, high = both[both.isfinite().all(dim=1)].aminmax(dim=0)
+    low, high = (ends.tolist() for ends in both[both.isfinite().all(dim=1)].aminmax(dim=0))
     error = (original - decoded).square().sum(dim=1).mean().sqrt()
 
     figure = new_figure(8.0, 4.4, constrained=False)  # a layout that does not know of the third axis cuts its label off

@@ -1,0 +1,113 @@
+"""Time the response matrix against the plain way: one latent at a time, with h(base) computed again for each.
+
+Both measure the same matrix, from the same donors. Prints the samples that each decodes and encodes, and the ratio of
+the medians of interleaved timings. Set OMP_NUM_THREADS=1 on a machine that is not idle.
+
+    python benchmarks/response_matrix.py --latent-dim 10 --samples 256
+"""
+
+import argparse
+import time
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from torch import Tensor, nn
+
+from lr_lightning.assays import intervene, marginal_donors, response_matrix
+
+
+class ConvAutoencoder(nn.Module):
+    """Small autoencoder of 1x64x64 images that counts the samples it decodes and encodes."""
+
+    def __init__(self, latent_dim: int) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.samples = 0
+        layers: list[nn.Module] = []
+        for inputs, outputs in ((1, 16), (16, 32), (32, 32), (32, 32)):
+            layers += [nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.ReLU()]
+        self.encoder = nn.Sequential(*layers, nn.Flatten(), nn.Linear(512, latent_dim))
+        layers = [nn.Linear(latent_dim, 512), nn.Unflatten(1, (32, 4, 4))]
+        for inputs, outputs in ((32, 32), (32, 32), (32, 16), (16, 1)):
+            layers += [nn.ReLU(), nn.ConvTranspose2d(inputs, outputs, 4, stride=2, padding=1)]
+        self.decoder = nn.Sequential(*layers, nn.Sigmoid())
+
+    def encode(self, images: Tensor, /) -> Tensor:
+        """Return codes (B, D)."""
+        self.samples += len(images)
+        codes: Tensor = self.encoder(images)
+        return codes
+
+    def decode(self, codes: Tensor, /) -> Tensor:
+        """Return images (B, 1, 64, 64)."""
+        self.samples += len(codes)
+        images: Tensor = self.decoder(codes)
+        return images
+
+
+@torch.no_grad()
+def plain_response_matrix(autoencoder: ConvAutoencoder, base: Tensor, donors: Tensor, batch_size: int) -> Tensor:
+    """Response matrix one latent and one batch at a time; h(base) is computed for every row."""
+    rows = []
+    for latent in range(base.shape[1]):
+        moved = intervene(base, latent, donors[:, latent])
+        total = torch.zeros(base.shape[1], dtype=torch.float64, device=base.device)
+        for start in range(0, len(base), batch_size):
+            batch = slice(start, start + batch_size)
+            after = autoencoder.encode(autoencoder.decode(moved[batch]))
+            before = autoencoder.encode(autoencoder.decode(base[batch]))
+            total += (after - before).double().square().sum(dim=0)
+        rows.append((total / (2 * len(base))).sqrt())
+    return torch.stack(rows)
+
+
+def timed(run: Callable[[], Tensor]) -> tuple[float, Tensor]:
+    """Return the seconds that ``run`` takes, and what it returns, on the CPU."""
+    start = time.perf_counter()
+    result = run().cpu()  # waits for the device
+    return time.perf_counter() - start, result
+
+
+def main() -> None:
+    """Run the comparison and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--latent-dim", type=int, default=10)
+    parser.add_argument("--samples", type=int, default=256)
+    parser.add_argument("--batch-size", type=int, default=64, help="of the plain way, a usual one for validation")
+    parser.add_argument("--chunk-size", type=int, help="of the response matrix; its default if left out")
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+
+    torch.manual_seed(0)
+    autoencoder = ConvAutoencoder(options.latent_dim).to(options.device).eval()
+    base = torch.randn(options.samples, options.latent_dim, device=options.device)
+    donors = marginal_donors(base)
+    ways: dict[str, Callable[[], Tensor]] = {
+        "plain": lambda: plain_response_matrix(autoencoder, base, donors, options.batch_size),
+        "batched": lambda: response_matrix(autoencoder, base, donors, pair=True, chunk_size=options.chunk_size).matrix,
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    samples, matrices = {}, {}
+    for repeat in range(options.repeats + 1):
+        for name, way in ways.items():
+            autoencoder.samples = 0
+            elapsed, matrices[name] = timed(way)
+            samples[name] = autoencoder.samples // 2
+            if repeat:  # the first warms up
+                seconds[name].append(elapsed)
+
+    torch.testing.assert_close(matrices["batched"], matrices["plain"], rtol=1e-3, atol=1e-6)
+    dim = options.latent_dim
+    for name in ways:
+        print(f"{name:8} {samples[name]:8,} samples decoded and encoded, median {median(seconds[name]):.3f} s")
+    print(
+        f"samples  ratio {samples['batched'] / samples['plain']:.3f}, "
+        f"expected (D + 1) / 2D = {(dim + 1) / (2 * dim):.3f}"
+    )
+    print(f"time     ratio {median(seconds['batched']) / median(seconds['plain']):.3f} on {options.device}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,286 @@
+"""Response matrix against closed forms, a plain loop, and laws."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import sqrt
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from assays.models import ConvVAE, responding_by
+from lr_lightning.assays import (
+    Autoencoder,
+    ResponseMatrix,
+    marginal_donors,
+    merge_response_matrices,
+    prior_samples,
+    response_matrix,
+)
+
+ROTATION = torch.tensor([[1.0, -1.0], [1.0, 1.0]]) / sqrt(2)
+LOWER = torch.tensor([[1.0, 0.0], [0.5, 1.0]])
+
+
+def circle(codes: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(codes, dim=1)
+
+
+@dataclass
+class Case:
+    """A response map on two latents with its matrix for kappa = 1.
+
+    ``error`` bounds the standard error of an entry times sqrt(N). For |difference| <= L, the variance of its square is
+    at most M^2 (L^2 - M^2), so by the delta method the error is at most sqrt(L^2 - M^2) / 2 <= L / 2. For a
+    Gaussian difference of variance M^2 it is M / sqrt(2).
+    """
+
+    respond: Callable[[Tensor], Tensor]
+    matrix: list[list[float]]
+    error: list[list[float]]
+    on_circle: bool = False
+
+
+R2 = sqrt(2)
+CASES = {
+    "identity": Case(lambda z: z, [[R2, 0], [0, R2]], [[1, 0], [0, 1]]),
+    "linear": Case(lambda z: z @ LOWER.T, [[R2, R2 / 2], [0, R2]], [[1, 0.5], [0, 1]]),
+    "zero": Case(torch.zeros_like, [[0, 0], [0, 0]], [[0, 0], [0, 0]]),
+    "circle, prior": Case(circle, [[1, 0.294], [0.294, 1]], [[1, 0.5], [0.5, 1]]),
+    "circle, posterior": Case(circle, [[1, 0.204], [0.204, 1]], [[1, 0.5], [0.5, 1]], on_circle=True),
+    "sign": Case(torch.sign, [[R2, 0], [0, R2]], [[1, 0], [0, 1]]),
+    "rotated sign": Case(
+        lambda z: (z @ ROTATION.T).sign() @ ROTATION, [[R2, 0.816], [0.816, R2]], [[R2, R2], [R2, R2]]
+    ),
+}
+
+
+@pytest.mark.parametrize("convention", ["paper", "release"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_closed_forms(case: Case, convention: Any) -> None:
+    generator, num_samples = torch.Generator().manual_seed(0), 40_000
+    base = prior_samples(num_samples, 2, generator)
+    base, donors = (circle(base), None) if case.on_circle else (base, prior_samples(num_samples, 2, generator))
+    result = response_matrix(
+        responding_by(case.respond, 2), base, donors, convention=convention, generator=generator, chunk_size=10_000
+    )
+    kappa = {"paper": 0.5, "release": 1.0}[convention]
+    expected = torch.tensor(case.matrix).double() * sqrt(kappa)
+    tolerance = 5 * torch.tensor(case.error) / sqrt(num_samples) + 5e-4  # the expected values have three digits
+    assert ((result.matrix - expected).abs() <= tolerance).all(), result.matrix
+    assert (result.matrix[torch.tensor(case.matrix) == 0] == 0).all()
+
+
+def plain_loop(vae: ConvVAE, base: Tensor, donors: Tensor, kappa: float) -> tuple[np.ndarray, np.ndarray]:
+    """Response matrix and standard errors, one code at a time, in NumPy."""
+    vae.eval()
+    dim = base.shape[1]
+
+    def h(code: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return vae.encode(vae.decode(torch.from_numpy(code)[None])).mean[0].double().numpy()
+
+    squares = np.zeros((dim, len(base), dim))
+    for j in range(dim):
+        for i, (code, donor) in enumerate(zip(base.numpy(), donors.numpy(), strict=True)):
+            moved = code.copy()
+            moved[j] = donor[j]
+            squares[j, i] = (h(moved) - h(code)) ** 2
+    matrix = np.sqrt(kappa * squares.mean(axis=1))
+    error = kappa * squares.std(axis=1, ddof=1) / np.sqrt(len(base)) / (2 * matrix)
+    return matrix, error
+
+
+def test_matches_a_plain_loop(vae: ConvVAE, codes: Tensor) -> None:
+    base, donors = codes[:15], codes[15:30]
+    result = response_matrix(vae, base, donors, pair=True, chunk_size=7)
+    matrix, error = plain_loop(vae, base, donors, 0.5)
+    # responses are float32, about 1 in size: differences carry 1e-7, against entries of at least .001
+    np.testing.assert_allclose(result.matrix, matrix, rtol=2e-4)
+    np.testing.assert_allclose(result.standard_error, error, rtol=2e-3)
+    assert result.num_samples == 15
+
+
+@pytest.mark.parametrize(("distance", "expected"), [("rms", sqrt(5.0)), ("abs", 2.0), ("max", 3.0)])
+@pytest.mark.parametrize(("convention", "factor"), [("paper", sqrt(0.5)), ("release", 1.0)])
+def test_distances(distance: Any, expected: float, convention: Any, factor: float) -> None:
+    base, donors = torch.zeros(2, 1), torch.tensor([[1.0], [-3.0]])
+    result = response_matrix(
+        responding_by(lambda z: z, 1), base, donors, pair=True, distance=distance, convention=convention
+    )
+    assert result.matrix.item() == pytest.approx(factor * expected)
+
+
+def test_decodes_and_encodes_each_intervention_and_each_base_once(vae: ConvVAE, codes: Tensor) -> None:
+    response_matrix(vae, codes, chunk_size=50)
+    assert vae.decoded == vae.encoded == (3 + 1) * 40
+
+
+def test_chunks_change_neither_draws_nor_result(vae: ConvVAE, codes: Tensor) -> None:
+    vae.double()
+    whole = response_matrix(vae, codes, codes + 1)
+    for chunk_size in (1, 7, 41, 100):
+        part = response_matrix(vae, codes, codes + 1, chunk_size=chunk_size)
+        torch.testing.assert_close(part.matrix, whole.matrix, rtol=1e-9, atol=0)
+        torch.testing.assert_close(part.standard_error, whole.standard_error, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize("donors", [None, torch.ones(5, 3)])
+def test_the_generator_decides_the_donors(vae: ConvVAE, codes: Tensor, donors: Tensor | None) -> None:
+    def measure(seed: int) -> Tensor:
+        return response_matrix(vae, codes, donors, generator=torch.Generator().manual_seed(seed)).matrix
+
+    if donors is not None:
+        donors[0] = -1
+    assert torch.equal(measure(1), measure(1))
+    assert not torch.equal(measure(1), measure(2))
+
+
+def test_without_donors_the_base_is_shuffled(vae: ConvVAE, codes: Tensor) -> None:
+    drawn = marginal_donors(codes, torch.Generator().manual_seed(0))
+    expected = response_matrix(vae, codes, drawn, pair=True).matrix
+    assert torch.equal(response_matrix(vae, codes).matrix, expected)
+    assert torch.equal(response_matrix(vae, codes, codes).matrix, expected)
+
+
+def test_some_latents_give_those_rows(vae: ConvVAE, codes: Tensor) -> None:
+    whole, some = response_matrix(vae, codes), response_matrix(vae, codes, latents=[2, 0])
+    assert some.latents == (2, 0)
+    torch.testing.assert_close(some.matrix, whole.matrix[[2, 0]])
+
+
+def test_leaves_codes_and_model_alone(vae: ConvVAE, codes: Tensor) -> None:
+    donors, flags = codes.flip(0).clone(), [m.training for m in vae.modules()]
+    before = codes.clone(), donors.clone()
+    response_matrix(vae, codes, donors, scale=codes.std(dim=0))
+    assert torch.equal(codes, before[0])
+    assert torch.equal(donors, before[1])
+    assert [m.training for m in vae.modules()] == flags
+
+
+def test_standard_error_is_the_spread_over_repetitions() -> None:
+    generator = torch.Generator().manual_seed(0)
+    results = [
+        response_matrix(responding_by(lambda z: z @ LOWER.T, 2), *torch.randn(2, 50, 2, generator=generator), pair=True)
+        for _ in range(400)
+    ]
+    spread = torch.stack([result.matrix for result in results]).std(dim=0)
+    error = torch.stack([result.standard_error for result in results]).mean(dim=0)
+    # a standard deviation over 400 repetitions has a relative error of 1 / sqrt(800) = 3.5%; five of them. The delta
+    # method itself is off by about 1 / N = 2%.
+    torch.testing.assert_close(error, spread, rtol=0.2, atol=0)
+    absolute = response_matrix(
+        responding_by(lambda z: z, 1), torch.zeros(3, 1), torch.tensor([[1.0], [2.0], [6.0]]), pair=True, distance="abs"
+    )
+    assert absolute.standard_error.item() == pytest.approx(sqrt(0.5) * np.std([1, 2, 6], ddof=1) / sqrt(3))
+
+
+def test_scale_divides_responses_and_marks_inactive_latents(codes: Tensor) -> None:
+    linear = responding_by(lambda z: z @ torch.tensor([[1.0, 0, 0], [0.5, 1, 0], [0, 1e-4, 1e-4]]).T, 3)
+    plain = response_matrix(linear, codes)
+    scaled = response_matrix(linear, codes, scale=torch.tensor([2.0, 4.0, 0.0]))
+    assert scaled.inactive.tolist() == [False, False, True]
+    torch.testing.assert_close(scaled.matrix[:, :2], plain.matrix[:, :2] / torch.tensor([2.0, 4.0]).double())
+    assert scaled.matrix[:, 2].isnan().all()
+    assert scaled.scaled
+    assert not plain.scaled
+    assert not plain.inactive.any()
+
+
+@pytest.mark.parametrize("distance", ["rms", "abs", "max"])
+@pytest.mark.parametrize("sizes", [[13, 27], [1, 38, 1], [20, 20]])
+def test_merged_shards_are_the_whole(vae: ConvVAE, codes: Tensor, distance: Any, sizes: list[int]) -> None:
+    vae.double()
+    donors = marginal_donors(codes)
+    options: dict[str, Any] = {"pair": True, "distance": distance, "scale": torch.tensor([0.0, 1.0, 2.0])}
+    whole = response_matrix(vae, codes, donors, **options)
+    shards = zip(torch.split(codes, sizes), torch.split(donors, sizes), strict=True)
+    merged = merge_response_matrices([response_matrix(vae, *shard, **options) for shard in shards])
+    assert merged.num_samples == 40
+    assert merged.inactive.tolist() == [True, False, False]
+    torch.testing.assert_close(merged.matrix, whole.matrix, rtol=1e-9, atol=0, equal_nan=True)
+    torch.testing.assert_close(merged.standard_error, whole.standard_error, rtol=1e-9, atol=0, equal_nan=True)
+
+
+def test_rejects_shards_that_do_not_fit(codes: Tensor) -> None:
+    identity = responding_by(lambda z: z, 3)
+    with pytest.raises(ValueError, match="no response matrices"):
+        merge_response_matrices([])
+    first = response_matrix(identity, codes)
+    options: list[dict[str, Any]] = [{"convention": "release"}, {"distance": "abs"}, {"latents": [0]}]
+    for other in [*options, {"scale": torch.zeros(3)}]:
+        with pytest.raises(ValueError, match="must share convention, distance, latents and scale"):
+            merge_response_matrices([first, response_matrix(identity, codes, **other)])
+
+
+def measure(respond: Callable[[Tensor], Tensor], base: Tensor, donors: Tensor) -> ResponseMatrix:
+    model = responding_by(respond, base.shape[1])
+    return response_matrix(model, base.double(), donors.double(), pair=True)
+
+
+@given(seed=st.integers(0, 10_000), dim=st.integers(1, 5))
+def test_renaming_latents_renames_rows_and_columns(seed: int, dim: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    base, donors = torch.randn(2, 6, dim, generator=generator).double()
+    mixing = torch.randn(dim, dim, generator=generator).double()
+    order = torch.randperm(dim, generator=generator)
+    back = order.argsort()
+    plain = measure(lambda z: (z @ mixing).tanh(), base, donors).matrix
+    renamed = measure(lambda z: (z[:, back] @ mixing).tanh()[:, order], base[:, order], donors[:, order]).matrix
+    torch.testing.assert_close(renamed, plain[order][:, order], rtol=1e-9, atol=1e-12)
+
+
+@given(seed=st.integers(0, 10_000), factor=st.floats(0.1, 10))
+def test_scaling_the_code_scales_the_matrix(seed: int, factor: float) -> None:
+    base, donors = torch.randn(2, 6, 3, generator=torch.Generator().manual_seed(seed)).double()
+    plain = measure(lambda z: z.cumsum(dim=1).tanh(), base, donors).matrix
+    scaled = measure(lambda z: factor * (z / factor).cumsum(dim=1).tanh(), factor * base, factor * donors).matrix
+    torch.testing.assert_close(scaled, factor * plain, rtol=1e-7, atol=1e-12)  # z * factor / factor is off by 1e-16
+
+
+def test_a_model_that_answers_nan_gives_nan_with_a_warning(codes: Tensor) -> None:
+    with pytest.warns(UserWarning, match="responses are not finite"):
+        result = response_matrix(responding_by(lambda z: z / 0 * 0, 3), codes)
+    assert result.matrix.isnan().all()
+
+
+def test_a_single_sample_has_no_standard_error() -> None:
+    result = response_matrix(responding_by(lambda z: z, 1), torch.zeros(1, 1), torch.ones(1, 1))
+    assert result.matrix.item() == pytest.approx(sqrt(0.5))
+    assert result.standard_error.isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"base": torch.zeros(4, 2)}, r"base must have shape \(N, D\) with D=3, got \(4, 2\)"),
+        ({"base": torch.zeros(1, 3)}, "base must have at least 2 rows, got 1"),
+        ({"base": torch.full((4, 3), torch.inf)}, "base must be finite"),
+        ({"donors": torch.zeros(0, 3)}, "donors must have at least 1 rows"),
+        ({"donors": torch.zeros(4, 2)}, "donors must have shape"),
+        ({"donors": torch.zeros(5, 3), "pair": True}, "as many donors as base codes, got 5 and 4"),
+        ({"pair": True}, "pair=True needs donors other than base"),
+        ({"convention": "half"}, "convention must be one of paper, release, got 'half'"),
+        ({"distance": "l2"}, "distance must be one of rms, abs, max, got 'l2'"),
+        ({"chunk_size": 0}, "chunk_size must be at least 1"),
+        ({"latents": [3]}, r"latents must be some of 0\.\.2, got \[3\]"),
+        ({"latents": []}, "latents must be some of"),
+        ({"scale": torch.ones(2)}, "scale must be 3 finite numbers"),
+        ({"scale": torch.tensor([1.0, -1.0, 1.0])}, "scale must be 3 finite numbers"),
+        ({"scale": torch.ones(3), "scale_floor": 0.0}, "scale_floor must be positive"),
+    ],
+)
+def test_rejects(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        response_matrix(responding_by(lambda z: z, 3), **({"base": torch.zeros(4, 3)} | arguments))
+
+
+def test_runs_compiled_modules(vae: ConvVAE, codes: Tensor) -> None:
+    expected = response_matrix(vae, codes).matrix
+    compiled = cast(nn.Module, torch.compile(vae, backend="eager"))
+    measured = response_matrix(cast(Autoencoder, compiled), codes).matrix
+    torch.testing.assert_close(measured, expected)

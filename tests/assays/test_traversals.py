@@ -1,0 +1,71 @@
+"""Traversals of factors, encoded or looked up."""
+
+from dataclasses import dataclass, field
+
+import pytest
+import torch
+from torch import Tensor
+
+from assays.models import responding_by
+from lr_lightning.assays import encode_means, sample_traversals, traversals_from_codes, wrap
+from lr_lightning.data.factor_space import FactorSpace
+
+
+@dataclass
+class GridData:
+    """One 1x1 image with three channels for each combination, showing the factors themselves."""
+
+    factor_space: FactorSpace
+    full_grid: bool = True
+    asked: list[Tensor] = field(default_factory=list)
+
+    def images(self, indices: Tensor, /) -> Tensor:
+        """Return uint8 images whose channels are the factor values times 51."""
+        self.asked.append(indices)
+        return (51 * self.factor_space.factors(indices)).byte()[:, :, None, None]
+
+
+@pytest.fixture
+def data() -> GridData:
+    """Grid of 2 x 3 x 1 combinations."""
+    return GridData(FactorSpace(["a", "b", "c"], [2, 3, 1]))
+
+
+def test_one_factor_runs_and_the_others_stand_still(data: GridData) -> None:
+    reader = wrap(encode=lambda x: 5 * x.flatten(1), decode=lambda z: z, latent_dim=3)
+    generator = torch.Generator().manual_seed(0)
+    traversals = sample_traversals(data, reader, 20, generator, chunk_size=4)
+    assert [tuple(codes.shape) for codes in traversals] == [(20, 2, 3), (20, 3, 3), (20, 1, 3)]
+    for position, codes in enumerate(traversals):
+        values = codes.round()  # the factors, up to the round-off of 51 / 255 * 5
+        size = data.factor_space.sizes[position]
+        assert (values[:, :, position] == torch.arange(float(size))).all()
+        others = [j for j in range(3) if j != position]
+        assert (values[:, :, others] == values[:, :1, others]).all()
+    assert len(torch.unique(traversals[0][:, 0, 1].round())) == 3  # the other factors differ between traversals
+
+
+def test_encodes_what_traversals_share_once(data: GridData) -> None:
+    sample_traversals(data, wrap(encode=lambda x: x.flatten(1), decode=lambda z: z, latent_dim=3), 50)
+    assert torch.equal(torch.cat(data.asked).sort().values, torch.arange(6))
+
+
+def test_looking_up_gives_what_encoding_gives(data: GridData) -> None:
+    reader = wrap(encode=lambda x: (5 * x.flatten(1), torch.zeros(len(x), 3)), decode=lambda z: z, latent_dim=3)
+    table = encode_means(reader, data.images(torch.arange(6)))
+    for seed in (0, 1):
+        encoded = sample_traversals(data, reader, 7, torch.Generator().manual_seed(seed))
+        found = traversals_from_codes(table, data.factor_space, 7, torch.Generator().manual_seed(seed))
+        assert all(torch.equal(a, b) for a, b in zip(encoded, found, strict=True))
+    first = traversals_from_codes(table, data.factor_space, 7, torch.Generator().manual_seed(0))
+    assert not all(torch.equal(a, b) for a, b in zip(first, found, strict=True))
+
+
+def test_rejects(data: GridData) -> None:
+    with pytest.raises(ValueError, match="all 6 combinations of factors, got 5"):
+        traversals_from_codes(torch.zeros(5, 2), data.factor_space)
+    with pytest.raises(ValueError, match="num_traversals must be at least 1, got 0"):
+        traversals_from_codes(torch.zeros(6, 2), data.factor_space, 0)
+    data.full_grid = False
+    with pytest.raises(ValueError, match="need a data set with full_grid"):
+        sample_traversals(data, responding_by(lambda z: z, 3))

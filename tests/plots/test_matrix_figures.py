@@ -1,0 +1,140 @@
+"""Heat maps of matrices."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import QuadMesh
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from lr_lightning.assays import ConditionedResponseMatrix, conditioned_response_matrix, response_matrix, wrap
+from lr_lightning.plots import conditioned_response_figure, matrix_heatmap, response_matrix_figure
+from lr_lightning.plots.style import tick_step
+
+
+def draw(figure: Figure) -> Axes:
+    """Render the figure, which runs its layout, and return its main axes."""
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    return figure.axes[0]
+
+
+def mesh_of(axes: Axes) -> QuadMesh:
+    (mesh,) = (artist for artist in axes.collections if isinstance(artist, QuadMesh))
+    return mesh
+
+
+def tick_texts(axes: Axes) -> tuple[list[str], list[str]]:
+    return [t.get_text() for t in axes.get_yticklabels()], [t.get_text() for t in axes.get_xticklabels()]
+
+
+def test_cells_show_the_matrix_under_its_names() -> None:
+    matrix = torch.tensor([[0.0, 1.5, 0.25], [3.0, 0.001, torch.nan]])
+    figure = matrix_heatmap(
+        matrix,
+        title="Responses",
+        colorbar_label="response [latent units]",
+        row_axis="factor",
+        column_axis="latent",
+        row_labels=["hue", "size"],
+    )
+    axes = draw(figure)
+    values = mesh_of(axes).get_array()
+    assert values is not None
+    np.testing.assert_array_equal(np.ma.filled(values, np.nan).reshape(2, 3), matrix.double().numpy())
+    assert (axes.get_title(), axes.get_ylabel(), axes.get_xlabel()) == ("Responses", "factor", "latent")
+    assert tick_texts(axes) == (["hue", "size"], ["0", "1", "2"])
+    assert [text.get_text() for text in axes.texts] == ["0", "1.50", "0.25", "3.00", "0"]  # none where undefined
+    assert [bar.get_ylabel() for bar in axes.child_axes] == ["response [latent units]"]
+    assert axes.yaxis_inverted()  # row 0 on top
+    assert len(axes.lines) == 2  # the cross over the undefined cell
+
+
+@pytest.mark.parametrize(
+    ("matrix", "limits"),
+    [
+        (torch.tensor([[0.5, 2.0]]), (0, 2)),
+        (torch.tensor([[-3.0, 2.0]]), (-3, 3)),
+        (torch.zeros(2, 2), (0, 1)),
+        (torch.full((2, 2), torch.nan), (0, 1)),
+    ],
+)
+def test_colours_run_from_zero_or_are_centred_on_it(matrix: Tensor, limits: tuple[float, float]) -> None:
+    mesh = mesh_of(draw(matrix_heatmap(matrix, title="t", colorbar_label="c")))
+    assert mesh.get_clim() == limits
+    assert mesh.get_cmap().name == ("PuOr_r" if limits[0] < 0 else "viridis")
+
+
+def test_scale_and_map_can_be_fixed_so_that_figures_compare() -> None:
+    mesh = mesh_of(draw(matrix_heatmap(torch.ones(1, 2), title="t", colorbar_label="c", signed=True, limit=4)))
+    assert mesh.get_clim() == (-4, 4)
+
+
+def test_large_matrices_keep_few_labels_and_no_numbers() -> None:
+    axes = draw(matrix_heatmap(torch.rand(64, 64), title="t", colorbar_label="c"))
+    assert tick_texts(axes) == ([str(n) for n in range(0, 64, 2)], [str(n) for n in range(0, 64, 5)])
+    assert not axes.texts
+    width, height = axes.get_figure().get_size_inches()  # type: ignore[union-attr]
+    assert width == 8
+    assert height <= 9
+
+
+def test_numbers_are_dark_on_light_cells() -> None:
+    axes = draw(matrix_heatmap(torch.tensor([[0.1, 1.0]]), title="t", colorbar_label="c"))
+    assert [text.get_color() for text in axes.texts] == ["white", "black"]
+
+
+@pytest.mark.parametrize(("count", "step"), [(1, 1), (26, 1), (27, 2), (53, 5), (131, 10), (261, 20), (521, 50)])
+def test_tick_steps_are_round(count: int, step: int) -> None:
+    assert tick_step(count, 26) == step
+
+
+@pytest.fixture
+def conditioned() -> ConditionedResponseMatrix:
+    """Two factors on three latents, the second factor with a single value."""
+    codes = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0))
+    return conditioned_response_matrix(
+        wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=3), [codes, codes[:, :1]], convention="release"
+    )
+
+
+def test_conditioned_figure_names_factors_and_choices(conditioned: ConditionedResponseMatrix) -> None:
+    axes = draw(conditioned_response_figure(conditioned, ["shape", "colour"]))
+    assert axes.get_title() == "Conditioned response matrix\ndiagonal, release convention, mean of 5 traversals"
+    assert tick_texts(axes)[0] == ["shape", "colour"]
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("factor", "latent")
+
+
+def test_response_figure_names_rows_and_choices() -> None:
+    codes = torch.randn(1200, 3, generator=torch.Generator().manual_seed(0))
+    identity = wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=3)
+    axes = draw(response_matrix_figure(response_matrix(identity, codes, latents=[2, 0])))
+    assert axes.get_title() == "Latent response matrix\nrms, paper convention, 1,200 samples"
+    assert tick_texts(axes) == (["2", "0"], ["0", "1", "2"])
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("intervened latent", "responding latent")
+    scaled = draw(response_matrix_figure(response_matrix(identity, codes, scale=codes.std(dim=0))))
+    labels = [figure_axes.child_axes[0].get_ylabel() for figure_axes in (axes, scaled)]
+    assert labels == ["response [latent units]", "response [scale of the latent]"]
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: matrix_heatmap(torch.zeros(3), title="t", colorbar_label="c"), r"matrix \(R, C\), got shape \(3,\)"),
+        (lambda: matrix_heatmap(torch.zeros(0, 3), title="t", colorbar_label="c"), r"got shape \(0, 3\)"),
+        (
+            lambda: matrix_heatmap(torch.zeros(2, 2), title="t", colorbar_label="c", row_labels=["a"]),
+            r"expected 2 row labels, got 1: \['a'\]",
+        ),
+        (
+            lambda: matrix_heatmap(torch.zeros(2, 2), title="t", colorbar_label="c", column_labels=["a"]),
+            "expected 2 column labels",
+        ),
+    ],
+)
+def test_rejects(make: Callable[[], Figure], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
