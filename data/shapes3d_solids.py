@@ -87,9 +87,7 @@ def _capsule_distance(origin: Tensor, direction: Tensor, size: float) -> Tensor:
     distance = _tube_distance(origin, direction, size)
     for end in (-1, 1):
         from_end = torch.stack([origin[0], origin[1], origin[2] - end * size])
-        ball = _sphere_distance(from_end, direction, size)
-        outside = end * (from_end[2] + ball * direction[2]) >= 0  # the other half lies within the tube
-        distance = torch.minimum(distance, ball.where(outside, torch.inf))
+        distance = torch.minimum(distance, _sphere_distance(from_end, direction, size))
     return distance
 
 
