@@ -58,6 +58,8 @@ class FactorDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.shuffle_seed = shuffle_seed
         self.device_resident = device_resident
+        self._train_state: dict[str, int] = {"position": 0}
+        self._train_loader: BatchLoader | None = None
 
     @override
     def setup(self, stage: str) -> None:
@@ -72,7 +74,9 @@ class FactorDataModule(LightningDataModule):
     @override
     def train_dataloader(self) -> BatchLoader:
         """Return shuffled training batches."""
-        return self._loader(self.train_indices, self.batch_size, shuffle=True)
+        self._train_loader = self._loader(self.train_indices, self.batch_size, shuffle=True)
+        self._train_loader.load_state_dict(self._train_state)
+        return self._train_loader
 
     @override
     def val_dataloader(self) -> BatchLoader:
@@ -88,6 +92,19 @@ class FactorDataModule(LightningDataModule):
     def predict_dataloader(self) -> BatchLoader:
         """Return the same batches as for testing."""
         return self.test_dataloader()
+
+    @override
+    def state_dict(self) -> dict[str, int]:
+        """Return how far training has come in the data.
+
+        The Trainer would keep the loader's state itself, but restores it only inside an epoch.
+        """
+        return self._train_loader.state_dict() if self._train_loader is not None else self._train_state
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Let training continue after the batches that ``state_dict`` counts."""
+        self._train_state = state_dict
 
     @override
     def on_after_batch_transfer(self, batch: FactorBatch, dataloader_idx: int) -> FactorBatch:

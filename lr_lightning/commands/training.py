@@ -2,15 +2,17 @@
 
 import inspect
 import secrets
+import warnings
 from argparse import ArgumentError
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
-from pytorch_lightning.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, Logger
 from typing_extensions import override
 
@@ -63,6 +65,11 @@ class RunCLI(LightningCLI):
             "--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in."
         )
         parser.add_argument("--checkpoint.mode", type=str, default="min", help="Whether 'min' or 'max' is best.")
+
+    @override
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse ``args`` without Lightning's warning against giving them from Python."""
+        self.config = parser.parse_args(args)
 
     @override
     def _parse_ckpt_path(self) -> None:
@@ -144,6 +151,9 @@ def run(arguments: list[str]) -> None:
     Raises:
         UsageError: If the arguments or a config cannot be parsed.
     """
+    # Lightning's own calls of newer libraries, which no user can mend
+    warnings.filterwarnings("ignore", message=r".*LeafSpec.*is deprecated", category=FutureWarning)
+    warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
     options = {"allow_abbrev": False, "exit_on_error": False}
     try:
         RunCLI(
@@ -163,7 +173,16 @@ def run(arguments: list[str]) -> None:
 
 def _known_arguments() -> list[str]:
     """Return the arguments that a misspelt one is compared with."""
-    own = ["--config", "--seed_everything", "--ckpt_path", "--model", "--data", "--assays", "--wandb", "--checkpoint.monitor"]
+    own = [
+        "--config",
+        "--seed_everything",
+        "--ckpt_path",
+        "--model",
+        "--data",
+        "--assays",
+        "--wandb",
+        "--checkpoint.monitor",
+    ]
     return own + [f"--trainer.{name}" for name in inspect.signature(Trainer).parameters]
 
 

@@ -1,7 +1,9 @@
 """``metrics.csv`` in the run folder, continued when a run is resumed."""
 
 import csv
+import warnings
 from pathlib import Path
+from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
@@ -27,10 +29,13 @@ class RunCSVLogger(CSVLogger):
         """The writer, which on first use takes over the rows of an earlier start of this run."""
         if self._experiment is None:
             rows = self._earlier_rows()
-            writer: ExperimentWriter = super().experiment
+            with warnings.catch_warnings():  # of deleting what has just been taken over
+                warnings.filterwarnings("ignore", message="Experiment logs directory .* exists and is not empty")
+                writer: ExperimentWriter = super().experiment
             for row in rows:
                 step = int(row.pop("step"))
-                writer.log_metrics({key: float(value) for key, value in row.items() if value}, step=step)
+                kept: dict[str, Any] = {key: value for key, value in row.items() if value}  # as they were written
+                writer.log_metrics(kept, step=step)
             return writer
         current: ExperimentWriter = super().experiment
         return current
