@@ -69,7 +69,7 @@ class RunCLI(LightningCLI):
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse ``args`` without Lightning's warning against giving them from Python."""
-        self.config = parser.parse_args(args)
+        self.config = parser.parse_args(args)  # type: ignore[arg-type]
 
     @override
     def _parse_ckpt_path(self) -> None:
@@ -163,7 +163,7 @@ def run(arguments: list[str]) -> None:
             subclass_mode_data=True,
             save_config_callback=SaveRunConfig,
             seed_everything_default=0,
-            parser_kwargs=options | {command: options for command in RunCLI.subcommands()},
+            parser_kwargs=options | dict.fromkeys(RunCLI.subcommands(), options),
             auto_configure_optimizers=False,
             args=expand_run_argument(arguments),
         )
