@@ -11,6 +11,7 @@ from lr_lightning.assays.causal_scores import (
 from lr_lightning.assays.conditioned_response import (
     ConditionedResponseMatrix,
     conditioned_response_matrix,
+    merge_conditioned_response_matrices,
     reduce_traversals,
 )
 from lr_lightning.assays.encoding import encode_means, reconstruct
@@ -73,6 +74,7 @@ __all__ = [
     "latent_traversal",
     "leak",
     "marginal_donors",
+    "merge_conditioned_response_matrices",
     "merge_response_matrices",
     "owned_factors",
     "permutation_null",

@@ -198,7 +198,7 @@ def _traversed(result: ConditionedResponseMatrix) -> list[Tensor]:
 
 
 def _undefined() -> Tensor:
-    warnings.warn("no score: no factor has more than one value", stacklevel=3)
+    warnings.warn("no score: no factor has more than one value and responses other than NaN", stacklevel=3)
     return torch.tensor(torch.nan, dtype=torch.float64)
 
 

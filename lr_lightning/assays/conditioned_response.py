@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 import torch
@@ -136,6 +136,29 @@ def conditioned_response_matrix(
         convention=convention,
         reduction=reduction,
         variant=variant,
+    )
+
+
+def merge_conditioned_response_matrices(parts: Sequence[ConditionedResponseMatrix]) -> ConditionedResponseMatrix:
+    """Combine matrices measured on different traversals of the same factors into that of all traversals.
+
+    Args:
+        parts: Results of the same model and options, each with traversals and a generator of its own.
+
+    Raises:
+        ValueError: If there are no parts, or they differ in options or in the number of factors.
+    """
+    if not parts:
+        raise ValueError("there are no conditioned response matrices to merge")
+    options = ("samples", "convention", "reduction", "variant")
+    if len({(len(part.per_traversal), *(getattr(part, name) for name in options)) for part in parts}) > 1:
+        raise ValueError(f"conditioned response matrices to be merged must share factors, {', '.join(options)}")
+    per_traversal = tuple(torch.cat(rows) for rows in zip(*(part.per_traversal for part in parts), strict=True))
+    return replace(
+        parts[0],
+        matrix=reduce_traversals(per_traversal, parts[0].reduction),
+        per_traversal=per_traversal,
+        num_traversals=tuple(len(rows) for rows in per_traversal),
     )
 
 

@@ -88,6 +88,8 @@ def wrap(
 ) -> WrappedAutoencoder:
     """Make an autoencoder that every assay accepts out of two callables.
 
+    Modules behind them (see :func:`modules_of`) are in evaluation mode during an assay.
+
     Args:
         encode: Maps observations ``(B, C, H, W)`` to codes ``(B, D)``, to a distribution over them, or to a
             tuple of their means and log-variances.

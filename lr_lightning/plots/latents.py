@@ -45,7 +45,7 @@ def latent_statistics_figure(statistics: LatentStatistics, *, title: str = "Use 
 def _bars(axes: Axes, heights: list[float], colors: list[str], label: str) -> None:
     axes.bar(range(len(heights)), heights, color=colors, width=0.8)
     axes.set_ylabel(label)
-    every = tick_step(len(heights), 32)
+    every = tick_step(len(heights), 26)
     axes.set_xticks(range(0, len(heights), every))
     axes.set_xlim(-0.6, len(heights) - 0.4)
     axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)

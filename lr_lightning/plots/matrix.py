@@ -63,7 +63,7 @@ def matrix_heatmap(
     top = limit or (float(finite.abs().max()) if finite.numel() else 0.0) or 1.0  # zeros alone: any scale will do
 
     cell = min(0.62, max(6.2 / num_columns, 0.07))  # inches
-    figure = new_figure(8.0, min(9.0, max(2.4, 1.3 + cell * num_rows)))
+    figure = new_figure(8.0, min(9.0, max(3.0, 1.3 + cell * num_rows)))
     axes = figure.add_subplot()
     mesh = axes.pcolormesh(
         values.numpy(),
@@ -80,7 +80,8 @@ def matrix_heatmap(
     _cross_out(axes, values)
     if max(values.shape) <= ANNOTATED_CELLS if annotate is None else annotate:
         _annotate(axes, mesh, values)
-    bar = axes.inset_axes((1.02, 0.0, 0.025, 1.0))  # as high as the cells, whatever their aspect
+    width = min(0.08, 0.025 * max(1.0, 10 / num_columns))  # in units of the axes, which are narrow for few columns
+    bar = axes.inset_axes((1.02, 0.0, width, 1.0))  # as high as the cells, whatever their aspect
     figure.colorbar(mesh, cax=bar, label=colorbar_label)
     return figure
 

@@ -1,1 +1,1 @@
-"""Tests of the assays; a package, so that test files of other folders may have the same names."""
+"""Tests of the assays."""

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from assays.models import ConvVAE
+from tests.assays.models import ConvVAE
 
 
 @pytest.fixture

@@ -7,15 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from assays.models import ConvVAE, responding_by
 from lr_lightning.assays import (
     ConditionedResponseMatrix,
     causal_completeness_score,
     causal_disentanglement_score,
     conditioned_response_matrix,
+    merge_conditioned_response_matrices,
     traversals_from_codes,
 )
 from lr_lightning.data.factor_space import FactorSpace
+from tests.assays.models import ConvVAE, responding_by
 
 SPACE = FactorSpace(["a", "b", "c", "d"], [6, 6, 6, 6])
 FACTORS = SPACE.factors(torch.arange(len(SPACE))).double()
@@ -154,6 +155,25 @@ def test_a_factor_with_one_value_has_a_row_of_nan(codes: Tensor) -> None:
     only = conditioned_response_matrix(responding_by(lambda z: z, 3), traversals[:1])
     assert only.matrix.isnan().all()
     assert torch.equal(codes, before)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "min"])
+def test_merged_traversals_are_the_whole(codes: Tensor, reduction: Any) -> None:
+    identity, pairs = responding_by(lambda z: z, 3), codes.view(20, 2, 3)  # of two, each is the other's donor
+
+    def measure_part(*traversals: Tensor) -> ConditionedResponseMatrix:
+        return conditioned_response_matrix(identity, traversals, samples=2, reduction=reduction)
+
+    merged = merge_conditioned_response_matrices(
+        [measure_part(pairs[:15], pairs[:1]), measure_part(pairs[15:], pairs[1:3])]
+    )
+    whole = measure_part(pairs, pairs[:3])
+    torch.testing.assert_close(merged.matrix, whole.matrix)
+    assert merged.num_traversals == (20, 3)
+    with pytest.raises(ValueError, match="no conditioned response matrices"):
+        merge_conditioned_response_matrices([])
+    with pytest.raises(ValueError, match="must share factors, samples, convention, reduction, variant"):
+        merge_conditioned_response_matrices([whole, measure_part(pairs)])
 
 
 def test_a_model_that_answers_nan_gives_nan_with_a_warning(codes: Tensor) -> None:

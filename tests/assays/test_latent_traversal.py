@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from assays.models import ConvVAE, responding_by
 from lr_lightning.assays import encode_means, latent_traversal, reconstruct, traversal_values, wrap
+from tests.assays.models import ConvVAE, responding_by
 
 
 def test_moves_one_latent_at_a_time() -> None:

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from assays.models import ConvVAE
 from lr_lightning.assays import Autoencoder, assay_mode, posterior_mean, posterior_std, response, wrap
 from lr_lightning.assays.protocol import Posterior, modules_of, placement
+from tests.assays.models import ConvVAE
 
 
 def training_flags(module: nn.Module) -> list[bool]:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from assays.models import ConvVAE, responding_by
 from lr_lightning.assays import response, wrap
+from tests.assays.models import ConvVAE, responding_by
 
 
 def test_decodes_then_encodes() -> None:
@@ -24,6 +24,19 @@ def test_chunks_do_not_change_the_result(vae: ConvVAE, codes: Tensor, stochastic
         part = response(model, codes, stochastic=stochastic, chunk_size=chunk_size)
         torch.testing.assert_close(part, whole, rtol=0, atol=1e-12)  # float64 round-off of a few dozen terms
     assert torch.equal(codes, before)
+
+
+def test_passes_are_small_on_a_processor_unless_told_otherwise() -> None:
+    passes: list[int] = []
+
+    def record(codes: Tensor) -> Tensor:
+        passes.append(len(codes))
+        return codes
+
+    counting = responding_by(record, 1)
+    response(counting, torch.zeros(70, 1))
+    response(counting, torch.zeros(70, 1), chunk_size=50)
+    assert passes == [32, 32, 6, 50, 20]
 
 
 def test_samples_the_posterior() -> None:

@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from assays.models import ConvVAE, responding_by
 from lr_lightning.assays import (
     Autoencoder,
     ResponseMatrix,
@@ -21,6 +20,7 @@ from lr_lightning.assays import (
     prior_samples,
     response_matrix,
 )
+from tests.assays.models import ConvVAE, responding_by
 
 ROTATION = torch.tensor([[1.0, -1.0], [1.0, 1.0]]) / sqrt(2)
 LOWER = torch.tensor([[1.0, 0.0], [0.5, 1.0]])

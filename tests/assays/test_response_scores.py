@@ -40,6 +40,11 @@ def test_directedness_runs_from_symmetric_to_one_way() -> None:
     assert directedness(torch.tensor([[0.0, 1.0], [0.0, 0.0]])) == 1
 
 
+def test_effective_dimension_weighs_by_activity() -> None:
+    matrix = torch.diag(torch.tensor([2.0, 1.0]))
+    assert effective_dimension(matrix).item() == pytest.approx((4 + 1) ** 2 / (16 + 1))
+
+
 def test_inactive_latents_are_left_out() -> None:
     matrix = torch.cat([CHAIN[:, :2], torch.full((3, 1), torch.nan)], dim=1)
     scores = response_scores(matrix)

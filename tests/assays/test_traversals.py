@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from assays.models import responding_by
 from lr_lightning.assays import encode_means, sample_traversals, traversals_from_codes, wrap
 from lr_lightning.data.factor_space import FactorSpace
+from tests.assays.models import responding_by
 
 
 @dataclass

@@ -1,1 +1,1 @@
-"""Tests of the plots; a package, so that test files of other folders may have the same names."""
+"""Tests of the plots."""
