@@ -1,0 +1,1 @@
+"""The tests: packages, so that test files of different folders may have the same name."""
