@@ -4,7 +4,7 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -74,16 +74,20 @@ class AssayCallback(Callback):
     takes the same course to the bit. Scalars are logged as ``assay/<name>/<quantity>``, with the time it took as
     ``assay/<name>/seconds``.
 
+    Attributes:
+        name: Middle part of the keys. Each kind of assay has one of its own; give another to the second of a kind.
+        num_observations: Number of observations that the assay asks for.
+
     Args:
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the random choices, equal each time so that validations compare.
 
     Raises:
-        ValueError: If ``every_n_validations`` is negative.
+        ValueError: If ``every_n_validations`` is negative, or at the start of a run if two assays share a name.
         TypeError: At the start of a run, if the module has no ``encode``, ``decode`` and ``latent_dim``.
     """
 
-    name: ClassVar[str]
+    name: str
     num_observations: int = 0
 
     def __init__(self, every_n_validations: int = 1, seed: int = 0) -> None:
@@ -97,12 +101,21 @@ class AssayCallback(Callback):
         self._collector = CodeTableCollector()
         self._observations: list[Tensor] = []
 
+    @property
+    @override
+    def state_key(self) -> str:
+        """Name of the state in checkpoints, which tells apart two assays of a kind."""
+        return f"{type(self).__qualname__}:{self.name}"
+
     @abstractmethod
     def run(self, subject: Subject) -> Findings:
         """Return what the assay finds; called on every process with the same ``subject``."""
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        names = [assay.name for assay in assays_of(trainer)]
+        if names.count(self.name) > 1:
+            raise ValueError(f"{names.count(self.name)} assays are named {self.name!r}; give each a name of its own")
         if not isinstance(pl_module, Autoencoder):
             raise TypeError(
                 f"{type(self).__name__} needs a module with encode, decode and latent_dim, "

@@ -7,10 +7,11 @@ from pytorch_lightning import LightningModule, Trainer
 from rich.console import Console
 from rich.table import Table
 
+from lr_lightning.callbacks.assay import assays_of
+from lr_lightning.callbacks.conditioned_response import ConditionedResponseAssay
+from lr_lightning.callbacks.latent_statistics import LatentStatisticsAssay
+from lr_lightning.callbacks.response_matrix import ResponseMatrixAssay
 from lr_lightning.loggers import RunWandbLogger
-
-_CONDITIONED = "assay/conditioned_response"
-_STATISTICS = "assay/latent_statistics"
 
 
 def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, record: dict[str, Any]) -> None:
@@ -26,7 +27,7 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     table = Table(title=f"{type(pl_module).__name__} after {record['step']:,} steps ({stage})", show_header=False)
     table.add_column(style="bold")
     table.add_column()
-    for name, text in _rows(scalars, "test" if stage == "test" else "val"):
+    for name, text in [*_loss_rows(scalars, "test" if stage == "test" else "val"), *_assay_rows(trainer, scalars)]:
         table.add_row(name, text)
     share = record["assay_seconds"] / max(record["seconds"], 1e-9)
     table.add_row("Time", f"{record['seconds']:.0f} s, of which assays {record['assay_seconds']:.1f} s ({share:.1%})")
@@ -44,33 +45,32 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
         console.print(f"Next:  lr-lightning test {trainer.default_root_dir}", soft_wrap=True)
 
 
-def _rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
-    """Return the lines of the summary for the scalars there are."""
-    rows = []
-    if f"{stage}/reconstruction" in scalars:
-        rows.append(("Reconstruction", f"{scalars[f'{stage}/reconstruction']:.2f} nats per observation"))
-    if f"{stage}/kl" in scalars:
-        rows.append(("KL", f"{scalars[f'{stage}/kl']:.2f} nats"))
-    per_latent = [value for key, value in sorted(scalars.items()) if key.startswith(f"{_STATISTICS}/kl_latent_")]
-    if per_latent:
-        rows.append(("KL per latent", "  ".join(f"{value:.2f}" for value in per_latent)))
-    if f"{_STATISTICS}/active_units" in scalars:
-        rows.append(
-            ("Active units", f"{scalars[f'{_STATISTICS}/active_units']:.0f} (variance of the means above threshold)")
-        )
-    if "assay/response_matrix/active_latents" in scalars:
-        count = scalars["assay/response_matrix/active_latents"]
-        rows.append(("Active latents", f"{count:.0f} (respond to their own change by more than .5)"))
-    if f"{_CONDITIONED}/cds" in scalars:
-        low, high = scalars[f"{_CONDITIONED}/cds_low"], scalars[f"{_CONDITIONED}/cds_high"]
-        chance = scalars[f"{_CONDITIONED}/cds_chance"]
-        rows += [
-            (
-                "CDS",
-                f"{scalars[f'{_CONDITIONED}/cds']:.3f}  [{low:.3f}, {high:.3f}] over traversals, chance {chance:.3f}",
-            ),
-            ("CDS_norm", f"{scalars[f'{_CONDITIONED}/cds_norm']:.3f}"),
-            ("CCS", f"{scalars[f'{_CONDITIONED}/ccs']:.3f}"),
-            ("Factors owned", f"{scalars[f'{_CONDITIONED}/owned_factors']:.0%}"),
-        ]
+def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
+    """Return the lines on the terms of the loss."""
+    names = {"reconstruction": "Reconstruction", "kl": "KL"}
+    present = {label: f"{stage}/{term}" for term, label in names.items() if f"{stage}/{term}" in scalars}
+    return [(label, f"{scalars[key]:.2f} nats per observation") for label, key in present.items()]
+
+
+def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, str]]:
+    """Return the lines on what the assays found."""
+    rows: list[tuple[str, str]] = []
+    for assay in assays_of(trainer):
+        prefix = f"assay/{assay.name}/"
+        found = {key.removeprefix(prefix): value for key, value in sorted(scalars.items()) if key.startswith(prefix)}
+        match assay:
+            case LatentStatisticsAssay():
+                per_latent = [value for key, value in found.items() if key.startswith("kl_latent_")]
+                if per_latent:
+                    rows.append(("KL per latent", "  ".join(f"{value:.2f}" for value in per_latent)))
+                rows.append(("Active units", f"{found['active_units']:.0f}, by the variance of their means"))
+            case ResponseMatrixAssay():
+                count = found["active_latents"]
+                rows.append(("Active latents", f"{count:.0f}, responding to their own change by more than .5"))
+            case ConditionedResponseAssay():
+                interval = f"[{found['cds_low']:.3f}, {found['cds_high']:.3f}] over traversals"
+                rows.append(("CDS", f"{found['cds']:.3f}, {interval}, chance {found['cds_chance']:.3f}"))
+                rows.append(("CDS_norm", f"{found['cds_norm']:.3f}"))
+                rows.append(("CCS", f"{found['ccs']:.3f}"))
+                rows.append(("Factors owned", f"{found['owned_factors']:.0%}"))
     return rows

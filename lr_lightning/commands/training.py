@@ -99,7 +99,11 @@ class RunCLI(LightningCLI):
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         trainer = self._get(self.config_init, "trainer")
-        callbacks: list[Callback] = [c for c in self._get(self.config_init, "assays").values() if c is not None]
+        callbacks: list[Callback] = []
+        for name, assay in self._get(self.config_init, "assays").items():
+            if assay is not None:
+                assay.name = name  # the keys it logs under
+                callbacks.append(assay)
         if trainer["enable_checkpointing"] is not False and self.subcommand == "fit":
             callbacks += self._checkpoints(Path(trainer["default_root_dir"]))
         if trainer["enable_progress_bar"] is not False:

@@ -1,0 +1,45 @@
+"""Tiny training runs for the tests of callbacks."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from lr_lightning.data import FactorDataModule, FactorDataset
+from lr_lightning.models import BetaVAE
+from lr_lightning.networks import MLP
+
+
+def tiny_model(latent_dim: int = 3) -> BetaVAE:
+    """Return a fresh beta-VAE for images (3, 8, 8), the same one each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = MLP(latent_dim, (3, 8, 8), widths=(16,))
+        return BetaVAE(network, beta=0.1, optimizer=lambda p: torch.optim.Adam(p, lr=1e-2))
+
+
+def tiny_data(dataset: FactorDataset, **options: Any) -> FactorDataModule:
+    """Return batches of 8, four to an epoch, with 12 validation samples in batches of 5."""
+    defaults: dict[str, Any] = {"batch_size": 8, "eval_batch_size": 5, "val_size": 12, "batches_per_epoch": 4}
+    return FactorDataModule(dataset, **(defaults | options))
+
+
+def tiny_trainer(folder: Path, *callbacks: Callback, **options: Any) -> Trainer:
+    """Return a quiet Trainer on one CPU that writes nothing of its own accord."""
+    defaults: dict[str, Any] = {
+        "max_epochs": 3,
+        "accelerator": "cpu",
+        "devices": 1,
+        "logger": False,
+        "enable_checkpointing": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+        "log_every_n_steps": 2,
+    }
+    return Trainer(default_root_dir=folder, callbacks=list(callbacks), **(defaults | options))
+
+
+def weights(model: LightningModule) -> torch.Tensor:
+    """Return all parameters of ``model`` as one vector."""
+    return torch.nn.utils.parameters_to_vector(model.parameters()).detach()
