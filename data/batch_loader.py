@@ -78,7 +78,7 @@ class BatchLoader:
         self._position = state["position"]
 
     def _in_order(self) -> Iterator[FactorBatch]:
-        for part in self.indices[self.rank :: self.world_size].split(self.batch_size):
+        for part in torch.split(self.indices[self.rank :: self.world_size], self.batch_size):
             yield self._gather(part)
 
     def _shuffled(self) -> Iterator[FactorBatch]:
