@@ -1,0 +1,74 @@
+"""What all networks share: the check of shapes and the meaning of the encoder's output."""
+
+from typing import Literal
+
+import pytest
+import torch
+from torch import nn
+
+from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess, Conv64Leeb
+
+
+def make(scale: Literal["log_variance", "log_std"]) -> AutoencoderNetwork:
+    """Return a network whose encoder gives the observation itself: two means, then two scales."""
+    return AutoencoderNetwork(nn.Identity(), nn.Identity(), latent_dim=2, observation_shape=(4,), scale=scale)
+
+
+@pytest.mark.parametrize(("scale", "factor"), [("log_variance", 1.0), ("log_std", 2.0)])
+def test_posterior_is_given_as_log_variances(scale: Literal["log_variance", "log_std"], factor: float) -> None:
+    means, log_variances = make(scale).posterior_parameters(torch.tensor([[1.0, 2.0, 3.0, -4.0]]))
+    assert means.tolist() == [[1.0, 2.0]]
+    assert log_variances.tolist() == [[factor * 3.0, factor * -4.0]]
+
+
+@pytest.mark.parametrize("variational", [True, False])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("network_class", [Conv64Burgess, Conv64Leeb])
+def test_convolutional_networks_map_images_to_codes_and_back(
+    network_class: type[Conv64Burgess] | type[Conv64Leeb], channels: int, variational: bool
+) -> None:
+    network = network_class(latent_dim=5, channels=channels, variational=variational)
+    images = torch.rand(2, channels, 64, 64)
+    if variational:
+        assert [x.shape for x in network.posterior_parameters(images)] == [(2, 5), (2, 5)]
+    else:
+        assert network.codes(images).shape == (2, 5)
+    assert network.decoder(torch.zeros(2, 5)).shape == images.shape
+    assert (network.latent_dim, network.observation_shape) == (5, (channels, 64, 64))
+    assert network.variational is variational
+
+
+@pytest.mark.parametrize(
+    ("network", "shape"),
+    [
+        (Conv64Leeb(channels=3), (1, 64, 64)),
+        (Conv64Leeb(channels=1), (1, 32, 32)),
+        (Conv64Burgess(channels=3), (3, 64, 63)),
+        (MLP(observation_shape=(3,)), (4,)),
+        (MLP(observation_shape=(3, 8, 8)), (3, 64)),  # as many numbers, in another shape
+    ],
+    ids=lambda x: type(x).__name__ if isinstance(x, nn.Module) else str(x),
+)
+def test_rejects_observations_of_another_shape(network: AutoencoderNetwork, shape: tuple[int, ...]) -> None:
+    message = (
+        rf"{type(network).__name__} reads observations of shape \({network.observation_shape[0]},.*got \({shape[0]},"
+    )
+    with pytest.raises(ValueError, match=message):
+        network.posterior_parameters(torch.zeros(2, *shape))
+    with pytest.raises(ValueError, match=message):
+        network.codes(torch.zeros(2, *shape))
+
+
+@pytest.mark.parametrize("latent_dim", [0, -1])
+@pytest.mark.parametrize("network_class", [MLP, Conv64Burgess, Conv64Leeb])
+def test_rejects_no_latents(network_class: type[MLP] | type[Conv64Burgess] | type[Conv64Leeb], latent_dim: int) -> None:
+    with pytest.raises(ValueError, match=f"latent_dim must be at least 1, got {latent_dim}"):
+        network_class(latent_dim)
+    with pytest.raises(ValueError, match=f"latent_dim must be at least 1, got {latent_dim}"):
+        AutoencoderNetwork(nn.Identity(), nn.Identity(), latent_dim, (3,))
+
+
+@pytest.mark.parametrize("network_class", [Conv64Burgess, Conv64Leeb])
+def test_rejects_no_channels(network_class: type[Conv64Burgess] | type[Conv64Leeb]) -> None:
+    with pytest.raises(ValueError, match="channels must be at least 1, got 0"):
+        network_class(channels=0)

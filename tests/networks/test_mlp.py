@@ -1,0 +1,58 @@
+"""Layers of the fully connected network."""
+
+import pytest
+import torch
+from torch import nn
+
+from lr_lightning.networks import MLP
+
+
+@pytest.mark.parametrize("variational", [True, False])
+def test_decoder_has_the_widths_of_the_encoder_in_reverse(variational: bool) -> None:
+    network = MLP(3, (1, 4, 5), widths=(8, 7), activation=nn.Tanh, variational=variational)
+    outputs = 6 if variational else 3
+    encoder = [(m.in_features, m.out_features) for m in network.encoder.modules() if isinstance(m, nn.Linear)]
+    decoder = [(m.in_features, m.out_features) for m in network.decoder.modules() if isinstance(m, nn.Linear)]
+    assert encoder == [(20, 8), (8, 7), (7, outputs)]
+    assert decoder == [(3, 7), (7, 8), (8, 20)]
+
+
+def test_activation_lies_between_layers_and_not_after_the_last() -> None:
+    network = MLP(2, (3,), widths=(4,), activation=nn.Tanh)
+    (first, first_bias, last, last_bias) = (p.detach() for p in network.encoder.parameters())
+    points = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
+    # Round-off of sums of at most four numbers of order 1.
+    expected = (points @ first.T + first_bias).tanh() @ last.T + last_bias
+    torch.testing.assert_close(network.encoder(points), expected, rtol=0, atol=1e-6)
+
+
+def test_without_hidden_layers_is_linear() -> None:
+    network = MLP(2, (3,), widths=())
+    assert len(list(network.parameters())) == 4
+    x, y, origin = torch.tensor([[1.0, 2.0, 3.0]]), torch.tensor([[-2.0, 0.5, 1.0]]), torch.zeros(1, 3)
+    f = network.encoder
+    torch.testing.assert_close(f(x + y) + f(origin), f(x) + f(y), rtol=0, atol=1e-6)  # round-off of order 1
+
+
+def test_default_is_the_network_of_the_double_helix() -> None:
+    # 3-32-32-32-32-4 and back from 2, with biases.
+    assert sum(p.numel() for p in MLP().parameters()) == 4 * 32 + 3 * 33 * 32 + 33 * 4 + 3 * 32 + 3 * 33 * 32 + 33 * 3
+    assert sum(isinstance(m, nn.ELU) for m in MLP().modules()) == 8
+
+
+def test_keeps_the_shape_of_observations() -> None:
+    network = MLP(2, [3, 8, 8], widths=(4,))
+    assert network.decoder(torch.zeros(5, 2)).shape == (5, 3, 8, 8)
+    assert network.observation_shape == (3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("widths", "shape", "message"),
+    [
+        ((32, 0), (3,), r"must be positive, got \(32, 0\) and \(3,\)"),
+        ((32,), (3, -1), r"must be positive, got \(32,\) and \(3, -1\)"),
+    ],
+)
+def test_rejects_empty_layers(widths: tuple[int, ...], shape: tuple[int, ...], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        MLP(2, shape, widths)
