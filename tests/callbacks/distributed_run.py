@@ -1,0 +1,50 @@
+"""Run by ``test_distributed``: validates and trains with assays on a number of processes, and writes what they found."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+from pytorch_lightning.callbacks import EarlyStopping
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from conftest import Bars
+from tiny_runs import tiny_data, tiny_model, tiny_trainer
+
+from lr_lightning.callbacks import (
+    AssayCallback,
+    ConditionedResponseAssay,
+    LatentStatisticsAssay,
+    LatentTraversalAssay,
+    ReconstructionAssay,
+    ResponseMatrixAssay,
+)
+
+
+def main(devices: int, folder: Path) -> None:
+    """Validate an untrained model, train one with early stopping on an assay, and write scalars and matrices."""
+    assays: list[AssayCallback] = [
+        ReconstructionAssay(num_samples=5),
+        LatentTraversalAssay(num_steps=3),
+        LatentStatisticsAssay(),
+        ResponseMatrixAssay(num_samples=11),
+        ConditionedResponseAssay(num_traversals=3, samples=3, num_resamples=20),
+    ]
+    options = {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"}
+    trainer = tiny_trainer(folder, *assays, **options)
+    # 13 samples on two processes: one of them has a sample more, and a batch more
+    [metrics] = trainer.validate(tiny_model(), datamodule=tiny_data(Bars(), val_size=13, eval_batch_size=6), verbose=False)
+    if trainer.is_global_zero:
+        arrays = np.load(folder / "assays" / "response_matrix-step000000.npz", allow_pickle=False)
+        metrics |= {f"matrix/{i}": float(value) for i, value in enumerate(arrays["matrix"].flatten())}
+        (folder / "metrics.json").write_text(json.dumps(metrics))
+    stop = EarlyStopping("assay/response_matrix/effective_dimension", patience=5)
+    again = tiny_trainer(folder, *assays, stop, **options)
+    again.fit(tiny_model(), datamodule=tiny_data(Bars(), val_size=13, batch_size=4))
+    if again.is_global_zero:
+        (folder / "trained.json").write_text(json.dumps({"epoch": again.current_epoch}))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), Path(sys.argv[2]))

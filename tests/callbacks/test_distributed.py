@@ -1,0 +1,35 @@
+"""Two processes find what one finds, and neither waits for the other for ever."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("distributed_run.py")
+
+
+def run(devices: int, folder: Path) -> dict[str, float]:
+    """Return the metrics of a validation on ``devices`` processes, after training on them too."""
+    folder.mkdir()
+    environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1", "PL_DISABLE_FORK": "1"}
+    with (folder / "log.txt").open("w") as log:  # a file: a pipe could be held open by a process left behind
+        command = [sys.executable, str(SCRIPT), str(devices), str(folder)]
+        subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=240, check=True)
+    assert json.loads((folder / "trained.json").read_text()) == {"epoch": 3}
+    metrics: dict[str, float] = json.loads((folder / "metrics.json").read_text())
+    return {key: value for key, value in metrics.items() if not key.endswith("/seconds")}
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_result_of_one(tmp_path: Path) -> None:
+    one, two = run(1, tmp_path / "one"), run(2, tmp_path / "two")
+    assert one.keys() == two.keys()
+    # val/ terms differ: each process draws its own noise. The rest is the same sums over float32 codes that were
+    # computed in batches of other sizes.
+    assays = {key: value for key, value in one.items() if not key.startswith("val/")}
+    assert len(assays) > 20
+    assert {key: two[key] for key in assays} == pytest.approx(assays, rel=1e-4, abs=1e-5, nan_ok=True)
+    assert two["val/kl"] == pytest.approx(one["val/kl"], rel=1e-5)  # without noise: an exact mean over uneven shares
