@@ -3,10 +3,13 @@
 from torch import nn
 
 from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
+from lr_lightning.networks.initialization import initialize_for_relu
 
 
 class Conv64Burgess(AutoencoderNetwork):
     """Four strided convolutions of 32 channels and two layers of 256 units, mirrored in the decoder.
+
+    Weights start as :func:`~lr_lightning.networks.initialization.initialize_for_relu` draws them.
 
     Args:
         latent_dim: Number of latents ``D``.
@@ -50,6 +53,7 @@ class Conv64Burgess(AutoencoderNetwork):
             nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),  # (B, C, 64, 64)
         )
         super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational)
+        initialize_for_relu(self)
 
 
 def _down(channels: int) -> tuple[nn.Module, nn.Module]:

@@ -1,0 +1,27 @@
+"""Initial weights for ReLU keep the size of activations."""
+
+import torch
+from torch import nn
+
+from lr_lightning.networks import Conv64Burgess
+from lr_lightning.networks.initialization import initialize_for_relu
+
+
+def test_activations_keep_their_size_through_many_layers() -> None:
+    torch.manual_seed(0)
+    layers = [module for _ in range(20) for module in (nn.Linear(512, 512), nn.ReLU())]
+    network, inputs = nn.Sequential(*layers), torch.randn(256, 512)
+    initialize_for_relu(network)
+    # The mean square is kept in expectation; over 20 layers of width 512 its logarithm strays by about
+    # sqrt(20 * 5 / 512) = .44 (He et al.: variance of a squared ReLU unit over its squared mean is 5).
+    ratio = network(inputs).square().mean() * 2 / inputs.square().mean()
+    assert abs(ratio.log()) < 5 * 0.44
+    assert all(not layer.bias.any() for layer in layers if isinstance(layer, nn.Linear))
+
+
+def test_burgess_decoder_answers_to_its_latents_from_the_start() -> None:
+    torch.manual_seed(0)
+    network = Conv64Burgess(latent_dim=10, channels=3)
+    with torch.no_grad():
+        spread = network.decoder(torch.randn(64, 10)).std(dim=0).mean()
+    assert spread > 0.3  # logits; .005 with PyTorch's own initial weights
