@@ -1,6 +1,6 @@
 """The base of all models: how an objective is trained, validated, logged and made ready for assays."""
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -36,7 +36,7 @@ class Objective(NamedTuple):
     log_variances: Tensor | None
 
 
-class AutoencoderModule(LightningModule):
+class AutoencoderModule(LightningModule, ABC):
     """An autoencoder under training; subclasses say what they minimise in :meth:`objective`.
 
     Losses are summed over pixels and latents and averaged over the batch, in nats.
@@ -119,7 +119,8 @@ class AutoencoderModule(LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Hand the terms to the loggers every ``log_every_n_steps``; ``self.log`` would cost time at every step."""
         step = logging_step(self.trainer)
-        if (step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        due = (step + 1) % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+        if due and not self.trainer.fit_loop._should_accumulate():
             metrics = {f"train/{name}": value.item() for name, value in self.train_terms.items()}
             self._check_finite(metrics["train/loss"])
             for logger in self.loggers:
