@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import WandbLogger
 from typing_extensions import override
 
 from lr_lightning.callbacks.assay import assays_of
@@ -35,6 +36,12 @@ class RunRecord(Callback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._start = time.perf_counter()
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+                logger.log_hyperparams({"config": self.config})  # the model's own arguments are there already
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

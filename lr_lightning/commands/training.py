@@ -18,6 +18,7 @@ from typing_extensions import override
 
 import lr_lightning.data.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import AssayCallback, RunProgressBar, RunRecord
+from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.messages import plain_message
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.run_folder import (
@@ -92,9 +93,17 @@ class RunCLI(LightningCLI):
         config.trainer.default_root_dir = str(folder)
         earlier = saved_config(folder).get("wandb", {})
         config.wandb.run_id = config.wandb.run_id or earlier.get("run_id") or secrets.token_hex(4)
+        config.weights_only = config.weights_only is not False
         if "verbose" in config:
             config.verbose = False  # the summary at the end says it more readably
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
+
+    @override
+    def instantiate_classes(self) -> None:
+        super().instantiate_classes()
+        checkpoint = self._get(self.config, "ckpt_path")
+        if checkpoint:
+            check_checkpoint(Path(checkpoint), self.model)
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -104,7 +113,7 @@ class RunCLI(LightningCLI):
             if assay is not None:
                 assay.name = name  # the keys it logs under
                 callbacks.append(assay)
-        if trainer["enable_checkpointing"] is not False and self.subcommand == "fit":
+        if trainer["enable_checkpointing"] is not False:
             callbacks += self._checkpoints(Path(trainer["default_root_dir"]))
         if trainer["enable_progress_bar"] is not False:
             callbacks.append(RunProgressBar())

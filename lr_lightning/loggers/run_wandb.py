@@ -37,7 +37,9 @@ class RunWandbLogger(WandbLogger):
         mode: WandbMode = "auto",
         timeout: float = 15.0,
     ) -> None:
-        super().__init__(name=name, save_dir=save_dir, project=project, id=run_id, entity=entity, tags=tags)
+        # Absolute: W&B's own process may have been started in another folder.
+        super().__init__(name=name, save_dir=Path(save_dir).absolute(), project=project, id=run_id, entity=entity, tags=tags)
+        del self._wandb_init["anonymous"]  # Lightning still sets it, W&B warns that it has no effect
         self.mode = mode
         self.timeout = timeout
 

@@ -24,4 +24,4 @@ def test_burgess_decoder_answers_to_its_latents_from_the_start() -> None:
     network = Conv64Burgess(latent_dim=10, channels=3)
     with torch.no_grad():
         spread = network.decoder(torch.randn(64, 10)).std(dim=0).mean()
-    assert spread > 0.3  # logits; .005 with PyTorch's own initial weights
+    assert spread > 0.03  # logits; .0002 with PyTorch's own initial weights, .12 with these

@@ -1,0 +1,268 @@
+"""The command line end to end, on runs of a few steps."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import wandb
+import yaml
+from PIL import Image
+
+from lr_lightning.cli import main
+from lr_lightning.configs import CONFIG_FOLDER
+
+TINY = ["--trainer.max_epochs=2", "--data.batches_per_epoch=4", "--trainer.log_every_n_steps=2"]
+QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false", "--trainer.accelerator=cpu"]
+HELIX = [f"--config={CONFIG_FOLDER / 'helix.yaml'}", "--data.dataset.num_samples=1152", *TINY, *QUIET]
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:independence is undefined"),  # models of a few steps
+    pytest.mark.filterwarnings("ignore:score undefined"),
+]
+
+
+@pytest.fixture(autouse=True)
+def _finish_wandb() -> Iterator[None]:
+    yield
+    wandb.finish()
+
+
+def run(*arguments: str) -> int:
+    """Return the exit code of the command line on ``arguments``."""
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    assert isinstance(stopped.value.code, int)
+    return stopped.value.code
+
+
+def write_idx(folder: Path, prefix: str, count: int) -> None:
+    """Write random digits in the format of the original MNIST files."""
+    pixels = np.random.default_rng(0).integers(0, 256, (count, 28, 28), dtype=np.uint8)
+    header = np.array([2051, count, 28, 28], dtype=">i4").tobytes()
+    (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
+    labels = np.arange(count, dtype=np.uint8) % 10
+    (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(
+        np.array([2049, count], dtype=">i4").tobytes() + labels.tobytes()
+    )
+
+
+def wandb_history(folder: Path) -> dict[str, Any]:
+    """Return the last value of every key in the offline run in ``folder``, read by W&B's own command."""
+    [log] = folder.glob("wandb/offline-run-*/*.wandb")
+    command = [str(Path(sys.executable).with_name("wandb")), "leet", "inspect", "--json", str(log)]
+    lines = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout.splitlines()
+    items = [record["history"]["item"] for record in map(json.loads, lines) if record["type"] == "history"]
+    return {key: value for item in items for key, value in item.items()}
+
+
+def test_fit_leaves_a_complete_run_folder(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", *HELIX) == 0
+    folder = Path("runs/helix")
+    results = json.loads((folder / "results.json").read_text())
+    scalars = results["fit"]["scalars"]
+    assert results["seed"] == 0
+    assert torch.__version__.startswith(results["versions"]["torch"])
+    assert results["data"]["name"] == "double_helix"
+    assert len(results["data"]["sha256_of_64"]) == 64
+    assert results["fit"]["step"] == 8
+    assert results["config"] == yaml.safe_load((folder / "config.yaml").read_text())
+
+    with (folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows if row["train/loss"]] == [1, 3, 5, 7]
+    last = next(row for row in reversed(rows) if row["val/loss"])
+    assert {key: float(last[key]) for key in scalars} == pytest.approx(scalars)
+
+    for name in ("best", "last"):
+        checkpoint = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert checkpoint["global_step"] == 8
+    matrix = np.load(folder / "assays" / "response_matrix-step000008.npz", allow_pickle=False)["matrix"]
+    assert matrix.shape == (2, 2)
+    for path in (folder / "figures").glob("*.png"):
+        with Image.open(path) as picture:
+            picture.verify()
+
+    printed = capsys.readouterr().out
+    assert f"{scalars['val/reconstruction']:.2f} nats" in printed
+    assert f"wandb sync {folder.absolute()}/wandb/offline-run" in printed
+    assert "Traceback" not in printed
+
+
+def test_wandb_holds_the_numbers_of_results_json_and_the_media() -> None:
+    assert run("fit", *HELIX) == 0
+    wandb.finish()
+    history = wandb_history(Path("runs/helix"))
+    scalars = json.loads(Path("runs/helix/results.json").read_text())["fit"]["scalars"]
+    assert len(scalars) > 10
+    assert {key: history[key] for key in scalars} == pytest.approx(scalars)
+    assert history["assay/response_matrix/matrix._type"] == "image-file"
+    assert history["assay/response_matrix/table.ncols"] == 3
+    assert history["trainer/global_step"] == 7
+
+
+def test_a_second_run_gets_a_folder_of_its_own() -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    first = Path("runs/helix/results.json").read_bytes()
+    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    assert Path("runs/helix-1/results.json").is_file()
+    assert Path("runs/helix/results.json").read_bytes() == first
+
+
+def test_test_adds_its_results_and_repeats_itself() -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    config = Path("runs/helix/config.yaml").read_bytes()
+    assert run("test", "runs/helix") == 0
+    results = json.loads(Path("runs/helix/results.json").read_text())
+    assert {"fit", "test"} <= results.keys()
+    spelled_out = ["--config=runs/helix/config.yaml", "--ckpt_path=runs/helix/checkpoints/best.ckpt"]
+    assert run("test", *spelled_out) == 0
+    again = json.loads(Path("runs/helix/results.json").read_text())
+
+    def timeless(entry: dict[str, Any]) -> dict[str, float]:
+        return {key: value for key, value in entry["scalars"].items() if not key.endswith("/seconds")}
+
+    assert timeless(again["test"]) == timeless(results["test"])
+    assert again["fit"] == results["fit"]
+    assert Path("runs/helix/config.yaml").read_bytes() == config
+
+
+@pytest.mark.parametrize(
+    ("logger", "pattern"),
+    [
+        (["--trainer.logger=CSVLogger", "--trainer.logger.save_dir=logs"], "logs/lightning_logs/version_0/metrics.csv"),
+        (["--trainer.logger=TensorBoardLogger", "--trainer.logger.save_dir=logs"], "logs/**/events.out.tfevents.*"),
+    ],
+)
+def test_loggers_can_be_swapped(logger: list[str], pattern: str) -> None:
+    assert run("fit", *HELIX, *logger) == 0
+    assert list(Path().glob(pattern))
+    assert not Path("runs/helix/wandb").exists()
+
+
+def test_assays_have_names_and_can_be_changed_dropped_and_added() -> None:
+    added = ["--assays.from_prior=ResponseMatrixAssay", "--assays.from_prior.preset=release"]
+    options = [
+        "--trainer.logger=false",
+        "--assays.response_matrix.num_samples=9",
+        "--assays.reconstruction=null",
+        *added,
+    ]
+    assert run("fit", *HELIX, *options) == 0
+    scalars = json.loads(Path("runs/helix/results.json").read_text())["fit"]["scalars"]
+    names = {key.split("/")[1] for key in scalars if key.startswith("assay/")}
+    assert names == {"latent_statistics", "response_matrix", "from_prior"}
+    arrays = np.load("runs/helix/assays/response_matrix-step000008.npz", allow_pickle=False)
+    assert len(arrays["base"]) == 9
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml")))
+def test_every_config_trains_and_its_checkpoint_reloads_alone(name: str, tmp_path: Path) -> None:
+    write_idx(tmp_path, "train", 300)
+    options = ["--data.batches_per_epoch=2", "--data.batch_size=4", "--data.val_size=40", "--trainer.max_steps=2"]
+    if name == "mnist":
+        options.append(f"--data.dataset.root={tmp_path}")
+    if name not in ("mnist", "helix"):
+        few = ["num_traversals=2", "samples=2", "num_resamples=5"]
+        options += [f"--assays.conditioned_response.{option}" for option in few]
+    options.append("--assays.response_matrix.num_samples=8")
+    assert run("fit", f"--config={CONFIG_FOLDER / f'{name}.yaml'}", *options, *QUIET, "--trainer.logger=false") == 0
+    checkpoint = Path("runs") / name / "checkpoints" / "last.ckpt"
+
+    from lr_lightning.models import BetaVAE
+
+    model = BetaVAE.load_from_checkpoint(checkpoint, weights_only=True)
+    saved = torch.load(checkpoint, weights_only=True)["state_dict"]
+    assert all(torch.equal(value, saved[key]) for key, value in model.state_dict().items())
+
+
+@pytest.mark.slow
+def test_a_killed_and_resumed_run_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
+    options = ["--config", str(CONFIG_FOLDER / "helix.yaml"), *QUIET, "--data.batches_per_epoch=150"]
+    options += ["--trainer.max_epochs=6", "--model.lr_scheduler=torch.optim.lr_scheduler.CosineAnnealingLR"]
+    options += ["--model.lr_scheduler.T_max=900"]
+    command = [sys.executable, "-m", "lr_lightning", "fit", *options]
+    with Path("log.txt").open("w") as log:
+        killed = subprocess.Popen([*command, "--trainer.default_root_dir=runs/killed"], stdout=log, stderr=log)
+        deadline = time.monotonic() + 120
+        while not Path("runs/killed/checkpoints/last.ckpt").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+        steps = torch.load("runs/killed/checkpoints/last.ckpt", weights_only=True)["global_step"]
+        assert steps < 900
+        resume = [*command, "--trainer.default_root_dir=runs/killed", "--ckpt_path=last"]
+        subprocess.run(resume, stdout=log, stderr=log, timeout=240, check=True)
+        subprocess.run(
+            [*command, "--trainer.default_root_dir=runs/whole"], stdout=log, stderr=log, timeout=240, check=True
+        )
+    resumed, whole = (
+        torch.load(f"runs/{name}/checkpoints/last.ckpt", weights_only=True) for name in ("killed", "whole")
+    )
+    assert resumed["global_step"] == whole["global_step"] == 900
+    assert all(torch.equal(value, resumed["state_dict"][key]) for key, value in whole["state_dict"].items())
+    run_ids = {path.stem for path in Path("runs/killed").glob("wandb/offline-run-*/*.wandb")}
+    assert len(run_ids) == 1  # both starts belong to one W&B run
+    tables = []
+    for name in ("killed", "whole"):
+        with Path(f"runs/{name}/metrics.csv").open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        tables.append([{key: row[key] for key in row if not key.endswith("/seconds")} for row in rows])
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--trainer.max_epoch=3"], "there is no option '--trainer.max_epoch'; did you mean --trainer.max_epochs?"),
+        (["--model.betaa=3"], "BetaVAE has no argument 'betaa'; did you mean beta?"),
+        (["--model=BetaVEA"], "there is no class 'BetaVEA'; did you mean BetaVAE?"),
+        (["--assays.response_matrix.num_sample=3"], "ResponseMatrixAssay has no argument 'num_sample'"),
+        (["--model.network.latent_dim=0"], "latent_dim must be at least 1, got 0"),
+        (["--model.network.observation_shape=[4]"], "MLP reads observations of shape (4,), got (3,)"),
+        (["--data.val_size=99999"], "val_size must be below the 1152 samples of double_helix, got 99999"),
+        (["--config=missing.yaml"], "File does not exist: "),
+        (["--ckpt_path=last"], "no run to resume: runs/helix/checkpoints/last.ckpt does not exist"),
+        (["--ckpt_path=missing.ckpt"], "there is no checkpoint missing.ckpt"),
+        (["--ckpt_path=broken.ckpt"], "broken.ckpt is no readable checkpoint"),
+        (["--trainer.default_root_dir=file/run"], "cannot write to the run folder file/run"),
+        (["--model.optimizer.lr=1e30"], "the loss is nan at step"),
+        (["--data.dataset=Shapes3D", "--data.dataset.path=missing.h5"], "missing.h5"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("broken.ckpt").write_bytes(b"PK nothing")
+    Path("file").touch()
+    assert run("fit", *HELIX, "--trainer.logger=false", *arguments) != 0
+    error = [line for line in capsys.readouterr().err.splitlines() if line.startswith("lr-lightning")]
+    assert len(error) == 1
+    assert sentence in error[0]
+    assert not list(Path("runs").glob("*/checkpoints/*"))
+
+
+def test_checkpoint_of_another_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    other = ["--ckpt_path=runs/helix/checkpoints/last.ckpt", "--model.network.latent_dim=3", "--trainer.logger=false"]
+    assert run("test", *HELIX[:2], *other) != 0
+    assert "was saved from another model" in capsys.readouterr().err
+
+
+def test_help_needs_neither_torch_nor_lightning() -> None:
+    code = (
+        "import sys, lr_lightning.cli as cli\n"
+        "cli.main(['--help'])\n"
+        "assert not {'torch', 'pytorch_lightning'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ, timeout=60, stdout=subprocess.DEVNULL)
