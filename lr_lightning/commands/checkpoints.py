@@ -7,12 +7,15 @@ import torch
 from torch import nn
 
 
-def check_checkpoint(path: Path, model: nn.Module) -> None:
-    """Raise a clear error if ``path`` cannot be read or holds the weights of another model than ``model``.
+def check_checkpoint(path: Path, model: nn.Module) -> int:
+    """Return the step of a checkpoint; raise a clear error if it is unreadable or of another model than ``model``.
 
     Args:
         path: A checkpoint of Lightning.
         model: The model that its weights are meant for.
+
+    Returns:
+        The number of optimizer steps after which it was saved.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -21,7 +24,8 @@ def check_checkpoint(path: Path, model: nn.Module) -> None:
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     try:
-        weights = torch.load(path, map_location="cpu", weights_only=True, mmap=True)["state_dict"]
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        weights, step = checkpoint["state_dict"], int(checkpoint["global_step"])
     except (RuntimeError, KeyError, EOFError, TypeError, ValueError, pickle.UnpicklingError) as error:
         raise ValueError(f"{path} is no readable checkpoint ({str(error).splitlines()[0]})") from error
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
@@ -33,3 +37,4 @@ def check_checkpoint(path: Path, model: nn.Module) -> None:
             f"{path} was saved from another model: {name} is {shapes.get(name, 'missing')} there and "
             f"{wanted.get(name, 'missing')} in this {type(model).__name__}; use the config.yaml of its run folder"
         )
+    return step

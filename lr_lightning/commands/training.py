@@ -99,15 +99,9 @@ class RunCLI(LightningCLI):
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
 
     @override
-    def instantiate_classes(self) -> None:
-        super().instantiate_classes()
-        checkpoint = self._get(self.config, "ckpt_path")
-        if checkpoint:
-            check_checkpoint(Path(checkpoint), self.model)
-
-    @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        trainer = self._get(self.config_init, "trainer")
+        trainer, checkpoint = self._get(self.config_init, "trainer"), self._get(self.config, "ckpt_path")
+        step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
         callbacks: list[Callback] = []
         for name, assay in self._get(self.config_init, "assays").items():
             if assay is not None:
@@ -122,7 +116,7 @@ class RunCLI(LightningCLI):
         record = RunRecord(self._plain_config())
         return super().instantiate_trainer(
             callbacks=[*given, *callbacks, record],
-            logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
+            logger=self._loggers(trainer["logger"], trainer["default_root_dir"], step),
             **kwargs,
         )
 
@@ -137,15 +131,18 @@ class RunCLI(LightningCLI):
         wanted = self._get(self.config, "checkpoint")
         return [checkpoint(filename="best", monitor=wanted.monitor, mode=wanted.mode), last]
 
-    def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
-        """Return the loggers: W&B unless others were given, and a CSV file in any case but ``logger=False``."""
+    def _loggers(self, given: Any, folder: str, step: int) -> list[Logger] | bool:
+        """Return the loggers: W&B unless others were given, and a CSV file in any case but ``logger=False``.
+
+        A run resumed at ``step`` writes the rows after it again.
+        """
         if given is False:
             return False
         wandb = self._get(self.config, "wandb").as_dict()
         loggers = [RunWandbLogger(save_dir=folder, **wandb)] if given in (None, True) else given
         loggers = loggers if isinstance(loggers, list) else [loggers]
         if not any(isinstance(logger, CSVLogger) for logger in loggers):
-            loggers = [*loggers, RunCSVLogger(folder)]
+            loggers = [*loggers, RunCSVLogger(folder, resume_step=step - 1 if self.subcommand == "fit" else None)]
         return loggers
 
     def _plain_config(self) -> dict[str, Any]:

@@ -47,4 +47,5 @@ class RunCSVLogger(CSVLogger):
         with path.open(newline="") as file:
             rows = list(csv.DictReader(file))
         path.rename(path.with_suffix(".csv.previous"))
-        return [row for row in rows if self.resume_step is None or int(row["step"]) <= self.resume_step]
+        whole = [row for row in rows if None not in row.values()]  # a killed run may leave half a line
+        return [row for row in whole if self.resume_step is None or int(row["step"]) <= self.resume_step]

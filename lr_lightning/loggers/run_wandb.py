@@ -38,7 +38,9 @@ class RunWandbLogger(WandbLogger):
         timeout: float = 15.0,
     ) -> None:
         # Absolute: W&B's own process may have been started in another folder.
-        super().__init__(name=name, save_dir=Path(save_dir).absolute(), project=project, id=run_id, entity=entity, tags=tags)
+        super().__init__(
+            name=name, save_dir=Path(save_dir).absolute(), project=project, id=run_id, entity=entity, tags=tags
+        )
         del self._wandb_init["anonymous"]  # Lightning still sets it, W&B warns that it has no effect
         self.mode = mode
         self.timeout = timeout
@@ -63,7 +65,7 @@ class RunWandbLogger(WandbLogger):
         Path(self.save_dir or ".").mkdir(parents=True, exist_ok=True)  # else W&B writes to a temporary folder
         mode = self._mode()
         settings = wandb.Settings(quiet=True)  # the summary of the run tells where the files are
-        if self.mode == "auto":
+        if self.mode == "auto" and mode == "online":
             settings.init_timeout = self.timeout
         try:
             self._wandb_init |= {"mode": mode, "settings": settings}

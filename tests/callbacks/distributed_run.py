@@ -1,4 +1,4 @@
-"""Run by ``test_distributed``: validates and trains with assays on a number of processes, and writes what they found."""
+"""Run by ``test_distributed``: validates and trains with assays on some processes, and writes what they found."""
 
 import json
 import sys
@@ -7,10 +7,7 @@ from pathlib import Path
 import numpy as np
 from pytorch_lightning.callbacks import EarlyStopping
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from conftest import Bars
-from tiny_runs import tiny_data, tiny_model, tiny_trainer
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lr_lightning.callbacks import (
     AssayCallback,
@@ -20,6 +17,8 @@ from lr_lightning.callbacks import (
     ReconstructionAssay,
     ResponseMatrixAssay,
 )
+from tests.conftest import Bars
+from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 
 def main(devices: int, folder: Path) -> None:
@@ -34,11 +33,13 @@ def main(devices: int, folder: Path) -> None:
     options = {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"}
     trainer = tiny_trainer(folder, *assays, **options)
     # 13 samples on two processes: one of them has a sample more, and a batch more
-    [metrics] = trainer.validate(tiny_model(), datamodule=tiny_data(Bars(), val_size=13, eval_batch_size=6), verbose=False)
+    [metrics] = trainer.validate(
+        tiny_model(), datamodule=tiny_data(Bars(), val_size=13, eval_batch_size=6), verbose=False
+    )
     if trainer.is_global_zero:
         arrays = np.load(folder / "assays" / "response_matrix-step000000.npz", allow_pickle=False)
-        metrics |= {f"matrix/{i}": float(value) for i, value in enumerate(arrays["matrix"].flatten())}
-        (folder / "metrics.json").write_text(json.dumps(metrics))
+        entries = {f"matrix/{i}": float(value) for i, value in enumerate(arrays["matrix"].flatten())}
+        (folder / "metrics.json").write_text(json.dumps({**metrics, **entries}))
     stop = EarlyStopping("assay/response_matrix/effective_dimension", patience=5)
     again = tiny_trainer(folder, *assays, stop, **options)
     again.fit(tiny_model(), datamodule=tiny_data(Bars(), val_size=13, batch_size=4))

@@ -5,11 +5,9 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Bars
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.demos.boring_classes import BoringModel
-from tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 from typing_extensions import override
 
 from lr_lightning.callbacks import (
@@ -22,6 +20,8 @@ from lr_lightning.callbacks import (
     ResponseMatrixAssay,
     Subject,
 )
+from tests.conftest import Bars
+from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
 
 class Probe(AssayCallback):
