@@ -66,7 +66,7 @@ def bare_loop(images: torch.Tensor, precision: str, steps: int, warm_up: int, ba
         with autocast:
             loss = model.objective(batch, generator).loss
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     return steps / (time.perf_counter() - start)
 
