@@ -27,7 +27,8 @@ class BatchLoader:
         world_size: Number of processes.
 
     Raises:
-        ValueError: If ``batch_size`` is below 1, or there are fewer samples than one batch for each process.
+        ValueError: If ``batch_size`` or ``num_batches`` is below 1, or there are fewer samples than one batch for
+            each process.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class BatchLoader:
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if num_batches is not None and num_batches < 1:
+            raise ValueError(f"num_batches must be at least 1, got {num_batches}")
         if shuffle and len(indices) < batch_size * world_size:
             raise ValueError(
                 f"{len(indices)} training samples do not fill one batch of {batch_size} for each of {world_size} "
@@ -56,7 +59,7 @@ class BatchLoader:
         self.rank = rank
         self.world_size = world_size
         self._batches_per_pass = len(indices) // (batch_size * world_size)
-        self._num_batches = num_batches or self._batches_per_pass
+        self._num_batches = self._batches_per_pass if num_batches is None else num_batches
         self._position = 0  # batches yielded since the beginning of training
 
     def __len__(self) -> int:
@@ -78,8 +81,9 @@ class BatchLoader:
         self._position = state["position"]
 
     def _in_order(self) -> Iterator[FactorBatch]:
-        for part in torch.split(self.indices[self.rank :: self.world_size], self.batch_size):
-            yield self._gather(part)
+        own = self.indices[self.rank :: self.world_size]
+        for start in range(0, len(own), self.batch_size):
+            yield self._gather(own[start : start + self.batch_size])
 
     def _shuffled(self) -> Iterator[FactorBatch]:
         order, number_of_order = torch.empty(0), -1

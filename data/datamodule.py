@@ -26,7 +26,7 @@ class FactorDataModule(LightningDataModule):
         device_resident: Keep what the data set holds in memory on the Trainer's device.
 
     Raises:
-        ValueError: If ``val_size`` leaves nothing to train on, or a size is below 1.
+        ValueError: If ``val_size`` leaves nothing to train on, or a size or ``batches_per_epoch`` is below 1.
     """
 
     def __init__(
@@ -42,8 +42,14 @@ class FactorDataModule(LightningDataModule):
         device_resident: bool = False,
     ) -> None:
         super().__init__()
-        for name, size in {"val_size": val_size, "eval_batch_size": eval_batch_size, "batch_size": batch_size}.items():
-            if size < 1:
+        sizes = {
+            "val_size": val_size,
+            "eval_batch_size": eval_batch_size,
+            "batch_size": batch_size,
+            "batches_per_epoch": batches_per_epoch,
+        }
+        for name, size in sizes.items():
+            if size is not None and size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
         if val_size >= len(dataset):
             raise ValueError(f"val_size must be below the {len(dataset)} samples of {dataset.name}, got {val_size}")

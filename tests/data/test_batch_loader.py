@@ -1,0 +1,166 @@
+"""Order, completeness, resumption and division between processes of the batches."""
+
+from collections.abc import Iterator
+from itertools import chain, islice
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lr_lightning.data import BatchLoader, FactorBatch, FactorDataset, FactorSpace
+from lr_lightning.data.tensors import TensorFactors
+
+
+def numbers(size: int) -> FactorDataset:
+    """A data set whose observation ``i`` is the number ``i``, as is its factor."""
+    values = torch.arange(size)[:, None]
+    return TensorFactors("numbers", values.float(), values, FactorSpace(["number"], [size]))
+
+
+def stream(loader: BatchLoader) -> Iterator[list[int]]:
+    """Return an endless stream of batches, as lists of sample numbers."""
+    while True:
+        for batch in loader:
+            yield batch.factors[:, 0].tolist()
+
+
+def take(loader: BatchLoader, count: int) -> list[list[int]]:
+    """Return the next ``count`` batches."""
+    return list(islice(stream(loader), count))
+
+
+def make(**options: int) -> BatchLoader:
+    """Return a loader of every second of 46 numbers, in shuffled batches of 5, four to a pass and three left out."""
+    arguments = {"batch_size": 5, "seed": 3} | options
+    return BatchLoader(numbers(46), torch.arange(0, 46, 2), shuffle=True, **arguments)
+
+
+def test_a_batch_holds_observations_and_factors_of_the_same_samples(bars: FactorDataset) -> None:
+    indices = torch.tensor([7, 3, 40])
+    [batch] = BatchLoader(bars, indices, 5)
+    assert isinstance(batch, FactorBatch)
+    assert torch.equal(batch.images, bars.images(indices))
+    assert torch.equal(batch.factors, bars.factors(indices))
+    assert batch.images.dtype == torch.uint8  # converted on the device
+
+
+def test_a_pass_has_no_sample_twice_and_leaves_out_the_incomplete_batch() -> None:
+    loader = make()
+    for _ in range(3):
+        batches = [batch.factors[:, 0].tolist() for batch in loader]
+        assert list(map(len, batches)) == [5, 5, 5, 5]
+        samples = {sample for batch in batches for sample in batch}
+        assert len(samples) == 20
+        assert samples <= set(range(0, 46, 2))
+
+
+def test_a_pass_that_comes_out_even_has_each_sample_once() -> None:
+    batches = take(BatchLoader(numbers(12), torch.arange(12), 4, shuffle=True), 3)
+    assert sorted(chain(*batches)) == list(range(12))
+
+
+def test_each_pass_has_its_own_order_that_depends_on_the_seed_alone() -> None:
+    passes = take(make(), 12)
+    torch.rand(3)
+    assert take(make(), 12) == passes
+    assert take(make(seed=4), 4) != passes[:4]
+    assert passes[:4] != passes[4:8] != passes[8:]
+    assert take(make(seed=4), 4) != passes[4:8]  # seed + 1 is not the next pass
+
+
+def test_leaves_the_global_generator_alone() -> None:
+    state = torch.get_rng_state()
+    take(make(), 5)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("num_batches", [1, 3, 4, 7])
+def test_iterations_cut_one_stream_into_pieces(num_batches: int) -> None:
+    loader = make(num_batches=num_batches)
+    assert len(loader) == num_batches
+    assert len(list(loader)) == num_batches
+    loader = make(num_batches=num_batches)
+    assert take(loader, 15) == take(make(), 15)
+
+
+@given(
+    position=st.integers(0, 20),
+    num_batches=st.none() | st.integers(1, 9),
+    world_size=st.integers(1, 3),
+    seed=st.integers(0, 2**40),
+)
+def test_resumes_anywhere(position: int, num_batches: int | None, world_size: int, seed: int) -> None:
+    def loader() -> BatchLoader:
+        rank = world_size - 1
+        return BatchLoader(numbers(23), torch.arange(23), 3, True, seed, num_batches, rank, world_size)
+
+    whole, begun, resumed = loader(), loader(), loader()
+    expected = take(whole, position + 12)
+    take(begun, position)
+    assert begun.state_dict() == {"position": position}
+    resumed.load_state_dict(begun.state_dict())
+    assert take(resumed, 12) == expected[position:]
+    assert resumed.state_dict() == whole.state_dict()
+
+
+def test_after_a_resume_inside_an_epoch_only_its_rest_is_left() -> None:
+    loader = make(num_batches=7)
+    loader.load_state_dict({"position": 12})
+    assert [len(list(loader)) for _ in range(2)] == [2, 7]
+
+
+def test_state_counts_the_batch_that_is_being_trained_on() -> None:
+    loader = make()
+    iterator = iter(loader)
+    next(iterator)
+    assert loader.state_dict() == {"position": 1}
+
+
+def test_processes_share_the_training_samples_of_one() -> None:
+    ranks = [take(make(rank=rank, world_size=2), 6) for rank in range(2)]
+    together = [first + second for first, second in zip(*ranks, strict=True)]
+    assert together == take(make(batch_size=10), 6)
+    assert all(len(set(batch)) == 10 for batch in together)
+
+
+@pytest.mark.parametrize(("size", "sizes"), [(12, [5, 5, 2]), (10, [5, 5]), (3, [3])])
+def test_evaluation_is_one_pass_in_order_with_the_last_batch(size: int, sizes: list[int]) -> None:
+    indices = torch.randperm(40, generator=torch.Generator().manual_seed(0))[:size]
+    loader = BatchLoader(numbers(40), indices, 5)
+    for _ in range(2):
+        batches = [batch.factors[:, 0].tolist() for batch in loader]
+        assert list(map(len, batches)) == sizes
+        assert list(chain(*batches)) == indices.tolist()
+    assert len(loader) == len(sizes)
+
+
+@given(size=st.integers(1, 30), batch_size=st.integers(1, 7), world_size=st.integers(1, 4))
+def test_processes_take_turns_in_evaluation(size: int, batch_size: int, world_size: int) -> None:
+    def samples(rank: int, world_size: int) -> list[int]:
+        loader = BatchLoader(numbers(30), torch.arange(size), batch_size, rank=rank, world_size=world_size)
+        batches = [batch.factors[:, 0].tolist() for batch in loader]
+        assert len(loader) == len(batches)
+        return list(chain(*batches))
+
+    ranks = [samples(rank, world_size) for rank in range(world_size)]
+    interleaved = [part[turn] for turn in range(len(ranks[0])) for part in ranks if turn < len(part)]
+    assert interleaved == samples(0, 1) == list(range(size))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"num_batches": 0}, "num_batches must be at least 1, got 0"),
+        ({"batch_size": 24}, r"23 training samples do not fill one batch of 24 for each of 1 process\(es\); lower"),
+        ({"batch_size": 12, "world_size": 2}, r"23 training samples .* of 12 for each of 2 process\(es\)"),
+    ],
+)
+def test_rejects(options: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**options)
+
+
+def test_evaluation_takes_fewer_samples_than_a_batch() -> None:
+    assert len(BatchLoader(numbers(3), torch.arange(3), 100, world_size=2)) == 1

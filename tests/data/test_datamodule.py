@@ -1,0 +1,179 @@
+"""Split, order and state of the data module."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Self
+
+import pytest
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.data import BatchLoader, FactorBatch, FactorDataModule, FactorDataset, FactorSpace
+from lr_lightning.data.tensors import TensorFactors
+from tests.tiny_runs import tiny_model, tiny_trainer
+
+
+def make(dataset: FactorDataset, **options: Any) -> FactorDataModule:
+    """Return a data module after setup: 40 training samples in batches of 8, 8 for validation in batches of 3."""
+    arguments = {"batch_size": 8, "eval_batch_size": 3, "val_size": 8} | options
+    data = FactorDataModule(dataset, **arguments)
+    data.setup("fit")
+    return data
+
+
+def samples(dataset: FactorDataset, loader: BatchLoader) -> list[int]:
+    """Return the numbers of the samples of one iteration."""
+    return dataset.factor_space.indices(torch.cat([batch.factors for batch in loader])).tolist()
+
+
+def test_split_is_disjoint_and_complete(bars: FactorDataset) -> None:
+    data = make(bars)
+    validation, training = samples(bars, data.val_dataloader()), samples(bars, data.train_dataloader())
+    assert (len(validation), len(training)) == (8, 40)
+    assert sorted(validation + training) == list(range(48))
+
+
+def test_split_depends_on_its_seed_alone(bars: FactorDataset) -> None:
+    first = samples(bars, make(bars).val_dataloader())
+    torch.rand(3)
+    assert samples(bars, make(bars, shuffle_seed=5, batch_size=4).val_dataloader()) == first
+    assert samples(bars, make(bars, split_seed=1).val_dataloader()) != first
+
+
+def test_split_is_that_of_earlier_versions(bars: FactorDataset) -> None:
+    # Runs that share a split must go on sharing it: the first values of the permutation with seed 0.
+    order = torch.randperm(48, generator=torch.Generator().manual_seed(0))
+    assert samples(bars, make(bars).val_dataloader()) == order[:8].tolist()
+
+
+def test_order_of_training_depends_on_its_seed_alone(bars: FactorDataset) -> None:
+    first = samples(bars, make(bars).train_dataloader())
+    torch.rand(3)
+    assert samples(bars, make(bars).train_dataloader()) == first
+    other = samples(bars, make(bars, shuffle_seed=1).train_dataloader())
+    assert other != first
+    assert sorted(other) == sorted(first)
+
+
+def test_leaves_the_global_generator_alone(bars: FactorDataset) -> None:
+    state = torch.get_rng_state()
+    data = make(bars)
+    samples(bars, data.train_dataloader())
+    samples(bars, data.val_dataloader())
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_batch_sizes_are_those_asked_for(bars: FactorDataset) -> None:
+    data = make(bars, batches_per_epoch=7)
+    assert [len(batch.images) for batch in data.train_dataloader()] == [8] * 7
+    assert [len(batch.images) for batch in data.val_dataloader()] == [3, 3, 2]
+    assert [len(batch.images) for batch in data.test_dataloader()] == [3] * 16
+
+
+def test_test_is_the_whole_set_in_its_order(bars: FactorDataset) -> None:
+    data = make(bars)
+    assert samples(bars, data.test_dataloader()) == list(range(48))
+    assert samples(bars, data.predict_dataloader()) == list(range(48))
+
+
+def test_test_can_be_a_part_of_the_set(bars: FactorDataset) -> None:
+    part = samples(bars, make(bars, test_size=20).test_dataloader())
+    assert len(set(part)) == 20
+    assert part == samples(bars, make(bars, test_size=20).test_dataloader())
+    assert part != samples(bars, make(bars, test_size=20, split_seed=1).test_dataloader())
+
+
+def test_state_continues_training_where_it_was(bars: FactorDataset) -> None:
+    whole = make(bars, batches_per_epoch=3)
+    loader = whole.train_dataloader()
+    first = samples(bars, loader)
+    state = whole.state_dict()
+    rest = samples(bars, loader)
+    assert first != rest
+    assert state == {"position": 3}
+
+    resumed = make(bars, batches_per_epoch=3)
+    resumed.load_state_dict(state)
+    assert resumed.state_dict() == state
+    assert samples(bars, resumed.train_dataloader()) == rest
+    assert resumed.state_dict() == {"position": 6}
+
+
+def test_state_travels_with_the_checkpoint(bars: FactorDataset, tmp_path: Path) -> None:
+    data = make(bars, batches_per_epoch=3)
+    trainer = tiny_trainer(tmp_path, max_epochs=2)
+    trainer.fit(tiny_model(), datamodule=data)
+    trainer.save_checkpoint(tmp_path / "data.ckpt")
+    checkpoint = torch.load(tmp_path / "data.ckpt", weights_only=True)
+    assert checkpoint["FactorDataModule"] == {"position": 6}
+
+
+def test_processes_of_a_trainer_share_the_samples(bars: FactorDataset) -> None:
+    parts = []
+    for rank in range(2):
+        data = make(bars)
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        parts.append([samples(bars, loader()) for loader in (data.train_dataloader, data.val_dataloader)])
+    data = make(bars, batch_size=16)
+    assert set(parts[0][0] + parts[1][0]) == set(samples(bars, data.train_dataloader()))
+    interleaved = [sample for pair in zip(parts[0][1], parts[1][1], strict=True) for sample in pair]
+    assert interleaved == samples(bars, data.val_dataloader())
+
+
+def test_images_become_floats_after_the_transfer(bars: FactorDataset) -> None:
+    data = make(bars)
+    batch = next(iter(data.val_dataloader()))
+    images, factors = data.on_after_batch_transfer(batch, 0)
+    assert images.dtype == torch.float32
+    assert torch.equal(images, batch.images / 255)
+    assert factors is batch.factors
+    floats = torch.tensor([[3.0, -2.0]])  # data that are no images
+    assert data.on_after_batch_transfer(FactorBatch(floats, factors), 0).images.tolist() == [[3.0, -2.0]]
+
+
+class Movable(TensorFactors):
+    """Remembers where it was moved to."""
+
+    moved: str | None = None
+
+    @override
+    def to(self, device: torch.device | str) -> Self:
+        self.moved = str(device)
+        return self
+
+
+@pytest.mark.parametrize(("device_resident", "moved"), [(True, "cpu"), (False, None)])
+def test_data_move_to_the_device_only_when_asked(device_resident: bool, moved: str | None, tmp_path: Path) -> None:
+    dataset = Movable("m", torch.zeros(9, 3, 8, 8), torch.zeros(9, 1, dtype=torch.int64), FactorSpace(["one"], [1]))
+    data = FactorDataModule(dataset, val_size=2, device_resident=device_resident)
+    tiny_trainer(tmp_path).validate(tiny_model(), datamodule=data, verbose=False)
+    assert dataset.moved == moved
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"val_size": 48}, "val_size must be below the 48 samples of bars, got 48"),
+        ({"val_size": 0}, "val_size must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"eval_batch_size": -1}, "eval_batch_size must be at least 1, got -1"),
+        ({"batches_per_epoch": 0}, "batches_per_epoch must be at least 1, got 0"),
+        ({"test_size": 0}, r"test_size must lie in 1\.\.48, got 0"),
+        ({"test_size": 49}, r"test_size must lie in 1\.\.48, got 49"),
+    ],
+)
+def test_rejects(bars: FactorDataset, options: dict[str, int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FactorDataModule(bars, **({"val_size": 8} | options))  # type: ignore[arg-type]
+
+
+def test_rejects_batches_larger_than_what_is_left_to_train_on(bars: FactorDataset) -> None:
+    with pytest.raises(ValueError, match=r"40 training samples do not fill one batch of 41 .* lower batch_size"):
+        make(bars, batch_size=41).train_dataloader()
+
+
+def test_largest_sizes_are_accepted(bars: FactorDataset) -> None:
+    data = make(bars, val_size=47, test_size=48, batch_size=1)
+    sizes: list[Tensor] = [data.train_indices, data.val_indices, data.test_indices]
+    assert list(map(len, sizes)) == [1, 47, 48]
