@@ -8,7 +8,7 @@ images, CSV logging and a progress bar, and no assays. Rounds of both are interl
 
 import argparse
 import contextlib
-import os
+import io
 import tempfile
 import time
 from statistics import median
@@ -18,6 +18,7 @@ import torch
 from pytorch_lightning import Callback, Trainer
 
 from lr_lightning.callbacks import RunProgressBar
+from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.data import FactorDataModule, RenderedShapes3D
 from lr_lightning.loggers import RunCSVLogger
@@ -74,7 +75,7 @@ def bare_loop(images: torch.Tensor, precision: str, steps: int, warm_up: int, ba
 def trainer_loop(dataset: RenderedShapes3D, precision: Any, steps: int, warm_up: int, batch_size: int) -> float:
     """Return steps per second of the Trainer as the command line sets it up, without assays."""
     clock = Clock(warm_up)
-    with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as quiet, contextlib.redirect_stderr(quiet):  # noqa: PTH123
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
         trainer = Trainer(
             default_root_dir=folder,
             max_steps=warm_up + steps,
@@ -98,7 +99,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--precision", default=default_precision("cpu"), choices=["32-true", "bf16-mixed"])
+    parser.add_argument("--plain-malloc", action="store_true", help="leave the C library's memory thresholds alone")
     options = parser.parse_args()
+    if not options.plain_malloc:
+        keep_freed_memory()  # as the command line does
     dataset = RenderedShapes3D()
     indices = torch.randint(len(dataset), (4096,), generator=torch.Generator().manual_seed(0))
     images = dataset.images(indices)

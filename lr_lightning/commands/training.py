@@ -19,6 +19,7 @@ from typing_extensions import override
 import lr_lightning.data.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import AssayCallback, RunProgressBar, RunRecord
 from lr_lightning.commands.checkpoints import check_checkpoint
+from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import plain_message
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.run_folder import (
@@ -161,6 +162,7 @@ def run(arguments: list[str]) -> None:
     Raises:
         UsageError: If the arguments or a config cannot be parsed.
     """
+    keep_freed_memory()
     # Lightning's own calls of newer libraries, which no user can mend
     warnings.filterwarnings("ignore", message=r".*LeafSpec.*is deprecated", category=FutureWarning)
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
