@@ -69,10 +69,12 @@ class AssayCallback(Callback):
     """Runs an assay in validation and in testing, from the codes of that very pass.
 
     The assay runs at the first validation, at every ``every_n_validations``-th after it, at the last one and in every
-    test, never in the sanity check. In validations between it logs its last scalars again, so that checkpoints and
-    early stopping can monitor them. Its random choices come from a generator of its own: with or without it, training
-    takes the same course to the bit. Scalars are logged as ``assay/<name>/<quantity>``, with the time it took as
-    ``assay/<name>/seconds``.
+    test, never in the sanity check. The last one is that with which ``max_epochs`` or ``max_steps`` is reached; a run
+    that ends otherwise (early stopping, a time limit) ends with the scalars of the last validation that was due. In
+    validations between, the assay logs its last scalars again, so that checkpoints and early stopping can monitor them.
+
+    Its random choices come from a generator of its own: with or without it, training takes the same course to the bit.
+    Scalars are logged as ``assay/<name>/<quantity>``, with the time it took as ``assay/<name>/seconds``.
 
     Attributes:
         name: Middle part of the keys. Each kind of assay has one of its own; give another to the second of a kind.

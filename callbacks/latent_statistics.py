@@ -17,13 +17,12 @@ class LatentStatisticsAssay(AssayCallback):
     Args:
         active_threshold: Variance of the posterior means above which a unit is active.
         every_n_validations: How often to run; 0 for the last validation only.
-        seed: Not used; for a common signature.
     """
 
     name = "latent_statistics"
 
-    def __init__(self, active_threshold: float = 0.01, every_n_validations: int = 1, seed: int = 0) -> None:
-        super().__init__(every_n_validations, seed)
+    def __init__(self, active_threshold: float = 0.01, every_n_validations: int = 1) -> None:
+        super().__init__(every_n_validations)
         self.active_threshold = active_threshold
 
     @override

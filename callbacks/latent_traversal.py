@@ -15,7 +15,6 @@ class LatentTraversalAssay(AssayCallback):
         width: Half of the range, in standard deviations of the posterior means.
         max_latents: Draw at most so many latents, those with the largest spread.
         every_n_validations: How often to run; 0 for the last validation only.
-        seed: Not used; for a common signature.
 
     Raises:
         ValueError: If ``num_steps`` is below 2 or ``max_latents`` below 1.
@@ -29,9 +28,8 @@ class LatentTraversalAssay(AssayCallback):
         width: float = 2.0,
         max_latents: int = 24,
         every_n_validations: int = 1,
-        seed: int = 0,
     ) -> None:
-        super().__init__(every_n_validations, seed)
+        super().__init__(every_n_validations)
         if num_steps < 2 or max_latents < 1:
             raise ValueError(f"num_steps must be at least 2 and max_latents at least 1, got {num_steps}, {max_latents}")
         self.num_steps = num_steps

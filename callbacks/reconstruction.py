@@ -22,7 +22,6 @@ class ReconstructionAssay(AssayCallback):
     Args:
         num_samples: Observations to draw.
         every_n_validations: How often to run; 0 for the last validation only.
-        seed: Not used; for a common signature.
 
     Raises:
         ValueError: If ``num_samples`` is below 1.
@@ -30,8 +29,8 @@ class ReconstructionAssay(AssayCallback):
 
     name = "reconstruction"
 
-    def __init__(self, num_samples: int = 16, every_n_validations: int = 1, seed: int = 0) -> None:
-        super().__init__(every_n_validations, seed)
+    def __init__(self, num_samples: int = 16, every_n_validations: int = 1) -> None:
+        super().__init__(every_n_validations)
         if num_samples < 1:
             raise ValueError(f"num_samples must be at least 1, got {num_samples}")
         self.num_observations = num_samples

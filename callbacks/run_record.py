@@ -1,6 +1,7 @@
 """``results.json`` and the summary at the end of a run."""
 
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from lr_lightning.callbacks.assay import assays_of
 from lr_lightning.callbacks.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.summary import print_summary
 from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.logging_step import set_logging_step
 
 RESULTS = "results.json"
 
@@ -20,16 +22,18 @@ RESULTS = "results.json"
 class RunRecord(Callback):
     """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
 
-    The file holds every scalar of the last validation (``fit``), and of a later ``validate`` or ``test`` beside it,
-    with the resolved config, seed, versions, data set and git commit. It is written anew each time; what another
-    command has put there stays.
+    The file has an entry for each command that has run, ``fit``, ``validate`` and ``test``: every scalar (``null`` for
+    one that is undefined), with the step, the resolved config, seed, versions, data set and git commit that they belong
+    to.
 
     Args:
         config: Resolved config of the run, plain values.
+        step: Number of steps that the checkpoint of an evaluation was trained for.
     """
 
-    def __init__(self, config: dict[str, Any] | None = None) -> None:
+    def __init__(self, config: dict[str, Any] | None = None, step: int = 0) -> None:
         self.config = config or {}
+        self.step = step
         self._start = 0.0
         self._seconds_before = 0.0
 
@@ -73,8 +77,9 @@ class RunRecord(Callback):
         self._seconds_before = state_dict["seconds"]
 
     def _restart_clock(self, trainer: Trainer) -> None:
-        """Forget the time of training, which came with the checkpoint, in an evaluation outside of it."""
+        """Take the step of the checkpoint but not the time of its training, in an evaluation outside of training."""
         if trainer.state.fn != "fit":
+            set_logging_step(trainer, self.step)
             self._start, self._seconds_before = time.perf_counter(), 0.0
 
     def _seconds(self) -> float:
@@ -84,21 +89,28 @@ class RunRecord(Callback):
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         stage = str(trainer.state.fn.value) if trainer.state.fn else "fit"
+        scalars = {key: value.item() for key, value in sorted(trainer.callback_metrics.items())}
         record = {
-            "scalars": {key: value.item() for key, value in sorted(trainer.callback_metrics.items())},
-            "step": trainer.global_step,
+            "scalars": scalars,
+            "step": trainer.global_step if stage == "fit" else self.step,
             "seconds": self._seconds(),
             "assay_seconds": sum(assay.total_seconds for assay in assays_of(trainer)),
         }
-        path = Path(trainer.default_root_dir) / RESULTS
-        earlier = json.loads(path.read_text()) if path.is_file() else {}
-        results = earlier | {
-            stage: record,
-            "config": self.config or earlier.get("config", {}),
+        origin = {
+            "config": self.config,
             "seed": self.config.get("seed_everything"),
             "versions": versions(),
             "data": data_record(getattr(getattr(trainer, "datamodule", None), "dataset", None)),
             "git_commit": git_commit(),
         }
-        write_atomically(path, lambda file: file.write(json.dumps(results, indent=2).encode()))
+        path = Path(trainer.default_root_dir) / RESULTS
+        results = json.loads(path.read_text()) if path.is_file() else {}
+        results[stage] = record | {"scalars": {key: _json_number(value) for key, value in scalars.items()}} | origin
+        text = json.dumps(results, indent=2, allow_nan=False)
+        write_atomically(path, lambda file: file.write(text.encode()))
         print_summary(trainer, pl_module, stage, record)
+
+
+def _json_number(value: float) -> float | None:
+    """Return ``value``, or ``None`` for a number that JSON does not know."""
+    return value if math.isfinite(value) else None

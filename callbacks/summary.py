@@ -38,7 +38,8 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     for logger in trainer.loggers:
         if isinstance(logger, RunWandbLogger):
             if logger.folder is not None:
-                console.print(f"W&B:   offline; upload with: wandb sync {logger.folder}", soft_wrap=True)
+                runs = logger.folder.parent / "offline-run-*"  # a resumed or tested run has several
+                console.print(f"W&B:   offline; upload with: wandb sync {runs}", soft_wrap=True)
             elif getattr(logger.experiment, "url", None):
                 console.print(f"W&B:   {logger.experiment.url}", soft_wrap=True)
     if stage == "fit":
@@ -58,6 +59,8 @@ def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, 
     for assay in assays_of(trainer):
         prefix = f"assay/{assay.name}/"
         found = {key.removeprefix(prefix): value for key, value in sorted(scalars.items()) if key.startswith(prefix)}
+        if not found:
+            continue  # no validation yet
         match assay:
             case LatentStatisticsAssay():
                 per_latent = [value for key, value in found.items() if key.startswith("kl_latent_")]

@@ -61,6 +61,8 @@ class BatchLoader:
         self._batches_per_pass = len(indices) // (batch_size * world_size)
         self._num_batches = self._batches_per_pass if num_batches is None else num_batches
         self._position = 0  # batches yielded since the beginning of training
+        self._taken = 0  # batches yielded in the present iteration
+        self._skipped = 0  # batches that the next iteration leaves out, after a resume inside of one
 
     def __len__(self) -> int:
         """Return the number of batches of one iteration."""
@@ -73,12 +75,17 @@ class BatchLoader:
         return self._shuffled() if self.shuffle else self._in_order()
 
     def state_dict(self) -> dict[str, int]:
-        """Return how many batches training has taken, which with the seed is the whole state."""
-        return {"position": self._position}
+        """Return how many batches were taken, in all and in the present iteration: with the seed, the whole state."""
+        return {"position": self._position, "taken": self._taken}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue after the batches that ``state`` counts."""
+        """Continue inside the iteration that ``state`` was saved in, if it was not at its end."""
         self._position = state["position"]
+        self._skipped = state["taken"] % self._num_batches
+
+    def move_to(self, position: int) -> None:
+        """Let the next iteration be a whole one that begins after ``position`` batches."""
+        self._position, self._skipped = position, 0
 
     def _in_order(self) -> Iterator[FactorBatch]:
         own = self.indices[self.rank :: self.world_size]
@@ -87,13 +94,14 @@ class BatchLoader:
 
     def _shuffled(self) -> Iterator[FactorBatch]:
         order, number_of_order = torch.empty(0), -1
-        # From the position, not from the start: after a resume inside an epoch only the rest of it is left.
-        for _ in range(self._position % self._num_batches, self._num_batches):
+        skipped, self._skipped = self._skipped, 0
+        for taken in range(skipped, self._num_batches):
             number, batch = divmod(self._position, self._batches_per_pass)
             if number != number_of_order:
                 order, number_of_order = self._order(number), number
             start = (batch * self.world_size + self.rank) * self.batch_size
-            self._position += 1  # before the yield, so that a checkpoint saved during this batch counts it
+            # before the yield, so that a checkpoint saved during this batch counts it
+            self._position, self._taken = self._position + 1, taken + 1
             yield self._gather(order[start : start + self.batch_size])
 
     def _order(self, number: int) -> Tensor:

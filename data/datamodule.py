@@ -64,7 +64,7 @@ class FactorDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.shuffle_seed = shuffle_seed
         self.device_resident = device_resident
-        self._train_state: dict[str, int] = {"position": 0}
+        self._position = 0
         self._train_loader: BatchLoader | None = None
 
     @override
@@ -80,8 +80,9 @@ class FactorDataModule(LightningDataModule):
     @override
     def train_dataloader(self) -> BatchLoader:
         """Return shuffled training batches."""
+        self._position = self.state_dict()["position"]  # that of an earlier loader, if this one replaces it
         self._train_loader = self._loader(self.train_indices, self.batch_size, shuffle=True)
-        self._train_loader.load_state_dict(self._train_state)
+        self._train_loader.move_to(self._position)
         return self._train_loader
 
     @override
@@ -103,14 +104,15 @@ class FactorDataModule(LightningDataModule):
     def state_dict(self) -> dict[str, int]:
         """Return how far training has come in the data.
 
-        The Trainer would keep the loader's state itself, but restores it only inside an epoch.
+        The Trainer keeps the loader's state itself, but restores it only inside an epoch.
         """
-        return self._train_loader.state_dict() if self._train_loader is not None else self._train_state
+        loader = self._train_loader
+        return {"position": self._position if loader is None else loader.state_dict()["position"]}
 
     @override
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Let training continue after the batches that ``state_dict`` counts."""
-        self._train_state = state_dict
+        self._position = state_dict["position"]
 
     @override
     def on_after_batch_transfer(self, batch: FactorBatch, dataloader_idx: int) -> FactorBatch:

@@ -47,8 +47,8 @@ def _train(arguments: list[str]) -> int:
 
     try:
         run(arguments)
-    except KeyboardInterrupt:
-        print("\nInterrupted; resume with --ckpt_path last.", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        print(f"lr-lightning {arguments[0]}: interrupted; {interrupt}".rstrip("; "), file=sys.stderr)
         return 130
     except Exception as error:
         if os.environ.get("LR_LIGHTNING_TRACEBACK"):
@@ -60,8 +60,8 @@ def _train(arguments: list[str]) -> int:
 
 def _sentence(error: Exception) -> str:
     """Return the text of an error; the kind of one that is not a user's is part of what it says."""
-    text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
-    told = isinstance(error, ValueError | TypeError | OSError | KeyError | FloatingPointError)
+    text = str(error)
+    told = isinstance(error, ValueError | OSError | FloatingPointError)
     return text if text and told else f"{type(error).__name__}: {text} (LR_LIGHTNING_TRACEBACK=1 shows where)"
 
 

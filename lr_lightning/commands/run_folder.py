@@ -1,27 +1,50 @@
 """Which folder a run lives in, and where its config and checkpoints lie."""
 
+import atexit
+import os
 import re
+import secrets
+import tempfile
 from pathlib import Path
-from typing import Any
 
-import yaml
+from lr_lightning.loggers.atomic import write_atomically
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
+CLAIM = ".claimed"
+RUN_ID = "wandb_run_id"
+_FOLDER_VARIABLE = "LR_LIGHTNING_RUN_FOLDER"
 
 
 def new_run_folder(root: Path) -> Path:
-    """Return ``root``, or if that holds a run the first of ``root-1``, ``root-2``, ... that does not.
+    """Claim and return ``root``, or if that holds a run the first of ``root-1``, ``root-2``, ... that does not.
+
+    Runs that start at the same time get different folders. The other processes of a distributed run return the folder
+    that their first one has claimed; they write nothing there.
 
     Raises:
         OSError: If the folder cannot be made or written to.
     """
+    if any(os.environ.get(name, "0") != "0" for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID")):
+        return Path(os.environ.get(_FOLDER_VARIABLE, root))
     folder, number = root, 0
-    while (folder / CONFIG).exists():
+    while (folder / CONFIG).exists() or not _claim(folder):
         number += 1
         folder = root.with_name(f"{root.name}-{number}")
-    check_writable(folder)
+    os.environ[_FOLDER_VARIABLE] = str(folder)
     return folder
+
+
+def _claim(folder: Path) -> bool:
+    """Make ``folder`` and a mark in it, until its config is there; return ``False`` if there is a mark already."""
+    check_writable(folder)
+    mark = folder / CLAIM
+    try:
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    atexit.register(mark.unlink, missing_ok=True)
+    return True
 
 
 def newest_run_folder(root: Path) -> Path:
@@ -30,8 +53,7 @@ def newest_run_folder(root: Path) -> Path:
     Raises:
         FileNotFoundError: If none has one.
     """
-    pattern = re.compile(re.escape(root.name) + r"(-\d+)?")
-    folders = [folder for folder in root.parent.glob(f"{root.name}*") if pattern.fullmatch(folder.name)]
+    folders = [folder for folder in root.parent.glob(f"{root.name}*") if is_run_of(root, folder)]
     last = {folder: folder / CHECKPOINTS / "last.ckpt" for folder in folders}
     present = {folder: path.stat().st_mtime for folder, path in last.items() if path.is_file()}
     if not present:
@@ -51,9 +73,8 @@ def check_writable(folder: Path) -> None:
     """Make ``folder`` and raise ``OSError`` with a clear sentence if files cannot be written there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".write_test"
-        probe.touch()
-        probe.unlink()
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise OSError(
             f"cannot write to the run folder {folder} ({error.strerror}); "
@@ -61,16 +82,28 @@ def check_writable(folder: Path) -> None:
         ) from error
 
 
-def saved_config(folder: Path) -> dict[str, Any]:
-    """Return the resolved config of a run, empty if the folder holds none."""
-    path = folder / CONFIG
-    return (yaml.safe_load(path.read_text()) or {}) if path.is_file() else {}
+def is_run_of(root: Path, folder: Path) -> bool:
+    """Return whether ``folder`` is ``root`` or one of ``root-1``, ``root-2``, ..."""
+    same_place = folder.resolve().parent == root.resolve().parent
+    return same_place and re.fullmatch(re.escape(root.name) + r"(-\d+)?", folder.name) is not None
+
+
+def wandb_run_id(folder: Path) -> str:
+    """Return the W&B id of the run in ``folder``, a new one if it has none yet.
+
+    It is no part of the config, so that a repeated config is a run of its own.
+    """
+    path = folder / RUN_ID
+    if not path.is_file():
+        write_atomically(path, lambda file: file.write(secrets.token_hex(4).encode()))
+    return path.read_text()
 
 
 def expand_run_argument(arguments: list[str]) -> list[str]:
     """Let ``test RUN`` stand for ``test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt``.
 
-    ``RUN`` may also be a checkpoint inside a run folder. Other arguments are returned as they are.
+    ``RUN`` may also be a checkpoint inside a run folder; ``fit RUN`` resumes ``last.ckpt``. Other arguments are
+    returned as they are.
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
@@ -78,13 +111,10 @@ def expand_run_argument(arguments: list[str]) -> list[str]:
     if len(arguments) < 2 or arguments[1].startswith("-"):
         return arguments
     command, target, rest = arguments[0], Path(arguments[1]), arguments[2:]
-    folder, checkpoint = (target.parent.parent, target) if target.is_file() else (target, best_checkpoint(target))
+    folder, checkpoint = target, target / CHECKPOINTS / ("last.ckpt" if command == "fit" else "best.ckpt")
+    if target.is_file():
+        folder, checkpoint = target.parent.parent, target
     for path in (folder / CONFIG, checkpoint):
         if not path.is_file():
             raise FileNotFoundError(f"{target} is not a run folder or a checkpoint in one: there is no {path}")
     return [command, f"--config={folder / CONFIG}", f"--ckpt_path={checkpoint}", *rest]
-
-
-def best_checkpoint(folder: Path) -> Path:
-    """Return the path of the best checkpoint of a run."""
-    return folder / CHECKPOINTS / "best.ckpt"

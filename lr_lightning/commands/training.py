@@ -1,7 +1,6 @@
 """Training and evaluation from the command line, on Lightning's own command line class."""
 
 import inspect
-import secrets
 import warnings
 from argparse import ArgumentError
 from functools import partial
@@ -19,17 +18,21 @@ from typing_extensions import override
 import lr_lightning.data.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import AssayCallback, RunProgressBar, RunRecord
 from lr_lightning.commands.checkpoints import check_checkpoint
+from lr_lightning.commands.codes import write_codes
 from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import plain_message
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.run_folder import (
     CHECKPOINTS,
+    CLAIM,
     CONFIG,
+    check_writable,
     expand_run_argument,
     folder_of_checkpoint,
+    is_run_of,
     new_run_folder,
     newest_run_folder,
-    saved_config,
+    wandb_run_id,
 )
 from lr_lightning.data import FactorDataset
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
@@ -40,13 +43,20 @@ from lr_lightning.networks import AutoencoderNetwork
 
 
 class SaveRunConfig(SaveConfigCallback):
-    """Writes the resolved config into the run folder when training starts; evaluation leaves it alone."""
+    """Writes the resolved config into the run folder when training starts; evaluation leaves it alone.
+
+    What belongs to this start of this run alone is left out: a repeated config is a run of its own.
+    """
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit" and trainer.is_global_zero:
-            text = self.parser.dump(self.config, skip_none=False)
-            write_atomically(Path(trainer.default_root_dir) / CONFIG, lambda file: file.write(text.encode()))
+            config = self.config.clone()
+            config.ckpt_path = config.wandb.run_id = None
+            text = self.parser.dump(config, skip_none=False)
+            folder = Path(trainer.default_root_dir)
+            write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))
+            (folder / CLAIM).unlink(missing_ok=True)
 
 
 class RunCLI(LightningCLI):
@@ -80,24 +90,37 @@ class RunCLI(LightningCLI):
     @override
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
-        root = Path(config.trainer.default_root_dir or "runs/unnamed")
-        checkpoint = config.ckpt_path
-        if self.subcommand != "fit":
-            folder = (folder_of_checkpoint(Path(checkpoint)) if checkpoint else None) or root
-        elif checkpoint == "last":
-            folder = newest_run_folder(root)
-            config.ckpt_path = str(folder / CHECKPOINTS / "last.ckpt")
-        elif checkpoint and folder_of_checkpoint(Path(checkpoint)) is not None:
-            folder = root
-        else:
-            folder = new_run_folder(root)
+        folder, checkpoint = self._folder_and_checkpoint()
+        config.ckpt_path = None if checkpoint is None else str(checkpoint)
         config.trainer.default_root_dir = str(folder)
-        earlier = saved_config(folder).get("wandb", {})
-        config.wandb.run_id = config.wandb.run_id or earlier.get("run_id") or secrets.token_hex(4)
+        config.wandb.run_id = config.wandb.run_id or wandb_run_id(folder)
         config.weights_only = config.weights_only is not False
         if "verbose" in config:
             config.verbose = False  # the summary at the end says it more readably
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
+
+    def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
+        """Return where this run lives and what it starts from.
+
+        A checkpoint of a run with the configured name belongs to that run; with any other, a new folder is begun.
+        """
+        config = self.config[self.subcommand]
+        root, given = Path(config.trainer.default_root_dir or "runs/unnamed"), config.ckpt_path
+        training = self.subcommand == "fit"
+        if given is None:
+            if not training:
+                raise ValueError(f"say what to {self.subcommand}: lr-lightning {self.subcommand} RUN_FOLDER")
+            return new_run_folder(root), None
+        if given in ("last", "best"):
+            folder = newest_run_folder(root) if training else root
+            checkpoint = folder / CHECKPOINTS / f"{given}.ckpt"
+        else:
+            checkpoint = Path(given)
+            own = folder_of_checkpoint(checkpoint)
+            known = own is not None and (is_run_of(root, own) or not training)
+            folder = own if own is not None and known else new_run_folder(root)
+        check_writable(folder)
+        return folder, checkpoint
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -114,7 +137,7 @@ class RunCLI(LightningCLI):
             callbacks.append(RunProgressBar())
         given = trainer["callbacks"] or []
         given = given if isinstance(given, list) else [given]
-        record = RunRecord(self._plain_config())
+        record = RunRecord(self._plain_config(), step)
         return super().instantiate_trainer(
             callbacks=[*given, *callbacks, record],
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"], step),
@@ -137,7 +160,7 @@ class RunCLI(LightningCLI):
 
         A run resumed at ``step`` writes the rows after it again.
         """
-        if given is False:
+        if given is False or self.subcommand == "predict":
             return False
         wandb = self._get(self.config, "wandb").as_dict()
         loggers = [RunWandbLogger(save_dir=folder, **wandb)] if given in (None, True) else given
@@ -151,6 +174,28 @@ class RunCLI(LightningCLI):
         plain: dict[str, Any] = yaml.safe_load(parser.dump(self.config[self.subcommand], skip_none=False))
         return plain
 
+    @override
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Do nothing yet: what goes wrong from :meth:`start` on is no fault of the command line."""
+
+    def start(self) -> None:
+        """Run the Trainer.
+
+        Raises:
+            KeyboardInterrupt: If it was interrupted; the text says how to go on.
+        """
+        try:
+            super()._run_subcommand(str(self.subcommand))
+        except SystemExit as stopped:  # Lightning's answer to Ctrl-C
+            last = Path(self.trainer.default_root_dir) / CHECKPOINTS / "last.ckpt"
+            resumable = self.subcommand == "fit" and last.is_file()
+            raise KeyboardInterrupt(f"resume with --ckpt_path {last}" if resumable else "") from stopped
+
+    def predict(self, model: LightningModule, datamodule: LightningDataModule, **options: Any) -> None:
+        """Encode the data and write ``codes.npz`` into the run folder."""
+        batches = self.trainer.predict(model, datamodule=datamodule, **options)
+        write_codes(Path(self.trainer.default_root_dir) / "codes.npz", datamodule, batches)
+
 
 class UsageError(ValueError):
     """A command line that cannot be run; its text is one sentence."""
@@ -161,6 +206,7 @@ def run(arguments: list[str]) -> None:
 
     Raises:
         UsageError: If the arguments or a config cannot be parsed.
+        KeyboardInterrupt: If training was interrupted.
     """
     keep_freed_memory()
     # Lightning's own calls of newer libraries, which no user can mend
@@ -168,7 +214,7 @@ def run(arguments: list[str]) -> None:
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
     options = {"allow_abbrev": False, "exit_on_error": False}
     try:
-        RunCLI(
+        command_line = RunCLI(
             AutoencoderModule,
             LightningDataModule,
             subclass_mode_model=True,
@@ -181,6 +227,7 @@ def run(arguments: list[str]) -> None:
         )
     except (ArgumentError, ValueError) as error:
         raise UsageError(plain_message(error, _known_arguments(), _known_classes())) from error
+    command_line.start()
 
 
 def _known_arguments() -> list[str]:

@@ -10,7 +10,7 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from lr_lightning.loggers.atomic import write_atomically
-from lr_lightning.loggers.steps import logging_step
+from lr_lightning.logging_step import logging_step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -49,11 +49,12 @@ def save_arrays(trainer: Trainer, key: str, arrays: Mapping[str, Tensor]) -> Non
     """Write ``arrays`` to one ``.npz`` file in ``assays/``, readable with ``numpy.load(allow_pickle=False)``."""
     values = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
     path = _path(trainer, "assays", key, ".npz")
-    write_atomically(path, lambda file: np.savez_compressed(file, allow_pickle=False, **values))
+    write_atomically(path, lambda file: np.savez_compressed(file, **values))  # type: ignore[arg-type]
 
 
 def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path:
-    """Return ``folder/assay-quantity-step000100.png`` for ``assay/assay/quantity``, ``-test`` instead in a test."""
-    moment = "test" if trainer.testing else f"step{trainer.global_step:06d}"
+    """Return ``folder/assay-quantity-step000100.png`` for ``assay/assay/quantity``, ``-test.png`` for one in a test."""
+    function = str(trainer.state.fn.value) if trainer.state.fn else "fit"
+    moment = f"step{trainer.global_step:06d}" if function == "fit" else function
     name = key.removeprefix("assay/").replace("/", "-")
     return Path(trainer.default_root_dir) / folder / f"{name}-{moment}{suffix}"

@@ -7,6 +7,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
+from pytorch_lightning.utilities import rank_zero_only
 from typing_extensions import override
 
 
@@ -27,7 +28,7 @@ class RunCSVLogger(CSVLogger):
     @override
     def experiment(self) -> ExperimentWriter:
         """The writer, which on first use takes over the rows of an earlier start of this run."""
-        if self._experiment is None:
+        if self._experiment is None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
             rows = self._earlier_rows()
             with warnings.catch_warnings():  # of deleting what has just been taken over
                 warnings.filterwarnings("ignore", message="Experiment logs directory .* exists and is not empty")
@@ -36,6 +37,7 @@ class RunCSVLogger(CSVLogger):
                 step = int(row.pop("step"))
                 kept: dict[str, Any] = {key: value for key, value in row.items() if value}  # as they were written
                 writer.log_metrics(kept, step=step)
+            writer.save()  # at once: a run killed before its own first row must not lose those of earlier ones
             return writer
         current: ExperimentWriter = super().experiment
         return current

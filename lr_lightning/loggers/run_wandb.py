@@ -1,5 +1,6 @@
 """Weights & Biases that works without an account or a network."""
 
+import inspect
 import os
 from pathlib import Path
 from typing import Any, Literal
@@ -64,7 +65,7 @@ class RunWandbLogger(WandbLogger):
 
         Path(self.save_dir or ".").mkdir(parents=True, exist_ok=True)  # else W&B writes to a temporary folder
         mode = self._mode()
-        settings = wandb.Settings(quiet=True)  # the summary of the run tells where the files are
+        settings = wandb.Settings(quiet=True)
         if self.mode == "auto" and mode == "online":
             settings.init_timeout = self.timeout
         try:
@@ -74,15 +75,26 @@ class RunWandbLogger(WandbLogger):
             if self.mode != "auto" or mode != "online":
                 raise
             wandb.teardown()
-            rank_zero_info(f"W&B: no connection ({str(error).splitlines()[0]}); this run is logged offline.")
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            rank_zero_info(f"W&B: no connection ({reason}); this run is logged offline.")
             self._wandb_init |= {"mode": "offline", "settings": wandb.Settings(quiet=True)}
 
     def _mode(self) -> str:
         """Return the mode to start in: what was asked for, the environment's, or what a login allows."""
-        import wandb
-
         if self.mode != "auto":
             return self.mode
         if os.environ.get("WANDB_MODE"):
             return os.environ["WANDB_MODE"]
-        return "online" if wandb.api.api_key else "offline"
+        return "online" if _has_login() else "offline"
+
+
+def _has_login() -> bool:
+    """Return whether there are credentials for W&B; the server is not asked."""
+    import wandb
+
+    if "prompt" not in inspect.signature(wandb.login).parameters:  # older than wandb.login(prompt=False)
+        return bool(wandb.api.api_key)
+    try:
+        return bool(wandb.login(prompt=False, verify=False))
+    except wandb.errors.AuthenticationError:
+        return True  # of the wrong form; starting the run says what is wrong with them

@@ -35,6 +35,6 @@ class Autoencoder(AutoencoderModule):
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
         """Return the reconstruction loss; ``generator`` is not used."""
         codes = self.encode(observations)
-        raw = self.network.decoder(codes)
+        raw = self.network.decode(codes)
         reconstruction = self.likelihood.negative_log_likelihood(raw, observations).mean()
         return Objective(reconstruction, {"reconstruction": reconstruction.detach()}, codes.detach(), None)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.distributions import Normal
 from typing_extensions import override
 
-from lr_lightning.loggers.steps import logging_step
+from lr_lightning.logging_step import logging_step
 from lr_lightning.losses import Bernoulli, Likelihood
 from lr_lightning.models.noise import step_generator
 from lr_lightning.networks import AutoencoderNetwork
@@ -79,6 +79,7 @@ class AutoencoderModule(LightningModule, ABC):
         self.noise_seed = torch.initial_seed()
         self.train_terms: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
+        self._random_state: dict[str, Any] | None = None
 
     @property
     def latent_dim(self) -> int:
@@ -95,7 +96,7 @@ class AutoencoderModule(LightningModule, ABC):
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return mean observations ``(B, *observation_shape)`` in data range for codes ``(B, D)``."""
-        return self.likelihood.mean(self.network.decoder(codes))
+        return self.likelihood.mean(self.network.decode(codes))
 
     def response(self, codes: Tensor) -> Tensor:
         """Return the latent response ``(B, D)``: the mean of what the encoder makes of decoded ``codes``."""
@@ -139,7 +140,8 @@ class AutoencoderModule(LightningModule, ABC):
     @override
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the mean codes ``(B, D)`` of a batch."""
-        posterior = self.encode(batch[0])
+        with self._full_precision():
+            posterior = self.encode(batch[0])
         return posterior.mean if isinstance(posterior, Normal) else posterior
 
     @override
@@ -170,13 +172,28 @@ class AutoencoderModule(LightningModule, ABC):
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the seed of the noise, which together with the step is all the random state of training."""
+        """Keep the seed of the noise, and the global random state for networks that draw from it (dropout)."""
         checkpoint["noise_seed"] = self.noise_seed
+        checkpoint["random_state"] = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the seed of the noise."""
+        """Restore the seed of the noise; the random state waits until training starts."""
         self.noise_seed = checkpoint["noise_seed"]
+        self._random_state = checkpoint["random_state"]
+
+    @override
+    def on_train_start(self) -> None:
+        """Restore the random state of the checkpoint, if training continues from one."""
+        if self._random_state is not None:
+            torch.set_rng_state(self._random_state["cpu"].cpu())
+            if torch.cuda.is_available():
+                torch.cuda.set_rng_state_all([state.cpu() for state in self._random_state["cuda"]])
+            self._random_state = None
+
+    def _full_precision(self) -> torch.autocast:
+        """Return a context without autocast: what is measured is computed in the precision of the weights."""
+        return torch.autocast(self.device.type, enabled=False)
 
     def _noise(self, batch: int) -> torch.Generator:
         """Return the generator of this process for batch number ``batch``."""
@@ -185,7 +202,8 @@ class AutoencoderModule(LightningModule, ABC):
     def _evaluation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
         if batch_idx == 0:
             self._totals = {}
-        objective = self.objective(batch[0], self._noise(batch_idx))
+        with self._full_precision():
+            objective = self.objective(batch[0], self._noise(batch_idx))
         count = torch.tensor(len(batch[0]), dtype=torch.float64, device=self.device)
         for name, mean in ({"loss": objective.loss} | objective.terms).items():
             self._totals[name] = self._totals.get(name, torch.zeros_like(count)) + mean.double() * count

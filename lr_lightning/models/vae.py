@@ -48,7 +48,7 @@ class VAE(AutoencoderModule):
         """Return the negative ELBO from one posterior sample per observation."""
         means, log_variances = (x.float() for x in self.network.posterior_parameters(observations))
         codes = reparameterize(means, log_variances, generator)
-        raw = self.network.decoder(codes)
+        raw = self.network.decode(codes)
         reconstruction = self.likelihood.negative_log_likelihood(raw, observations).mean()
         kl = self.kl(means, log_variances).sum(dim=1).mean()
         terms = {"reconstruction": reconstruction.detach(), "kl": kl.detach()}

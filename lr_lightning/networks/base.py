@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 
@@ -50,15 +51,25 @@ class AutoencoderNetwork(nn.Module):
 
     def posterior_parameters(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return posterior means and log-variances, each ``(B, D)``; only if ``variational``."""
-        self.check(observations)
-        mean, scale = self.encoder(observations).chunk(2, dim=1)
+        mean, scale = self.codes(observations).chunk(2, dim=1)
         return mean, scale if self.scale == "log_variance" else 2 * scale
 
     def codes(self, observations: Tensor) -> Tensor:
-        """Return the codes ``(B, D)`` of a network that is not ``variational``."""
+        """Return what the encoder makes of ``observations``: the codes ``(B, D)`` if not ``variational``."""
         self.check(observations)
-        codes: Tensor = self.encoder(observations)
+        codes: Tensor = self.encoder(observations.to(self._dtype))
         return codes
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Return the likelihood's parameters ``(B, *observation_shape)`` for ``codes`` (B, D)."""
+        parameters: Tensor = self.decoder(codes.to(self._dtype))
+        return parameters
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """Precision of the weights, which inputs are converted to."""
+        weights = next(self.parameters(), None)
+        return torch.get_default_dtype() if weights is None else weights.dtype
 
 
 def check_latent_dim(latent_dim: int) -> None:

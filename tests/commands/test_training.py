@@ -68,14 +68,16 @@ def wandb_history(folder: Path) -> dict[str, Any]:
 def test_fit_leaves_a_complete_run_folder(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", *HELIX) == 0
     folder = Path("runs/helix")
-    results = json.loads((folder / "results.json").read_text())
-    scalars = results["fit"]["scalars"]
+    results = json.loads((folder / "results.json").read_text())["fit"]
+    scalars = {key: value for key, value in results["scalars"].items() if value is not None}  # None: undefined
     assert results["seed"] == 0
     assert torch.__version__.startswith(results["versions"]["torch"])
     assert results["data"]["name"] == "double_helix"
     assert len(results["data"]["sha256_of_64"]) == 64
-    assert results["fit"]["step"] == 8
-    assert results["config"] == yaml.safe_load((folder / "config.yaml").read_text())
+    assert results["step"] == 8
+    saved = yaml.safe_load((folder / "config.yaml").read_text())
+    assert results["config"]["model"] == saved["model"]
+    assert saved["wandb"]["run_id"] is saved["ckpt_path"] is None  # a repeated config is a run of its own
 
     with (folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -102,7 +104,8 @@ def test_wandb_holds_the_numbers_of_results_json_and_the_media() -> None:
     assert run("fit", *HELIX) == 0
     wandb.finish()
     history = wandb_history(Path("runs/helix"))
-    scalars = json.loads(Path("runs/helix/results.json").read_text())["fit"]["scalars"]
+    found = json.loads(Path("runs/helix/results.json").read_text())["fit"]["scalars"]
+    scalars = {key: value for key, value in found.items() if value is not None}
     assert len(scalars) > 10
     assert {key: history[key] for key in scalars} == pytest.approx(scalars)
     assert history["assay/response_matrix/matrix._type"] == "image-file"
@@ -119,11 +122,13 @@ def test_a_second_run_gets_a_folder_of_its_own() -> None:
 
 
 def test_test_adds_its_results_and_repeats_itself() -> None:
-    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    assert run("fit", *HELIX) == 0
+    wandb.finish()
     config = Path("runs/helix/config.yaml").read_bytes()
     assert run("test", "runs/helix") == 0
     results = json.loads(Path("runs/helix/results.json").read_text())
     assert {"fit", "test"} <= results.keys()
+    wandb.finish()
     spelled_out = ["--config=runs/helix/config.yaml", "--ckpt_path=runs/helix/checkpoints/best.ckpt"]
     assert run("test", *spelled_out) == 0
     again = json.loads(Path("runs/helix/results.json").read_text())
@@ -133,6 +138,9 @@ def test_test_adds_its_results_and_repeats_itself() -> None:
 
     assert timeless(again["test"]) == timeless(results["test"])
     assert again["fit"] == results["fit"]
+    assert again["test"]["step"] == 8
+    with Path("runs/helix/metrics.csv").open(newline="") as file:
+        assert [row["step"] for row in csv.DictReader(file)][-1] == "7"  # the last training step of the checkpoint
     assert Path("runs/helix/config.yaml").read_bytes() == config
 
 
@@ -163,6 +171,55 @@ def test_assays_have_names_and_can_be_changed_dropped_and_added() -> None:
     assert names == {"latent_statistics", "response_matrix", "from_prior"}
     arrays = np.load("runs/helix/assays/response_matrix-step000008.npz", allow_pickle=False)
     assert len(arrays["base"]) == 9
+
+
+def test_a_repeated_config_is_a_run_of_its_own() -> None:
+    assert run("fit", *HELIX) == 0
+    wandb.finish()
+    assert run("fit", "--config=runs/helix/config.yaml") == 0
+    wandb.finish()
+    assert Path("runs/helix/wandb_run_id").read_text() != Path("runs/helix-1/wandb_run_id").read_text()
+    first, second = (
+        torch.load(f"runs/{name}/checkpoints/last.ckpt", weights_only=True)["state_dict"]
+        for name in ("helix", "helix-1")
+    )
+    assert all(torch.equal(value, second[key]) for key, value in first.items())
+
+
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # which is what is tested
+def test_a_checkpoint_of_another_name_starts_a_folder_of_its_own() -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    before = Path("runs/helix/checkpoints/last.ckpt").read_bytes()
+    branch = ["--trainer.default_root_dir=runs/branch", "--trainer.max_epochs=3"]
+    checkpoint = "--ckpt_path=runs/helix/checkpoints/last.ckpt"
+    assert run("fit", *HELIX, "--trainer.logger=false", checkpoint, *branch) == 0
+    assert torch.load("runs/branch/checkpoints/last.ckpt", weights_only=True)["global_step"] == 12
+    assert Path("runs/helix/checkpoints/last.ckpt").read_bytes() == before
+
+
+def test_predict_writes_codes_and_factors(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    assert run("predict", "runs/helix") == 0
+    arrays = np.load("runs/helix/codes.npz", allow_pickle=False)
+    assert arrays["codes"].shape == (1152, 2)
+    assert arrays["factors"].shape == (1152, 1)
+    assert "1,152 codes of 2 latents: runs/helix/codes.npz" in capsys.readouterr().out.replace(f"{Path.cwd()}/", "")
+
+
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")  # there is nothing to monitor
+@pytest.mark.parametrize("options", [["--trainer.max_steps=2"], ["--trainer.limit_val_batches=0"]])
+def test_a_run_without_validation_ends_well(options: list[str]) -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false", *options) == 0
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_precisions(precision: str) -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false", f"--trainer.precision={precision}") == 0
+
+
+def test_evaluation_needs_to_know_of_what(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("test", *HELIX) == 2
+    assert "say what to test: lr-lightning test RUN_FOLDER" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml")))

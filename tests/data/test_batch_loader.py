@@ -98,7 +98,7 @@ def test_resumes_anywhere(position: int, num_batches: int | None, world_size: in
     whole, begun, resumed = loader(), loader(), loader()
     expected = take(whole, position + 12)
     take(begun, position)
-    assert begun.state_dict() == {"position": position}
+    assert begun.state_dict()["position"] == position
     resumed.load_state_dict(begun.state_dict())
     assert take(resumed, 12) == expected[position:]
     assert resumed.state_dict() == whole.state_dict()
@@ -106,15 +106,30 @@ def test_resumes_anywhere(position: int, num_batches: int | None, world_size: in
 
 def test_after_a_resume_inside_an_epoch_only_its_rest_is_left() -> None:
     loader = make(num_batches=7)
-    loader.load_state_dict({"position": 12})
+    loader.load_state_dict({"position": 12, "taken": 5})
     assert [len(list(loader)) for _ in range(2)] == [2, 7]
+
+
+def test_an_epoch_is_whole_wherever_training_has_come_to() -> None:
+    loader = make(num_batches=7)
+    loader.load_state_dict({"position": 3, "taken": 3})
+    loader.move_to(12)  # epochs of another length before
+    assert [len(list(loader)) for _ in range(2)] == [7, 7]
+    assert loader.state_dict() == {"position": 26, "taken": 7}
+
+
+def test_an_epoch_that_is_cut_short_does_not_shorten_the_next() -> None:
+    loader = make(num_batches=7)
+    for _ in range(2):
+        assert len(list(zip(range(3), loader, strict=False))) == 3  # what limit_train_batches=3 does
+    assert len(list(loader)) == 7
 
 
 def test_state_counts_the_batch_that_is_being_trained_on() -> None:
     loader = make()
     iterator = iter(loader)
     next(iterator)
-    assert loader.state_dict() == {"position": 1}
+    assert loader.state_dict() == {"position": 1, "taken": 1}
 
 
 def test_processes_share_the_training_samples_of_one() -> None:

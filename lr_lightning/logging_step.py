@@ -10,3 +10,8 @@ def logging_step(trainer: Trainer) -> int:
     ``trainer.global_step`` is one ahead of it there, so media logged at that step would miss their scalars.
     """
     return trainer.fit_loop.epoch_loop._batches_that_stepped
+
+
+def set_logging_step(trainer: Trainer, num_steps: int) -> None:
+    """Let an evaluation outside of training log under the last of the ``num_steps`` steps of its checkpoint."""
+    trainer.fit_loop.epoch_loop._batches_that_stepped = max(num_steps - 1, 0)

@@ -1,0 +1,27 @@
+"""Writes the codes of a data set, for tools that score them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lr_lightning.data.datamodule import FactorDataModule
+from lr_lightning.loggers.atomic import write_atomically
+
+
+def write_codes(path: Path, datamodule: Any, batches: Any) -> None:
+    """Write ``codes`` (N, D) float32 and, where known, ``factors`` (N, K) int64 to a ``.npz`` file, and say where.
+
+    Args:
+        path: The file; written under a temporary name and renamed.
+        datamodule: Where the batches came from; one of ours knows the factors.
+        batches: Mean codes of each batch, in order.
+    """
+    codes: Tensor = torch.cat(batches).float().cpu()
+    arrays = {"codes": codes.numpy()}
+    if isinstance(datamodule, FactorDataModule):
+        arrays["factors"] = datamodule.dataset.factors(datamodule.test_indices).cpu().numpy()
+    write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+    print(f"{len(codes):,} codes of {codes.shape[1]} latents: {path}")

@@ -1,0 +1,115 @@
+"""Names and contents of figures and arrays, and what each logger is given."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+import wandb
+from matplotlib.figure import Figure
+from PIL import Image
+from pytorch_lightning import Trainer
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
+
+from lr_lightning.loggers.media import save_arrays, save_figure, save_table
+
+
+class Recorded:
+    """Any object whose methods note how they were called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **options: self.calls.append((name, args, options))
+
+
+class FakeWandb(WandbLogger):
+    """A W&B logger whose run only takes notes."""
+
+    def __init__(self) -> None:
+        self.run = Recorded()
+        self.tables: list[dict[str, Any]] = []
+
+    @property
+    def experiment(self) -> Any:
+        """The notes."""
+        return self.run
+
+    def log_table(self, key: str, **options: Any) -> None:  # type: ignore[override]
+        """Note the table."""
+        self.tables.append({"key": key, **options})
+
+
+class FakeTensorBoard(TensorBoardLogger):
+    """A TensorBoard logger whose writer only takes notes."""
+
+    def __init__(self) -> None:
+        self.writer = Recorded()
+
+    @property
+    def experiment(self) -> Any:
+        """The notes."""
+        return self.writer
+
+
+def trainer(folder: Path, *loggers: Any, testing: bool = False) -> Trainer:
+    """What the functions ask of a Trainer: in the validation after 40 steps, the last of which has number 39."""
+    return cast(
+        Trainer,
+        SimpleNamespace(
+            default_root_dir=str(folder),
+            loggers=list(loggers),
+            state=SimpleNamespace(fn=SimpleNamespace(value="test" if testing else "fit")),
+            global_step=40,
+            fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(_batches_that_stepped=39)),
+        ),
+    )
+
+
+@pytest.mark.parametrize(("testing", "moment"), [(False, "step000040"), (True, "test")])
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [("assay/response_matrix/matrix", "response_matrix-matrix"), ("reconstruction", "reconstruction")],
+)
+def test_figure_is_a_picture_named_for_its_key_and_moment(
+    tmp_path: Path, key: str, name: str, testing: bool, moment: str
+) -> None:
+    save_figure(trainer(tmp_path, testing=testing), key, Figure(figsize=(2, 1)))
+    [path] = (tmp_path / "figures").iterdir()
+    assert path.name == f"{name}-{moment}.png"
+    with Image.open(path) as image:
+        assert image.size == (240, 120)  # at 120 dots an inch
+
+
+def test_figure_goes_to_w_and_b_and_tensorboard_at_the_step_of_the_scalars(tmp_path: Path) -> None:
+    loggers = FakeWandb(), FakeTensorBoard(), CSVLogger(tmp_path)
+    figure = Figure(figsize=(2, 1))
+    save_figure(trainer(tmp_path, *loggers), "assay/a/b", figure)
+    [(method, (logged,), _)] = loggers[0].run.calls
+    assert method == "log"
+    assert logged["trainer/global_step"] == 39
+    assert isinstance(logged["assay/a/b"], wandb.Image)
+    assert loggers[1].writer.calls == [("add_figure", ("assay/a/b", figure), {"global_step": 39})]
+
+
+def test_table_goes_to_w_and_b_alone(tmp_path: Path) -> None:
+    loggers = FakeWandb(), FakeTensorBoard()
+    save_table(trainer(tmp_path, *loggers), "assay/a/b", ["latent", "kl"], [["0", 0.5]])
+    assert loggers[0].tables == [{"key": "assay/a/b", "columns": ["latent", "kl"], "data": [["0", 0.5]], "step": 39}]
+    assert loggers[1].writer.calls == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("testing", "moment"), [(False, "step000040"), (True, "test")])
+def test_arrays_are_read_back_as_they_were(tmp_path: Path, testing: bool, moment: str) -> None:
+    matrix = torch.rand(3, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    counts = torch.tensor([2**40, -1])
+    save_arrays(trainer(tmp_path, testing=testing), "assay/response_matrix", {"matrix": matrix, "counts": counts})
+    with np.load(tmp_path / "assays" / f"response_matrix-{moment}.npz", allow_pickle=False) as file:
+        assert sorted(file.files) == ["counts", "matrix"]
+        np.testing.assert_array_equal(file["matrix"], matrix.detach().numpy())
+        np.testing.assert_array_equal(file["counts"], counts.numpy())
+        assert (file["matrix"].dtype, file["counts"].dtype) == (np.float32, np.int64)

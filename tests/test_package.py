@@ -1,0 +1,51 @@
+"""One import package, every module importable, every example true."""
+
+import doctest
+import importlib
+import pkgutil
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import lr_lightning
+
+ROOT = Path(__file__).parents[1]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+FOLDERS = {name: ROOT / folder for name, folder in PYPROJECT["tool"]["setuptools"]["package-dir"].items()}
+
+
+def modules() -> list[str]:
+    """Return the names of all modules, by way of the import system, as a user has them."""
+    names = []
+    for package in PYPROJECT["tool"]["setuptools"]["packages"]:
+        found = pkgutil.iter_modules(importlib.import_module(package).__path__, package + ".")
+        names += [package, *(m.name for m in found if not m.ispkg and not m.name.endswith("__main__"))]
+    return sorted(names)
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples(name: str) -> None:
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_every_folder_with_code_is_a_listed_package() -> None:
+    on_disk = {
+        ".".join([name, *file.parent.relative_to(folder).parts])
+        for name, folder in FOLDERS.items()
+        for file in folder.rglob("__init__.py")
+    }
+    assert on_disk == set(PYPROJECT["tool"]["setuptools"]["packages"])
+
+
+def test_nothing_is_imported_under_its_folder_name() -> None:
+    assert not {"callbacks", "data", "configs"} & {name.split(".")[0] for name in sys.modules}
+    assert lr_lightning.__name__ == "lr_lightning"
+
+
+def test_assays_know_nothing_of_lightning_or_logging() -> None:
+    banned = ("pytorch_lightning", "wandb", "matplotlib", "lr_lightning.callbacks", "lr_lightning.models")
+    for path in (ROOT / "lr_lightning" / "assays").glob("*.py"):
+        imports = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
+        assert not [line for line in imports if any(f" {name}" in line for name in banned)], path.name
