@@ -39,8 +39,13 @@ def plain_message(error: Exception, known_arguments: Iterable[str] = (), known_c
 def _unknown_option(class_path: str, option: str) -> str:
     """Return the sentence for an ``option`` that the class at ``class_path`` does not take."""
     module, _, name = class_path.rpartition(".")
-    bases = inspect.getmro(getattr(import_module(module), name))
-    accepted = {parameter for base in bases for parameter in inspect.signature(base).parameters} - {"kwargs"}
+    accepted: set[str] = set()
+    for base in inspect.getmro(getattr(import_module(module), name)):
+        parameters = inspect.signature(base).parameters
+        accepted |= parameters.keys()
+        if "kwargs" not in parameters:  # else the rest is handed to the next class
+            break
+    accepted -= {"kwargs"}
     return f"{name} has no argument {option!r}; {_closest(option, accepted)}"
 
 

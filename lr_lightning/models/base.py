@@ -180,7 +180,7 @@ class AutoencoderModule(LightningModule, ABC):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the seed of the noise; the random state waits until training starts."""
         self.noise_seed = checkpoint["noise_seed"]
-        self._random_state = checkpoint["random_state"]
+        self._random_state = checkpoint.get("random_state")  # not in one that was saved by hand
 
     @override
     def on_train_start(self) -> None:

@@ -37,7 +37,7 @@ def main(devices: int, folder: Path) -> None:
         tiny_model(), datamodule=tiny_data(Bars(), val_size=13, eval_batch_size=6), verbose=False
     )
     if trainer.is_global_zero:
-        arrays = np.load(folder / "assays" / "response_matrix-step000000.npz", allow_pickle=False)
+        arrays = np.load(folder / "assays" / "response_matrix-validate.npz", allow_pickle=False)
         entries = {f"matrix/{i}": float(value) for i, value in enumerate(arrays["matrix"].flatten())}
         (folder / "metrics.json").write_text(json.dumps({**metrics, **entries}))
     stop = EarlyStopping("assay/response_matrix/effective_dimension", patience=5)

@@ -17,7 +17,8 @@ def run(devices: int, folder: Path) -> dict[str, float]:
     environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1", "PL_DISABLE_FORK": "1"}
     with (folder / "log.txt").open("w") as log:  # a file: a pipe could be held open by a process left behind
         command = [sys.executable, str(SCRIPT), str(devices), str(folder)]
-        subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=240, check=True)
+        code = subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=240).returncode
+    assert code == 0, (folder / "log.txt").read_text()
     assert json.loads((folder / "trained.json").read_text()) == {"epoch": 3}
     metrics: dict[str, float] = json.loads((folder / "metrics.json").read_text())
     return {key: value for key, value in metrics.items() if not key.endswith("/seconds")}

@@ -27,6 +27,12 @@ NESTED = """Parser key "model":
             "Problem with given class_path 'lr_lightning.models.BetaVAE':\n        Option 'kll' is not accepted",
             "model: BetaVAE has no argument 'kll'; did you mean kl?",
         ),
+        (
+            # an argument of the base class that the class itself does not take
+            "Problem with given class_path 'lr_lightning.callbacks.LatentStatisticsAssay':\n"
+            "    Option 'seed' is not accepted",
+            "model: LatentStatisticsAssay has no argument 'seed'; there are active_threshold, every_n_validations",
+        ),
         ("Expected a dot import path string: BetVAE", "model: there is no class 'BetVAE'; did you mean BetaVAE?"),
         ("Expected a dot import path string: Zzz", "model: there is no class 'Zzz'; there are BetaVAE, VAE"),
     ],
