@@ -1,6 +1,7 @@
 """Training and evaluation from the command line, on Lightning's own command line class."""
 
 import inspect
+import logging
 import warnings
 from argparse import ArgumentError
 from functools import partial
@@ -125,7 +126,7 @@ class RunCLI(LightningCLI):
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         trainer, checkpoint = self._get(self.config_init, "trainer"), self._get(self.config, "ckpt_path")
-        step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
+        self._step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
         callbacks: list[Callback] = []
         for name, assay in self._get(self.config_init, "assays").items():
             if assay is not None:
@@ -137,10 +138,10 @@ class RunCLI(LightningCLI):
             callbacks.append(RunProgressBar())
         given = trainer["callbacks"] or []
         given = given if isinstance(given, list) else [given]
-        record = RunRecord(self._plain_config(), step)
+        record = RunRecord(self._plain_config(), self._step)
         return super().instantiate_trainer(
             callbacks=[*given, *callbacks, record],
-            logger=self._loggers(trainer["logger"], trainer["default_root_dir"], step),
+            logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
             **kwargs,
         )
 
@@ -155,10 +156,10 @@ class RunCLI(LightningCLI):
         wanted = self._get(self.config, "checkpoint")
         return [checkpoint(filename="best", monitor=wanted.monitor, mode=wanted.mode), last]
 
-    def _loggers(self, given: Any, folder: str, step: int) -> list[Logger] | bool:
+    def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
         """Return the loggers: W&B unless others were given, and a CSV file in any case but ``logger=False``.
 
-        A run resumed at ``step`` writes the rows after it again.
+        A resumed run writes the rows after its checkpoint again.
         """
         if given is False or self.subcommand == "predict":
             return False
@@ -166,7 +167,7 @@ class RunCLI(LightningCLI):
         loggers = [RunWandbLogger(save_dir=folder, **wandb)] if given in (None, True) else given
         loggers = loggers if isinstance(loggers, list) else [loggers]
         if not any(isinstance(logger, CSVLogger) for logger in loggers):
-            loggers = [*loggers, RunCSVLogger(folder, resume_step=step - 1 if self.subcommand == "fit" else None)]
+            loggers = [*loggers, RunCSVLogger(folder, resume_step=self._step - 1 if self.subcommand == "fit" else None)]
         return loggers
 
     def _plain_config(self) -> dict[str, Any]:
@@ -190,6 +191,8 @@ class RunCLI(LightningCLI):
             last = Path(self.trainer.default_root_dir) / CHECKPOINTS / "last.ckpt"
             resumable = self.subcommand == "fit" and last.is_file()
             raise KeyboardInterrupt(f"resume with --ckpt_path {last}" if resumable else "") from stopped
+        if self.subcommand == "fit" and 0 < self._step == self.trainer.global_step:
+            print(f"This run had ended at step {self._step:,}; raise --trainer.max_epochs or max_steps to train on.")
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **options: Any) -> None:
         """Encode the data and write ``codes.npz`` into the run folder."""
@@ -212,6 +215,10 @@ def run(arguments: list[str]) -> None:
     # Lightning's own calls of newer libraries, which no user can mend
     warnings.filterwarnings("ignore", message=r".*LeafSpec.*is deprecated", category=FutureWarning)
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
+    # A run that is resumed has checkpoints; any other has a folder of its own
+    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    # Lightning's advertisements of other products
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda r: not r.getMessage().startswith("💡"))
     options = {"allow_abbrev": False, "exit_on_error": False}
     try:
         command_line = RunCLI(

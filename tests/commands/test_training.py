@@ -197,6 +197,14 @@ def test_a_checkpoint_of_another_name_starts_a_folder_of_its_own() -> None:
     assert Path("runs/helix/checkpoints/last.ckpt").read_bytes() == before
 
 
+def test_resuming_what_has_ended_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    weights = Path("runs/helix/checkpoints/last.ckpt").read_bytes()
+    assert run("fit", *HELIX, "--trainer.logger=false", "--ckpt_path=last") == 0
+    assert "This run had ended at step 8; raise --trainer.max_epochs" in capsys.readouterr().out
+    assert Path("runs/helix/checkpoints/last.ckpt").read_bytes() == weights
+
+
 def test_predict_writes_codes_and_factors(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", *HELIX, "--trainer.logger=false") == 0
     assert run("predict", "runs/helix") == 0
