@@ -53,8 +53,10 @@ def _train(arguments: list[str]) -> int:
     except Exception as error:
         if os.environ.get("LR_LIGHTNING_TRACEBACK"):
             raise
-        print(f"lr-lightning {arguments[0]}: {_sentence(error)}", file=sys.stderr)
-        return 2 if isinstance(error, UsageError) else 1
+        usage = isinstance(error, UsageError)
+        line = "" if usage else "\n"  # below a progress bar
+        print(f"{line}lr-lightning {arguments[0]}: {_sentence(error)}", file=sys.stderr)
+        return 2 if usage else 1
     return 0
 
 
