@@ -168,6 +168,7 @@ def test_hands_over_what_the_run_is_called(server: Server, tmp_path: Path) -> No
     [call] = server.calls
     wanted = {"project": "project", "name": "name", "entity": "entity", "id": "abc", "tags": ["tag"]}
     assert {key: call[key] for key in wanted} == wanted
+    assert "anonymous" not in call  # W&B warns of it
     assert call["dir"] == str(tmp_path / "w")
     assert (tmp_path / "w").is_dir()
 
