@@ -112,7 +112,7 @@ class FactorDataModule(LightningDataModule):
     @override
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Let training continue after the batches that ``state_dict`` counts."""
-        self._position = state_dict["position"]
+        self._position, self._train_loader = state_dict["position"], None  # one of an earlier run knows nothing of it
 
     @override
     def on_after_batch_transfer(self, batch: FactorBatch, dataloader_idx: int) -> FactorBatch:

@@ -53,7 +53,7 @@ def newest_run_folder(root: Path) -> Path:
     Raises:
         FileNotFoundError: If none has one.
     """
-    folders = [folder for folder in root.parent.glob(f"{root.name}*") if is_run_of(root, folder)]
+    folders = [folder for folder in root.parent.glob("*") if is_run_of(root, folder)]
     last = {folder: folder / CHECKPOINTS / "last.ckpt" for folder in folders}
     present = {folder: path.stat().st_mtime for folder, path in last.items() if path.is_file()}
     if not present:
@@ -65,8 +65,9 @@ def newest_run_folder(root: Path) -> Path:
 
 def folder_of_checkpoint(checkpoint: Path) -> Path | None:
     """Return the run folder that ``checkpoint`` lies in, ``None`` if it lies outside of one."""
-    folder = checkpoint.resolve().parent.parent
-    return folder if checkpoint.parent.name == CHECKPOINTS and (folder / CONFIG).is_file() else None
+    checkpoints = checkpoint.resolve().parent
+    folder = checkpoints.parent
+    return folder if checkpoints.name == CHECKPOINTS and (folder / CONFIG).is_file() else None
 
 
 def check_writable(folder: Path) -> None:

@@ -82,6 +82,12 @@ def test_resuming_takes_the_newest_of_a_name(tmp_path: Path) -> None:
     assert newest_run_folder(tmp_path / "a") == tmp_path / "a-1"
 
 
+def test_resuming_takes_names_literally(tmp_path: Path) -> None:
+    make_run(tmp_path / "beta=[4]")
+    make_run(tmp_path / "beta=4")
+    assert newest_run_folder(tmp_path / "beta=[4]") == tmp_path / "beta=[4]"
+
+
 def test_resuming_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no run to resume: .*last\.ckpt does not exist; leave out"):
         newest_run_folder(tmp_path / "a")
@@ -91,6 +97,12 @@ def test_folder_of_a_checkpoint(tmp_path: Path) -> None:
     make_run(tmp_path / "a")
     assert folder_of_checkpoint(tmp_path / "a" / "checkpoints" / "best.ckpt") == tmp_path / "a"
     assert folder_of_checkpoint(tmp_path / "a" / "best.ckpt") is None
+    assert folder_of_checkpoint(tmp_path / "checkpoints" / "best.ckpt") is None
+
+
+def test_folder_of_a_checkpoint_in_the_present_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(make_run(tmp_path / "a") / "checkpoints")
+    assert folder_of_checkpoint(Path("best.ckpt")) == tmp_path / "a"
 
 
 def test_a_folder_or_checkpoint_stands_for_its_config_and_checkpoint(tmp_path: Path) -> None:

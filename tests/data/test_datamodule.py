@@ -100,6 +100,22 @@ def test_state_continues_training_where_it_was(bars: FactorDataset) -> None:
     assert resumed.state_dict() == {"position": 6}
 
 
+def test_a_loader_that_replaces_another_goes_on_where_that_was(bars: FactorDataset) -> None:
+    whole, replaced = make(bars, batches_per_epoch=3), make(bars, batches_per_epoch=3)
+    loader = whole.train_dataloader()
+    epochs = [samples(bars, loader) for _ in range(3)]
+    assert [samples(bars, replaced.train_dataloader()) for _ in range(3)] == epochs
+
+
+def test_a_state_counts_for_a_data_module_that_was_trained_with_before(bars: FactorDataset) -> None:
+    fresh, used = make(bars, batches_per_epoch=3), make(bars, batches_per_epoch=3)
+    samples(bars, used.train_dataloader())
+    for data in (fresh, used):
+        data.load_state_dict({"position": 5})
+        assert data.state_dict() == {"position": 5}
+    assert samples(bars, used.train_dataloader()) == samples(bars, fresh.train_dataloader())
+
+
 def test_state_travels_with_the_checkpoint(bars: FactorDataset, tmp_path: Path) -> None:
     data = make(bars, batches_per_epoch=3)
     trainer = tiny_trainer(tmp_path, max_epochs=2)

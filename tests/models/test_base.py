@@ -153,6 +153,24 @@ def test_training_goes_on_after_a_resume_as_without_one(tmp_path: Path, bars: Fa
     assert not torch.equal(weights(half), weights(whole))
 
 
+def test_networks_that_draw_themselves_go_on_after_a_resume_too(tmp_path: Path, bars: FactorDataset) -> None:
+    def with_dropout() -> BetaVAE:
+        model = tiny_model()
+        model.network.encoder = nn.Sequential(model.network.encoder, nn.Dropout(0.5))
+        return model
+
+    whole, half, rest = with_dropout(), with_dropout(), with_dropout()
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        fit(tmp_path, bars, model=whole, max_epochs=4)
+        torch.manual_seed(0)
+        fit(tmp_path, bars, model=half, max_epochs=2).save_checkpoint(tmp_path / "half.ckpt")
+        torch.manual_seed(1)
+        trainer = tiny_trainer(tmp_path, max_epochs=4, limit_val_batches=0)
+        trainer.fit(rest, datamodule=tiny_data(bars), ckpt_path=tmp_path / "half.ckpt")
+    assert torch.equal(weights(rest), weights(whole))
+
+
 # Logging
 
 
@@ -234,6 +252,20 @@ def test_prediction_gives_mean_codes(tmp_path: Path, bars: FactorDataset, model:
     expected = codes.mean if isinstance(codes, Normal) else codes
     found = torch.cat([cast(Tensor, batch) for batch in predicted or []])
     torch.testing.assert_close(found, expected.detach(), rtol=0, atol=1e-5)  # as above
+
+
+@pytest.mark.parametrize("stage", ["validate", "test", "predict"])
+def test_measures_in_full_precision_whatever_training_computes_in(
+    tmp_path: Path, bars: FactorDataset, stage: str
+) -> None:
+    def measure(precision: Any) -> Any:
+        trainer = tiny_trainer(tmp_path, precision=precision)
+        if stage == "predict":
+            return torch.cat([cast(Tensor, x) for x in trainer.predict(tiny_model(), datamodule=tiny_data(bars)) or []])
+        return getattr(trainer, stage)(tiny_model(), datamodule=tiny_data(bars), verbose=False)
+
+    full, mixed = measure("32-true"), measure("bf16-mixed")
+    assert torch.equal(full, mixed) if stage == "predict" else full == mixed
 
 
 # Failures

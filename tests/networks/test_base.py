@@ -38,6 +38,15 @@ def test_convolutional_networks_map_images_to_codes_and_back(
     assert network.variational is variational
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_inputs_take_the_precision_of_the_weights(dtype: torch.dtype) -> None:
+    network = MLP(2, (3,), widths=(4,)).to(dtype)
+    observations = torch.rand(5, 3, generator=torch.Generator().manual_seed(0))
+    means, _ = network.posterior_parameters(observations)
+    assert torch.equal(network.codes(observations), network.encoder(observations.to(dtype)))
+    assert (means.dtype, network.decode(means.float()).dtype) == (dtype, dtype)
+
+
 @pytest.mark.parametrize(
     ("network", "shape"),
     [
