@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pkgutil
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -42,6 +43,30 @@ def test_every_folder_with_code_is_a_listed_package() -> None:
 def test_nothing_is_imported_under_its_folder_name() -> None:
     assert not {"callbacks", "data", "configs"} & {name.split(".")[0] for name in sys.modules}
     assert lr_lightning.__name__ == "lr_lightning"
+
+
+def test_module_is_the_command() -> None:
+    command = [sys.executable, "-m", "lr_lightning", "--version"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout
+    assert printed == f"lr-lightning {lr_lightning.__version__}\n"
+
+
+def test_asking_for_help_does_not_wait_for_torch() -> None:
+    script = """
+import sys
+from lr_lightning.cli import main
+try:
+    main(["--help"])
+finally:
+    assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, capture_output=True, timeout=60)
+
+
+def test_type_checkers_see_the_folders_under_their_import_names() -> None:
+    for name, folder in FOLDERS.items():
+        if "." in name:
+            assert (ROOT / "typings" / Path(*name.split("."))).resolve() == folder.resolve()
 
 
 def test_assays_know_nothing_of_lightning_or_logging() -> None:

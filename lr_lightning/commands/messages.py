@@ -11,7 +11,7 @@ _NOISE = re.compile(
     r"Expected a path but |Given value type: |Given value: "
 )
 _UNKNOWN_OPTION = re.compile(r"Problem with given class_path '([\w.]+)': Option '([^']+)' is not accepted")
-_UNKNOWN_CLASS = re.compile(r"(?:Expected a dot import path string: |Import path )(\w+)(?: does not implement .*)?")
+_UNKNOWN_CLASS = re.compile(r"Expected a dot import path string: (\S+)|Import path (\w+) does not implement .*")
 _UNKNOWN_ARGUMENT = re.compile(r"unrecognized arguments: (--[\w.]+).*", re.DOTALL)
 
 
@@ -32,7 +32,7 @@ def plain_message(error: Exception, known_arguments: Iterable[str] = (), known_c
     message = " ".join(dict.fromkeys(kept)) or type(error).__name__
     message = re.sub(r'Parser key "([^"]+)":', r"\1:", message)
     message = _UNKNOWN_OPTION.sub(lambda match: _unknown_option(*match.groups()), message)
-    message = _UNKNOWN_CLASS.sub(lambda match: _suggest("class", match[1], known_classes), message)
+    message = _UNKNOWN_CLASS.sub(lambda match: _suggest("class", match[1] or match[2], known_classes), message)
     return _UNKNOWN_ARGUMENT.sub(lambda match: _suggest("option", match[1], known_arguments), message)
 
 

@@ -1,8 +1,13 @@
 """Errors of the parser as one sentence."""
 
+import re
+from argparse import ArgumentError
+
 import pytest
+from jsonargparse import ArgumentParser
 
 from lr_lightning.commands.messages import plain_message
+from lr_lightning.networks import AutoencoderNetwork
 
 NESTED = """Parser key "model":
   Does not validate against any of the Union subtypes
@@ -35,6 +40,15 @@ NESTED = """Parser key "model":
         ),
         ("Expected a dot import path string: BetVAE", "model: there is no class 'BetVAE'; did you mean BetaVAE?"),
         ("Expected a dot import path string: Zzz", "model: there is no class 'Zzz'; there are BetaVAE, VAE"),
+        (
+            "Import path VEA does not implement Callable[[Any], Any]",
+            "model: there is no class 'VEA'; did you mean VAE?",
+        ),
+        (
+            "Problem with given class_path 'lr_lightning.models.BetaVAE':\n        Option 'zzz' is not accepted",
+            "model: BetaVAE has no argument 'zzz'; there are assays, beta, channels_last, compile_network, kl, "
+            "likelihood, lr_scheduler, network, optimizer",
+        ),
     ],
 )
 def test_nested_reports_shrink_to_their_point(error: str, message: str) -> None:
@@ -44,3 +58,31 @@ def test_nested_reports_shrink_to_their_point(error: str, message: str) -> None:
 def test_other_errors_keep_their_words() -> None:
     assert plain_message(ValueError("val_size must be below 5, got 9")) == "val_size must be below 5, got 9"
     assert plain_message(ValueError()) == "ValueError"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--network=MPL", "network: there is no class 'MPL'; did you mean MLP?"),
+        ("--network.widht=3", "network: MLP has no argument 'widht'; did you mean widths?"),
+        ("--netwrk=MLP", "there is no option '--netwrk'; did you mean --network?"),
+        ("--zzz=MLP", "there is no option '--zzz'; there are --batch_size, --network"),
+        ("--batch_size=x", "batch_size: Expected a <class 'int'>. Got value: x"),
+        ("--network=torch.nn.Linear", "network: Import path .* not correspond to a subclass of AutoencoderNetwork"),
+    ],
+)
+@pytest.mark.parametrize("optional", [False, True])
+def test_reports_of_the_parser_itself(argument: str, message: str, optional: bool) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--network", type=AutoencoderNetwork | None if optional else AutoencoderNetwork)
+    parser.add_argument("--batch_size", type=int)
+    with pytest.raises((ArgumentError, ValueError)) as raised:
+        parser.parse_args(["--network=MLP", argument])
+    found = plain_message(raised.value, ["--network", "--batch_size"], ["MLP", "Conv64Leeb"])
+    assert re.fullmatch(re.escape(message).replace(r"\.\*", ".*"), found)
+
+
+def test_what_is_said_twice_is_said_once() -> None:
+    assert plain_message(ValueError("beta is negative\n- beta is negative\n- kl is unknown")) == (
+        "beta is negative kl is unknown"
+    )

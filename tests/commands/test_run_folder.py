@@ -1,6 +1,9 @@
 """Which folder a run gets, and what a run folder given by itself stands for."""
 
+import atexit
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -44,6 +47,18 @@ def test_a_new_run_takes_the_first_free_folder(tmp_path: Path) -> None:
 def test_runs_that_start_together_get_different_folders(tmp_path: Path) -> None:
     folders = [new_run_folder(tmp_path / "a") for _ in range(3)]  # none has a config yet
     assert [folder.name for folder in folders] == ["a", "a-1", "a-2"]
+
+
+def test_a_process_that_ends_without_a_run_gives_its_folder_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at_exit: list[Callable[[], object]] = []
+    monkeypatch.setattr(atexit, "register", lambda function, **options: at_exit.append(partial(function, **options)))
+    assert new_run_folder(tmp_path / "a") == tmp_path / "a"
+    for function in at_exit * 2:  # also if somebody has deleted the mark
+        function()
+    assert list((tmp_path / "a").iterdir()) == []
+    assert new_run_folder(tmp_path / "a") == tmp_path / "a"
 
 
 @pytest.mark.parametrize("variable", ["LOCAL_RANK", "RANK", "SLURM_PROCID"])
@@ -97,6 +112,7 @@ def test_folder_of_a_checkpoint(tmp_path: Path) -> None:
     make_run(tmp_path / "a")
     assert folder_of_checkpoint(tmp_path / "a" / "checkpoints" / "best.ckpt") == tmp_path / "a"
     assert folder_of_checkpoint(tmp_path / "a" / "best.ckpt") is None
+    assert folder_of_checkpoint(tmp_path / "a" / "copies" / "best.ckpt") is None
     assert folder_of_checkpoint(tmp_path / "checkpoints" / "best.ckpt") is None
 
 

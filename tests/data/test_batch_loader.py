@@ -110,6 +110,12 @@ def test_after_a_resume_inside_an_epoch_only_its_rest_is_left() -> None:
     assert [len(list(loader)) for _ in range(2)] == [2, 7]
 
 
+def test_after_a_resume_at_the_end_of_an_epoch_the_next_is_whole() -> None:
+    loader = make(num_batches=7)
+    loader.load_state_dict({"position": 14, "taken": 7})
+    assert len(list(loader)) == 7
+
+
 def test_an_epoch_is_whole_wherever_training_has_come_to() -> None:
     loader = make(num_batches=7)
     loader.load_state_dict({"position": 3, "taken": 3})
