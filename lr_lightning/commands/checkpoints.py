@@ -27,7 +27,8 @@ def check_checkpoint(path: Path, model: nn.Module) -> int:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
         weights, step = checkpoint["state_dict"], int(checkpoint["global_step"])
     except (RuntimeError, KeyError, EOFError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        raise ValueError(f"{path} is no readable checkpoint ({str(error).splitlines()[0]})") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path} is no readable checkpoint ({reason})") from error
     shapes = {name: tuple(value.shape) for name, value in weights.items()}
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     differing = sorted(name for name in shapes | wanted if shapes.get(name) != wanted.get(name))

@@ -32,6 +32,16 @@ def test_another_model_is_refused(tmp_path: Path, model: nn.Module, message: str
         check_checkpoint(save(tmp_path / "a.ckpt", nn.Linear(2, 3)), model)
 
 
+def test_an_error_without_words_is_told_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr(torch, "load", fail)
+    (tmp_path / "a.ckpt").touch()
+    with pytest.raises(ValueError, match=r"a\.ckpt is no readable checkpoint \(EOFError\)"):
+        check_checkpoint(tmp_path / "a.ckpt", nn.Linear(2, 3))
+
+
 def test_a_missing_a_damaged_and_a_foreign_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"there is no checkpoint .*missing\.ckpt"):
         check_checkpoint(tmp_path / "missing.ckpt", nn.Linear(2, 3))
