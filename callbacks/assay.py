@@ -219,7 +219,7 @@ class AssayCallback(Callback):
                 autoencoder=pl_module,  # type: ignore[arg-type]
                 table=self._collector.table(trainer),
                 observations=self._gathered_observations(trainer),
-                dataset=getattr(getattr(trainer, "datamodule", None), "dataset", None),
+                dataset=dataset_of(trainer),
                 trainer=trainer,
                 generator=torch.Generator().manual_seed(self.seed),
             )
@@ -235,6 +235,11 @@ class AssayCallback(Callback):
         self.total_seconds += seconds
         scalars = {f"{prefix}/{key}": float(value) for key, value in findings.scalars.items()}
         return scalars | {f"{prefix}/seconds": seconds}
+
+
+def dataset_of(trainer: Trainer) -> Any:
+    """Return the data set of the Trainer's data module, ``None`` if there is none."""
+    return getattr(getattr(trainer, "datamodule", None), "dataset", None)
 
 
 def assays_of(trainer: Trainer) -> list[AssayCallback]:

@@ -17,7 +17,7 @@ from lr_lightning.assays import (
     sample_traversals,
     traversals_from_codes,
 )
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject, dataset_of
 from lr_lightning.plots import conditioned_response_figure
 
 
@@ -73,7 +73,7 @@ class ConditionedResponseAssay(AssayCallback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
-        dataset = getattr(getattr(trainer, "datamodule", None), "dataset", None)
+        dataset = dataset_of(trainer)
         if not getattr(dataset, "full_grid", False):
             raise ValueError(
                 f"{type(self).__name__} needs a data set with every combination of its factors, which "

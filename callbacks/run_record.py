@@ -10,7 +10,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import assays_of
+from lr_lightning.callbacks.assay import assays_of, dataset_of
 from lr_lightning.callbacks.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.summary import print_summary
 from lr_lightning.loggers.atomic import write_atomically
@@ -100,7 +100,7 @@ class RunRecord(Callback):
             "config": self.config,
             "seed": self.config.get("seed_everything"),
             "versions": versions(),
-            "data": data_record(getattr(getattr(trainer, "datamodule", None), "dataset", None)),
+            "data": data_record(dataset_of(trainer)),
             "git_commit": git_commit(),
         }
         path = Path(trainer.default_root_dir) / RESULTS

@@ -67,10 +67,8 @@ def _fetch(
 ) -> None:
     """Append to ``part`` from byte ``start`` on, or write it anew where the server only sends whole files."""
     with _open(url, start, remedy, timeout) as response:
-        if (
-            response.status == 416
-        ):  # nothing after ``start``: the part is whole, or not this file, as its checksum tells
-            return
+        if response.status == 416:
+            return  # nothing after ``start``: the part is whole, or not this file, as its checksum tells
         done = start if response.status == 206 else 0
         length = response.headers.get("Content-Length")
         total = None if length is None else done + int(length)

@@ -85,7 +85,7 @@ class FactorSpace:
         Raises:
             IndexError: If a number lies outside ``[0, len(self))``.
         """
-        self._check_range("indices", indices, len(self))
+        check_range("indices", indices, len(self))
         columns = [indices // stride % size for stride, size in zip(self._strides, self.sizes, strict=True)]
         return torch.stack(columns, dim=-1)
 
@@ -99,7 +99,7 @@ class FactorSpace:
         if factors.shape[-1] != self.num_factors:
             raise ValueError(f"factors must have {self.num_factors} columns {self.names}, got {tuple(factors.shape)}")
         for name, size, column in zip(self.names, self.sizes, factors.unbind(-1), strict=True):
-            self._check_range(f"factor {name!r}", column, size)
+            check_range(f"factor {name!r}", column, size)
         return (factors * torch.tensor(self._strides, device=factors.device)).sum(dim=-1)
 
     def sample(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
@@ -129,10 +129,11 @@ class FactorSpace:
     def _key(self) -> tuple[object, ...]:
         return self.names, self.sizes, self.values
 
-    @staticmethod
-    def _check_range(what: str, values: Tensor, size: int) -> None:
-        if not values.numel():
-            return
-        low, high = (int(bound) for bound in values.aminmax())
-        if low < 0 or high >= size:
-            raise IndexError(f"{what} must lie in [0, {size}), got {low} to {high}")
+
+def check_range(what: str, values: Tensor, size: int) -> None:
+    """Raise ``IndexError`` if an entry of ``values``, which the message calls ``what``, lies outside ``[0, size)``."""
+    if not values.numel():
+        return
+    low, high = (int(bound) for bound in values.aminmax())
+    if low < 0 or high >= size:
+        raise IndexError(f"{what} must lie in [0, {size}), got {low} to {high}")

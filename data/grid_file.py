@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.factor_space import FactorSpace, check_range
 from lr_lightning.data.h5_images import H5Images
 from lr_lightning.data.npz_images import NpzImages
 
@@ -52,8 +52,7 @@ class GridFile(FactorDataset):
             IndexError: If an index lies outside ``[0, len(self))``.
             OSError: If the file turns out to be damaged.
         """
-        if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
-            raise IndexError(f"indices must lie in [0, {len(self)}), got {int(indices.min())} to {int(indices.max())}")
+        check_range("indices", indices, len(self))
         if self.resident or isinstance(self._stored, NpzImages):
             images = self._load()
             return images.index_select(0, indices.to(images.device))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.factor_space import FactorSpace, check_range
 
 
 class TensorFactors(FactorDataset):
@@ -62,6 +62,5 @@ class TensorFactors(FactorDataset):
         return self
 
     def _checked(self, indices: Tensor) -> Tensor:
-        if len(indices) and (indices.min() < 0 or indices.max() >= len(self)):
-            raise IndexError(f"indices must lie in [0, {len(self)}), got {int(indices.min())} to {int(indices.max())}")
+        check_range("indices", indices, len(self))
         return indices.to(self._observations.device)

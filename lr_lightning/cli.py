@@ -42,7 +42,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _train(arguments: list[str]) -> int:
-    """Run a Trainer command; a user's error becomes one sentence on standard error and the exit code 1."""
+    """Run a Trainer command; an error becomes one sentence on standard error.
+
+    Returns:
+        Exit code: 0 if all went well, 1 if something failed, 2 for a wrong command line or config, 130 after Ctrl-C.
+    """
     from lr_lightning.commands.training import UsageError, run
 
     try:

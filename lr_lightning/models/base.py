@@ -100,14 +100,12 @@ class AutoencoderModule(LightningModule, ABC):
 
     def response(self, codes: Tensor) -> Tensor:
         """Return the latent response ``(B, D)``: the mean of what the encoder makes of decoded ``codes``."""
-        posterior = self.encode(self.decode(codes))
-        return posterior.mean if isinstance(posterior, Normal) else posterior
+        return self._mean_codes(self.decode(codes))
 
     @override
     def forward(self, observations: Tensor) -> Tensor:
         """Return reconstructions of ``observations`` from their mean codes."""
-        posterior = self.encode(observations)
-        return self.decode(posterior.mean if isinstance(posterior, Normal) else posterior)
+        return self.decode(self._mean_codes(observations))
 
     @override
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -141,8 +139,7 @@ class AutoencoderModule(LightningModule, ABC):
     def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the mean codes ``(B, D)`` of a batch."""
         with self._full_precision():
-            posterior = self.encode(batch[0])
-        return posterior.mean if isinstance(posterior, Normal) else posterior
+            return self._mean_codes(batch[0])
 
     @override
     def on_validation_epoch_end(self) -> None:
@@ -190,6 +187,10 @@ class AutoencoderModule(LightningModule, ABC):
             if torch.cuda.is_available():
                 torch.cuda.set_rng_state_all([state.cpu() for state in self._random_state["cuda"]])
             self._random_state = None
+
+    def _mean_codes(self, observations: Tensor) -> Tensor:
+        posterior = self.encode(observations)
+        return posterior.mean if isinstance(posterior, Normal) else posterior
 
     def _full_precision(self) -> torch.autocast:
         """Return a context without autocast: what is measured is computed in the precision of the weights."""
