@@ -138,6 +138,17 @@ def test_weights_are_the_same_to_the_bit_with_and_without_assays(bars: Bars, tmp
     assert torch.equal(weights(alone), weights(watched))
 
 
+def test_an_assay_that_draws_from_the_global_generator_does_not_disturb_dropout(bars: Bars, tmp_path: Path) -> None:
+    found = []
+    for assays in ([], [Probe()]):  # the probe draws from it on purpose
+        model = tiny_model()
+        model.network.encoder.append(torch.nn.Dropout(0.5))  # type: ignore[operator]
+        torch.manual_seed(0)
+        tiny_trainer(tmp_path, *assays).fit(model, datamodule=tiny_data(bars))
+        found.append(weights(model))
+    assert torch.equal(*found)
+
+
 @pytest.mark.filterwarnings("ignore:independence is undefined")  # barely trained
 def test_every_assay_logs_its_scalars_time_figures_and_arrays(bars: Bars, tmp_path: Path) -> None:
     trainer = tiny_trainer(tmp_path, *five_assays(), max_epochs=1)

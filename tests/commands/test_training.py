@@ -197,6 +197,22 @@ def test_a_checkpoint_of_another_name_starts_a_folder_of_its_own() -> None:
     assert Path("runs/helix/checkpoints/last.ckpt").read_bytes() == before
 
 
+def test_a_resumed_run_drops_the_rows_that_it_writes_again() -> None:
+    assert run("fit", *HELIX) == 0
+    wandb.finish()
+    path = Path("runs/helix/metrics.csv")
+    header, *_, last = path.read_text().splitlines()
+    position = header.split(",").index("step")
+    lost = [*last.split(",")[:position], "9", *last.split(",")[position + 1 :]]  # after the checkpoint, then killed
+    path.write_text(path.read_text() + ",".join(lost) + "\n")
+    assert run("fit", *HELIX, "--ckpt_path=last", "--trainer.max_epochs=3") == 0
+    with path.open(newline="") as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
+        file.seek(0)
+        assert sum(row["step"] == "9" for row in csv.DictReader(file)) == 1  # the new one
+    assert steps == [1, 3, 5, 7, 9, 11]
+
+
 def test_resuming_what_has_ended_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", *HELIX, "--trainer.logger=false") == 0
     weights = Path("runs/helix/checkpoints/last.ckpt").read_bytes()
