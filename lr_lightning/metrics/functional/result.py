@@ -1,0 +1,96 @@
+"""What every metric returns."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+
+class Score(NamedTuple):
+    """One number, with what it takes to read it.
+
+    Attributes:
+        value: The score; NaN where it is undefined.
+        ceiling: Best value that a perfect code can reach on these data, ``None`` if not known.
+        chance: Value expected of codes that know nothing of the factors, ``None`` if not known.
+        higher_is_better: Direction.
+        standard_error: Standard error of ``value``, the mean over repeats; ``None`` if there was one only.
+    """
+
+    value: float
+    ceiling: float | None = 1.0
+    chance: float | None = None
+    higher_is_better: bool = True
+    standard_error: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class MetricResult:
+    """Scores of one metric, and what they were made from.
+
+    Attributes:
+        metric: Name of the metric, such as ``"dci"``.
+        scores: Scores by their full names, which tell the variant (``"dci_gbt_completeness"``); each name is that of
+            the metric, or begins with it and an underscore. The first is the headline.
+        matrix: The matrix ``(D, K)`` float64 that the scores aggregate, rows are latents and columns factors; ``None``
+            if there is none.
+        per_factor: Quantities ``(K,)`` by name; NaN for a factor with one value only.
+        per_latent: Quantities ``(D,)`` by name.
+        parameters: All that the numbers depend on besides the data.
+        num_train: Rows that the metric was fitted or counted on.
+        num_test: Rows held out, 0 if the metric needs none.
+        active: Latents ``(D,)`` bool whose codes vary over the data.
+    """
+
+    metric: str
+    scores: Mapping[str, Score]
+    num_train: int
+    num_test: int = 0
+    matrix: Tensor | None = None
+    per_factor: Mapping[str, Tensor] = field(default_factory=dict)
+    per_latent: Mapping[str, Tensor] = field(default_factory=dict)
+    parameters: Mapping[str, object] = field(default_factory=dict)
+    active: Tensor | None = None
+
+    @property
+    def value(self) -> float:
+        """Value of the headline score."""
+        return next(iter(self.scores.values())).value
+
+    def __getitem__(self, name: str) -> float:
+        """Return the value of the score called ``name``, in full or without the name of the metric.
+
+        Raises:
+            KeyError: If there is no such score.
+        """
+        for full_name in (name, f"{self.metric}_{name}"):
+            if full_name in self.scores:
+                return self.scores[full_name].value
+        raise KeyError(f"{self.metric} has no score {name!r}; there are {', '.join(self.scores)}")
+
+
+def mean_over_repeats(results: Sequence[MetricResult]) -> MetricResult:
+    """Return the first of ``results`` with the mean of each score over all of them, and its standard error.
+
+    Ceilings and chance levels are averaged too. Matrix and parts are those of the first.
+    """
+    if len(results) == 1:
+        return results[0]
+    scores = {}
+    for name, first in results[0].scores.items():
+        values = [result.scores[name].value for result in results]
+        scores[name] = first._replace(
+            value=float(np.mean(values)),
+            ceiling=_mean([result.scores[name].ceiling for result in results]),
+            chance=_mean([result.scores[name].chance for result in results]),
+            standard_error=float(np.std(values, ddof=1)) / math.sqrt(len(values)),
+        )
+    return replace(results[0], scores=scores)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if len(known) == len(values) else None

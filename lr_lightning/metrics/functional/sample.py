@@ -1,0 +1,241 @@
+"""Which rows of a code table a metric sees; drawn once, shared by all metrics."""
+
+import warnings
+import zlib
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lr_lightning.metrics.functional.checks import check_at_least, check_choice, check_codes, check_factors
+
+Floats = NDArray[np.floating]
+Integers = NDArray[np.int64]
+_T = TypeVar("_T")
+
+STUDY_TRAIN, STUDY_TEST = 10_000, 5_000
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """Which rows of a code table to train and to test on.
+
+    Args:
+        num_train: Rows to fit or count on. ``None``: 10,000 as in the study of Locatello et al. (2019), or two thirds
+            of the table where it has less than 15,000 rows.
+        num_test: Rows held out. ``None``: 5,000, or the other third.
+        order: ``"random"``: rows drawn without replacement; the draw does not depend on the order of the table.
+            ``"first"``: the first ``num_train`` rows and the ``num_test`` after them.
+        seed: Seed of the draw and of whatever the metric draws.
+
+    Raises:
+        ValueError: If a number is below its least (2 rows to train, 0 to test), or ``order`` is unknown.
+    """
+
+    num_train: int | None = None
+    num_test: int | None = None
+    order: Literal["random", "first"] = "random"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.num_train is not None:
+            check_at_least("num_train", self.num_train, 2)
+        if self.num_test is not None:
+            check_at_least("num_test", self.num_test, 0)
+        check_at_least("seed", self.seed, 0)
+        check_choice("order", self.order, ("random", "first"))
+
+    def sizes(self, num_samples: int) -> tuple[int, int]:
+        """Return the numbers of rows to train and to test on, of a table with ``num_samples`` rows.
+
+        Raises:
+            ValueError: If the table has too few rows.
+        """
+        if self.num_train is None and self.num_test is None:
+            if num_samples >= STUDY_TRAIN + STUDY_TEST:
+                return STUDY_TRAIN, STUDY_TEST
+            return num_samples - num_samples // 3, num_samples // 3
+        num_train = self.num_train
+        if num_train is None:
+            num_train = min(STUDY_TRAIN, num_samples - (self.num_test or 0))
+        num_test = min(STUDY_TEST, num_samples - num_train) if self.num_test is None else self.num_test
+        if num_train < 2 or num_test < 0 or num_train + num_test > num_samples:
+            raise ValueError(
+                f"num_train={self.num_train} and num_test={self.num_test} exceed the {num_samples} rows given"
+            )
+        return num_train, num_test
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of a code table, ready for any metric; made by :func:`draw`.
+
+    Attributes:
+        codes: Codes to fit or count on, ``(N, D)``, floating point as given.
+        factors: Their factors ``(N, K)`` int64, values renumbered ``0 ... V_k - 1``.
+        test_codes: Codes held out, ``(M, D)``.
+        test_factors: Their factors ``(M, K)``.
+        pool: Codes and factors from which metrics draw groups that share a factor, for training: the whole table, or
+            the rows to train on if the order is ``"first"``.
+        test_pool: The same for testing: the whole table, or the rows held out.
+        log_variances: Logarithms of the posterior variances of ``codes``, ``(N, D)``; ``None`` if not known.
+        factor_sizes: Number of values of each factor in the table.
+        active: Latents ``(D,)`` bool whose variance over the table is above .01.
+        seed: Seed of the draw.
+    """
+
+    codes: Floats
+    factors: Integers
+    test_codes: Floats
+    test_factors: Integers
+    pool: tuple[Floats, Integers]
+    test_pool: tuple[Floats, Integers]
+    log_variances: Floats | None
+    factor_sizes: tuple[int, ...]
+    active: NDArray[np.bool_]
+    seed: int
+    _shared: dict[Hashable, object] = field(default_factory=dict, repr=False)
+
+    @property
+    def latent_dim(self) -> int:
+        """Number of latents ``D``."""
+        return int(self.codes.shape[1])
+
+    @property
+    def num_factors(self) -> int:
+        """Number of factors ``K``."""
+        return int(self.factors.shape[1])
+
+    @property
+    def varying_factors(self) -> list[int]:
+        """Factors with more than one value among the rows to train on; no metric is defined on the others."""
+        return [k for k in range(self.num_factors) if len(np.unique(self.factors[:, k])) > 1]
+
+    def random(self, purpose: str) -> np.random.Generator:
+        """Return a new source of random numbers that depends on the seed and ``purpose`` alone."""
+        return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
+
+    def shared(self, key: Hashable, compute: Callable[[], _T]) -> _T:
+        """Return what ``compute`` returned when first called with ``key``, so that metrics share it."""
+        if key not in self._shared:
+            self._shared[key] = compute()
+        return self._shared[key]  # type: ignore[return-value]
+
+    def only_latents(self, kept: NDArray[np.bool_]) -> "Sample":
+        """Return the sample with the latents for which ``kept`` (D,) is true.
+
+        Raises:
+            ValueError: If none is kept.
+        """
+        if not kept.any():
+            raise ValueError("no latent is active: the codes hardly vary over the data")
+        return replace(
+            self,
+            codes=self.codes[:, kept],
+            test_codes=self.test_codes[:, kept],
+            pool=(self.pool[0][:, kept], self.pool[1]),
+            test_pool=(self.test_pool[0][:, kept], self.test_pool[1]),
+            log_variances=None if self.log_variances is None else self.log_variances[:, kept],
+            active=self.active[kept],
+            _shared={},
+        )
+
+
+def draw(
+    codes: Tensor, factors: Tensor, sampling: Sampling | None = None, log_variances: Tensor | None = None
+) -> Sample:
+    """Draw the rows that metrics see from a code table.
+
+    Args:
+        codes: Codes, shape ``(N, D)``, floating point; posterior means for a variational model.
+        factors: Index of each factor's value, shape ``(N, K)``, integer.
+        sampling: Which rows; the study's by default.
+        log_variances: Logarithms of the posterior variances, shape ``(N, D)``.
+
+    Returns:
+        The rows. Pass them to any metric in place of ``codes``: what metrics have in common is then computed once.
+
+    Raises:
+        ValueError: If a shape or type is wrong, codes are not finite, or there are too few rows.
+
+    Example:
+        >>> import torch
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(5))
+        >>> sample = draw(factors.float(), factors, Sampling(num_train=12, num_test=8))
+        >>> sample.codes.shape, sample.test_codes.shape, sample.factor_sizes
+        ((12, 2), (8, 2), (4, 5))
+    """
+    sampling = sampling or Sampling()
+    table = check_codes(codes)
+    labels = check_factors(factors, len(table))
+    variances = None
+    if log_variances is not None:
+        variances = check_codes(log_variances)
+        if variances.shape != table.shape:
+            raise ValueError(f"log_variances must have the shape of codes {table.shape}, got {variances.shape}")
+    num_train, num_test = sampling.sizes(len(table))
+    columns = [np.unique(column, return_inverse=True) for column in labels.T]
+    labels = np.stack([inverse for _, inverse in columns], axis=1)
+    if sampling.order == "first":
+        order = np.arange(num_train + num_test)
+    else:
+        canonical = _canonical_order(table, labels)
+        table, labels = table[canonical], labels[canonical]
+        variances = None if variances is None else variances[canonical]
+        order = np.random.default_rng([sampling.seed, 0]).permutation(len(table))[: num_train + num_test]
+    train, test = order[:num_train], order[num_train:]
+    whole = (table, labels)
+    return Sample(
+        codes=table[train],
+        factors=labels[train],
+        test_codes=table[test],
+        test_factors=labels[test],
+        pool=(table[train], labels[train]) if sampling.order == "first" else whole,
+        test_pool=(table[test], labels[test]) if sampling.order == "first" else whole,
+        log_variances=None if variances is None else variances[train],
+        factor_sizes=tuple(len(values) for values, _ in columns),
+        active=table.var(axis=0, dtype=np.float64) > 0.01,
+        seed=sampling.seed,
+    )
+
+
+def as_sample(
+    codes: Tensor | Sample, factors: Tensor | None, sampling: Sampling | None, log_variances: Tensor | None = None
+) -> Sample:
+    """Return ``codes`` if they are a sample already, else the sample drawn from the table.
+
+    Raises:
+        ValueError: As :func:`draw`; also if factors are missing, or given with a sample.
+    """
+    if isinstance(codes, Sample):
+        if factors is not None or sampling is not None or log_variances is not None:
+            raise ValueError("a Sample has its factors, log_variances and sampling already; give it alone")
+        return codes
+    if factors is None:
+        raise ValueError("factors are missing: give codes (N, D) and factors (N, K)")
+    return draw(codes, factors, sampling, log_variances)
+
+
+def warn_of_constant_factors(sample: Sample) -> None:
+    """Warn, once for each set of rows, of factors with one value only: their parts are NaN and not averaged."""
+    constant = sorted(set(range(sample.num_factors)) - set(sample.varying_factors))
+    if constant:
+        sample.shared("warned of constant factors", lambda: _warn(constant))
+
+
+def _warn(constant: list[int]) -> bool:
+    names = ", ".join(map(str, constant))
+    warnings.warn(f"factors {names} take one value only; they are left out and their parts are NaN", stacklevel=5)
+    return True
+
+
+def _canonical_order(table: Floats, labels: Integers) -> Integers:
+    """Return an order of the rows that does not depend on how they or the latents were ordered.
+
+    Processes that share a data set hold it in another order than one process; draws must not depend on that.
+    """
+    order: Integers = np.lexsort([np.sort(table, axis=1).sum(axis=1), *labels.T[::-1]])
+    return order

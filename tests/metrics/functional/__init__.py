@@ -1,0 +1,1 @@
+"""Tests of lr_lightning.metrics.functional."""
