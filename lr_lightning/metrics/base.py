@@ -1,7 +1,7 @@
-"""The base of all metric classes: they hold the code table, the functions beside them do the mathematics."""
+"""The bases of all metric classes: they hold the code table, the functions beside them do the mathematics."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -12,29 +12,26 @@ from torchmetrics.utilities import dim_zero_cat
 from typing_extensions import override
 
 from lr_lightning.metrics.functional.checks import check_at_least
-from lr_lightning.metrics.functional.result import MetricResult, mean_over_repeats
+from lr_lightning.metrics.functional.result import MetricResult, Score, mean_over_repeats
 from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
 
 
-class DisentanglementMetric(Metric, ABC):
-    """A score of codes against factors, over all batches and processes.
+class CodeTableMetric(Metric, ABC):
+    """Anything that is computed from the codes and factors of all batches and processes.
 
     Rows are kept until :meth:`compute` and concatenated over processes: memory grows as ``N * (D + K)``. Which rows a
-    random draw takes does not depend on their order, so that one process and two give the same numbers.
-
-    Attributes:
-        metric: Name of the metric, which its scores begin with.
+    random draw takes does not depend on their order, so that one process and two give the same numbers. Each process
+    needs a batch at least.
 
     Args:
         sampling: Which rows to train and to test on; the study's by default.
-        num_repeats: How often to draw rows and repeat, for a mean and its standard error.
+        num_repeats: How often to draw rows and repeat, for means and their standard errors.
         kwargs: Arguments of :class:`torchmetrics.Metric`.
 
     Raises:
         ValueError: If ``num_repeats < 1``, or above 1 with the first rows, which do not change.
     """
 
-    metric: ClassVar[str]
     is_differentiable = False
     full_state_update = False
     codes: list[Tensor]
@@ -51,49 +48,36 @@ class DisentanglementMetric(Metric, ABC):
         for name in ("codes", "factors", "log_variances"):
             self.add_state(name, default=[], dist_reduce_fx="cat")
 
-    @abstractmethod
-    def score(self, sample: Sample) -> MetricResult:
-        """Return the result on ``sample``."""
-
     @override
-    def update(self, codes: Tensor, factors: Tensor, log_variances: Tensor | None = None) -> None:
+    def update(self, codes: Tensor, factors: Tensor | None = None, log_variances: Tensor | None = None) -> None:
         """Add a batch.
 
         Args:
             codes: Codes ``(B, D)``; posterior means for a variational model.
-            factors: Factor indices ``(B, K)``.
-            log_variances: Logarithms of the posterior variances ``(B, D)``; in all batches or in none.
+            factors: Factor indices ``(B, K)``; ``None`` for scores without supervision. In all batches or in none, as
+                are the log-variances.
+            log_variances: Logarithms of the posterior variances ``(B, D)``.
 
         Raises:
-            ValueError: If the number of rows differs.
+            ValueError: If the numbers of rows differ.
         """
-        if len(codes) != len(factors):
-            raise ValueError(f"codes and factors must have as many rows, got {len(codes)} and {len(factors)}")
         self.codes.append(codes.detach())
-        self.factors.append(factors.detach())
-        if log_variances is not None:
-            self.log_variances.append(log_variances.detach())
+        for name, rows in (("factors", factors), ("log_variances", log_variances)):
+            if rows is not None:
+                if len(rows) != len(codes):
+                    raise ValueError(f"codes and {name} must have as many rows, got {len(codes)} and {len(rows)}")
+                getattr(self, name).append(rows.detach())
 
-    def result(self) -> MetricResult:
-        """Return scores, matrix and parts over all batches so far, of this process only.
-
-        Raises:
-            ValueError: If there was no batch, or as the metric's function.
-        """
-        if not len(self.codes):
-            raise ValueError(f"{type(self).__name__} has no codes yet: call update(codes, factors) first")
-        variances = dim_zero_cat(self.log_variances) if len(self.log_variances) else None
-        codes, factors = dim_zero_cat(self.codes), dim_zero_cat(self.factors)
-        return mean_over_repeats(
-            [self.score(draw(codes, factors, each, variances)) for each in repeats(self.sampling, self.num_repeats)]
-        )
+    @abstractmethod
+    def scores(self) -> Mapping[str, Score]:
+        """Return the scores of all batches so far, by their names."""
 
     @override
     def compute(self) -> Tensor | dict[str, Tensor]:
         """Return the score, a float64 scalar, or a dictionary of them by name if there are several."""
         scores = {
             name: torch.tensor(score.value, dtype=torch.float64, device=self.device)
-            for name, score in self.result().scores.items()
+            for name, score in self.scores().items()
         }
         return scores if len(scores) > 1 else next(iter(scores.values()))
 
@@ -102,7 +86,58 @@ class DisentanglementMetric(Metric, ABC):
         """Plot values of :meth:`compute`, the present one by default; see :meth:`torchmetrics.Metric.plot`."""
         return self._plot(val, ax)
 
+    def _table(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Return codes, factors and log-variances of all batches.
 
-def repeats(sampling: Sampling, num_repeats: int) -> Sequence[Sampling]:
-    """Return ``sampling`` with as many seeds; the first is its own."""
-    return [replace(sampling, seed=sampling.seed + 1_000_003 * r) for r in range(num_repeats)]
+        Raises:
+            ValueError: If there was no batch, or some had factors or log-variances and some had not.
+        """
+        if not len(self.codes):
+            raise ValueError(f"{type(self).__name__} has no codes yet: call update(codes, factors) first")
+        codes = dim_zero_cat(self.codes)
+        others = []
+        for name in ("factors", "log_variances"):
+            batches = getattr(self, name)
+            rows = dim_zero_cat(batches) if len(batches) else None
+            if rows is not None and len(rows) != len(codes):
+                raise ValueError(f"{name} were given for {len(rows)} rows of {len(codes)}; give them always or never")
+            others.append(rows)
+        return codes, others[0], others[1]
+
+    def _samples(self, codes: Tensor, factors: Tensor | None, log_variances: Tensor | None) -> list[Sample]:
+        """Return the rows of each repeat."""
+        seeds = [self.sampling.seed + 1_000_003 * repeat for repeat in range(self.num_repeats)]
+        return [draw(codes, factors, replace(self.sampling, seed=seed), log_variances) for seed in seeds]
+
+
+class DisentanglementMetric(CodeTableMetric):
+    """One metric over all batches and processes.
+
+    Attributes:
+        metric: Name of the metric, which the names of its scores begin with.
+        needs_factors: Whether it compares codes with factors.
+        needs_log_variances: Whether it is undefined for deterministic codes.
+    """
+
+    metric: ClassVar[str]
+    needs_factors: ClassVar[bool] = True
+    needs_log_variances: ClassVar[bool] = False
+
+    @abstractmethod
+    def score(self, sample: Sample) -> MetricResult:
+        """Return the result on ``sample``."""
+
+    def result(self) -> MetricResult:
+        """Return scores, matrix and parts over all batches and processes so far.
+
+        Raises:
+            ValueError: If there was no batch, or as the metric's function.
+        """
+        self.compute()
+        return self._result
+
+    @override
+    def scores(self) -> Mapping[str, Score]:
+        """Return the scores of all batches so far, by their names."""
+        self._result = mean_over_repeats([self.score(sample) for sample in self._samples(*self._table())])
+        return self._result.scores

@@ -64,6 +64,7 @@ def mutual_information_gap(
         scores={"mig": Score(mig_gap(matrix, entropies).item(), ceilings.nanmean().item(), chance=0.0)},
         num_train=len(sample.codes),
         matrix=matrix,
+        matrix_label="mutual information [nats]",
         per_factor={"gap": gap_per_factor(matrix) / entropies, "entropy": entropies, "ceiling": ceilings},
         parameters={"num_bins": num_bins, "binning": binning},
         active=torch.from_numpy(sample.active),

@@ -37,6 +37,8 @@ class MetricResult:
             the metric, or begins with it and an underscore. The first is the headline.
         matrix: The matrix ``(D, K)`` float64 that the scores aggregate, rows are latents and columns factors; ``None``
             if there is none.
+        matrix_label: What its entries are, with the unit: ``"mutual information [nats]"``.
+        matrix_axes: What its rows and columns are; ``("latent", "factor")`` but for the few that say otherwise.
         per_factor: Quantities ``(K,)`` by name; NaN for a factor with one value only.
         per_latent: Quantities ``(D,)`` by name.
         parameters: All that the numbers depend on besides the data.
@@ -50,6 +52,8 @@ class MetricResult:
     num_train: int
     num_test: int = 0
     matrix: Tensor | None = None
+    matrix_label: str = ""
+    matrix_axes: tuple[str, str] = ("latent", "factor")
     per_factor: Mapping[str, Tensor] = field(default_factory=dict)
     per_latent: Mapping[str, Tensor] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
