@@ -145,13 +145,14 @@ class Sample:
 
 
 def draw(
-    codes: Tensor, factors: Tensor, sampling: Sampling | None = None, log_variances: Tensor | None = None
+    codes: Tensor, factors: Tensor | None, sampling: Sampling | None = None, log_variances: Tensor | None = None
 ) -> Sample:
     """Draw the rows that metrics see from a code table.
 
     Args:
         codes: Codes, shape ``(N, D)``, floating point; posterior means for a variational model.
-        factors: Index of each factor's value, shape ``(N, K)``, integer.
+        factors: Index of each factor's value, shape ``(N, K)``, integer; ``None`` for scores without supervision, which
+            gives a sample with ``K = 0``.
         sampling: Which rows; the study's by default.
         log_variances: Logarithms of the posterior variances, shape ``(N, D)``.
 
@@ -170,7 +171,7 @@ def draw(
     """
     sampling = sampling or Sampling()
     table = check_codes(codes)
-    labels = check_factors(factors, len(table))
+    labels = np.empty((len(table), 0), dtype=np.int64) if factors is None else check_factors(factors, len(table))
     variances = None
     if log_variances is not None:
         variances = check_codes(log_variances)
@@ -178,7 +179,7 @@ def draw(
             raise ValueError(f"log_variances must have the shape of codes {table.shape}, got {variances.shape}")
     num_train, num_test = sampling.sizes(len(table))
     columns = [np.unique(column, return_inverse=True) for column in labels.T]
-    labels = np.stack([inverse for _, inverse in columns], axis=1)
+    labels = np.stack([inverse for _, inverse in columns], axis=1) if columns else labels
     if sampling.order == "first":
         order = np.arange(num_train + num_test)
     else:
@@ -203,18 +204,25 @@ def draw(
 
 
 def as_sample(
-    codes: Tensor | Sample, factors: Tensor | None, sampling: Sampling | None, log_variances: Tensor | None = None
+    codes: Tensor | Sample,
+    factors: Tensor | None,
+    sampling: Sampling | None,
+    log_variances: Tensor | None = None,
+    *,
+    factors_needed: bool = True,
 ) -> Sample:
     """Return ``codes`` if they are a sample already, else the sample drawn from the table.
 
     Raises:
-        ValueError: As :func:`draw`; also if factors are missing, or given with a sample.
+        ValueError: As :func:`draw`; also if factors are needed and missing, or given with a sample.
     """
     if isinstance(codes, Sample):
         if factors is not None or sampling is not None or log_variances is not None:
             raise ValueError("a Sample has its factors, log_variances and sampling already; give it alone")
+        if factors_needed and not codes.num_factors:
+            raise ValueError("the sample has no factors: draw(codes, factors) with factors (N, K)")
         return codes
-    if factors is None:
+    if factors_needed and factors is None:
         raise ValueError("factors are missing: give codes (N, D) and factors (N, K)")
     return draw(codes, factors, sampling, log_variances)
 
