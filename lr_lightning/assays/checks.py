@@ -60,3 +60,20 @@ def own_generator(generator: torch.Generator | None) -> torch.Generator:
     if generator.device.type != "cpu":
         raise ValueError(f"generator must be on the CPU, got {generator.device}")
     return generator
+
+
+def latent_units(scale: Tensor | None, floor: float, dim: int) -> tuple[Tensor, Tensor]:
+    """Return the unit ``(D,)`` float64 of each latent, NaN where it is below ``floor``, and the mask of those latents.
+
+    Raises:
+        ValueError: If ``scale`` is not ``dim`` finite numbers, one is negative, or ``floor`` is not positive.
+    """
+    if scale is None:
+        return torch.ones(dim, dtype=torch.float64), torch.zeros(dim, dtype=torch.bool)
+    if scale.shape != (dim,) or not scale.isfinite().all() or (scale < 0).any():
+        raise ValueError(f"scale must be {dim} finite numbers that are not negative, got {scale}")
+    if floor <= 0:
+        raise ValueError(f"scale_floor must be positive, got {floor}")
+    unit = scale.detach().double().cpu()
+    inactive = unit < floor
+    return unit.masked_fill(inactive, torch.nan), inactive

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, Self, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes, samples_per_pass
+from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes, latent_units, samples_per_pass
 from lr_lightning.assays.interventions import marginal_donors, resampled_donors
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
@@ -145,7 +145,7 @@ def response_matrix(
     with assay_mode(autoencoder):
         dim = autoencoder.latent_dim
         donated = _donated_values(base, donors, dim, pair, generator)
-        unit, inactive = _unit(scale, scale_floor, dim)
+        unit, inactive = latent_units(scale, scale_floor, dim)
         rows = tuple(range(dim)) if latents is None else tuple(latents)
         if not rows or not all(0 <= latent < dim for latent in rows):
             raise ValueError(f"latents must be some of 0..{dim - 1}, got {list(rows)}")
@@ -200,19 +200,6 @@ def _donated_values(
     if len(donors) != len(base):
         raise ValueError(f"pair=True needs as many donors as base codes, got {len(donors)} and {len(base)}")
     return donors
-
-
-def _unit(scale: Tensor | None, floor: float, dim: int) -> tuple[Tensor, Tensor]:
-    """Return the unit (D,) of each responding latent, NaN where inactive, and the mask of the inactive ones."""
-    if scale is None:
-        return torch.ones(dim, dtype=torch.float64), torch.zeros(dim, dtype=torch.bool)
-    if scale.shape != (dim,) or not scale.isfinite().all() or (scale < 0).any():
-        raise ValueError(f"scale must be {dim} finite numbers that are not negative, got {scale}")
-    if floor <= 0:
-        raise ValueError(f"scale_floor must be positive, got {floor}")
-    unit = scale.detach().double().cpu()
-    inactive = unit < floor
-    return unit.masked_fill(inactive, torch.nan), inactive
 
 
 def _moments(
