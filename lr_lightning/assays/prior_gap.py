@@ -1,0 +1,148 @@
+"""How far the aggregate posterior is from the standard normal prior, latent by latent and in all."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.checks import check_codes, own_generator
+from lr_lightning.assays.interventions import prior_samples
+from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy, maximum_mean_discrepancy
+
+WASSERSTEIN_NOISE = 1.6147438534 * math.sqrt(2 / math.pi)
+"""Expected Wasserstein distance of N draws times sqrt(N), for large N; 1.61474 integrates sqrt(F (1 - F))."""
+
+KOLMOGOROV_NOISE = math.sqrt(math.pi / 2) * math.log(2)
+"""Expected Kolmogorov-Smirnov distance of N draws times sqrt(N), for large N."""
+
+
+@dataclass(frozen=True, eq=False)
+class PriorGap:
+    """Distances from the standard normal prior; made by :func:`prior_gap`. All tensors on the CPU, float64.
+
+    Attributes:
+        wasserstein: ``(D,)``, Wasserstein-1 distance of each latent in latent units.
+        kolmogorov_smirnov: ``(D,)``, largest difference of the distribution functions, in ``[0, 1]``.
+        p_value: ``(D,)``, probability of so large a Kolmogorov-Smirnov distance for ``N`` draws from the prior.
+        discrepancy: Maximum mean discrepancy in ``D`` dimensions, which sees dependences between latents too.
+        num_samples: Number of samples ``N``.
+    """
+
+    wasserstein: Tensor
+    kolmogorov_smirnov: Tensor
+    p_value: Tensor
+    discrepancy: MeanDiscrepancy
+    num_samples: int
+
+    @property
+    def wasserstein_noise(self) -> float:
+        """Expected Wasserstein distance of as many draws from the prior itself."""
+        return WASSERSTEIN_NOISE / math.sqrt(self.num_samples)
+
+    @property
+    def kolmogorov_smirnov_noise(self) -> float:
+        """Expected Kolmogorov-Smirnov distance of as many draws from the prior itself."""
+        return KOLMOGOROV_NOISE / math.sqrt(self.num_samples)
+
+
+def prior_gap(
+    codes: Tensor,
+    *,
+    constant: float | None = None,
+    num_permutations: int = 200,
+    max_samples: int = 10_000,
+    generator: torch.Generator | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> PriorGap:
+    r"""Measure how far codes are from draws of the standard normal prior.
+
+    .. math:: W_j = \int |F_j(x) - \Phi(x)|\,dx, \qquad \mathrm{KS}_j = \sup_x |F_j(x) - \Phi(x)|
+
+    with the distribution function :math:`F_j` of latent :math:`j` over the codes. Both are exact for the codes at hand;
+    no sample of the prior is drawn. The discrepancy compares the codes with as many prior draws.
+
+    Pass samples of the posterior (:func:`posterior_samples` with its variances): the means alone are narrower than the
+    prior also for a perfect model. A deterministic autoencoder has no reason to follow the prior.
+
+    Args:
+        codes: Samples of the aggregate posterior, shape ``(N, D)`` with ``N >= 3``; not written to.
+        constant: ``C`` of the kernel in squared latent units; ``D`` if ``None``.
+        num_permutations: Size of the null distribution of the discrepancy; 0 for none.
+        max_samples: Use at most so many codes for the discrepancy, whose cost grows as their square: the first ones.
+        generator: Source of prior draws and null, on the CPU; a new one with seed 0 if ``None``.
+        progress: Called with the kernel rows of the discrepancy that are done, and their number.
+
+    Raises:
+        TypeError: If ``codes`` is no tensor.
+        ValueError: If ``codes`` has the wrong shape or dtype, entries that are not finite or fewer than 3 rows, or a
+            number is out of range.
+
+    References:
+        Rosca et al., Distribution Matching in Variational Inference, 2018, arXiv:1802.06847, on the gap between the
+        aggregate posterior and the prior.
+
+    Example:
+        >>> collapsed = prior_gap(torch.zeros(100, 1))
+        >>> round(collapsed.wasserstein.item(), 4), collapsed.kolmogorov_smirnov.item()  # sqrt(2 / pi), 1 / 2
+        (0.7979, 0.5)
+    """
+    codes = check_codes("codes", codes, codes.shape[-1], minimum=3)
+    if max_samples < 3:
+        raise ValueError(f"max_samples must be at least 3, got {max_samples}")
+    generator = own_generator(generator)
+    ordered = codes.double().sort(dim=0).values
+    smirnov = _kolmogorov_smirnov(ordered).cpu()
+    some = codes[:max_samples]
+    discrepancy = maximum_mean_discrepancy(
+        prior_samples(len(some), codes.shape[1], generator).to(some),
+        some,
+        constant=constant,
+        num_permutations=num_permutations,
+        generator=generator,
+        progress=progress,
+    )
+    return PriorGap(
+        wasserstein=_wasserstein(ordered).cpu(),
+        kolmogorov_smirnov=smirnov,
+        p_value=_kolmogorov_p_value(smirnov, len(codes)),
+        discrepancy=discrepancy,
+        num_samples=len(codes),
+    )
+
+
+def _levels(ordered: Tensor) -> Tensor:
+    """Return 0, 1/N, ..., 1 as a column."""
+    return torch.linspace(0, 1, len(ordered) + 1, dtype=torch.float64, device=ordered.device)[:, None]
+
+
+def _kolmogorov_smirnov(ordered: Tensor) -> Tensor:
+    """Return the largest distance of the steps of each sorted column (N, D) from the normal distribution function."""
+    levels, normal = _levels(ordered), torch.special.ndtr(ordered)
+    return torch.maximum(levels[1:] - normal, normal - levels[:-1]).amax(dim=0)
+
+
+def _wasserstein(ordered: Tensor) -> Tensor:
+    r"""Integrate ``|x - quantile(u)|`` over the share ``u`` of each sorted value ``x``, column by column.
+
+    The quantile function has the antiderivative ``-density(quantile(u))``. Where it crosses ``x`` inside the share,
+    the integral is split at ``u = Phi(x)``.
+    """
+    levels = _levels(ordered)
+    low, high = levels[:-1], levels[1:]
+    split = torch.minimum(torch.maximum(torch.special.ndtr(ordered), low), high)
+    primitive = _negative_density(levels)
+    parts = ordered * (2 * split - low - high) + primitive[:-1] + primitive[1:] - 2 * _negative_density(split)
+    return parts.sum(dim=0).clamp_min(0)
+
+
+def _negative_density(levels: Tensor) -> Tensor:
+    """Return minus the normal density at the quantiles of ``levels``; 0 at the levels 0 and 1."""
+    return -torch.exp(-0.5 * torch.special.ndtri(levels).square()) / math.sqrt(2 * math.pi)
+
+
+def _kolmogorov_p_value(distances: Tensor, num_samples: int) -> Tensor:
+    from scipy.stats import kstwo
+
+    return torch.as_tensor(kstwo.sf(distances.numpy(), num_samples), dtype=torch.float64)

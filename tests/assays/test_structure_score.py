@@ -1,0 +1,79 @@
+"""The three discrepancies between prior, posterior and responses."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.maximum_mean_discrepancy import maximum_mean_discrepancy
+from lr_lightning.assays.structure_score import structure_score
+from tests.assays.models import ConvVAE, responding_by
+
+
+def normal(count: int, dim: int, seed: int) -> Tensor:
+    return torch.randn(count, dim, generator=torch.Generator().manual_seed(seed))
+
+
+def test_identity_leaves_the_prior_and_the_other_two_equal() -> None:
+    score = structure_score(responding_by(lambda z: z, 2), 2 * normal(200, 2, 0) + 1)
+    assert score.prior_response.squared.item() == 0
+    assert score.prior_posterior.squared.item() == pytest.approx(score.posterior_response.squared.item(), abs=1e-12)
+    assert score.prior_posterior.squared.item() > 5 * score.prior_posterior.standard_error.item()
+
+
+def test_a_model_that_takes_the_prior_to_the_codes_of_data() -> None:
+    posterior = normal(400, 2, 5)
+    posterior = posterior / posterior.norm(dim=1, keepdim=True)
+    score = structure_score(responding_by(lambda z: z / z.norm(dim=1, keepdim=True), 2), posterior)
+    assert abs(score.posterior_response.squared.item()) < 5 * score.posterior_response.standard_error.item()
+    assert score.posterior_response.p_value.item() > 0.01
+    assert score.prior_response.p_value.item() < 0.01
+    assert score.prior_posterior.p_value.item() < 0.01
+
+
+def test_pairs_are_the_discrepancies_of_their_samples() -> None:
+    prior, posterior = normal(60, 2, 1), 0.5 * normal(60, 2, 2)
+    score = structure_score(responding_by(lambda z: z.clamp(-1, 1), 2), posterior, prior)
+    for name, (first, second) in {
+        "prior and h(prior)": (prior, prior.clamp(-1, 1)),
+        "prior and q": (prior, posterior),
+        "q and h(prior)": (posterior, prior.clamp(-1, 1)),
+    }.items():
+        expected = maximum_mean_discrepancy(first, second, num_permutations=0)
+        assert score.pairs[name].squared.item() == pytest.approx(expected.squared.item(), abs=1e-14)
+
+
+def test_draws_are_those_of_the_seed_whatever_the_chunks(vae: ConvVAE, codes: Tensor) -> None:
+    flags, before = [module.training for module in vae.modules()], codes.clone()
+    seen: list[tuple[int, int]] = []
+    first = structure_score(vae, codes, generator=torch.Generator().manual_seed(4), chunk_size=7)
+    again = structure_score(
+        vae,
+        codes,
+        generator=torch.Generator().manual_seed(4),
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    for name, pair in first.pairs.items():
+        torch.testing.assert_close(pair.squared, again.pairs[name].squared, rtol=0, atol=1e-6)
+        torch.testing.assert_close(pair.null, again.pairs[name].null, rtol=0, atol=1e-6)
+    assert [module.training for module in vae.modules()] == flags
+    assert torch.equal(codes, before)
+    assert seen == [(40, 120), (80, 120), (120, 120)]
+
+
+def test_answers_of_nan_make_nan_with_one_warning() -> None:
+    with pytest.warns(UserWarning, match="responses are not finite") as caught:
+        score = structure_score(responding_by(lambda z: z * torch.nan, 2), normal(20, 2, 0))
+    assert len(caught) == 1
+    assert score.prior_response.squared.isnan()
+    assert score.posterior_response.p_value.isnan()
+    assert score.prior_posterior.squared.isfinite()
+
+
+def test_rejects() -> None:
+    model = responding_by(lambda z: z, 2)
+    with pytest.raises(ValueError, match="posterior must have shape"):
+        structure_score(model, torch.zeros(5, 3))
+    with pytest.raises(ValueError, match="equally many samples, got 4 and 5"):
+        structure_score(model, torch.zeros(5, 2), torch.zeros(4, 2))
+    with pytest.raises(ValueError, match="posterior must have at least 3 rows"):
+        structure_score(model, torch.zeros(2, 2))
