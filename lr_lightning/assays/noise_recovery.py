@@ -1,0 +1,148 @@
+"""How much of a disturbance of codes survives decoding and encoding."""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.response import mean_response
+from lr_lightning.assays.response_matrix import Moments
+
+MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(frozen=True, eq=False)
+class NoiseRecovery:
+    """Part of a disturbance that is left after decoding and encoding; made by :func:`noise_recovery`.
+
+    All tensors are float64 on the CPU.
+
+    Attributes:
+        multiples: ``(S,)``, size of the noise in multiples of ``sigma``.
+        ratio: ``(S,)``, mean ratio of the lengths of response and disturbance, without unit: 0 if the noise is filtered
+            out, 1 if it is passed on.
+        standard_error: ``(S,)``, standard error of ``ratio``; NaN for a single code.
+        latents: ``(S, D)``, the same for each latent: root mean square response over root mean square disturbance of
+            that latent. Above 1 a latent takes up noise of others. NaN for a latent without noise.
+        num_samples: Number of codes ``N``.
+    """
+
+    multiples: Tensor
+    ratio: Tensor
+    standard_error: Tensor
+    latents: Tensor
+    num_samples: int
+
+
+def noise_recovery(
+    autoencoder: Autoencoder,
+    codes: Tensor,
+    sigma: Tensor | None = None,
+    *,
+    multiples: Sequence[float] = MULTIPLES,
+    generator: torch.Generator | None = None,
+    chunk_size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> NoiseRecovery:
+    r"""Disturb codes by noise of several sizes and measure how much of it is left after decoding and encoding.
+
+    .. math:: r(m) = \mathbb{E}\left[\frac{\|h(z + \delta) - h(z)\|}{\|\delta\|}\right], \quad
+        \delta = m \sigma \odot \xi, \quad \xi \sim \mathcal{N}(0, I)
+
+    with the response map :math:`h`. A model that filters the noise of its posterior out has a small ratio at
+    :math:`m = 1`. The same :math:`\xi` serve all sizes, so that the curve is smoother than its standard errors.
+
+    The ratio does not tell recovery from indifference: a decoder that ignores a latent removes its noise, and all it
+    says, too. ``latents`` beside :func:`response_matrix` tells them apart.
+
+    Costs ``(S + 1) * N`` decoded and as many encoded samples, ``chunk_size`` a pass.
+
+    Args:
+        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
+        codes: Codes to disturb, shape ``(N, D)``, usually posterior means; not written to.
+        sigma: Noise at ``m = 1`` in latent units: ``(D,)``, or ``(N, D)`` for each code, such as the posterior standard
+            deviations. If ``None``, the standard deviation of each latent over ``codes``.
+        multiples: Sizes :math:`m`, positive.
+        generator: Source of the noise, on the CPU; a new one with seed 0 if ``None``.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        progress: Called with the number of codes that are done and ``N``.
+
+    Returns:
+        The curve. A model that answers with numbers that are not finite gives NaN or infinity, and one warning.
+
+    Raises:
+        TypeError: If ``autoencoder`` or ``codes`` is of another kind.
+        ValueError: If ``codes`` has another shape, is not floating point or not finite, ``sigma`` has another shape,
+            is negative or not finite or gives a code no noise at all, ``multiples`` are not positive, or
+            ``chunk_size < 1``.
+
+    References:
+        Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
+        arXiv:2106.16091.
+
+    Example:
+        >>> from lr_lightning.assays import wrap
+        >>> halving = wrap(encode=lambda x: x, decode=lambda z: z / 2, latent_dim=2)
+        >>> noise_recovery(halving, torch.eye(2), torch.ones(2), multiples=[1.0, 2.0]).ratio.round(decimals=6)
+        tensor([0.5000, 0.5000], dtype=torch.float64)
+    """
+    check_chunk_size(chunk_size)
+    if not multiples or not all(0 < multiple < float("inf") for multiple in multiples):
+        raise ValueError(f"multiples must be at least one positive number each, got {list(multiples)}")
+    with assay_mode(autoencoder):
+        codes = check_codes("codes", codes, autoencoder.latent_dim)
+        unit = torch.randn(codes.shape, generator=own_generator(generator)) * _noise_size(sigma, codes)
+        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        pooled: Moments | None = None
+        done = 0
+        for chunk, noise in zip(torch.split(codes, size), torch.split(unit, size), strict=True):
+            moments = Moments.of(_chunk(autoencoder, chunk, noise.to(chunk), multiples))
+            pooled = moments if pooled is None else pooled.pool(moments)
+            done += len(chunk)
+            if progress is not None:
+                progress(done, len(codes))
+    assert pooled is not None  # there is at least one code
+    count, mean, deviation, _ = pooled.num_samples, *(tensor.cpu() for tensor in pooled[1:])
+    ratio, responses, noises = mean[:, 0], *mean[:, 1:].chunk(2, dim=1)
+    if not ratio.isfinite().all():
+        warnings.warn(
+            "the recovery from noise is undefined: responses are not finite, or rounding swallowed the noise",
+            stacklevel=2,
+        )
+    error = (deviation[:, 0] / (count - 1) / count).sqrt() if count > 1 else torch.full_like(ratio, torch.nan)
+    latents = (responses / noises.where(noises > 0, torch.nan)).sqrt()
+    return NoiseRecovery(torch.tensor(multiples, dtype=torch.float64), ratio, error, latents, count)
+
+
+def _noise_size(sigma: Tensor | None, codes: Tensor) -> Tensor:
+    """Return the standard deviation of the noise, (D,) or (N, D) on the CPU, checked."""
+    if sigma is None:
+        if len(codes) < 2:
+            raise ValueError("sigma must be given for a single code, which has no standard deviation")
+        sigma = codes.std(dim=0, correction=0)
+    if sigma.shape not in (codes.shape, codes.shape[1:]):
+        raise ValueError(
+            f"sigma must have shape (D,) or (N, D) of codes {tuple(codes.shape)}, got {tuple(sigma.shape)}"
+        )
+    if not sigma.isfinite().all() or (sigma < 0).any():
+        raise ValueError("sigma must be finite and not negative")
+    if not (sigma > 0).any(dim=-1).all():
+        raise ValueError("sigma must be positive in at least one latent of each code, or there is no noise")
+    return sigma.detach().cpu()
+
+
+def _chunk(autoencoder: Autoencoder, codes: Tensor, noise: Tensor, multiples: Sequence[float]) -> Tensor:
+    """Return ratio, squared responses and squared noise of each latent for each multiple, (S, n, 1 + 2 D) float64."""
+    unmoved = mean_response(autoencoder, codes)
+    rows = []
+    for multiple in multiples:
+        disturbed = codes + multiple * noise
+        moved = (mean_response(autoencoder, disturbed) - unmoved).double()
+        delta = (disturbed - codes).to(moved.device).double()  # as rounded
+        ratio = moved.norm(dim=1, keepdim=True) / delta.norm(dim=1, keepdim=True)
+        rows.append(torch.cat([ratio, moved.square(), delta.square()], dim=1))
+    return torch.stack(rows)

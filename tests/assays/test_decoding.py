@@ -1,0 +1,24 @@
+"""Codes to observations."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.decoding import decode_codes
+from tests.assays.models import ConvVAE
+
+
+def test_decodes_in_evaluation_mode_whatever_the_chunks(vae: ConvVAE, codes: Tensor) -> None:
+    decoded = decode_codes(vae, codes, chunk_size=7)
+    assert vae.training
+    assert decoded.shape == (40, 1, 8, 8)
+    vae.eval()
+    with torch.no_grad():
+        torch.testing.assert_close(decoded, vae.decode(codes))
+
+
+def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
+    with pytest.raises(ValueError, match="codes must have shape"):
+        decode_codes(vae, codes[:, :1])
+    with pytest.raises(ValueError, match="chunk_size must be at least 1"):
+        decode_codes(vae, codes, chunk_size=0)

@@ -1,0 +1,113 @@
+"""How much noise is left, against closed forms."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.noise_recovery import noise_recovery
+from tests.assays.models import ConvVAE, responding_by
+
+
+def test_linear_maps_pass_on_their_factor_whatever_the_size(codes: Tensor) -> None:
+    for factor in (0.0, 0.3, 1.0, -2.0):
+        h = responding_by(lambda z, a=factor: a * z, 3)  # type: ignore[misc]
+        found = noise_recovery(h, codes.double(), torch.tensor([1.0, 0.5, 2.0]), multiples=[0.1, 1, 10])
+        torch.testing.assert_close(found.ratio, torch.full((3,), abs(factor)).double())
+        torch.testing.assert_close(found.latents, torch.full((3, 3), abs(factor)).double())
+    assert found.multiples.tolist() == [0.1, 1, 10]
+    assert found.num_samples == 40
+
+
+@pytest.mark.parametrize(("kept", "dim"), [(1, 2), (2, 5)])
+def test_a_projection_passes_on_its_share(kept: int, dim: int) -> None:
+    # |P d|^2 / |d|^2 ~ Beta(k/2, (D-k)/2) for isotropic noise; the mean of its root by the beta function, 2/pi for 1 of 2
+    mask = (torch.arange(dim) < kept).double()
+    found = noise_recovery(
+        responding_by(lambda z: mask * z, dim), torch.zeros(20_000, dim).double(), torch.ones(dim), multiples=[1.0]
+    )
+    a, b = kept / 2, dim / 2
+    expected = math.exp(math.lgamma(a + 0.5) - math.lgamma(a) + math.lgamma(b) - math.lgamma(b + 0.5))
+    variance = kept / dim - expected**2
+    assert found.ratio.item() == pytest.approx(expected, abs=5 * (variance / 20_000) ** 0.5)
+    assert found.standard_error.item() == pytest.approx((variance / 20_000) ** 0.5, rel=0.05)
+    torch.testing.assert_close(found.latents[0], mask)
+
+
+def test_a_filter_removes_small_noise_and_passes_large() -> None:
+    steps = responding_by(lambda z: 4 * (z / 4).round(), 1)
+    found = noise_recovery(steps, torch.zeros(500, 1), torch.ones(1), multiples=[0.1, 0.4, 2, 100])
+    assert found.ratio[:2].tolist() == [0, 0]  # |noise| < 2
+    assert found.ratio[3] == pytest.approx(1, abs=0.05)
+
+
+def test_noise_may_differ_between_codes_and_spare_a_latent() -> None:
+    codes = torch.zeros(2, 2, dtype=torch.float64)
+    sigma = torch.tensor([[1e-3, 0.0], [1e3, 0.0]])
+    found = noise_recovery(responding_by(lambda z: z.clamp(-1, 1), 2), codes, sigma, multiples=[1.0])
+    assert found.ratio.item() == pytest.approx(0.5, abs=0.01)  # all of the small, next to nothing of the large noise
+    assert found.latents[0, 1].isnan()
+
+
+def test_default_noise_has_the_spread_of_the_codes(codes: Tensor) -> None:
+    model = responding_by(lambda z: z.tanh(), 3)
+    given = noise_recovery(model, codes, codes.std(dim=0, correction=0))
+    assert torch.equal(noise_recovery(model, codes).ratio, given.ratio)
+
+
+def test_agrees_with_a_few_lines(vae: ConvVAE, codes: Tensor) -> None:
+    found = noise_recovery(vae, codes, torch.ones(3), multiples=[2.0], generator=torch.Generator().manual_seed(5))
+    noise = 2 * torch.randn(40, 3, generator=torch.Generator().manual_seed(5))
+    vae.eval()
+    with torch.no_grad():
+        left = vae.encode(vae.decode(codes + noise)).mean - vae.encode(vae.decode(codes)).mean
+    ratio = left.norm(dim=1) / noise.norm(dim=1)
+    assert found.ratio.item() == pytest.approx(ratio.mean().item(), rel=1e-4)
+    assert found.standard_error.item() == pytest.approx(ratio.std().item() / 40**0.5, rel=1e-4)
+    expected = (left.square().mean(dim=0) / noise.square().mean(dim=0)).sqrt()
+    torch.testing.assert_close(found.latents[0], expected.double(), rtol=1e-4, atol=0)
+
+
+def test_draws_depend_on_the_generator_and_not_on_chunks(vae: ConvVAE, codes: Tensor) -> None:
+    calls: list[tuple[int, int]] = []
+    whole = noise_recovery(vae, codes, chunk_size=64)
+    parts = noise_recovery(vae, codes, chunk_size=15, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(15, 40), (30, 40), (40, 40)]
+    for name in ("ratio", "standard_error", "latents"):
+        torch.testing.assert_close(getattr(whole, name), getattr(parts, name), rtol=1e-4, atol=1e-7)
+    other = noise_recovery(vae, codes, generator=torch.Generator().manual_seed(9))
+    assert not torch.allclose(whole.ratio, other.ratio, rtol=1e-3)
+
+
+def test_leaves_model_and_codes_as_they_were(vae: ConvVAE, codes: Tensor) -> None:
+    before, flags = codes.clone(), [module.training for module in vae.modules()]
+    noise_recovery(vae, codes, multiples=[1.0, 2.0])
+    assert torch.equal(codes, before)
+    assert [module.training for module in vae.modules()] == flags
+    assert vae.decoded == vae.encoded == 3 * 40
+
+
+def test_undefined_recovery_is_nan_with_one_warning(codes: Tensor) -> None:
+    with pytest.warns(UserWarning, match="recovery from noise is undefined") as caught:
+        assert noise_recovery(responding_by(lambda z: z / 0, 3), codes).ratio.isnan().all()
+    assert len(caught) == 1
+
+
+@pytest.mark.parametrize(
+    ("sigma", "message"),
+    [
+        (torch.ones(2), r"sigma must have shape \(D,\) or \(N, D\) of codes \(40, 3\), got \(2,\)"),
+        (torch.tensor([1.0, -1.0, 1.0]), "sigma must be finite and not negative"),
+        (torch.zeros(3), "sigma must be positive in at least one latent of each code"),
+        (torch.eye(40, 3), "sigma must be positive in at least one latent of each code"),
+    ],
+)
+def test_rejects(vae: ConvVAE, codes: Tensor, sigma: Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        noise_recovery(vae, codes, sigma)
+    with pytest.raises(ValueError, match="sigma must be given for a single code"):
+        noise_recovery(vae, codes[:1])
+    for multiples in ([], [0.0], [float("nan")]):
+        with pytest.raises(ValueError, match="multiples must be"):
+            noise_recovery(vae, codes, multiples=multiples)
