@@ -22,7 +22,7 @@ def test_linear_maps_pass_on_their_factor_whatever_the_size(codes: Tensor) -> No
 
 @pytest.mark.parametrize(("kept", "dim"), [(1, 2), (2, 5)])
 def test_a_projection_passes_on_its_share(kept: int, dim: int) -> None:
-    # |P d|^2 / |d|^2 ~ Beta(k/2, (D-k)/2) for isotropic noise; the mean of its root by the beta function, 2/pi for 1 of 2
+    # the share of squared noise is Beta(k/2, (D - k)/2); the mean of its root by gamma functions, 2/pi for 1 of 2
     mask = (torch.arange(dim) < kept).double()
     found = noise_recovery(
         responding_by(lambda z: mask * z, dim), torch.zeros(20_000, dim).double(), torch.ones(dim), multiples=[1.0]
