@@ -9,7 +9,7 @@ import warnings
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.functional.checks import check_at_least, check_matrix
+from lr_lightning.metrics.functional.checks import check_at_least, check_entropies, check_matrix
 
 
 def dci_disentanglement(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
@@ -20,7 +20,8 @@ def dci_disentanglement(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
 
     Args:
         matrix: Importances, shape ``(D, K)``, not negative.
-        smoothing: Added to each importance within the entropy, as disentanglement_lib does.
+        smoothing: Added to each share :math:`P_{jk}` within the entropy; disentanglement_lib adds it to importances,
+            which is the same to nine digits unless they are tiny.
 
     Returns:
         Scalar float64 in ``[0, 1]``; higher is better. It is blind to duplicated latents and to factors that no latent
@@ -48,7 +49,8 @@ def dci_completeness(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
 
     Args:
         matrix: Importances, shape ``(D, K)``, not negative.
-        smoothing: Added to each importance within the entropy, as disentanglement_lib does.
+        smoothing: Added to each share :math:`\tilde P_{jk}` within the entropy; disentanglement_lib adds it to
+            importances, which is the same to nine digits unless they are tiny.
 
     Returns:
         Scalar float64 in ``[0, 1]``; higher is better. NaN with a warning if ``D = 1`` or all entries are 0.
@@ -111,11 +113,70 @@ def mig_gap(matrix: Tensor, factor_entropies: Tensor | None = None) -> Tensor:
     """
     gaps = gap_per_factor(matrix)
     if factor_entropies is not None:
-        entropies = torch.as_tensor(factor_entropies).double()
-        if entropies.shape != gaps.shape:
-            raise ValueError(f"factor_entropies must have shape {tuple(gaps.shape)}, got {tuple(entropies.shape)}")
+        entropies = check_entropies(factor_entropies, matrix)
         gaps = (gaps / entropies)[entropies > 0]
     return _plain_mean(gaps, "gap")
+
+
+def mig_sup_gap(matrix: Tensor, factor_entropies: Tensor | None = None) -> Tensor:
+    r"""Score how far each latent says something about one factor only, by the gap to the second.
+
+    .. math:: \frac{1}{D} \sum_j \left(N_{j(1)} - N_{j(2)}\right), \qquad N_{jk} = \frac{R_{jk}}{H_k}
+
+    Args:
+        matrix: For MIG-sup, mutual information ``(D, K)`` in nats of the latents that count.
+        factor_entropies: As for :func:`mig_gap`.
+
+    Returns:
+        Scalar float64; higher is better. Each latent that says nothing adds a 0 to the mean. NaN with a warning if
+        less than two factors vary.
+
+    Raises:
+        ValueError: As :func:`mig_gap`.
+
+    References:
+        Li et al., Progressive Learning and Disentanglement of Hierarchical Representations, ICLR 2020,
+        arXiv:2002.10549.
+    """
+    matrix = check_matrix(matrix)
+    if factor_entropies is not None:
+        entropies = check_entropies(factor_entropies, matrix)
+        matrix = (matrix / entropies)[:, entropies > 0]
+    return _plain_mean(gap_per_latent(matrix) if matrix.numel() else torch.empty(0), "gap")
+
+
+def dcimig_share(matrix: Tensor, factor_entropies: Tensor) -> Tensor:
+    r"""Score how much of all factors single latents carry that say less of every other factor.
+
+    .. math:: \frac{\sum_k \max_{j : k^*(j) = k} \left(R_{j(1)} - R_{j(2)}\right)}{\sum_k H_k}
+
+    Args:
+        matrix: Mutual information ``(D, K)`` in nats.
+        factor_entropies: ``(K,)`` in nats. Factors with an entropy of 0 are left out.
+
+    Returns:
+        Scalar float64; higher is better. NaN with a warning if less than two factors vary.
+
+    Raises:
+        ValueError: As :func:`mig_gap`.
+
+    References:
+        Sepliarskaia et al., How to Not Measure Disentanglement, 2019, arXiv:1910.05587.
+    """
+    entropies = check_entropies(factor_entropies, matrix)
+    varying = entropies > 0
+    if int(varying.sum()) < 2:
+        return _plain_mean(torch.empty(0), "share")
+    return (
+        largest_gap_per_factor(torch.as_tensor(matrix)[:, varying.to(matrix.device)]).sum() / entropies[varying].sum()
+    )
+
+
+def largest_gap_per_factor(matrix: Tensor) -> Tensor:
+    """Return the largest gap ``(K,)`` among the latents that say most about each factor; 0 if there is none."""
+    gaps, owned = gap_per_latent(matrix), check_matrix(matrix).argmax(dim=1)
+    largest = torch.zeros(matrix.shape[1], dtype=torch.float64)
+    return largest.scatter_reduce(0, owned, gaps, "amax")
 
 
 def sap_gap(matrix: Tensor) -> Tensor:
@@ -151,13 +212,13 @@ def modularity(matrix: Tensor) -> Tensor:
 
 def modularity_per_latent(matrix: Tensor) -> Tensor:
     """Return the modularity ``(D,)`` of each latent: 0 for one without any information, NaN if ``K = 1``."""
-    squares = check_matrix(matrix) ** 2
-    num_factors = squares.shape[1]
+    matrix = check_matrix(matrix)
+    num_factors = matrix.shape[1]
     if num_factors < 2:
-        return torch.full((len(squares),), torch.nan, dtype=torch.float64)
-    largest = squares.amax(dim=1)
-    rest = (squares.sum(dim=1) - largest) / (largest * (num_factors - 1))
-    return torch.where(largest > 0, 1 - rest, 0.0)
+        return torch.full((len(matrix),), torch.nan, dtype=torch.float64)
+    largest = matrix.amax(dim=1)
+    squares = (matrix / largest[:, None]) ** 2  # the largest is 1
+    return torch.where(largest == 0, 0.0, 1 - (squares.sum(dim=1) - 1) / (num_factors - 1))
 
 
 def _normalised_entropy(rows: Tensor, smoothing: float) -> Tensor:
@@ -167,7 +228,7 @@ def _normalised_entropy(rows: Tensor, smoothing: float) -> Tensor:
         return torch.full((len(rows),), torch.nan, dtype=torch.float64)
     total = rows.sum(dim=1, keepdim=True)
     uniform = torch.full_like(rows, 1 / rows.shape[1])
-    shares = torch.where(total > 0, rows / total, uniform) + smoothing
+    shares = torch.where(total == 0, uniform, rows / total) + smoothing
     shares = shares / shares.sum(dim=1, keepdim=True)
     entropy = -torch.xlogy(shares, shares).sum(dim=1)
     return entropy / torch.tensor(rows.shape[1], dtype=torch.float64).log()
@@ -175,13 +236,13 @@ def _normalised_entropy(rows: Tensor, smoothing: float) -> Tensor:
 
 def _weighted(parts: Tensor, weights: Tensor, name: str) -> Tensor:
     if not weights.sum() > 0 or parts.isnan().any():
-        warnings.warn(f"{name} is undefined: the matrix is 0 or has one row or column only", stacklevel=3)
+        warnings.warn(f"{name} is undefined: the matrix is 0, has NaN, or one row or column only", stacklevel=3)
         return torch.tensor(torch.nan, dtype=torch.float64)
     return (parts * weights).sum() / weights.sum()
 
 
 def _plain_mean(parts: Tensor, name: str) -> Tensor:
     if not len(parts) or parts.isnan().any():
-        warnings.warn(f"{name} is undefined: it needs two rows or columns to compare", stacklevel=3)
+        warnings.warn(f"{name} is undefined: the matrix has NaN, or no two rows or columns to compare", stacklevel=3)
         return torch.tensor(torch.nan, dtype=torch.float64)
     return parts.mean()

@@ -3,6 +3,8 @@
 from typing import Literal, TypeAlias
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from lr_lightning.metrics.functional.checks import check_at_least, check_choice
 from lr_lightning.metrics.functional.sample import Floats, Integers, Sample
@@ -30,11 +32,25 @@ def bin_codes(codes: Floats, num_bins: int = 20, binning: Binning = "equal_width
     bins = np.empty(codes.shape, dtype=np.int64)
     for j, column in enumerate(codes.T):
         if binning == "equal_width":
-            inner_edges = np.histogram_bin_edges(column, num_bins)[1:-1]
-            bins[:, j] = np.digitize(column, inner_edges)
+            bins[:, j] = _equal_width_bins(column, num_bins)
         else:
             smaller = np.searchsorted(np.sort(column), column)  # samples below each, the same for equal codes
             bins[:, j] = smaller * num_bins // len(column)
+    return bins
+
+
+def _equal_width_bins(column: Floats, num_bins: int) -> Integers:
+    try:
+        with np.errstate(over="ignore", invalid="ignore"):
+            bins: Integers = np.digitize(column, np.histogram_bin_edges(column, num_bins)[1:-1])
+    except ValueError:
+        # The range is too narrow or too wide for edges in the precision of the codes: a dead latent may vary in its
+        # last digit only. Do without edges.
+        quarter = column.astype(np.float64) / 4  # whose range is finite
+        if quarter.max() == quarter.min():  # of the smallest number there is nothing left
+            return np.zeros(len(column), dtype=np.int64)
+        position = (quarter - quarter.min()) / (quarter.max() - quarter.min())
+        bins = np.minimum((position * num_bins).astype(np.int64), num_bins - 1)
     return bins
 
 
@@ -52,6 +68,14 @@ def binned_factor_ceiling(factor: Integers, num_bins: int) -> float:
     """
     kept = bin_codes(factor[:, None].astype(np.float64), num_bins)[:, 0]
     return entropy_of(kept) / entropy_of(factor)
+
+
+def binned_factor_ceilings(sample: Sample, num_bins: int) -> Tensor:
+    """Return :func:`binned_factor_ceiling` of each factor ``(K,)`` float64, NaN for one that does not vary."""
+    ceilings = torch.full((sample.num_factors,), torch.nan, dtype=torch.float64)
+    for k in sample.varying_factors:
+        ceilings[k] = binned_factor_ceiling(sample.factors[:, k], num_bins)
+    return ceilings
 
 
 def entropy_of(labels: Integers) -> float:

@@ -58,6 +58,18 @@ def check_matrix(matrix: Tensor) -> Tensor:
     return matrix
 
 
+def check_entropies(factor_entropies: Tensor, matrix: Tensor) -> Tensor:
+    """Return ``factor_entropies`` (K,) in float64 on the CPU, or say that they are not those of ``matrix`` (D, K).
+
+    Raises:
+        ValueError: If their shape is not ``(K,)``.
+    """
+    entropies = torch.as_tensor(factor_entropies).detach().double().cpu()
+    if entropies.shape != matrix.shape[1:]:
+        raise ValueError(f"factor_entropies must have shape {tuple(matrix.shape[1:])}, got {tuple(entropies.shape)}")
+    return entropies
+
+
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise ``ValueError`` for a ``value`` that is none of ``choices``."""
     if value not in choices:

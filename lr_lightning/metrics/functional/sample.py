@@ -236,7 +236,7 @@ def warn_of_constant_factors(sample: Sample) -> None:
 
 def _warn(constant: list[int]) -> bool:
     names = ", ".join(map(str, constant))
-    warnings.warn(f"factors {names} take one value only; they are left out and their parts are NaN", stacklevel=5)
+    warnings.warn(f"factors {names} take one value only; they are left out and their parts are NaN", stacklevel=6)
     return True
 
 
@@ -245,5 +245,15 @@ def _canonical_order(table: Floats, labels: Integers) -> Integers:
 
     Processes that share a data set hold it in another order than one process; draws must not depend on that.
     """
-    order: Integers = np.lexsort([np.sort(table, axis=1).sum(axis=1), *labels.T[::-1]])
+    values = np.ascontiguousarray(table, dtype=np.float64) + 0.0  # one layout, and one zero
+    sums = np.sort(values, axis=1).sum(axis=1)
+    groups = list(labels.T[::-1])
+    order: Integers = np.lexsort([sums, *groups])
+    tied = (np.diff(sums[order]) == 0) & (np.diff(labels[order], axis=0) == 0).all(axis=1)
+    before, after = order[:-1][tied], order[1:][tied]
+    if (values[before] != values[after]).any():
+        # Different rows have one sum, as codes of few values have: order them by their codes, in an order of the
+        # latents that does not depend on theirs either.
+        latents = sorted(range(values.shape[1]), key=lambda j: values[np.lexsort([values[:, j], *groups]), j].tobytes())
+        order = np.lexsort([*values.T[latents], sums, *groups])
     return order
