@@ -1,0 +1,207 @@
+"""What lies on a path through a latent space, beside what lies on the straight line between its ends."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.checks import check_chunk_size, check_codes, samples_per_pass
+from lr_lightning.assays.encoding import to_float32
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement, posterior_mean
+from lr_lightning.assays.response import at_least_float32
+
+
+@dataclass(frozen=True, eq=False)
+class PathProfile:
+    """A path and its scores; made by :func:`path_profile`. All tensors are on the CPU.
+
+    Attributes:
+        codes: ``(P, D)`` float64 in latent units, points at equal distances along the path, both ends included.
+        positions: ``(P,)`` float64 in latent units, length of the path up to each point.
+        costs: ``(P,)`` float64 in squared latent units, squared response ``|h(z) - z|^2`` at each point.
+        images: ``(S, C, H, W)``, decoded observations at equal distances.
+        length: Length of the path in latent units.
+        mean_cost: Mean of ``costs``; lower is better.
+        reencoding_error: Mean of ``|h(z) - z|`` in latent units; lower is better.
+        observation_error: Root mean square difference between decoded observations and what decoding and encoding makes
+            of them, in data range, mean over the points; lower is better.
+        readout_smoothness: Evenness of the changes of the readout in ``[1 / (P - 1), 1]``; higher is better. ``None``
+            without a readout, NaN if it does not change.
+    """
+
+    codes: Tensor
+    positions: Tensor
+    costs: Tensor
+    images: Tensor
+    length: float
+    mean_cost: float
+    reencoding_error: float
+    observation_error: float
+    readout_smoothness: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class PathComparison:
+    """A path beside the straight line between its ends; made by :func:`compare_with_line`.
+
+    Attributes:
+        path: Profile of the path.
+        line: Profile of the straight line, at as many points.
+    """
+
+    path: PathProfile
+    line: PathProfile
+
+
+def path_profile(
+    autoencoder: Autoencoder,
+    path: Tensor,
+    *,
+    num_points: int = 64,
+    num_images: int = 9,
+    readout: Callable[[Tensor], Tensor] | None = None,
+    chunk_size: int | None = None,
+) -> PathProfile:
+    r"""Walk along a path and measure how far decoding and encoding moves its points.
+
+    The path is walked at ``num_points`` points at equal distances, whatever the distances of its corners, so that means
+    are means over its length. With readouts :math:`r_i` and their changes :math:`s_i = \|r_{i+1} - r_i\|` the
+    smoothness is
+
+    .. math:: \Big(\sum_i s_i\Big)^2 \Big/ (P - 1) \sum_i s_i^2
+
+    1 for equal steps and ``1 / (P - 1)`` for a single jump. It does not see detours: a readout that goes to and fro in
+    equal steps is smooth.
+
+    Costs ``2 P`` decoded and ``P`` encoded samples, ``chunk_size`` a pass.
+
+    Args:
+        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
+        path: Corners of the path, shape ``(Q, D)`` with ``Q >= 2``, such as ``codes`` of :func:`code_path`, or
+            :func:`slice_codes` of ``points`` of :func:`slice_path`; not written to.
+        num_points: Number of points ``P``, at least 2.
+        num_images: Number of decoded observations ``S`` to keep, at least 2; at most all are kept.
+        readout: Reads factors ``(B, K)`` off decoded observations ``(B, C, H, W)``, in units that compare between
+            factors (divided by their ranges, say); in evaluation mode if it is a module.
+        chunk_size: Points per pass; 1024, or 32 on a CPU, if ``None``.
+
+    Returns:
+        The profile. Scores that the model's answers leave undefined are NaN, with one warning.
+
+    Raises:
+        TypeError: If ``autoencoder`` or ``path`` is of another kind.
+        ValueError: If ``path`` has another shape, is not floating point or not finite or has no length, or an option
+            is out of range.
+
+    Example:
+        >>> from lr_lightning.assays import wrap
+        >>> flat = wrap(encode=lambda x: x, decode=lambda z: z * torch.tensor([1.0, 0.0]), latent_dim=2)
+        >>> profile = path_profile(flat, torch.tensor([[0.0, 0.0], [3.0, 0.0], [3.0, 4.0]]), num_points=8)
+        >>> profile.length, profile.costs.tolist()
+        (7.0, [0.0, 0.0, 0.0, 0.0, 1.0, 4.0, 9.0, 16.0])
+    """
+    check_chunk_size(chunk_size)
+    for name, value in (("num_points", num_points), ("num_images", num_images)):
+        if value < 2:
+            raise ValueError(f"{name} must be at least 2, got {value}")
+    with assay_mode(autoencoder):
+        corners = check_codes("path", path, autoencoder.latent_dim, minimum=2).double().cpu()
+        codes, length = _evenly(corners, num_points)
+        shown = torch.linspace(0, num_points - 1, min(num_images, num_points)).round().long()
+        size = samples_per_pass(chunk_size, device_of(autoencoder, path))
+        found = [_visit(autoencoder, chunk, readout) for chunk in torch.split(codes, size)]
+    images, squares, errors, readouts = (torch.cat(parts) for parts in zip(*found, strict=True))
+    if not (squares.isfinite().all() and errors.isfinite().all()):
+        warnings.warn("the model's responses on the path are not finite, and neither are its scores", stacklevel=2)
+    return PathProfile(
+        codes=codes,
+        positions=torch.linspace(0, length, num_points, dtype=torch.float64),
+        costs=squares,
+        images=images[shown],
+        length=length,
+        mean_cost=float(squares.mean()),
+        reencoding_error=float(squares.sqrt().mean()),
+        observation_error=float(errors.mean()),
+        readout_smoothness=None if readout is None else _smoothness(readouts),
+    )
+
+
+def compare_with_line(
+    autoencoder: Autoencoder,
+    path: Tensor,
+    *,
+    num_points: int = 64,
+    num_images: int = 9,
+    readout: Callable[[Tensor], Tensor] | None = None,
+    chunk_size: int | None = None,
+) -> PathComparison:
+    """Walk along a path, and along the straight line between its ends at as many points.
+
+    The cheapest path over a grid or a graph may cost more than the line between its nodes, where nobody looked.
+
+    Args:
+        autoencoder: As in :func:`path_profile`.
+        path: As in :func:`path_profile`; both ends differ.
+        num_points: As in :func:`path_profile`.
+        num_images: As in :func:`path_profile`.
+        readout: As in :func:`path_profile`.
+        chunk_size: As in :func:`path_profile`.
+
+    Raises:
+        TypeError: As :func:`path_profile`.
+        ValueError: As :func:`path_profile`, and if the path ends where it starts.
+    """
+    if isinstance(path, Tensor) and len(path) > 1 and torch.equal(path[0], path[-1]):
+        raise ValueError("path must not end where it starts, or there is no straight line to compare with")
+    profiles = [
+        path_profile(
+            autoencoder,
+            corners,
+            num_points=num_points,
+            num_images=num_images,
+            readout=readout,
+            chunk_size=chunk_size,
+        )
+        for corners in (path, path[[0, -1]])
+    ]
+    return PathComparison(*profiles)
+
+
+def _evenly(corners: Tensor, num_points: int) -> tuple[Tensor, float]:
+    """Return points (P, D) at equal distances along the corners (Q, D), and the length of the path."""
+    steps = corners.diff(dim=0).norm(dim=1)
+    at = torch.cat([steps.new_zeros(1), steps.cumsum(dim=0)])
+    length = float(at[-1])
+    if not length > 0:
+        raise ValueError("path must have a length, got corners that are all the same")
+    positions = torch.linspace(0, length, num_points, dtype=torch.float64)
+    before = (torch.searchsorted(at, positions, right=True) - 1).clamp(0, len(steps) - 1)
+    fraction = ((positions - at[before]) / steps[before].clamp_min(torch.finfo(torch.float64).tiny)).clamp(0, 1)
+    return torch.lerp(corners[before], corners[before + 1], fraction[:, None]), length
+
+
+def _visit(
+    autoencoder: Autoencoder, codes: Tensor, readout: Callable[[Tensor], Tensor] | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return for codes (n, D): observations, squared responses, errors of the observations and readouts (n, K)."""
+    device, dtype = placement(autoencoder)
+    observations = autoencoder.decode(codes.to(device=device, dtype=dtype))
+    moved = at_least_float32(posterior_mean(autoencoder.encode(observations.to(dtype=dtype))), codes)
+    again = autoencoder.decode(moved.to(dtype=dtype))
+    squares = (moved.double() - codes.to(moved.device)).square().sum(dim=1)
+    errors = (again.double() - observations.double()).flatten(1).square().mean(dim=1).sqrt()
+    readouts = codes.new_empty(len(codes), 0) if readout is None else readout(observations)
+    if len(readouts) != len(codes):
+        raise ValueError(f"readout must return a row for each of {len(codes)} observations, got {len(readouts)}")
+    return to_float32(observations).cpu(), squares.cpu(), errors.cpu(), readouts.double().flatten(1).cpu()
+
+
+def _smoothness(readouts: Tensor) -> float:
+    """Return how evenly the changes of readouts (P, K) are spread over the path."""
+    steps = readouts.diff(dim=0).norm(dim=1)
+    if not steps.sum() > 0:
+        warnings.warn("the smoothness of the readout is undefined: it does not change along the path", stacklevel=3)
+        return torch.nan
+    return float(steps.sum().square() / (len(steps) * steps.square().sum()))
