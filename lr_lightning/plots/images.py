@@ -107,14 +107,14 @@ def reconstruction_figure(
             f"got {tuple(reconstructions.shape)} and {tuple(images.shape)}"
         )
     columns = min(num_columns, len(images))
-    pairs = torch.stack([_unit_range(images), _unit_range(reconstructions)])[:, : len(images) // columns * columns]
+    pairs = torch.stack([unit_range(images), unit_range(reconstructions)])[:, : len(images) // columns * columns]
     rows = (
         torch.unflatten(pairs, 1, (-1, columns)).transpose(0, 1).flatten(0, 1)
     )  # original, reconstruction, original, ...
     return image_grid(rows, title=title, row_labels=["original", "reconstruction"] * (len(rows) // 2))
 
 
-def _unit_range(images: Tensor) -> Tensor:
+def unit_range(images: Tensor) -> Tensor:
     """Return images as float32 in [0, 1] on the CPU, undefined pixels grey."""
     images = images.detach().cpu()
     return images.float() / 255 if images.dtype == torch.uint8 else images.float().nan_to_num(nan=0.5).clamp(0, 1)
@@ -123,7 +123,7 @@ def _unit_range(images: Tensor) -> Tensor:
 def _mosaic(images: Tensor) -> Tensor:
     """Return images (R, S, C, H, W) as one RGB image (height, width, 3) with white gaps."""
     num_rows, num_columns, _, height, width = images.shape
-    cells = _unit_range(images).expand(-1, -1, 3, -1, -1)
+    cells = unit_range(images).expand(-1, -1, 3, -1, -1)
     mosaic = torch.ones(3, num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)
     for row in range(num_rows):
         for column in range(num_columns):
