@@ -40,6 +40,15 @@ def test_is_the_double_sum() -> None:
     assert found.p_value.isnan()
 
 
+def test_standard_error_is_that_of_leaving_out_one_pair_at_a_time() -> None:
+    x, y = draws(12, 3, 0), draws(12, 3, 1) * 2 + 1
+    rest = [torch.arange(12) != i for i in range(12)]
+    without = torch.tensor([plain(x[kept], y[kept], 3.0) for kept in rest], dtype=torch.float64)
+    expected = (11 / 12 * (without - without.mean()).square().sum()).sqrt()
+    found = maximum_mean_discrepancy(x, y, num_permutations=0).standard_error
+    torch.testing.assert_close(found, expected, rtol=1e-10, atol=0)
+
+
 @pytest.mark.parametrize("paired", [False, True])
 def test_closed_form_for_normal_distributions_in_the_plane(paired: bool) -> None:
     spread, constant = 2.0, 2.0

@@ -1,0 +1,256 @@
+"""Interventional consistency: do latents stay where hard interventions put them, and do the others stay put?"""
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+import torch
+from torch import Tensor
+
+from lr_lightning.assays.checks import check_chunk_size, check_codes, samples_per_pass
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.response import mean_response
+
+
+@dataclass(frozen=True, eq=False)
+class Consistency:
+    """Scores of interventional consistency; made by :func:`consistency`. All tensors on the CPU, float64, no unit.
+
+    Attributes:
+        invariance: ``(U, D)``, INV: row ``u`` is the latent that was set, column ``w`` the one read. 1 where ``w`` does
+            not move; on the diagonal of a perfect code 0, since there ``w`` has to move.
+        invariance_error: Standard error of each entry.
+        equivariance: ``(U,)``, EQV: 1 if setting a latent and taking the response can be exchanged.
+        equivariance_error: Standard errors.
+        self_consistency: ``(L,)``, SCN after 1, 2, ... responses in a row: 1 if codes stay where they are.
+        self_consistency_error: Standard errors.
+        self_consistency_per_latent: ``(L, D)``, the same for each latent alone. NaN for a latent that is constant over
+            the codes.
+        values: ``(V, U)``, the values that each latent was set to.
+        latents: The latent of each row.
+        num_samples: Number of codes ``N``.
+    """
+
+    invariance: Tensor
+    invariance_error: Tensor
+    equivariance: Tensor
+    equivariance_error: Tensor
+    self_consistency: Tensor
+    self_consistency_error: Tensor
+    self_consistency_per_latent: Tensor
+    values: Tensor
+    latents: tuple[int, ...]
+    num_samples: int
+
+
+class _Sums(NamedTuple):
+    """Sums of distances over codes, float64 on the CPU."""
+
+    num_codes: Tensor  # ()
+    moved: Tensor  # (U, V, D): |h_w(do) - h_w(n)|
+    mismatch: Tensor  # (U, V): |h(do(n)) - do(h(n))|
+    magnitude: Tensor  # (U, V): |do(n) - n|
+    drift: Tensor  # (L, D): |h^l_k(n) - n_k|
+    total_drift: Tensor  # (L,): |h^l(n) - n|
+
+    def plus(self, other: Self, sign: int = 1) -> Self:
+        return type(self)(*(own + sign * added for own, added in zip(self, other, strict=True)))
+
+
+class _Spread(NamedTuple):
+    per_latent: Tensor  # (D,) standard deviation of each latent
+    total: Tensor  # root of the sum of their squares
+
+
+def consistency(
+    autoencoder: Autoencoder,
+    codes: Tensor,
+    values: Tensor | None = None,
+    *,
+    num_values: int = 8,
+    num_steps: int = 8,
+    latents: Sequence[int] | None = None,
+    num_blocks: int = 20,
+    chunk_size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Consistency:
+    r"""Measure invariance, equivariance and self-consistency of the response map under hard interventions.
+
+    .. math::
+        \mathrm{INV}_{uw} &= 1 - \mathbb{E}_v \left[\frac{\mathbb{E}_n |h_w(n) - h_w(do_{u=v}(n))|}
+            {\mathbb{E}_n \|do_{u=v}(n) - n\|}\right] \\
+        \mathrm{EQV}_u &= 1 - \mathbb{E}_v \left[\frac{\mathbb{E}_n \|h(do_{u=v}(n)) - do_{u=v}(h(n))\|}
+            {\mathbb{E}_n \|do_{u=v}(n) - n\|}\right] \\
+        \mathrm{SCN}_l &= 1 - \frac{\mathbb{E}_n \|n - h^l(n)\|}{\sqrt{\sum_k \mathrm{Var}(n_k)}}
+
+    with codes :math:`n`, the response map :math:`h` and the *hard* intervention :math:`do_{u=v}`, which sets latent
+    :math:`u` to the same value in all codes. For each latent alone, SCN divides its mean distance by its
+    standard deviation. Linear maps :math:`h(n) = A n` have :math:`\mathrm{INV}_{uw} = 1 - |A_{wu}|` whatever the codes.
+
+    A collapsed model, whose responses are constant, is perfectly invariant: read INV together with EQV and SCN. INV and
+    EQV do not see how a latent's own scale compares with that of the latent it moves.
+
+    Costs ``N * (1 + U * V + L)`` decoded and as many encoded samples, ``chunk_size`` a pass.
+
+    Args:
+        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
+        codes: Codes ``n``, shape ``(N, D)`` with ``N >= 2``, prior samples or posterior means, in random order;
+            not written to.
+        values: Values to set latents to, ``(V,)`` for all or ``(V, D)`` for each; quantiles if ``None``.
+        num_values: Number ``V`` of quantiles: of each latent over ``codes``, at the levels ``(i + 1/2) / V``.
+        num_steps: Number ``L`` of responses in a row.
+        latents: Latents to set; all if ``None``.
+        num_blocks: Standard errors come from leaving out one of so many blocks of codes in turn (jackknife). Those of
+            SCN take the standard deviation of the codes as known.
+        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``.
+        progress: Called after each block with the codes that are done and ``N``.
+
+    Returns:
+        The scores, at most 1, higher is more consistent (but see the diagonal of INV), and not bounded below. NaN with
+        one warning for a latent that no intervention changes, or if the model answers with NaN.
+
+    Raises:
+        TypeError: If ``autoencoder`` or ``codes`` is of another kind.
+        ValueError: If codes have the wrong shape, dtype or entries that are not finite, there are fewer than 2,
+            ``values`` has another shape, there is no such latent, or a number is out of range.
+
+    References:
+        Lanzillotta et al., On the Interventional Consistency of Autoencoders, 2021 (OpenReview).
+
+    Example:
+        >>> from lr_lightning.assays import wrap
+        >>> shrinking = wrap(encode=lambda x: x, decode=lambda z: z * torch.tensor([1.0, 0.25]), latent_dim=2)
+        >>> consistency(shrinking, torch.tensor([[1.0, 2.0], [3.0, 5.0], [4.0, 1.0]])).invariance
+        tensor([[0.0000, 1.0000],
+                [1.0000, 0.7500]], dtype=torch.float64)
+    """
+    check_chunk_size(chunk_size)
+    for name, number in {"num_values": num_values, "num_steps": num_steps}.items():
+        if number < 1:
+            raise ValueError(f"{name} must be at least 1, got {number}")
+    if num_blocks < 2:
+        raise ValueError(f"num_blocks must be at least 2, got {num_blocks}")
+    with assay_mode(autoencoder):
+        dim = autoencoder.latent_dim
+        codes = check_codes("codes", codes, dim, minimum=2)
+        rows = tuple(range(dim)) if latents is None else tuple(latents)
+        if not rows or not all(0 <= latent < dim for latent in rows):
+            raise ValueError(f"latents must be some of 0..{dim - 1}, got {list(rows)}")
+        settings = _values(codes, values, num_values)[:, list(rows)]  # (V, U)
+        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        blocks: list[_Sums] = []
+        for block in torch.tensor_split(codes, min(num_blocks, len(codes))):
+            parts = [_sums(autoencoder, part, settings, rows, num_steps, size) for part in torch.split(block, size)]
+            blocks.append(_total(parts))
+            if progress is not None:
+                progress(sum(int(done.num_codes) for done in blocks), len(codes))
+    deviations = codes.double().std(dim=0, correction=0).cpu()
+    spread = _Spread(deviations, deviations.square().sum().sqrt())
+    whole = _total(blocks)
+    scores = _scores(whole, spread)
+    _warn_if_undefined(scores[0], scores[2])
+    errors = _jackknife([_scores(whole.plus(block, -1), spread) for block in blocks])
+    return Consistency(
+        invariance=scores[0],
+        invariance_error=errors[0],
+        equivariance=scores[1],
+        equivariance_error=errors[1],
+        self_consistency=scores[2],
+        self_consistency_error=errors[2],
+        self_consistency_per_latent=scores[3],
+        values=settings.cpu(),
+        latents=rows,
+        num_samples=len(codes),
+    )
+
+
+def _values(codes: Tensor, values: Tensor | None, num_values: int) -> Tensor:
+    """Return the values (V, D) that latents are set to, in the dtype of ``codes`` and on their device."""
+    if values is None:
+        ordered = codes.sort(dim=0).values  # torch.quantile refuses more than 16 million entries
+        levels = (torch.arange(num_values, device=codes.device) + 0.5) / num_values * (len(codes) - 1)
+        low = levels.floor().long()
+        return torch.lerp(ordered[low], ordered[(low + 1).clamp(max=len(codes) - 1)], (levels - low).to(codes)[:, None])
+    given = values.detach()
+    given = given[:, None].expand(-1, codes.shape[1]) if given.ndim == 1 else given
+    if given.ndim != 2 or given.shape[1] != codes.shape[1] or not len(given) or not given.isfinite().all():
+        raise ValueError(f"values must be finite, (V,) or (V, D) with D={codes.shape[1]}, got {tuple(values.shape)}")
+    return given.to(codes)
+
+
+def _sums(
+    autoencoder: Autoencoder, codes: Tensor, settings: Tensor, latents: tuple[int, ...], num_steps: int, size: int
+) -> _Sums:
+    """Return the sums of distances over ``codes`` (n, D), which fit into one pass."""
+    unmoved = mean_response(autoencoder, codes)
+    moved, mismatch = [], []
+    jobs = torch.cartesian_prod(torch.arange(len(latents)), torch.arange(len(settings)))  # rows (u, v)
+    for group in torch.split(jobs, max(1, size // len(codes))):
+        position = torch.arange(len(group), device=codes.device)
+        which = torch.tensor(latents)[group[:, 0]].to(codes.device)  # (g,)
+        value = settings[group[:, 1].to(codes.device), group[:, 0].to(codes.device)][:, None]  # (g, 1)
+        intervened = codes.repeat(len(group), 1, 1)  # (g, n, D)
+        intervened[position, :, which] = value
+        after = mean_response(autoencoder, intervened.flatten(0, 1)).view_as(intervened).double()
+        exchanged = unmoved.double().repeat(len(group), 1, 1)
+        moved.append((after - exchanged).abs().sum(dim=1).cpu())  # (g, D)
+        exchanged[position.to(exchanged.device), :, which.to(exchanged.device)] = value.to(exchanged)
+        mismatch.append((after - exchanged).norm(dim=2).sum(dim=1).cpu())  # (g,)
+    drift, total_drift = _drift(autoencoder, codes, unmoved, num_steps)
+    magnitude = (codes[:, list(latents)].double() - settings.double()[:, None]).abs().sum(dim=1)  # (V, U)
+    shape = (len(latents), len(settings))
+    return _Sums(
+        num_codes=torch.tensor(len(codes)),
+        moved=torch.cat(moved).view(*shape, -1),
+        mismatch=torch.cat(mismatch).view(shape),
+        magnitude=magnitude.T.cpu(),
+        drift=drift,
+        total_drift=total_drift,
+    )
+
+
+def _drift(autoencoder: Autoencoder, codes: Tensor, first: Tensor, num_steps: int) -> tuple[Tensor, Tensor]:
+    """Return the summed distances from ``codes`` after 1, 2, ... responses, (L, D) and (L,); ``first`` is the first."""
+    current, drift, total = first, [], []
+    for step in range(num_steps):
+        if step:
+            current = mean_response(autoencoder, current)
+        difference = current.double() - codes.to(current.device).double()
+        drift.append(difference.abs().sum(dim=0).cpu())
+        total.append(difference.norm(dim=1).sum().cpu())
+    return torch.stack(drift), torch.stack(total)
+
+
+def _total(parts: Sequence[_Sums]) -> _Sums:
+    total = parts[0]
+    for part in parts[1:]:
+        total = total.plus(part)
+    return total
+
+
+def _scores(sums: _Sums, spread: _Spread) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Return INV (U, D), EQV (U,), SCN (L,) and SCN per latent (L, D); 0/0 is NaN."""
+    invariance = 1 - (sums.moved / sums.magnitude[:, :, None]).mean(dim=1)
+    equivariance = 1 - (sums.mismatch / sums.magnitude).mean(dim=1)
+    total = 1 - sums.total_drift / sums.num_codes / spread.total
+    per_latent = 1 - sums.drift / sums.num_codes / spread.per_latent.masked_fill(spread.per_latent == 0, torch.nan)
+    return invariance, equivariance, total, per_latent
+
+
+def _jackknife(without: Sequence[tuple[Tensor, ...]]) -> list[Tensor]:
+    """Return the standard error of each score from its values with one block left out."""
+    errors = []
+    for values in zip(*without, strict=True):
+        stacked = torch.stack(values)
+        errors.append(((len(stacked) - 1) * (stacked - stacked.mean(dim=0)).square().mean(dim=0)).sqrt())
+    return errors
+
+
+def _warn_if_undefined(invariance: Tensor, self_consistency: Tensor) -> None:
+    if not invariance.isfinite().all() or not self_consistency.isfinite().all():
+        warnings.warn(
+            "consistency is undefined in part: a latent has one value only, in the codes and to be set to, "
+            "or the model's responses are not finite",
+            stacklevel=3,
+        )
