@@ -56,8 +56,8 @@ def dci(
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
         estimator: What predicts the factors, one a factor.
-            ``"lightgbm"``: the boosted trees of ``"gbt"`` on histograms, many times as fast. Scores differ by up to .005
-            with fewer rows than bins, by .01 for 10,000 rows of a factor with 40 values.
+            ``"lightgbm"``: the boosted trees of ``"gbt"`` on histograms, many times as fast. Scores differ by up to
+            .005 with fewer rows than bins, by .01 for 10,000 rows of a factor with 40 values.
             ``"gbt"``: scikit-learn's gradient boosting with the parameters of the study, depth 3 and rate .1.
             ``"forest"``: scikit-learn's random forest.
             ``"lasso"``: linear regression of the standardised index of the value, penalised by the sum of absolute

@@ -200,6 +200,8 @@ def test_chance_of_informativeness_is_the_share_of_the_most_frequent_value() -> 
     score = dci(codes, factors[:, :1].repeat(1, 2), num_trees=2, sampling=SMALL).scores
     assert score["dci_lightgbm_informativeness_test"].chance == pytest.approx(0.9)
     assert score["dci_lightgbm_informativeness_train"].chance == pytest.approx(0.9)
+    # two steps from the prior, that value is still foretold everywhere
+    assert score["dci_lightgbm_informativeness_test"].value == pytest.approx(0.9, abs=0.03)
 
 
 @settings(max_examples=8, deadline=None)
