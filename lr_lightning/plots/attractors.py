@@ -1,0 +1,98 @@
+"""The places where codes come to rest, with the part of the starts that ends at each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from lr_lightning.assays.attractors import Attractors
+from lr_lightning.assays.memorisation import Memorisation
+from lr_lightning.plots.images import unit_range
+from lr_lightning.plots.style import MISSING_COLOR, PALETTE, new_figure, tick_step
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLUMNS = 8
+
+
+def attractors_figure(
+    attractors: Attractors,
+    images: Tensor | None = None,
+    memorised: Memorisation | None = None,
+    *,
+    title: str = "Attractors",
+) -> Figure:
+    """Draw decoded attractors with their basin shares; without images, bars of the shares.
+
+    Args:
+        attractors: Attractors, the largest basin first.
+        images: Decoded positions of the first attractors, ``(n, C, H, W)`` with 1 or 3 channels, such as
+            ``decode_codes(autoencoder, attractors.positions[:16])``. The rest is not drawn.
+        memorised: Distances of the attractors to the nearest codes, written below the shares.
+        title: Title of the figure.
+
+    Raises:
+        ValueError: If ``images`` has another shape or more images than there are attractors, or ``memorised`` has
+            another number of distances.
+    """
+    count = len(attractors.shares)
+    if memorised is not None and len(memorised.distances) != count:
+        raise ValueError(
+            f"memorised must have a distance for each of {count} attractors, got {len(memorised.distances)}"
+        )
+    if images is not None and (images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) > count):
+        raise ValueError(
+            f"images must have shape (n, C, H, W) with 1 or 3 channels and n at most {count}, got {tuple(images.shape)}"
+        )
+    moving, lost = 100 * attractors.not_converged, 100 * attractors.diverged
+    heading = f"{title}: {count} reached from {len(attractors.labels):,} starts, {moving:.3g} % not converged" + (
+        f", {lost:.3g} % diverged" if lost else ""
+    )
+    if memorised is not None:
+        heading += f"\n$d$: distance to the nearest code (spacing of the codes {memorised.spacing:.3g}) [latent units]"
+    if images is not None and len(images):
+        return _pictures(attractors, images, memorised, heading)
+    return _bars(attractors, heading)
+
+
+def _pictures(attractors: Attractors, images: Tensor, memorised: Memorisation | None, heading: str) -> Figure:
+    """Draw each image below its share."""
+    columns = min(COLUMNS, len(images))
+    rows = -(-len(images) // columns)
+    aspect = images.shape[2] / images.shape[3]
+    figure = new_figure(8.0, min(14.0, 0.8 + rows * (0.95 * aspect + (0.5 if memorised else 0.3))))
+    figure.suptitle(heading, fontsize=11)
+    grid = figure.subplots(rows, COLUMNS, squeeze=False)  # images of one size, however many there are
+    for axes in grid.flat:
+        axes.set_axis_off()
+    shown = unit_range(images).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+    for number, image in enumerate(shown):
+        axes = grid[number // columns, number % columns]
+        axes.imshow(image)
+        label = f"{100 * float(attractors.shares[number]):.1f} %"
+        if memorised is not None:
+            label += f"\n$d$ = {float(memorised.distances[number]):.2g}"
+        axes.set_title(label, fontsize=9, pad=3)
+    return figure
+
+
+def _bars(attractors: Attractors, heading: str) -> Figure:
+    """Draw the shares, those without an attractor last and grey."""
+    shares, errors = (100 * attractors.shares).tolist(), (100 * attractors.shares_error).tolist()
+    rest = 100 * (attractors.not_converged + attractors.diverged)
+    figure = new_figure(8.0, 3.6)
+    axes = figure.add_subplot()
+    axes.bar(range(len(shares)), shares, yerr=errors, color=PALETTE[0], ecolor="black", capsize=2)
+    axes.bar([len(shares)], [rest], color=MISSING_COLOR, edgecolor="#777777")
+    every = tick_step(len(shares), 16) if shares else 1
+    ticks = list(range(0, len(shares), every))
+    axes.set_xticks([*ticks, len(shares)], [*map(str, ticks), "none"])
+    axes.set_xlim(-0.6, max(len(shares), 7) + 0.6)
+    axes.set(title=heading, xlabel="attractor, the largest basin first", ylabel="share of the starts [%]")
+    axes.title.set_fontsize(11)
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    return figure
