@@ -1,0 +1,166 @@
+"""Reasons not to trust a score, in sentences."""
+
+import torch
+
+from lr_lightning.assays.causal_scores import bootstrap_interval, owned_factors, permutation_null
+from lr_lightning.assays.checks import own_generator
+from lr_lightning.assays.conditioned_response import ConditionedResponseMatrix
+from lr_lightning.assays.latent_statistics import LatentStatistics
+from lr_lightning.assays.response_matrix import ResponseMatrix
+from lr_lightning.assays.response_scores import active_latents
+
+FEW_TRAVERSALS = 10
+"""Below so many traversals of a factor, intervals over traversals are guesses themselves."""
+
+FEW_SAMPLES = 30
+"""Below so many base codes, standard errors of a response matrix are guesses themselves."""
+
+WIDE_INTERVAL = 0.1
+"""Width of a 95 % interval above which the first decimal of a score is in doubt."""
+
+LARGE_ERROR = 0.1
+"""Standard error of an active latent's response, as a share of it, above which rankings are in doubt."""
+
+
+def score_warnings(
+    *,
+    statistics: LatentStatistics | None = None,
+    conditioned: ConditionedResponseMatrix | None = None,
+    responses: ResponseMatrix | None = None,
+    owned_threshold: float = 0.01,
+    active_threshold: float = 0.5,
+    num_resamples: int = 200,
+    significance: float = 0.05,
+    generator: torch.Generator | None = None,
+) -> tuple[str, ...]:
+    """Say in sentences why scores of these results cannot be trusted.
+
+    Looks for a collapsed code, too few factors, traversals or samples, a causal disentanglement score (CDS) that
+    shuffled factor labels reach as well or whose interval over traversals is wide, factors that no latent owns, and
+    entries that are not finite. An empty answer does not mean that a score is right: it cannot see a bug in the model, a data set
+    that lacks combinations, or the spread over training seeds.
+
+    Args:
+        statistics: Use of the latents.
+        conditioned: Conditioned response matrix, from which CDS and its twin are computed.
+        responses: Latent response matrix.
+        owned_threshold: As in :func:`owned_factors`, in the unit of the matrix.
+        active_threshold: As in :func:`active_latents`, in latent units.
+        num_resamples: Permutations for chance, and resamples for the interval.
+        significance: Chance at which a CDS counts as that of shuffled labels.
+        generator: Source of permutations and resamples, on the CPU; a new one with seed 0 if ``None``.
+
+    Returns:
+        The sentences, each with the number that gave rise to it; the gravest of each result first.
+
+    Raises:
+        ValueError: If there is no result at all, or ``generator`` is not on the CPU.
+
+    Example:
+        >>> from lr_lightning.assays import latent_statistics
+        >>> score_warnings(statistics=latent_statistics(torch.zeros(50, 4)))
+        ('No latent is active: the means of all 4 latents vary by less than 0.01, so scores describe noise.',)
+    """
+    if statistics is None and conditioned is None and responses is None:
+        raise ValueError("score_warnings needs at least one of statistics, conditioned and responses")
+    generator = own_generator(generator)
+    found: list[str] = []
+    if statistics is not None:
+        found += _of_statistics(statistics)
+    if responses is not None:
+        found += _of_responses(responses, active_threshold)
+    if conditioned is not None:
+        found += _of_conditioned(conditioned, owned_threshold, num_resamples, significance, generator)
+    return tuple(found)
+
+
+def _of_statistics(statistics: LatentStatistics) -> list[str]:
+    count = len(statistics.std)
+    if statistics.regimes is not None and all(regime == "passive" for regime in statistics.regimes):
+        return [f"All {count} latents are passive: the posterior has collapsed to the prior, so scores describe noise."]
+    if statistics.num_active == 0:
+        return [
+            f"No latent is active: the means of all {count} latents vary by less than {statistics.active_threshold:g}, "
+            "so scores describe noise."
+        ]
+    if statistics.num_active == 1:
+        return ["Only one latent is active, so every disentanglement score is high or meaningless."]
+    return []
+
+
+def _of_responses(responses: ResponseMatrix, threshold: float) -> list[str]:
+    kept = responses.matrix[:, ~responses.inactive]
+    if not kept.isfinite().all():
+        return [f"{int((~kept.isfinite()).sum())} entries of the response matrix are not finite: the model answers so."]
+    found = []
+    if responses.num_samples < FEW_SAMPLES:
+        found.append(f"The response matrix comes from {responses.num_samples} base codes, fewer than {FEW_SAMPLES}.")
+    if responses.matrix.shape[0] != responses.matrix.shape[1]:
+        return found  # rows of some latents: nothing to say of the whole
+    active = active_latents(responses.matrix, threshold)
+    if not active.any():
+        return [
+            f"No latent responds to its own change by more than {threshold:g}: independence is undefined, and the "
+            "other scores of the response matrix describe noise.",
+            *found,
+        ]
+    relative = (responses.standard_error.diagonal() / responses.matrix.diagonal())[active]
+    doubtful = int((relative > LARGE_ERROR).sum())
+    if doubtful:
+        found.append(
+            f"The responses of {doubtful} of {int(active.sum())} active latents have a standard error above "
+            f"{LARGE_ERROR:.0%} of themselves (at most {float(relative.max()):.0%}); take more base codes."
+        )
+    return found
+
+
+def _of_conditioned(
+    conditioned: ConditionedResponseMatrix,
+    owned_threshold: float,
+    num_resamples: int,
+    significance: float,
+    generator: torch.Generator,
+) -> list[str]:
+    rows = conditioned.matrix[~conditioned.matrix.isnan().all(dim=1)]
+    if not len(rows):
+        return ["No factor can be traversed (each has one value, or the model answers with NaN): there is no score."]
+    if not rows.isfinite().all():
+        return ["Entries of the conditioned response matrix are not finite: the model answers so; there is no score."]
+    if not rows.sum() > 0:
+        return ["No latent answers to any factor: the disentanglement scores are undefined."]
+    if len(rows) == 1:
+        return ["Only one factor varies, so CDS is 1 for every code."]
+    found = _of_disentanglement(conditioned, num_resamples, significance, generator)
+    owned = float(owned_factors(rows, owned_threshold))
+    if owned < 0.5:
+        found.append(
+            f"Only {round(owned * len(rows))} of {len(rows)} factors own a latent: a high CDS here means that the code "
+            "ignores the others."
+        )
+    fewest = min(
+        number
+        for number, part in zip(conditioned.num_traversals, conditioned.per_traversal, strict=True)
+        if not part.isnan().all()
+    )
+    if fewest < FEW_TRAVERSALS:
+        found.append(f"A factor has {fewest} traversals, fewer than {FEW_TRAVERSALS}; its interval is a guess.")
+    return found
+
+
+def _of_disentanglement(
+    conditioned: ConditionedResponseMatrix, num_resamples: int, significance: float, generator: torch.Generator
+) -> list[str]:
+    """Return what chance and the interval say of the causal disentanglement score."""
+    found = []
+    null = permutation_null(conditioned, num_permutations=num_resamples, generator=generator)
+    if null.p_value > significance:
+        found.append(
+            f"CDS {float(null.score):.3f} is within chance: shuffled factor labels reach it with probability "
+            f"{float(null.p_value):.2f} (their mean is {float(null.null.mean()):.3f})."
+        )
+    low, high = (
+        float(end) for end in bootstrap_interval(conditioned, num_resamples=num_resamples, generator=generator)
+    )
+    if high - low > WIDE_INTERVAL:
+        found.append(f"CDS is uncertain: its 95 % interval over traversals is {low:.2f} to {high:.2f}.")
+    return found
