@@ -98,12 +98,11 @@ def mean_correlation_coefficient(
 
 
 def _standardised(columns: Floats | Integers, correlation: Correlation) -> Floats:
-    """Return each column, or its ranks, with mean 0 and length 1; all 0 if it is constant."""
+    """Return each column, or its ranks, with mean 0 and length 1; one that is constant correlates with nothing."""
     from scipy.stats import rankdata
 
     columns = rankdata(columns, axis=0) if correlation == "spearman" else columns.astype(np.float64)
     deviations = columns - columns.mean(axis=0)
-    deviations[:, np.ptp(columns, axis=0) == 0] = 0.0  # round-off of the mean
     lengths = np.linalg.norm(deviations, axis=0)
     standardised: Floats = deviations / np.where(lengths > 0, lengths, 1.0)
     return standardised

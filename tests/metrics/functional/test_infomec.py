@@ -70,8 +70,9 @@ def test_modularity_and_compactness_of_scikit_learn(name: str) -> None:
 
 
 def test_explicitness_of_scikit_learn() -> None:
-    """The entropy left with the code, over that left with a column of zeros."""
+    """The entropy left with the code, over that left with a column of zeros; the last factor's values are uneven."""
     codes, factors, _ = reference_case("noise_and_leak")
+    factors[:, 3] = factors[:, 3].clamp_max(2)
     result = infomec(codes, factors, sampling=FIRST_ROWS)
     table = codes[:2000].double().numpy()
     table = (table - table.mean(axis=0)) / table.std(axis=0)
@@ -83,6 +84,12 @@ def test_explicitness_of_scikit_learn() -> None:
             entropies.append(log_loss(factors[:2000, k], classifier.predict_proba(features)))
         expected = 1 - entropies[0] / entropies[1]
         assert result.per_factor["explicitness"][k].item() == pytest.approx(expected, abs=2e-3)
+
+
+def test_the_regression_stops_where_told() -> None:
+    codes, factors = ideal_case("ident")
+    early = infomec(codes, factors, max_iter=2, sampling=FIRST_ROWS)["explicitness"]
+    assert 0 < early < 0.9 < infomec(codes, factors, sampling=FIRST_ROWS)["explicitness"]
 
 
 def test_discrete_latents_are_counted() -> None:
@@ -98,6 +105,15 @@ def test_discrete_latents_are_counted() -> None:
     assert result["compactness"] == pytest.approx((1 + (1 / 2 - 1 / 3) / (2 / 3)) / 2, abs=1e-12)
     # one of three values is certain, the other two are as likely
     assert result.per_factor["explicitness"].numpy() == pytest.approx([1 - 2 / 3 * np.log(2) / np.log(3), 1], abs=1e-2)
+
+
+def test_ties_are_broken() -> None:
+    """Of equal codes, more than there are neighbours, the estimate of information would be 0."""
+    codes, factors, _ = reference_case("ideal")
+    assert codes[:, 0].unique().numel() == 4
+    result = infomec(codes, factors, sampling=FIRST_ROWS)
+    assert result.matrix is not None
+    assert result.matrix.diagonal().numpy() == pytest.approx(1, abs=0.02)
 
 
 def test_mask_leaves_out_what_shuffled_rows_say() -> None:
