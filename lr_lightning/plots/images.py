@@ -50,7 +50,7 @@ def image_grid(
     aspect = (num_rows * height) / (num_columns * width)
     figure = new_figure(8.0, min(14.0, max(1.6, 0.9 + (6.7 if row_labels else 7.9) * aspect)))
     axes = figure.add_subplot()
-    axes.imshow(_mosaic(images).numpy())
+    axes.imshow(image_mosaic(images).numpy())
     axes.set(title=title, xlabel=column_axis, ylabel=row_axis)
     column_centers = [GAP + width / 2 - 0.5 + (width + GAP) * column for column in range(num_columns)]
     row_centers = [GAP + height / 2 - 0.5 + (height + GAP) * row for row in range(num_rows)]
@@ -120,7 +120,7 @@ def unit_range(images: Tensor) -> Tensor:
     return images.float() / 255 if images.dtype == torch.uint8 else images.float().nan_to_num(nan=0.5).clamp(0, 1)
 
 
-def _mosaic(images: Tensor) -> Tensor:
+def image_mosaic(images: Tensor) -> Tensor:
     """Return images (R, S, C, H, W) as one RGB image (height, width, 3) with white gaps."""
     num_rows, num_columns, _, height, width = images.shape
     cells = unit_range(images).expand(-1, -1, 3, -1, -1)
