@@ -37,8 +37,8 @@ def score_warnings(
 
     Looks for a collapsed code, too few factors, traversals or samples, a causal disentanglement score (CDS) that
     shuffled factor labels reach as well or whose interval over traversals is wide, factors that no latent owns, and
-    entries that are not finite. An empty answer does not mean that a score is right: it cannot see a bug in the model, a data set
-    that lacks combinations, or the spread over training seeds.
+    entries that are not finite. An empty answer does not mean that a score is right: it cannot see a bug in the
+    model, a data set that lacks combinations, or the spread over training seeds.
 
     Args:
         statistics: Use of the latents.

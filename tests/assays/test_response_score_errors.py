@@ -119,6 +119,11 @@ def test_undefined_scores_have_no_error() -> None:
     assert errors.independence.isnan()
     assert errors.directedness.isnan()
     assert errors.effective_dimension.isnan()
+    with pytest.warns(UserWarning, match="is undefined") as caught:
+        jackknife = jackknife_score_errors([nothing] * 5)
+    assert len(caught) == 3
+    assert jackknife.independence.isnan()
+    assert jackknife.activity.tolist() == [0, 0]
     largest = replace(
         merge_response_matrices(parts_of(lambda z: z, 0)), distance="max", standard_error=torch.full((3, 3), torch.nan)
     )
