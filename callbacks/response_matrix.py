@@ -1,4 +1,4 @@
-"""The latent response matrix in validation."""
+"""The latent response matrix and its graph in validation."""
 
 from typing import Literal
 
@@ -6,16 +6,19 @@ import torch
 from typing_extensions import override
 
 from lr_lightning.assays import marginal_donors, prior_samples, response_matrix, response_scores
+from lr_lightning.assays.response_graph import response_graph
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.plots import response_matrix_figure
+from lr_lightning.plots.response_graph import response_graph_figure
 
 
 class ResponseMatrixAssay(AssayCallback):
     """Logs which latents answer when one is replaced; see :func:`lr_lightning.assays.response_matrix`.
 
     Scalars under ``assay/response_matrix/``: ``active_latents`` (number whose response to their own change exceeds .5),
-    ``independence``, ``directedness`` and ``effective_dimension``. The matrix goes to a heat map, to a table and to
-    ``assays/``.
+    ``independence``, ``directedness`` and ``effective_dimension``, and of the graph of effects between active latents
+    (:func:`lr_lightning.assays.response_graph`) ``bidirectional_edges``, ``directed_edges`` and ``latent_groups``. The
+    matrix goes to a heat map, to a table and to ``assays/``, the graph to a figure.
 
     Args:
         num_samples: Base codes, drawn from the validation set.
@@ -56,6 +59,7 @@ class ResponseMatrixAssay(AssayCallback):
             donors = prior_samples(self.num_samples, codes.shape[1], subject.generator)
         result = response_matrix(subject.responder(), base, donors, pair=True, convention=self.preset)
         scores = response_scores(result.matrix)
+        graph = response_graph(result.matrix)
         latents = [str(latent) for latent in result.latents]
         rows = [[name, *row] for name, row in zip(latents, result.matrix.tolist(), strict=True)]
         return Findings(
@@ -64,8 +68,14 @@ class ResponseMatrixAssay(AssayCallback):
                 "independence": float(scores.independence),
                 "directedness": float(scores.directedness),
                 "effective_dimension": float(scores.effective_dimension),
+                "bidirectional_edges": len(graph.bidirectional),
+                "directed_edges": len(graph.directed),
+                "latent_groups": len(graph.groups),
             },
-            figures={"matrix": lambda: response_matrix_figure(result)},
+            figures={
+                "matrix": lambda: response_matrix_figure(result),
+                "graph": lambda: response_graph_figure(graph),
+            },
             arrays={"matrix": result.matrix, "standard_error": result.standard_error, "base": base, "donors": donors},
             tables={"table": (["intervened", *latents], rows)},
         )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
 
@@ -149,6 +149,31 @@ def code_path(graph: CodeGraph, start: int, end: int) -> CodePath:
     index = torch.tensor(rows[::-1])
     cost = float(total[end])
     return CodePath(index, graph.codes[index], cost if cost < AVOIDED else torch.inf)
+
+
+def random_pairs(codes: Tensor, num_pairs: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw pairs of codes to look for paths between.
+
+    Args:
+        codes: Codes, shape ``(N, D)`` with ``N >= 2``; not written to.
+        num_pairs: Number of pairs ``P``, at least 1.
+        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+
+    Returns:
+        Rows ``(P, 2)`` int64 on the CPU; each row of ``codes`` occurs at most once. There are fewer pairs if there are
+        fewer than ``2 P`` codes, and without those whose codes are equal.
+
+    Raises:
+        TypeError: If ``codes`` is no tensor.
+        ValueError: If ``codes`` is no finite floating-point matrix with at least 2 rows, ``num_pairs < 1`` or
+            ``generator`` is not on the CPU.
+    """
+    codes = check_codes("codes", codes, codes.shape[-1], minimum=2).cpu()
+    if num_pairs < 1:
+        raise ValueError(f"num_pairs must be at least 1, got {num_pairs}")
+    order = torch.randperm(len(codes), generator=own_generator(generator))
+    pairs = order[: len(order) // 2 * 2].view(-1, 2)[:num_pairs]
+    return pairs[(codes[pairs[:, 0]] != codes[pairs[:, 1]]).any(dim=1)]
 
 
 def _edges(nodes: Tensor, num_neighbors: int) -> tuple[Tensor, int]:

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import check_codes
 
+SPACING_SAMPLES = 1000
+"""Number of codes whose nearest neighbours are looked for."""
+
 
 @dataclass(frozen=True, eq=False)
 class Memorisation:
@@ -16,7 +19,8 @@ class Memorisation:
     Attributes:
         distances: ``(A,)`` float64 in latent units, distance from each point to the nearest code.
         nearest: ``(A,)`` int64, row of that code.
-        spacing: Median over the codes of the distance to the nearest other code, in latent units. NaN for one code.
+        spacing: Median over the codes (at most 1000 of them, evenly spaced rows) of the distance to the nearest other
+            code, in latent units. NaN for one code.
     """
 
     distances: Tensor
@@ -69,7 +73,8 @@ def _spacing(codes: Tensor, chunk_size: int) -> float:
         warnings.warn("the spacing of the codes is undefined: there is one code", stacklevel=3)
         return torch.nan
     parts = []
-    for rows in torch.split(torch.arange(len(codes), device=codes.device), chunk_size):
+    sample = torch.linspace(0, len(codes) - 1, min(len(codes), SPACING_SAMPLES), dtype=torch.float64).round().long()
+    for rows in torch.split(sample.to(codes.device), chunk_size):
         apart = torch.cdist(codes[rows], codes)
         apart[torch.arange(len(rows)), rows] = torch.inf
         parts.append(apart.amin(dim=1))

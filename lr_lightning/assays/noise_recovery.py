@@ -72,12 +72,12 @@ def noise_recovery(
         progress: Called with the number of codes that are done and ``N``.
 
     Returns:
-        The curve. A model that answers with numbers that are not finite gives NaN or infinity, and one warning.
+        The curve. It is NaN, with one warning, if the model's responses are not finite or a code gets no noise at all.
 
     Raises:
         TypeError: If ``autoencoder`` or ``codes`` is of another kind.
         ValueError: If ``codes`` has another shape, is not floating point or not finite, ``sigma`` has another shape,
-            is negative or not finite or gives a code no noise at all, ``multiples`` are not positive, or
+            is negative or not finite, ``sigma`` is missing for a single code, ``multiples`` are not positive, or
             ``chunk_size < 1``.
 
     References:
@@ -110,7 +110,7 @@ def noise_recovery(
     ratio, responses, noises = mean[:, 0], *mean[:, 1:].chunk(2, dim=1)
     if not ratio.isfinite().all():
         warnings.warn(
-            "the recovery from noise is undefined: responses are not finite, or rounding swallowed the noise",
+            "the recovery from noise is undefined: responses are not finite, or a code got no noise",
             stacklevel=2,
         )
     error = (deviation[:, 0] / (count - 1) / count).sqrt() if count > 1 else torch.full_like(ratio, torch.nan)
@@ -130,8 +130,6 @@ def _noise_size(sigma: Tensor | None, codes: Tensor) -> Tensor:
         )
     if not sigma.isfinite().all() or (sigma < 0).any():
         raise ValueError("sigma must be finite and not negative")
-    if not (sigma > 0).any(dim=-1).all():
-        raise ValueError("sigma must be positive in at least one latent of each code, or there is no noise")
     return sigma.detach().cpu()
 
 

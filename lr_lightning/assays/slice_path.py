@@ -57,7 +57,8 @@ def slice_path(
     the slice.
 
     Args:
-        magnitude: :math:`\|u\|` at the nodes, in latent units, shape ``(A, B)``: rows for the first latent.
+        magnitude: :math:`\|u\|` at the nodes, in latent units, shape ``(A, B)``: rows for the first latent. With the
+            values, a result of :func:`response_map` for instance.
         first_values: Values of the first latent, increasing, shape ``(A,)``.
         second_values: Values of the second latent, increasing, shape ``(B,)``.
         start: The two values at the start, moved to the nearest node.

@@ -6,7 +6,7 @@ import torch
 from scipy.sparse.csgraph import shortest_path
 from torch import Tensor
 
-from lr_lightning.assays.code_path import code_graph, code_path
+from lr_lightning.assays.code_path import code_graph, code_path, random_pairs
 from tests.assays.models import ConvVAE, responding_by
 
 
@@ -109,6 +109,19 @@ def test_paths_avoid_edges_without_finite_responses() -> None:
     assert code_path(graph, 0, 2).rows.tolist() == [0, 3, 4, 2]
     assert code_path(graph, 0, 1).total_cost == torch.inf
     assert code_path(graph, 0, 1).rows[-1] == 1
+
+
+def test_pairs_are_of_different_codes() -> None:
+    codes = torch.arange(9.0)[:, None]
+    pairs = random_pairs(codes, 3, torch.Generator().manual_seed(1))
+    assert pairs.shape == (3, 2)
+    assert len(set(pairs.flatten().tolist())) == 6
+    assert torch.equal(pairs, random_pairs(codes, 3, torch.Generator().manual_seed(1)))
+    assert not torch.equal(pairs, random_pairs(codes, 3, torch.Generator().manual_seed(2)))
+    assert random_pairs(codes, 100).shape == (4, 2)
+    assert random_pairs(torch.ones(6, 2), 3).shape == (0, 2)
+    with pytest.raises(ValueError, match="num_pairs must be at least 1, got 0"):
+        random_pairs(codes, 0)
 
 
 def test_chunks_make_no_difference_and_progress_counts_points(vae: ConvVAE, codes: Tensor) -> None:

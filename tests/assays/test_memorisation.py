@@ -28,6 +28,14 @@ def test_memorised_codes_have_distance_zero() -> None:
     assert found.spacing == 5
 
 
+def test_spacing_of_many_codes_is_that_of_a_sample() -> None:
+    codes = torch.rand(5000, 2, generator=torch.Generator().manual_seed(0))
+    distances, _ = NearestNeighbors().fit(codes.numpy()).kneighbors(None, 1)
+    # standard error of the median of 1000 distances, Rayleigh distributed: about sigma / sqrt(1000)
+    expected = float(torch.from_numpy(distances).median())
+    assert memorisation(codes[:1], codes).spacing == pytest.approx(expected, rel=0.15)
+
+
 def test_no_points_and_a_single_code() -> None:
     found = memorisation(torch.empty(0, 2), torch.zeros(3, 2))
     assert (found.distances.shape, found.nearest.shape, found.spacing) == ((0,), (0,), 0)

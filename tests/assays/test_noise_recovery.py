@@ -89,9 +89,15 @@ def test_leaves_model_and_codes_as_they_were(vae: ConvVAE, codes: Tensor) -> Non
 
 
 def test_undefined_recovery_is_nan_with_one_warning(codes: Tensor) -> None:
-    with pytest.warns(UserWarning, match="recovery from noise is undefined") as caught:
-        assert noise_recovery(responding_by(lambda z: z / 0, 3), codes).ratio.isnan().all()
-    assert len(caught) == 1
+    still = responding_by(lambda z: z, 3)
+    for model, base, sigma in (
+        (responding_by(lambda z: z / 0, 3), codes, None),
+        (still, torch.ones(5, 3), None),  # collapsed: no spread to take the noise from
+        (still, codes, torch.eye(40, 3)),  # no noise for most codes
+    ):
+        with pytest.warns(UserWarning, match="recovery from noise is undefined") as caught:
+            assert noise_recovery(model, base, sigma).ratio.isnan().all()
+        assert len(caught) == 1
 
 
 @pytest.mark.parametrize(
@@ -99,8 +105,7 @@ def test_undefined_recovery_is_nan_with_one_warning(codes: Tensor) -> None:
     [
         (torch.ones(2), r"sigma must have shape \(D,\) or \(N, D\) of codes \(40, 3\), got \(2,\)"),
         (torch.tensor([1.0, -1.0, 1.0]), "sigma must be finite and not negative"),
-        (torch.zeros(3), "sigma must be positive in at least one latent of each code"),
-        (torch.eye(40, 3), "sigma must be positive in at least one latent of each code"),
+        (torch.full((40, 3), torch.nan), "sigma must be finite and not negative"),
     ],
 )
 def test_rejects(vae: ConvVAE, codes: Tensor, sigma: Tensor, message: str) -> None:

@@ -17,6 +17,9 @@ from lr_lightning.callbacks import (
     ReconstructionAssay,
     ResponseMatrixAssay,
 )
+from lr_lightning.callbacks.dynamics import DynamicsAssay
+from lr_lightning.callbacks.noise_recovery import NoiseRecoveryAssay
+from lr_lightning.callbacks.response_path import ResponsePathAssay
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
@@ -29,6 +32,9 @@ def main(devices: int, folder: Path) -> None:
         LatentStatisticsAssay(),
         ResponseMatrixAssay(num_samples=11),
         ConditionedResponseAssay(num_traversals=3, samples=3, num_resamples=20),
+        DynamicsAssay(num_samples=7),
+        NoiseRecoveryAssay(num_samples=7),
+        ResponsePathAssay(num_samples=9, num_pairs=2, num_points=5),
     ]
     options = {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"}
     trainer = tiny_trainer(folder, *assays, **options)

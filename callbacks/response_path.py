@@ -1,0 +1,86 @@
+"""Paths of small response between codes, in validation."""
+
+from statistics import fmean
+
+import torch
+from typing_extensions import override
+
+from lr_lightning.assays.code_path import code_graph, code_path, random_pairs
+from lr_lightning.assays.response_path import compare_with_line
+from lr_lightning.assays.starts import starting_codes
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.plots.response_path import path_cost_figure, path_strip_figure
+
+
+class ResponsePathAssay(AssayCallback):
+    """Logs what paths between validation codes cost, beside straight lines between the same ends.
+
+    See :func:`lr_lightning.assays.code_path` and :func:`lr_lightning.assays.compare_with_line`. Scalars under
+    ``assay/response_path/``, means over the pairs, each with the prefix ``path_`` and ``line_``: ``cost`` (mean squared
+    response, in squared latent units), ``length`` (latent units) and ``observation_error`` (data range). NaN if all
+    codes are equal. The figures show the first pair.
+
+    Args:
+        num_samples: Codes on which paths may run, drawn from the validation set.
+        num_pairs: Pairs of codes.
+        num_neighbors: Neighbours to which each code is joined.
+        num_points: Points on each path and line.
+        every_n_validations: How often to run; 0 for the last validation only.
+        seed: Seed of the codes and pairs.
+
+    Raises:
+        ValueError: If a number is too small.
+    """
+
+    name = "response_path"
+
+    def __init__(
+        self,
+        num_samples: int = 128,
+        num_pairs: int = 4,
+        num_neighbors: int = 10,
+        num_points: int = 32,
+        every_n_validations: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(every_n_validations, seed)
+        for argument, number, least in (
+            ("num_samples", num_samples, 2),
+            ("num_pairs", num_pairs, 1),
+            ("num_neighbors", num_neighbors, 1),
+            ("num_points", num_points, 2),
+        ):
+            if number < least:
+                raise ValueError(f"{argument} must be at least {least}, got {number}")
+        self.num_samples = num_samples
+        self.num_pairs = num_pairs
+        self.num_neighbors = num_neighbors
+        self.num_points = num_points
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        codes = starting_codes("posterior", subject.table.codes, self.num_samples, subject.generator)
+        graph = code_graph(subject.responder(), codes, num_neighbors=self.num_neighbors)
+        pairs = random_pairs(codes, self.num_pairs, subject.generator)
+        comparisons = [
+            compare_with_line(subject.autoencoder, code_path(graph, start, end).codes, num_points=self.num_points)
+            for start, end in pairs.tolist()
+        ]
+        scalars: dict[str, float] = {}
+        for name in ("path", "line"):
+            profiles = [getattr(comparison, name) for comparison in comparisons]
+            for quantity, attribute in (
+                ("cost", "mean_cost"),
+                ("length", "length"),
+                ("observation_error", "observation_error"),
+            ):
+                values = [getattr(profile, attribute) for profile in profiles]
+                scalars[f"{name}_{quantity}"] = fmean(values) if values else torch.nan
+        if not comparisons:
+            return Findings(scalars)
+        first = comparisons[0]
+        figures = {"cost": lambda: path_cost_figure(first)}
+        if first.path.images.ndim == 4 and first.path.images.shape[1] in (1, 3):
+            figures["images"] = lambda: path_strip_figure(first)
+        arrays = {"codes": codes, "pairs": pairs, "path": first.path.codes, "path_cost": first.path.costs}
+        return Findings(scalars, figures, arrays)
