@@ -74,9 +74,9 @@ def _total_correlation(standardised: Floats) -> float:
 
     Singular values of the latents resolve near-copies that eigenvalues of the covariance, their squares, do not.
     """
-    num_samples, latent_dim = standardised.shape
     values = np.linalg.svd(standardised, compute_uv=False)
-    if num_samples <= latent_dim or values[-1] <= values[0] * num_samples * np.finfo(np.float64).eps:
+    # N centred rows span N - 1 dimensions at most: with D >= N one of the N values is 0, too
+    if values[-1] <= values[0] * max(standardised.shape) * np.finfo(np.float64).eps:
         warnings.warn(
             "gaussian_total_correlation is infinite: a latent is a linear function of others (or a copy of one), "
             "or there are no more rows than latents",

@@ -54,6 +54,14 @@ def test_closed_form_of_two_latents() -> None:
     assert torch.allclose(result.per_latent["variance"], expected, rtol=1e-9)
 
 
+def test_linear_function_of_other_latents_is_infinite() -> None:
+    """Three latents in five dimensions, with the round-off of a matrix product."""
+    generator = torch.Generator().manual_seed(0)
+    codes, mixing = (torch.randn(*shape, generator=generator, dtype=torch.float64) for shape in ((1000, 3), (3, 5)))
+    with pytest.warns(UserWarning, match="is infinite"):
+        assert gaussian_total_correlation(codes @ mixing, sampling=ALL_ROWS).value == math.inf
+
+
 def test_near_copy_is_resolved_where_the_covariance_in_double_precision_is_singular() -> None:
     """With a part e of noise, correlation r has 1 - r^2 = e^2 / (1 + e^2)."""
     x = torch.randn(1000, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -73,8 +81,8 @@ def test_order_sign_scale_and_offset_of_latents_do_not_matter(order: list[int], 
 
 def test_constant_latents_are_left_out() -> None:
     codes, _, expected = reference_case("noise_and_leak")
-    # a mean of 0.1 is rounded: its deviations would not be 0
-    result = gaussian_total_correlation(torch.cat([codes, torch.full((3000, 1), 0.1)], dim=1), sampling=FIRST_ROWS)
+    constant = torch.full((3000, 1), 0.1, dtype=torch.float64)  # whose mean is rounded: less that, it would not be 0
+    result = gaussian_total_correlation(torch.cat([codes, constant], dim=1), sampling=FIRST_ROWS)
     assert result.value == pytest.approx(expected["gaussian_total_correlation"], abs=1e-6)
     assert result.per_latent["variance"][-1] == 0
     assert result.matrix is not None
@@ -88,13 +96,15 @@ def test_one_latent_has_no_correlation() -> None:
 
 def test_only_constant_latents_is_undefined() -> None:
     with pytest.warns(UserWarning, match="is undefined: all latents are constant"):
-        assert math.isnan(gaussian_total_correlation(torch.full((30, 2), 0.1)).value)
+        assert math.isnan(gaussian_total_correlation(torch.full((30, 2), 0.1, dtype=torch.float64)).value)
 
 
 def test_fewer_rows_than_latents_is_infinite() -> None:
-    codes = torch.randn(3, 4, generator=torch.Generator().manual_seed(0))
-    with pytest.warns(UserWarning, match="no more rows than latents"):
-        assert gaussian_total_correlation(codes, sampling=Sampling(3, 0)).value == math.inf
+    codes = torch.randn(5, 6, generator=torch.Generator().manual_seed(0))
+    for latent_dim in (5, 6):
+        with pytest.warns(UserWarning, match="no more rows than latents"):
+            assert gaussian_total_correlation(codes[:, :latent_dim], sampling=Sampling(5, 0)).value == math.inf
+    assert gaussian_total_correlation(codes[:, :4], sampling=Sampling(5, 0)).value < math.inf
 
 
 def test_factors_may_be_missing_here_and_only_where_they_are_not_needed() -> None:

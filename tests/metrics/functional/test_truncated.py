@@ -85,21 +85,34 @@ def test_metrics_share_the_restricted_sample() -> None:
 
 def test_nothing_is_computed_anew_if_all_are_active() -> None:
     sample = sample_of("rotF")
-    result = on_active_latents(mutual_information_gap, sample)
+    whole = mutual_information_gap(sample)
+
+    def metric(on: Sample) -> MetricResult:
+        assert on is sample
+        return whole
+
+    result = on_active_latents(metric, sample)
+    assert result["active"] == whole.value
     assert result.matrix is not None
-    assert torch.equal(result.matrix, mutual_information_gap(sample).matrix)  # type: ignore[arg-type]
-    assert result["active"] == mutual_information_gap(sample).value
+    assert torch.equal(result.matrix, whole.matrix)  # type: ignore[arg-type]
 
 
 def test_no_active_latent_is_undefined() -> None:
     codes, factors = ideal_case("ident")
     sample = draw(1e-4 * codes, factors, FIRST_ROWS)
-    with pytest.warns(UserWarning, match="no latent is active") as caught:
+    with pytest.warns(UserWarning, match="no latent is active"):
         result = on_active_latents(mutual_information_gap, sample)
-    assert len(caught) == 1
     assert list(result.scores) == ["mig_active"]
     assert math.isnan(result.value)
     assert result.matrix is not None
     assert result.matrix.shape == (4, 4)
     assert result.matrix.isnan().all()
     assert result.per_factor["gap"].isnan().all()
+
+
+def test_no_active_latent_is_said_once() -> None:
+    """The metric alone would complain of constant latents, too."""
+    with pytest.warns(UserWarning, match="no latent is active") as caught:
+        result = on_active_latents(gaussian_wasserstein_correlation, draw(torch.zeros(30, 2), None))
+    assert len(caught) == 1
+    assert all(math.isnan(score.value) for score in result.scores.values())
