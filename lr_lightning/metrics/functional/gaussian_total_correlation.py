@@ -83,4 +83,4 @@ def _total_correlation(standardised: Floats) -> float:
             stacklevel=3,
         )
         return float("inf")
-    return max(float(-np.log(values).sum()), 0.0)  # round-off
+    return max(0.0, float(-np.log(values).sum()))  # round-off

@@ -61,7 +61,7 @@ def gaussian_wasserstein_correlation(
         # the root's trace, as a sum of singular values: real also where the covariance is singular
         scaled = centred * np.sqrt(variances / (len(centred) - 1))
         root_trace = float(np.linalg.svd(scaled, compute_uv=False).sum())
-        distance = max(2 * trace - 2 * root_trace, 0.0)  # round-off
+        distance = max(0.0, 2 * trace - 2 * root_trace)  # round-off
         normalized = distance / trace
     else:
         warnings.warn("gaussian_wasserstein_correlation is undefined: all latents are constant", stacklevel=2)
