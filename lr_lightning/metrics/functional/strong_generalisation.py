@@ -51,8 +51,8 @@ def strong_generalisation(
         factors: Factor indices, shape ``(N, K)``.
         predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, those of scikit-learn as in the study, in minutes;
             ``"logistic"``, logistic regression on standardised codes.
-        num_interventions: How often to draw, for each factor to predict; no other factor is drawn twice before all
-            were. Whatever their number, it costs as many fits for each factor.
+        num_interventions: How often to draw for each factor to predict, a fit each; no other factor is drawn twice
+            before all were.
         sampling: Which rows. With the order ``"random"`` rows with a value are drawn from the whole table, as many as
             there are to train and to test on or as it has; with ``"first"`` from the rows to train on and held out.
 

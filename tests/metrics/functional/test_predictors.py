@@ -78,3 +78,9 @@ def test_equal_seeds_give_equal_predictions(predictor: Predictor) -> None:
 def test_fitted_once_per_sample(rotated: Sample) -> None:
     assert fitted(rotated, "logistic", 0, 100) is fitted(rotated, "logistic", 0, 100)
     assert fitted(rotated, "logistic", 0, 100) is not fitted(rotated, "logistic", 0, 200)
+
+
+def test_histograms_learn_from_few_rows() -> None:
+    """Forty rows are enough for six values that one latent tells, if leaves may be as small as scikit-learn's."""
+    sample = draw(*ideal_case("ident"), FIRST_ROWS)
+    assert accuracy_held_out(sample, "lightgbm", 0, 40) > 0.95

@@ -22,7 +22,7 @@ ACCURACY = dict.fromkeys(IDEAL_NAMES, 1.0) | {"coll": (1 + 1 + 1 / 6 + 1 / 6) / 
 def test_ideal_cases(name: str, expected: float) -> None:
     result = strong_generalisation(*ideal_case(name), predictor="logistic", sampling=FIRST_ROWS)
     # some 330 rows train: dimensions without a factor cost some accuracy, with the shift and without
-    assert result[f"{NAME}_accuracy"] == pytest.approx(expected, abs=0.08)
+    assert result[f"{NAME}_accuracy"] == pytest.approx(expected, abs=0.1)
     assert result[f"{NAME}_unshifted_accuracy"] == pytest.approx(result[f"{NAME}_accuracy"], abs=0.03)
     assert result[f"{NAME}_gap"] == pytest.approx(
         1 - result[f"{NAME}_accuracy"] / result[f"{NAME}_unshifted_accuracy"], abs=1e-12
