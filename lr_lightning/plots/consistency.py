@@ -1,0 +1,107 @@
+"""Invariance, equivariance and self-consistency in figures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lr_lightning.assays.consistency import Consistency
+from lr_lightning.plots.matrix import matrix_heatmap
+from lr_lightning.plots.style import PALETTE, new_figure, tick_step
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+def invariance_figure(result: Consistency, *, title: str = "Invariance to hard interventions (INV)") -> Figure:
+    """Draw the invariance of each latent to setting each latent.
+
+    Args:
+        result: Consistency scores. Negative entries, where a latent is moved further than the one that was set, turn
+            the scale into a diverging one centred on 0.
+        title: Title of the figure.
+    """
+    return matrix_heatmap(
+        result.invariance,
+        title=f"{title}\n{len(result.values)} values each, {result.num_samples:,} samples",
+        colorbar_label="INV (1: not moved)",
+        row_axis="latent that is set",
+        column_axis="latent that is read",
+        row_labels=[str(latent) for latent in result.latents],
+        limit=max(1.0, float(result.invariance.abs().nan_to_num(nan=0.0).max())),
+    )
+
+
+def equivariance_figure(result: Consistency, *, title: str = "Equivariance to hard interventions (EQV)") -> Figure:
+    """Draw the equivariance of each latent as a bar with its standard error; 1 is perfect.
+
+    Args:
+        result: Consistency scores.
+        title: Title of the figure.
+    """
+    figure = new_figure(8.0, 3.4)
+    axes = figure.add_subplot()
+    count = len(result.latents)
+    axes.bar(
+        range(count),
+        result.equivariance.tolist(),
+        yerr=result.equivariance_error.tolist(),
+        color=PALETTE[0],
+        width=0.8,
+        capsize=3 if count <= 24 else 0,
+        ecolor="#444444",
+    )
+    every = tick_step(count, 26)
+    axes.set_xticks(range(0, count, every), [str(latent) for latent in result.latents[::every]])
+    axes.set_xlim(-0.6, count - 0.4)
+    axes.set(title=title, xlabel="latent that is set (lines: standard error)", ylabel="EQV")
+    _reference(axes)
+    return figure
+
+
+def self_consistency_figure(
+    result: Consistency, *, title: str = "Self-consistency under repeated responses (SCN)", max_latents: int = 7
+) -> Figure:
+    """Draw self-consistency after 1, 2, ... responses, of the whole code and of single latents.
+
+    Args:
+        result: Consistency scores.
+        title: Title of the figure.
+        max_latents: Name and colour at most so many latents (7 at most), those least consistent at the end; the others
+            are thin grey lines.
+    """
+    figure = new_figure(8.0, 4.0)
+    axes = figure.add_subplot()
+    steps = range(1, len(result.self_consistency) + 1)
+    last = result.self_consistency_per_latent[-1].nan_to_num(nan=2.0)  # constant latents last
+    named = last.argsort()[: min(max_latents, len(PALETTE) - 1)].sort().values.tolist()
+    axes.errorbar(
+        steps,
+        result.self_consistency.tolist(),
+        yerr=result.self_consistency_error.tolist(),
+        color="black",
+        linewidth=2.4,
+        marker="o",
+        capsize=3,
+        label="all latents",
+        zorder=3,
+    )
+    for latent, curve in enumerate(result.self_consistency_per_latent.T.tolist()):
+        if latent in named:
+            color = PALETTE[named.index(latent)]
+            axes.plot(steps, curve, color=color, linewidth=1.2, marker=".", label=f"latent {latent}")
+        else:
+            axes.plot(steps, curve, color="#BBBBBB", linewidth=0.7, zorder=1)
+    axes.set_xticks(range(1, len(steps) + 1, tick_step(len(steps), 20)))
+    axes.set(title=title, xlabel="number of responses $l$", ylabel="SCN (1: codes stay)")
+    figure.legend(loc="outside right upper", frameon=False)
+    _reference(axes)
+    return figure
+
+
+def _reference(axes: Axes) -> None:
+    axes.axhline(1, color="black", linewidth=1.0, linestyle="--", zorder=0)
+    axes.axhline(0, color="black", linewidth=0.8, zorder=0)
+    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
