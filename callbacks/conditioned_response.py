@@ -1,10 +1,8 @@
 """The conditioned response matrix and its scores in validation."""
 
-from typing import Any, Literal
+from typing import Literal
 
-import torch
 from pytorch_lightning import LightningModule, Trainer
-from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.assays import (
@@ -14,10 +12,9 @@ from lr_lightning.assays import (
     conditioned_response_matrix,
     owned_factors,
     permutation_null,
-    sample_traversals,
-    traversals_from_codes,
 )
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject, dataset_of
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.factor_traversals import factor_traversals, require_full_grid
 from lr_lightning.plots import conditioned_response_figure
 
 
@@ -73,18 +70,13 @@ class ConditionedResponseAssay(AssayCallback):
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
-        dataset = dataset_of(trainer)
-        if not getattr(dataset, "full_grid", False):
-            raise ValueError(
-                f"{type(self).__name__} needs a data set with every combination of its factors, which "
-                f"{getattr(dataset, 'name', 'this one')} has not; drop the assay (assays.NAME: null)"
-            )
+        require_full_grid(self, trainer)
 
     @override
     def run(self, subject: Subject) -> Findings:
         result = conditioned_response_matrix(
             subject.responder(),
-            self._traversals(subject),
+            factor_traversals(subject, self.num_traversals),
             samples=self.samples,
             reduction=self.reduction,
             convention=self.convention,
@@ -110,16 +102,3 @@ class ConditionedResponseAssay(AssayCallback):
             | {f"per_traversal_{name}": rows for name, rows in zip(names, result.per_traversal, strict=True)},
             tables={"table": (["factor", *map(str, range(result.matrix.shape[1]))], rows)},
         )
-
-    def _traversals(self, subject: Subject) -> list[Tensor]:
-        dataset, table = subject.dataset, subject.table
-        if _covers(dataset, table.factors):
-            return traversals_from_codes(table.codes, dataset.factor_space, self.num_traversals, subject.generator)
-        return sample_traversals(dataset, subject.autoencoder, self.num_traversals, subject.generator)
-
-
-def _covers(dataset: Any, factors: Tensor | None) -> bool:
-    """Return whether ``factors`` are those of the whole ``dataset`` in order."""
-    if factors is None or len(factors) != len(dataset):
-        return False
-    return torch.equal(factors, dataset.factor_space.factors(torch.arange(len(dataset))))

@@ -43,6 +43,17 @@ class Consistency:
     latents: tuple[int, ...]
     num_samples: int
 
+    @property
+    def mean_invariance(self) -> Tensor:
+        """Mean of INV without its diagonal and undefined entries; NaN for a single latent."""
+        others = torch.tensor(self.latents)[:, None] != torch.arange(self.invariance.shape[1])
+        return self.invariance[others].nanmean()
+
+    @property
+    def mean_equivariance(self) -> Tensor:
+        """Mean of EQV over the latents for which it is defined."""
+        return self.equivariance.nanmean()
+
 
 class _Sums(NamedTuple):
     """Sums of distances over codes, float64 on the CPU."""

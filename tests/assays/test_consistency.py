@@ -43,6 +43,8 @@ def test_diagonal_maps() -> None:
     result = consistency(linear([scales[0], 0.0], [0.0, scales[1]]), GRID, torch.tensor([3.0]), num_steps=3)
     expected = torch.tensor([[1 - 0.5, 1.0], [1.0, 1 - 0.25]], dtype=torch.float64)
     torch.testing.assert_close(result.invariance, expected, rtol=0, atol=1e-7)
+    assert result.mean_invariance.item() == pytest.approx(1)
+    assert result.mean_equivariance.item() == pytest.approx((0.5 - 0.25) / 2)
     assert result.equivariance.tolist() == pytest.approx([1 - 0.5, 1 - 1.25], abs=1e-7)
     per_latent = [[1 - abs(1 - a**step) for a in scales] for step in (1, 2, 3)]
     torch.testing.assert_close(
@@ -155,6 +157,7 @@ def test_chunks_and_rows_change_nothing(vae: ConvVAE, codes: Tensor) -> None:
     torch.testing.assert_close(parts.equivariance, whole.equivariance[[2, 0]], rtol=0, atol=1e-5)
     torch.testing.assert_close(parts.self_consistency, whole.self_consistency, rtol=0, atol=1e-5)
     assert parts.latents == (2, 0)
+    assert parts.mean_invariance.item() == pytest.approx(float(parts.invariance[[0, 0, 1, 1], [0, 1, 1, 2]].mean()))
     assert torch.equal(parts.values, whole.values[:, [2, 0]])
     assert seen == [(10, 40), (20, 40), (30, 40), (40, 40)]
 

@@ -1,0 +1,90 @@
+"""Samples from prior, aggregate posterior and product of marginals, and the distances between them, in validation."""
+
+from typing_extensions import override
+
+from lr_lightning.assays.latent_sampling import decoded_samples, posterior_samples
+from lr_lightning.assays.prior_gap import prior_gap
+from lr_lightning.assays.structure_score import structure_score
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.plots.discrepancies import prior_gap_figure, structure_score_figure
+from lr_lightning.plots.samples import decoded_samples_figure
+
+
+class SamplingAssay(AssayCallback):
+    """Logs decoded samples and how far prior, aggregate posterior and responses are from each other.
+
+    See :func:`lr_lightning.assays.structure_score` and :func:`lr_lightning.assays.prior_gap`. Scalars under
+    ``assay/sampling/``: ``mmd_prior_response``, ``mmd_prior_posterior`` and ``mmd_posterior_response`` (squared, each
+    with its standard error under ``..._error``); ``wasserstein_mean``, ``wasserstein_max`` and
+    ``kolmogorov_smirnov_max`` over latents. Figures: ``structure_score``, ``prior_gap``, and for images ``samples``.
+
+    Args:
+        num_samples: Images of each sampler.
+        num_codes: Codes for the distances, at most as many as the validation set has.
+        num_permutations: Size of the null distributions.
+        noise: Draw from the posteriors of a variational model; otherwise take their means.
+        every_n_validations: How often to run; 0 for the last validation only.
+        seed: Seed of all draws.
+
+    Raises:
+        ValueError: If ``num_samples`` is below 1, ``num_codes`` below 3 or ``num_permutations`` negative.
+    """
+
+    name = "sampling"
+    num_observations = 1  # to know whether they are images
+
+    def __init__(
+        self,
+        num_samples: int = 36,
+        num_codes: int = 1000,
+        num_permutations: int = 200,
+        noise: bool = True,
+        every_n_validations: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(every_n_validations, seed)
+        if num_samples < 1 or num_codes < 3 or num_permutations < 0:
+            raise ValueError(
+                "num_samples must be at least 1, num_codes at least 3 and num_permutations not negative, "
+                f"got {num_samples}, {num_codes} and {num_permutations}"
+            )
+        self.num_samples = num_samples
+        self.num_codes = num_codes
+        self.num_permutations = num_permutations
+        self.noise = noise
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        means, generator = subject.table.codes, subject.generator
+        log_variances = subject.table.log_variances if self.noise else None
+        count = min(self.num_codes, len(means))
+        posterior = posterior_samples(means, count, log_variances, generator)
+        options = {"num_permutations": self.num_permutations, "generator": generator}
+        score = structure_score(subject.responder(), posterior, **options)  # type: ignore[arg-type]
+        gap = prior_gap(posterior, **options)  # type: ignore[arg-type]
+        figures = {
+            "structure_score": lambda: structure_score_figure(score),
+            "prior_gap": lambda: prior_gap_figure(gap),
+        }
+        if subject.observations.ndim == 4 and subject.observations.shape[1] in (1, 3):
+            figures["samples"] = lambda: decoded_samples_figure(
+                decoded_samples(
+                    subject.autoencoder, means, self.num_samples, log_variances=log_variances, generator=generator
+                )
+            )
+        pairs = {
+            "mmd_prior_response": score.prior_response,
+            "mmd_prior_posterior": score.prior_posterior,
+            "mmd_posterior_response": score.posterior_response,
+        }
+        return Findings(
+            scalars={name: float(pair.squared) for name, pair in pairs.items()}
+            | {f"{name}_error": float(pair.standard_error) for name, pair in pairs.items()}
+            | {
+                "wasserstein_mean": float(gap.wasserstein.mean()),
+                "wasserstein_max": float(gap.wasserstein.max()),
+                "kolmogorov_smirnov_max": float(gap.kolmogorov_smirnov.max()),
+            },
+            figures=figures,
+            arrays={"wasserstein": gap.wasserstein, "kolmogorov_smirnov": gap.kolmogorov_smirnov},
+        )

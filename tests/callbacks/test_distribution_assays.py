@@ -1,0 +1,143 @@
+"""The assays of sampling, of consistency and of the factors' topology in training runs."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lr_lightning.assays.consistency import consistency
+from lr_lightning.assays.factor_topology import factor_topology
+from lr_lightning.assays.latent_sampling import posterior_samples
+from lr_lightning.assays.prior_gap import prior_gap
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.code_table import CodeTable
+from lr_lightning.callbacks.consistency import ConsistencyAssay
+from lr_lightning.callbacks.factor_topology import FactorTopologyAssay
+from lr_lightning.callbacks.factor_traversals import factor_traversals
+from lr_lightning.callbacks.sampling import SamplingAssay
+from tests.conftest import Bars
+from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
+
+
+def assays() -> list[AssayCallback]:
+    return [
+        SamplingAssay(num_samples=4, num_codes=10, num_permutations=9),
+        ConsistencyAssay(num_samples=10, num_values=2, num_steps=3),
+        FactorTopologyAssay(num_traversals=4),
+    ]
+
+
+def subject_of(bars: Bars, tmp_path: Path) -> Subject:
+    """Return what an assay works on after no training, with a table of the whole data set."""
+    model = tiny_model().eval()
+    images = bars.images(torch.arange(len(bars))).float() / 255
+    posterior = model.encode(images)
+    log_variances = 2 * posterior.stddev.log()
+    return Subject(
+        autoencoder=model,  # type: ignore[arg-type]
+        table=CodeTable(posterior.mean.detach(), log_variances.detach(), bars.factors(torch.arange(len(bars)))),
+        observations=images[:1],
+        dataset=bars,
+        trainer=tiny_trainer(tmp_path),
+        generator=torch.Generator().manual_seed(5),
+    )
+
+
+def test_they_log_scalars_figures_and_arrays_and_leave_training_alone(bars: Bars, tmp_path: Path) -> None:
+    alone, watched = tiny_model(), tiny_model()
+    tiny_trainer(tmp_path, max_epochs=1).fit(alone, datamodule=tiny_data(bars))
+    trainer = tiny_trainer(tmp_path, *assays(), max_epochs=1)
+    trainer.fit(watched, datamodule=tiny_data(bars))
+    assert torch.equal(weights(alone), weights(watched))
+    logged = {key.removeprefix("assay/") for key in trainer.callback_metrics if key.startswith("assay/")}
+    pairs = {f"sampling/mmd_{pair}" for pair in ("prior_response", "prior_posterior", "posterior_response")}
+    assert logged >= pairs | {f"{name}_error" for name in pairs}
+    assert logged >= {f"sampling/{name}" for name in ("wasserstein_mean", "wasserstein_max", "kolmogorov_smirnov_max")}
+    consistent = ("invariance", "equivariance", "self_consistency_first", "self_consistency_last")
+    assert logged >= {f"consistency/{name}" for name in consistent}
+    fits = ("categorical", "sequential", "periodic", "margin")
+    assert logged >= {f"factor_topology/{name}_{fit}" for name in ("colour", "row", "column") for fit in fits}
+    figures = {path.name.removesuffix("-step000004.png") for path in (tmp_path / "figures").glob("*.png")}
+    assert figures == {
+        "sampling-samples",
+        "sampling-structure_score",
+        "sampling-prior_gap",
+        "consistency-invariance",
+        "consistency-equivariance",
+        "consistency-self_consistency",
+        "factor_topology-distances",
+    }
+    with np.load(tmp_path / "assays" / "factor_topology-step000004.npz") as arrays:
+        assert arrays["distances_row"].shape == (4, 4)
+    with np.load(tmp_path / "assays" / "consistency-step000004.npz") as arrays:
+        assert arrays["self_consistency_per_latent"].shape == (3, 3)
+
+
+def test_sampling_draws_from_the_posteriors_or_takes_their_means(bars: Bars, tmp_path: Path) -> None:
+    for noise in (True, False):
+        subject = subject_of(bars, tmp_path)
+        found = SamplingAssay(num_codes=20, num_permutations=0, noise=noise).run(subject)
+        generator = torch.Generator().manual_seed(5)
+        log_variances = subject.table.log_variances if noise else None
+        expected = prior_gap(posterior_samples(subject.table.codes, 20, log_variances, generator), num_permutations=0)
+        assert found.scalars["wasserstein_mean"] == float(expected.wasserstein.mean())
+        assert found.scalars["kolmogorov_smirnov_max"] == float(expected.kolmogorov_smirnov.max())
+
+
+def test_sampling_draws_no_images_of_points_in_space(bars: Bars, tmp_path: Path) -> None:
+    subject = subject_of(bars, tmp_path)
+    assert set(SamplingAssay(num_codes=5).run(subject).figures) == {"structure_score", "prior_gap", "samples"}
+    subject.observations = torch.zeros(1, 3)
+    assert set(SamplingAssay(num_codes=5).run(subject).figures) == {"structure_score", "prior_gap"}
+
+
+def test_consistency_is_that_of_codes_drawn_from_the_table(bars: Bars, tmp_path: Path) -> None:
+    subject = subject_of(bars, tmp_path)
+    found = ConsistencyAssay(num_samples=9, num_values=2, num_steps=3).run(subject)
+    rows = torch.randperm(48, generator=torch.Generator().manual_seed(5))[:9]
+    expected = consistency(subject.autoencoder, subject.table.codes[rows], num_values=2, num_steps=3)
+    assert found.scalars["equivariance"] == float(expected.equivariance.mean())
+    assert found.scalars["invariance"] == float(expected.mean_invariance)
+    assert found.scalars["self_consistency_first"] == float(expected.self_consistency[0])
+    assert found.scalars["self_consistency_last"] == float(expected.self_consistency[2])
+
+
+def run_topology(bars: Bars, tmp_path: Path) -> Findings:
+    return FactorTopologyAssay(num_traversals=6, templates="linear").run(subject_of(bars, tmp_path))
+
+
+def test_topology_is_that_of_traversals_of_the_factors(tmp_path: Path) -> None:
+    bars = Bars(num_columns=2)
+    found = run_topology(bars, tmp_path)
+    expected = factor_topology(factor_traversals(subject_of(bars, tmp_path), 6), templates="linear")
+    assert found.scalars["row_sequential"] == float(expected.fit[1, 1])
+    assert found.scalars["colour_margin"] == float(expected.margin[0])
+    assert not [key for key in found.scalars if key.startswith("column")]  # two values: no shape
+    columns, rows = found.tables["table"]
+    assert columns == ["factor", "best", "categorical", "sequential", "periodic", "margin"]
+    assert [row[0] for row in rows] == ["colour", "row", "column"]
+    assert rows[2][1] == "undecided"
+
+
+def test_topology_rejects_data_without_a_full_grid(bars: Bars, tmp_path: Path) -> None:
+    bars.full_grid = False
+    with pytest.raises(ValueError, match="FactorTopologyAssay needs a data set with every combination"):
+        tiny_trainer(tmp_path, FactorTopologyAssay()).fit(tiny_model(), datamodule=tiny_data(bars))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SamplingAssay(num_samples=0), "num_samples must be at least 1, .* got 0, 1000 and 200"),
+        (lambda: SamplingAssay(num_codes=2), "num_codes at least 3"),
+        (lambda: ConsistencyAssay(num_samples=1), "num_samples must be at least 2"),
+        (lambda: ConsistencyAssay(num_steps=0), "num_steps at least 1, got 128, 5 and 0"),
+        (lambda: FactorTopologyAssay(num_traversals=0), "num_traversals must be at least 1, got 0"),
+        (lambda: FactorTopologyAssay(templates="round"), "must be 'geometric' or 'linear', got 'round'"),  # type: ignore[arg-type]
+    ],
+)
+def test_rejects_arguments(make: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make()
