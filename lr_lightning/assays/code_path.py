@@ -138,8 +138,7 @@ def code_path(graph: CodeGraph, start: int, end: int) -> CodePath:
     for name, row in (("start", start), ("end", end)):
         if not 0 <= row < count:
             raise ValueError(f"{name} must be a row of the {count} codes, got {row}")
-    # An entry of 0 would be no edge, and an infinite one none that can be walked.
-    weights = graph.costs.clamp(torch.finfo(torch.float64).tiny, AVOIDED)
+    weights = graph.costs.clamp_max(AVOIDED)  # an infinite one could not be walked at all
     ends = tuple(graph.edges.T.numpy())
     costs = csr_array((weights.numpy(), ends), shape=(count, count))
     total, before = dijkstra(costs, directed=False, indices=start, return_predecessors=True)

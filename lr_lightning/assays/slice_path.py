@@ -174,7 +174,5 @@ def _grid(squares: Tensor, values: tuple[Tensor, Tensor], epsilon: float) -> "cs
         tails.append(r * columns + c)
         heads.append((r + down) * columns + c + right)
         costs.append(squares[r + down, c + right] + epsilon * step)
-    # An entry of 0 would be no edge.
-    weights = torch.cat(costs).clamp_min(torch.finfo(torch.float64).tiny)
     edges = (torch.cat(tails).numpy(), torch.cat(heads).numpy())
-    return csr_array((weights.numpy(), edges), shape=(rows * columns, rows * columns))
+    return csr_array((torch.cat(costs).numpy(), edges), shape=(rows * columns, rows * columns))

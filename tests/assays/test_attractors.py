@@ -80,6 +80,8 @@ def test_cycles_and_escapes_do_not_converge() -> None:
     assert escape.diverged == pytest.approx(1 / 3)
     assert escape.labels.tolist() == [0, -1, 0]
     assert escape.shares.tolist() == pytest.approx([2 / 3])
+    assert escape.num_steps[1] == 2  # 2e20, and what float32 does not hold
+    assert escape.effective_number == pytest.approx(1)  # of those that converged
 
 
 def test_end_points_are_gathered_as_components_of_the_radius_graph() -> None:
@@ -93,6 +95,11 @@ def test_end_points_are_gathered_as_components_of_the_radius_graph() -> None:
     torch.testing.assert_close(found.shares * 300, torch.bincount(found.labels).double())
     members = starts.double()[found.labels == 0]
     assert found.spreads[0].item() == pytest.approx((members - members.mean(dim=0)).norm(dim=1).square().mean().sqrt())
+
+
+def test_equal_basins_are_numbered_by_their_first_starts() -> None:
+    starts = torch.tensor([3.0, -8, 5, 0, -2, 9, 1])[:, None]
+    assert find_attractors(responding_by(lambda z: z, 1), starts).labels.tolist() == list(range(7))
 
 
 def test_only_codes_that_move_are_decoded(vae: ConvVAE, codes: Tensor) -> None:

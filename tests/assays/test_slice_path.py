@@ -79,7 +79,7 @@ def test_where_nothing_moves_the_shortest_path_is_taken() -> None:
     path = slice_path(torch.zeros(5, 5), values, values, (0, 0), (1, 1))
     assert path.nodes.tolist() == [[n, n] for n in range(5)]
     assert path.total_cost == pytest.approx(0.01 * 2**0.5)
-    assert slice_path(torch.zeros(5, 5), values, values, (0, 0), (1, 0), epsilon=0).total_cost < 1e-300
+    assert slice_path(torch.zeros(5, 5), values, values, (0, 0), (1, 0), epsilon=0).total_cost == 0
     assert slice_path(torch.ones(5, 5), values, values, (0.1, 0), (0, 0)).nodes.tolist() == [[0, 0]]
 
 
