@@ -1,0 +1,116 @@
+"""Time the conditioned response matrix against the plain way: one traversal and one latent at a time.
+
+The plain way follows the definition: h(base) is computed again for each latent, and interventions that do not change
+the code are run. Both measure the same matrix, from the same bases and donors. Prints the samples that each decodes and
+encodes, and the ratio of the medians of interleaved timings. Set OMP_NUM_THREADS=1 on a machine that is not idle.
+
+    python benchmarks/conditioned_response.py --latent-dim 10 --traversals 10
+
+With ``--ideal`` each factor moves one latent only, the others stand still; then most interventions change nothing.
+"""
+
+import argparse
+from collections.abc import Callable, Sequence
+from statistics import median
+
+import torch
+from response_matrix import ConvAutoencoder, timed  # the benchmark beside this one
+from torch import Tensor
+
+from lr_lightning.assays import conditioned_response_matrix, intervene
+
+
+def draw_members(size: int, num_traversals: int, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return bases and donors (T, B), members of their traversal, by the assay's scheme, so that numbers compare."""
+    if samples <= size:
+        bases = torch.rand(num_traversals, size, generator=generator).argsort(dim=1)[:, :samples]
+    else:
+        bases = torch.randint(size, (num_traversals, samples), generator=generator)
+    return bases, (bases + torch.randint(1, size, bases.shape, generator=generator)) % size
+
+
+@torch.no_grad()
+def plain_conditioned_matrix(
+    autoencoder: ConvAutoencoder, traversals: Sequence[Tensor], samples: int, generator: torch.Generator
+) -> Tensor:
+    """Conditioned response matrix by its definition, a pass for each traversal and latent."""
+    rows = []
+    for codes in traversals:
+        bases, donors = draw_members(codes.shape[1], len(codes), samples, generator)
+        per_traversal = []
+        for group, base, donor in zip(codes, bases.to(codes.device), donors.to(codes.device), strict=True):
+            responses = []
+            for latent in range(codes.shape[2]):
+                before = autoencoder.encode(autoencoder.decode(group[base]))
+                moved = intervene(group[base], latent, group[donor, latent])
+                after = autoencoder.encode(autoencoder.decode(moved))
+                squares = (after[:, latent] - before[:, latent]).double().square()
+                responses.append((squares.mean() / 2).sqrt())
+            per_traversal.append(torch.stack(responses))
+        rows.append(torch.stack(per_traversal).mean(dim=0))
+    return torch.stack(rows)
+
+
+def make_traversals(num_factors: int, num_values: int, num_traversals: int, dim: int, ideal: bool) -> list[Tensor]:
+    """Return codes (T, V, D) for each factor: all latents vary, or in an ideal code one latent for each factor."""
+    if not ideal:
+        return [torch.randn(num_traversals, num_values, dim) for _ in range(num_factors)]
+    traversals = []
+    for factor in range(num_factors):
+        codes = torch.randn(num_traversals, 1, dim).repeat(1, num_values, 1)
+        codes[:, :, factor % dim] = torch.linspace(-1.5, 1.5, num_values)
+        traversals.append(codes)
+    return traversals
+
+
+def main() -> None:
+    """Run the comparison and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--latent-dim", type=int, default=10)
+    parser.add_argument("--factors", type=int, default=6)
+    parser.add_argument("--values", type=int, default=10, help="of each factor")
+    parser.add_argument("--traversals", type=int, default=10, help="of each factor")
+    parser.add_argument("--samples", type=int, default=32, help="interventions per traversal and latent")
+    parser.add_argument("--ideal", action="store_true", help="each factor moves one latent only")
+    parser.add_argument("--chunk-size", type=int, help="of the assay; its default if left out")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+
+    torch.manual_seed(0)
+    autoencoder = ConvAutoencoder(options.latent_dim).to(options.device).eval()
+    shape = (options.factors, options.values, options.traversals, options.latent_dim)
+    traversals = [codes.to(options.device) for codes in make_traversals(*shape, ideal=options.ideal)]
+    ways: dict[str, Callable[[], Tensor]] = {
+        "plain": lambda: plain_conditioned_matrix(
+            autoencoder, traversals, options.samples, torch.Generator().manual_seed(1)
+        ),
+        "batched": lambda: (
+            conditioned_response_matrix(
+                autoencoder,
+                traversals,
+                samples=options.samples,
+                generator=torch.Generator().manual_seed(1),
+                chunk_size=options.chunk_size,
+            ).matrix
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    samples, matrices = {}, {}
+    for repeat in range(options.repeats + 1):
+        for name, way in ways.items():
+            autoencoder.samples = 0
+            elapsed, matrices[name] = timed(way)
+            samples[name] = autoencoder.samples // 2
+            if repeat:  # the first warms up
+                seconds[name].append(elapsed)
+
+    torch.testing.assert_close(matrices["batched"], matrices["plain"], rtol=1e-3, atol=1e-6)
+    for name in ways:
+        print(f"{name:8} {samples[name]:8,} samples decoded and encoded, median {median(seconds[name]):.3f} s")
+    print(f"samples  ratio {samples['batched'] / samples['plain']:.3f}")
+    print(f"time     ratio {median(seconds['batched']) / median(seconds['plain']):.3f} on {options.device}")
+
+
+if __name__ == "__main__":
+    main()
