@@ -46,20 +46,20 @@ class LatentSlice:
     def around(cls, codes: Tensor, latents: tuple[int, int], width: float = 2.0) -> "LatentSlice":
         """Return the window around the mean of codes, ``width`` standard deviations of the wider latent in each way.
 
+        If neither varies (both are collapsed), the standard deviation is taken to be that of the prior, 1.
+
         Args:
             codes: Posterior means, shape ``(N, D)``.
             latents: The two latents.
             width: Half of the side in standard deviations.
 
         Raises:
-            ValueError: If ``codes`` is no finite matrix, there are no such latents or they do not vary.
+            ValueError: If ``codes`` is no finite matrix, there are no such latents or ``width`` is not positive.
         """
         chosen = _pick(check_codes("codes", codes, codes.shape[-1]), latents).double()
         std, mean = torch.std_mean(chosen, dim=0, correction=0)
-        if not std.max() > 0:
-            raise ValueError(f"latents {latents} do not vary over the codes; give a radius")
         first, second = mean.tolist()
-        return cls(latents, width * float(std.max()), (first, second))
+        return cls(latents, width * (float(std.max()) or 1.0), (first, second))
 
     def spacing(self, num_steps: int) -> float:
         """Return the distance between neighbouring nodes, in latent units."""

@@ -43,8 +43,7 @@ def test_window_around_codes() -> None:
     codes = torch.tensor([[1.0, 5.0, 0.0], [3.0, 5.0, 0.0], [1.0, 9.0, 0.0], [3.0, 9.0, 0.0]])
     assert LatentSlice.around(codes, (0, 1)) == LatentSlice((0, 1), radius=4.0, centre=(2.0, 7.0))
     assert LatentSlice.around(codes, (2, 0), width=1.0) == LatentSlice((2, 0), radius=1.0, centre=(0.0, 2.0))
-    with pytest.raises(ValueError, match="do not vary over the codes; give a radius"):
-        LatentSlice.around(codes[:1], (0, 1))
+    assert LatentSlice.around(codes[:1], (0, 1)) == LatentSlice((0, 1), radius=2.0, centre=(1.0, 5.0))  # nothing varies
     with pytest.raises(ValueError, match=r"latents must be two of 0\.\.2, got \(0, 3\)"):
         LatentSlice.around(codes, (0, 3))
 

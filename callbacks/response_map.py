@@ -1,0 +1,129 @@
+"""Response maps of pairs of latents, in validation."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.assays import active_latents, response_matrix
+from lr_lightning.assays.latent_pairs import strongest_pairs
+from lr_lightning.assays.latent_slice import LatentSlice, decode_slice
+from lr_lightning.assays.response_map import ResponseMap, response_map
+from lr_lightning.assays.slice_histogram import contracting_share, slice_histogram
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.plots.response_map import response_map_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HISTOGRAM_STEPS = 32
+"""Cells of the drawn histogram along each latent, few enough to hold several codes each."""
+
+
+class ResponseMapAssay(AssayCallback):
+    """Logs where decoding and encoding moves the codes of two latents; see :func:`lr_lightning.assays.response_map`.
+
+    Scalars under ``assay/response_map/``, means over the pairs: ``void_mass`` (share of the prior where the map does
+    not contract) and ``contracting_share`` (share of the codes where it does). Each pair has a figure, a row in the
+    table ``pairs`` and its field in ``assays/``.
+
+    Decodes and encodes ``num_steps ** 2`` codes for each pair and base.
+
+    Args:
+        pairs: Pairs of latents. If ``None``, those that respond to each other most, measured each time.
+        num_pairs: Number of those.
+        num_steps: Nodes of the map along each latent.
+        radius: Half of the side of the window around 0, in latent units. If ``None``, two standard deviations of the
+            codes around their mean, which suits codes without a standard normal prior.
+        num_bases: Codes at which the other latents stand, drawn from the validation set; their maps are averaged.
+        num_images: Decoded observations in the figure along each latent.
+        num_samples: Base codes of the response matrix that finds the pairs.
+        every_n_validations: How often to run; 0 for the last validation only.
+        seed: Seed of the bases and of the response matrix.
+
+    Raises:
+        ValueError: If a number is too small, or at the start of a run if the model lacks a latent of ``pairs`` or has
+            one latent only.
+    """
+
+    name = "response_map"
+
+    def __init__(
+        self,
+        pairs: Sequence[tuple[int, int]] | None = None,
+        num_pairs: int = 2,
+        num_steps: int = 32,
+        radius: float | None = 2.0,
+        num_bases: int = 1,
+        num_images: int = 9,
+        num_samples: int = 256,
+        every_n_validations: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(every_n_validations, seed)
+        numbers = {"num_pairs": (num_pairs, 1), "num_steps": (num_steps, 3), "num_bases": (num_bases, 1)}
+        numbers |= {"num_images": (num_images, 2), "num_samples": (num_samples, 2)}
+        for name, (value, least) in numbers.items():
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, got {value}")
+        if pairs is not None and not pairs:
+            raise ValueError("pairs must name at least one pair of latents, got none; leave it out to have them found")
+        if radius is not None and not radius > 0:
+            raise ValueError(f"radius must be positive, got {radius}")
+        self.pairs = None if pairs is None else [LatentSlice((first, second)).latents for first, second in pairs]
+        self.num_pairs = num_pairs
+        self.num_steps = num_steps
+        self.radius = radius
+        self.num_bases = num_bases
+        self.num_images = num_images
+        self.num_samples = num_samples
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        largest = max(map(max, self.pairs)) if self.pairs else 1
+        if largest >= pl_module.latent_dim:  # type: ignore[operator]
+            raise ValueError(f"a response map needs latent {largest}, but the model has {pl_module.latent_dim}")
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        codes = subject.table.codes
+        order = torch.randperm(len(codes), generator=subject.generator)
+        pairs = self.pairs or self._strongest(subject, codes[order[: self.num_samples]])
+        bases = codes[order[: self.num_bases]]
+        findings: dict[str, tuple[ResponseMap, float, float]] = {}
+        for pair in pairs:
+            window = LatentSlice.around(codes, pair) if self.radius is None else LatentSlice(pair, self.radius)
+            result = response_map(subject.responder(), bases, window, num_steps=self.num_steps)
+            histogram = slice_histogram(codes, window, num_steps=self.num_steps)
+            name = f"latents_{pair[0]:02d}_{pair[1]:02d}"
+            findings[name] = (result, float(contracting_share(result, histogram)), histogram.inside)
+        rows: list[list[float | str]] = [
+            [*result.window.latents, float(result.void_mass), share, inside]
+            for result, share, inside in findings.values()
+        ]
+        return Findings(
+            scalars={
+                "void_mass": sum(float(result.void_mass) for result, _, _ in findings.values()) / len(findings),
+                "contracting_share": sum(share for _, share, _ in findings.values()) / len(findings),
+            },
+            figures={name: partial(self._draw, subject, bases[0], result) for name, (result, _, _) in findings.items()},
+            arrays={f"{name}_field": result.field for name, (result, _, _) in findings.items()}
+            | {f"{name}_values": result.values for name, (result, _, _) in findings.items()},
+            tables={"pairs": (["first", "second", "void mass", "contracting share", "codes inside"], rows)},
+        )
+
+    def _strongest(self, subject: Subject, base: Tensor) -> list[tuple[int, int]]:
+        matrix = response_matrix(subject.responder(), base, generator=subject.generator).matrix
+        return strongest_pairs(matrix, self.num_pairs, active_latents(matrix))
+
+    def _draw(self, subject: Subject, base: Tensor, result: ResponseMap) -> "Figure":
+        return response_map_figure(
+            result,
+            decoded=decode_slice(subject.autoencoder, base, result.window, num_steps=self.num_images),
+            histogram=slice_histogram(subject.table.codes, result.window, num_steps=HISTOGRAM_STEPS),
+        )
