@@ -3,6 +3,7 @@
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.conditioned_response import ConditionedResponseAssay
+from lr_lightning.callbacks.disentanglement import DisentanglementAssay
 from lr_lightning.callbacks.latent_statistics import LatentStatisticsAssay
 from lr_lightning.callbacks.latent_traversal import LatentTraversalAssay
 from lr_lightning.callbacks.progress import RunProgressBar
@@ -14,6 +15,7 @@ __all__ = [
     "AssayCallback",
     "CodeTable",
     "ConditionedResponseAssay",
+    "DisentanglementAssay",
     "Findings",
     "LatentStatisticsAssay",
     "LatentTraversalAssay",

@@ -50,7 +50,7 @@ class Subject:
 
 @dataclass
 class Findings:
-    """What an assay found; names are without the prefix ``assay/<name>/``.
+    """What an assay found; names are without the prefix, ``assay/<name>/`` as a rule.
 
     Attributes:
         scalars: Numbers to log and to monitor.
@@ -102,6 +102,11 @@ class AssayCallback(Callback):
         self._last_scalars: dict[str, float] = {}
         self._collector = CodeTableCollector()
         self._observations: list[Tensor] = []
+
+    @property
+    def prefix(self) -> str:
+        """What the keys of scalars, figures and tables begin with."""
+        return f"assay/{self.name}"
 
     @property
     @override
@@ -162,7 +167,7 @@ class AssayCallback(Callback):
         if trainer.sanity_checking:
             return
         if self._is_due(trainer):
-            self._last_scalars = self._run_and_save(trainer, pl_module)
+            self._last_scalars = self._last_scalars | self._run_and_save(trainer, pl_module)
         self._validations += 1
         pl_module.log_dict(self._last_scalars, sync_dist=True)
 
@@ -213,7 +218,6 @@ class AssayCallback(Callback):
     def _run_and_save(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         """Run the assay, save its figures and arrays on one process, and return its scalars under their full keys."""
         start = time.perf_counter()
-        prefix = f"assay/{self.name}"
         with isolate_rng():
             subject = Subject(
                 autoencoder=pl_module,  # type: ignore[arg-type]
@@ -226,15 +230,15 @@ class AssayCallback(Callback):
             findings = self.run(subject)
             if trainer.is_global_zero:
                 for key, draw in findings.figures.items():
-                    save_figure(trainer, f"{prefix}/{key}", draw())
+                    save_figure(trainer, f"{self.prefix}/{key}", draw())
                 for key, (columns, rows) in findings.tables.items():
-                    save_table(trainer, f"{prefix}/{key}", columns, rows)
+                    save_table(trainer, f"{self.prefix}/{key}", columns, rows)
                 if findings.arrays:
-                    save_arrays(trainer, prefix, findings.arrays)
+                    save_arrays(trainer, f"assay/{self.name}", findings.arrays)
         seconds = time.perf_counter() - start
         self.total_seconds += seconds
-        scalars = {f"{prefix}/{key}": float(value) for key, value in findings.scalars.items()}
-        return scalars | {f"{prefix}/seconds": seconds}
+        scalars = {f"{self.prefix}/{key}": float(value) for key, value in findings.scalars.items()}
+        return scalars | {f"assay/{self.name}/seconds": seconds}
 
 
 def dataset_of(trainer: Trainer) -> Any:

@@ -1,10 +1,23 @@
 """Shares the work of an assay between processes."""
 
+from typing import TypeVar
+
 import torch
 from pytorch_lightning.strategies import Strategy
 from torch import Tensor, nn
 
 from lr_lightning.assays import Autoencoder, posterior_mean
+
+_T = TypeVar("_T")
+
+
+def gather_objects(own: _T, world_size: int) -> list[_T]:
+    """Return what each process has, in the order of their ranks; every process must call it."""
+    if world_size == 1:
+        return [own]
+    gathered: list[_T | None] = [None] * world_size
+    torch.distributed.all_gather_object(gathered, own)
+    return gathered  # type: ignore[return-value]
 
 
 class ShardedAutoencoder(nn.Module):

@@ -9,8 +9,10 @@ from rich.table import Table
 
 from lr_lightning.callbacks.assay import assays_of
 from lr_lightning.callbacks.conditioned_response import ConditionedResponseAssay
+from lr_lightning.callbacks.disentanglement import DisentanglementAssay
 from lr_lightning.callbacks.latent_statistics import LatentStatisticsAssay
 from lr_lightning.callbacks.response_matrix import ResponseMatrixAssay
+from lr_lightning.callbacks.score_report import score_report
 from lr_lightning.loggers import RunWandbLogger
 
 
@@ -33,6 +35,9 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     table.add_row("Time", f"{record['seconds']:.0f} s, of which assays {record['assay_seconds']:.1f} s ({share:.1%})")
     console = Console()
     console.print()
+    for assay in assays_of(trainer):
+        if isinstance(assay, DisentanglementAssay) and assay.table is not None:
+            console.print(score_report(assay.table.rows, "Disentanglement"))
     console.print(table)
     console.print(f"Files: {Path(trainer.default_root_dir).resolve()}", soft_wrap=True)
     for logger in trainer.loggers:

@@ -14,6 +14,7 @@ Train autoencoders and VAEs while latent-response assays watch them.
   test      evaluate a run:     lr-lightning test runs/quickstart
   validate  validate a run:     lr-lightning validate runs/quickstart
   predict   encode a data set:  lr-lightning predict runs/quickstart
+  score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
   data      list, render or download data sets:  lr-lightning data list
 
   lr-lightning COMMAND --help   tells more about a command
@@ -34,6 +35,10 @@ def main(arguments: list[str] | None = None) -> None:
         from lr_lightning.commands import data
 
         sys.exit(data.main(arguments[1:]))
+    elif command == "score":
+        from lr_lightning.commands import score
+
+        sys.exit(score.main(arguments[1:]))
     elif command in ("fit", "validate", "test", "predict"):
         sys.exit(_train(arguments))
     else:

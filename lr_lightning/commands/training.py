@@ -17,7 +17,7 @@ from pytorch_lightning.loggers import CSVLogger, Logger
 from typing_extensions import override
 
 import lr_lightning.data.datamodule  # noqa: F401  (short class names need their classes imported)
-from lr_lightning.callbacks import AssayCallback, RunProgressBar, RunRecord
+from lr_lightning.callbacks import AssayCallback, DisentanglementAssay, RunProgressBar, RunRecord
 from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.codes import write_codes
 from lr_lightning.commands.memory import keep_freed_memory
@@ -128,7 +128,10 @@ class RunCLI(LightningCLI):
         trainer, checkpoint = self._get(self.config_init, "trainer"), self._get(self.config, "ckpt_path")
         self._step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
         callbacks: list[Callback] = []
-        for name, assay in self._get(self.config_init, "assays").items():
+        assays = dict(self._get(self.config_init, "assays"))
+        if self.subcommand == "test" and not any(isinstance(assay, DisentanglementAssay) for assay in assays.values()):
+            assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null turns it off
+        for name, assay in assays.items():
             if assay is not None:
                 assay.name = name  # the keys it logs under
                 callbacks.append(assay)

@@ -10,7 +10,9 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.loggers.score_table import write_score_table
 from lr_lightning.logging_step import logging_step
+from lr_lightning.metrics.score_table import ScoreTable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -50,6 +52,11 @@ def save_arrays(trainer: Trainer, key: str, arrays: Mapping[str, Tensor]) -> Non
     values = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
     path = _path(trainer, "assays", key, ".npz")
     write_atomically(path, lambda file: np.savez_compressed(file, **values))  # type: ignore[arg-type]
+
+
+def save_score_table(trainer: Trainer, key: str, table: ScoreTable) -> None:
+    """Write ``table`` to one JSON file in ``assays/``, a list of objects."""
+    write_score_table(_path(trainer, "assays", key, ".json"), table)
 
 
 def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path:

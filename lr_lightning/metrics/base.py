@@ -61,12 +61,12 @@ class CodeTableMetric(Metric, ABC):
         Raises:
             ValueError: If the numbers of rows differ.
         """
-        self.codes.append(codes.detach())
+        self.codes.append(_gatherable(codes))
         for name, rows in (("factors", factors), ("log_variances", log_variances)):
             if rows is not None:
                 if len(rows) != len(codes):
                     raise ValueError(f"codes and {name} must have as many rows, got {len(codes)} and {len(rows)}")
-                getattr(self, name).append(rows.detach())
+                getattr(self, name).append(_gatherable(rows))
 
     @abstractmethod
     def scores(self) -> Mapping[str, Score]:
@@ -108,6 +108,13 @@ class CodeTableMetric(Metric, ABC):
         """Return the rows of each repeat."""
         seeds = [self.sampling.seed + 1_000_003 * repeat for repeat in range(self.num_repeats)]
         return [draw(codes, factors, replace(self.sampling, seed=seed), log_variances) for seed in seeds]
+
+
+def _gatherable(rows: Tensor) -> Tensor:
+    """Return ``rows`` detached, in a type that processes can exchange: not all backends know the short ones."""
+    if rows.is_floating_point():
+        return rows.detach() if rows.dtype in (torch.float32, torch.float64) else rows.detach().float()
+    return rows.detach().long()
 
 
 class DisentanglementMetric(CodeTableMetric):

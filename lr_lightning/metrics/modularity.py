@@ -6,7 +6,7 @@ from typing_extensions import override
 
 from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.functional.binning import Binning
-from lr_lightning.metrics.functional.modularity import modularity_score
+from lr_lightning.metrics.functional.modularity_score import modularity_score
 from lr_lightning.metrics.functional.result import MetricResult
 from lr_lightning.metrics.functional.sample import Sample
 

@@ -136,10 +136,13 @@ class AutoencoderModule(LightningModule, ABC):
         return self._evaluation_step(batch, batch_idx)
 
     @override
-    def predict_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Return the mean codes ``(B, D)`` of a batch."""
+    def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
+        """Return mean codes and log-variances ``(B, D)`` of a batch, the latter ``None`` for a deterministic model."""
         with self._full_precision():
-            return self._mean_codes(batch[0])
+            posterior = self.encode(batch[0])
+        if isinstance(posterior, Normal):
+            return {"codes": posterior.mean, "log_vars": 2 * posterior.stddev.log()}
+        return {"codes": posterior, "log_vars": None}
 
     @override
     def on_validation_epoch_end(self) -> None:

@@ -4,6 +4,7 @@ from lr_lightning.plots.images import image_grid, reconstruction_figure, travers
 from lr_lightning.plots.latents import latent_statistics_figure
 from lr_lightning.plots.matrix import conditioned_response_figure, matrix_heatmap, response_matrix_figure
 from lr_lightning.plots.points import scatter_reconstruction
+from lr_lightning.plots.scores import score_matrix_figure
 
 __all__ = [
     "conditioned_response_figure",
@@ -13,5 +14,6 @@ __all__ = [
     "reconstruction_figure",
     "response_matrix_figure",
     "scatter_reconstruction",
+    "score_matrix_figure",
     "traversal_figure",
 ]

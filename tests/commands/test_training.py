@@ -121,6 +121,7 @@ def test_a_second_run_gets_a_folder_of_its_own() -> None:
     assert Path("runs/helix/results.json").read_bytes() == first
 
 
+@pytest.mark.filterwarnings("ignore:.* undefined")  # one factor only
 def test_test_adds_its_results_and_repeats_itself() -> None:
     assert run("fit", *HELIX) == 0
     wandb.finish()
@@ -246,6 +247,7 @@ def test_evaluation_needs_to_know_of_what(capsys: pytest.CaptureFixture[str]) ->
     assert "say what to test: lr-lightning test RUN_FOLDER" in capsys.readouterr().err
 
 
+@pytest.mark.filterwarnings("ignore:.* undefined")  # barely trained
 @pytest.mark.parametrize("name", sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml")))
 def test_every_config_trains_and_its_checkpoint_reloads_alone(name: str, tmp_path: Path) -> None:
     write_idx(tmp_path, "train", 300)

@@ -1,6 +1,7 @@
 """Codes with known scores: ten ideal cases, and the codes that disentanglement_lib was run on."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,12 @@ def ideal_case(name: str) -> tuple[Tensor, Tensor]:
     elif name == "noise":
         codes = rng.normal(size=codes.shape)
     return torch.from_numpy(codes).float(), torch.from_numpy(factors)
+
+
+def batches(codes: Tensor, factors: Tensor, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield codes and factors in batches of ``size``."""
+    for start in range(0, len(codes), size):
+        yield codes[start : start + size], factors[start : start + size]
 
 
 def reference_case(name: str) -> tuple[Tensor, Tensor, dict[str, Any]]:

@@ -90,9 +90,15 @@ def mean_over_repeats(results: Sequence[MetricResult]) -> MetricResult:
             value=float(np.mean(values)),
             ceiling=_mean([result.scores[name].ceiling for result in results]),
             chance=_mean([result.scores[name].chance for result in results]),
-            standard_error=float(np.std(values, ddof=1)) / math.sqrt(len(values)),
+            standard_error=_standard_error(values),
         )
     return replace(results[0], scores=scores)
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    if not np.isfinite(values).all():
+        return math.nan
+    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

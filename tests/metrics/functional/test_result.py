@@ -52,3 +52,11 @@ def test_an_undefined_repeat_makes_the_mean_undefined() -> None:
     assert math.isnan(score.value)
     assert score.standard_error is not None
     assert math.isnan(score.standard_error)
+
+
+def test_repeats_of_an_infinite_score_have_no_standard_error() -> None:
+    result = MetricResult("a", {"a": Score(float("inf"))}, num_train=2)
+    score = mean_over_repeats([result, result]).scores["a"]
+    assert score.value == float("inf")
+    assert score.standard_error is not None
+    assert math.isnan(score.standard_error)

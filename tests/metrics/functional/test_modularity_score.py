@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lr_lightning.metrics.functional.modularity import modularity_score
+from lr_lightning.metrics.functional.modularity_score import modularity_score
 from lr_lightning.metrics.functional.sample import Sampling
 from lr_lightning.metrics.modularity import Modularity
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case

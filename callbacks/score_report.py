@@ -1,0 +1,41 @@
+"""A score table for the terminal."""
+
+import math
+from collections.abc import Iterable
+
+from rich.table import Table
+
+from lr_lightning.metrics.score_table import ScoreRow
+
+
+def score_report(rows: Iterable[ScoreRow], title: str) -> Table:
+    """Return ``rows`` as a table; columns that say nothing are left out.
+
+    Args:
+        rows: Scores.
+        title: Title of the table.
+    """
+    rows = list(rows)
+    table = Table(title=title, title_justify="left")
+    table.add_column("score", no_wrap=True)
+    with_error = any(row.standard_error is not None for row in rows)
+    headings = ["value", *(["± s.e."] if with_error else []), "ceiling", "chance", "better", "seconds"]
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    previous = None
+    for row in rows:
+        errors = [_number(row.standard_error)] if with_error else []
+        # a metric has one time for all its scores
+        seconds = f"{row.seconds:.2f}" if (row.metric, row.seconds) != previous else ""
+        previous = (row.metric, row.seconds)
+        better = "higher" if row.higher_is_better else "lower"
+        table.add_row(row.name, _number(row.value), *errors, _number(row.ceiling), _number(row.chance), better, seconds)
+    return table
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    if math.isnan(value):
+        return "undefined"
+    return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"

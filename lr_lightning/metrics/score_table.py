@@ -1,0 +1,90 @@
+"""The tidy table that a suite of metrics fills."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from lr_lightning.metrics.functional.result import MetricResult, Score
+
+
+class ScoreRow(NamedTuple):
+    """One score.
+
+    Attributes:
+        name: Full name, ``metric`` and ``variant`` joined by an underscore.
+        metric: Name of the metric, such as ``"dci"``.
+        variant: What tells apart the scores of a metric, such as ``"gbt_completeness"``; ``"score"`` where there is
+            nothing to tell apart.
+        value: The score; NaN where it is undefined.
+        standard_error: Standard error of ``value`` over repeats; ``None`` without repeats.
+        ceiling: Best value that a perfect code can reach on these data, ``None`` if not known.
+        chance: Value expected of codes that know nothing of the factors, ``None`` if not known.
+        higher_is_better: Direction.
+        num_train: Rows fitted or counted on.
+        num_test: Rows held out.
+        seconds: Time that the metric took, all its scores and repeats together. The first metric to need something
+            that others share pays for it.
+    """
+
+    name: str
+    metric: str
+    variant: str
+    value: float
+    standard_error: float | None
+    ceiling: float | None
+    chance: float | None
+    higher_is_better: bool
+    num_train: int
+    num_test: int
+    seconds: float
+
+
+@dataclass(frozen=True, eq=False)
+class ScoreTable:
+    """Scores of a suite of metrics on one code table.
+
+    Attributes:
+        rows: One row a score, in the order in which the metrics were asked for.
+        results: Result of each metric by its name in the suite, with matrices and parts.
+    """
+
+    rows: tuple[ScoreRow, ...]
+    results: Mapping[str, MetricResult]
+
+    @property
+    def scores(self) -> dict[str, float]:
+        """Values by the full names of the scores."""
+        return {row.name: row.value for row in self.rows}
+
+    def __getitem__(self, name: str) -> float:
+        """Return the value of the score with the full name ``name``."""
+        return self.scores[name]
+
+    def merged(self, others: Iterable["ScoreTable"]) -> "ScoreTable":
+        """Return the table with the rows and results of ``others`` after its own."""
+        rows, results = self.rows, dict(self.results)
+        for other in others:
+            rows += other.rows
+            results |= other.results
+        return ScoreTable(rows, results)
+
+
+def rows_of(result: MetricResult, seconds: float) -> list[ScoreRow]:
+    """Return one row for each score of ``result``, which took ``seconds``."""
+    return [_row(name, score, result, seconds) for name, score in result.scores.items()]
+
+
+def _row(name: str, score: Score, result: MetricResult, seconds: float) -> ScoreRow:
+    return ScoreRow(
+        name=name,
+        metric=result.metric,
+        variant=name.removeprefix(result.metric).removeprefix("_") or "score",
+        value=score.value,
+        standard_error=score.standard_error,
+        ceiling=score.ceiling,
+        chance=score.chance,
+        higher_is_better=score.higher_is_better,
+        num_train=result.num_train,
+        num_test=result.num_test,
+        seconds=seconds,
+    )

@@ -1,0 +1,117 @@
+"""Many metrics on one code table, which share what they have in common."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.metrics.base import CodeTableMetric, DisentanglementMetric
+from lr_lightning.metrics.catalogue import make_metrics
+from lr_lightning.metrics.functional.result import MetricResult, Score, mean_over_repeats
+from lr_lightning.metrics.functional.sample import Sample, Sampling
+from lr_lightning.metrics.functional.truncated import on_active_latents
+from lr_lightning.metrics.score_table import ScoreRow, ScoreTable, rows_of
+
+Progress = Callable[[str, int, int], None]
+"""Called before each metric with its name, the number done and the total."""
+
+
+class DisentanglementSuite(CodeTableMetric):
+    """Runs chosen metrics on one code table; splits, bins, information and fits that metrics share are made once.
+
+    A score depends on the codes, its own parameters and the seed, never on which other metrics run.
+
+    Args:
+        metrics: Names of metrics or groups of them (see :data:`lr_lightning.metrics.METRICS` and
+            :data:`lr_lightning.metrics.GROUPS`), or metric objects by a name of your choice, whose own sampling and
+            repeats are not looked at.
+        sampling: Which rows to train and to test on; the study's by default.
+        num_repeats: How often to draw rows and repeat, for means and their standard errors.
+        truncated: Also score active latents only, under the same names with ``_active`` added.
+        kwargs: Arguments of :class:`torchmetrics.Metric`.
+
+    Raises:
+        ValueError: If a name is unknown or there is no metric, ``num_repeats < 1``, or above 1 with the first rows.
+
+    Example:
+        >>> import torch
+        >>> factors = torch.cartesian_prod(torch.arange(4), torch.arange(5), torch.arange(6))
+        >>> table = DisentanglementSuite(["mig", "modularity"]).run(factors.float(), factors)
+        >>> table["mig"] > 0.9
+        True
+    """
+
+    def __init__(
+        self,
+        metrics: Iterable[str] | Mapping[str, DisentanglementMetric] = ("default",),
+        sampling: Sampling | None = None,
+        num_repeats: int = 1,
+        truncated: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(sampling, num_repeats, **kwargs)
+        self.metrics = dict(metrics) if isinstance(metrics, Mapping) else make_metrics(metrics)
+        if not self.metrics:
+            raise ValueError("metrics is empty; name one at least, such as 'mig' or the group 'fast'")
+        self.truncated = truncated
+
+    def run(
+        self,
+        codes: Tensor,
+        factors: Tensor | None,
+        log_variances: Tensor | None = None,
+        progress: Progress | None = None,
+    ) -> ScoreTable:
+        """Return the scores of a code table, apart from what :meth:`update` was given.
+
+        Args:
+            codes: Codes, shape ``(N, D)``; posterior means for a variational model.
+            factors: Factor indices, shape ``(N, K)``; ``None`` if all metrics do without.
+            log_variances: Logarithms of the posterior variances, shape ``(N, D)``.
+            progress: Called before each metric with its name, the number done and the total.
+
+        Raises:
+            ValueError: If a shape or type is wrong, codes are not finite, there are too few rows, or factors are
+                missing that a metric needs.
+        """
+        if factors is None:
+            needing = [name for name, metric in self.metrics.items() if metric.needs_factors]
+            if needing:
+                raise ValueError(f"factors are missing, which {', '.join(needing)} need")
+        samples = self._samples(codes, factors, log_variances)
+        rows: list[ScoreRow] = []
+        results: dict[str, MetricResult] = {}
+        for done, (name, metric) in enumerate(self.metrics.items()):
+            if progress is not None:
+                progress(name, done, len(self.metrics))
+            for full_name, score in self._variants(name, metric):
+                start = time.perf_counter()
+                results[full_name] = mean_over_repeats([score(sample) for sample in samples])
+                rows += rows_of(results[full_name], time.perf_counter() - start)
+        return ScoreTable(tuple(rows), results)
+
+    def table(self) -> ScoreTable:
+        """Return the scores of all batches and processes so far.
+
+        Raises:
+            ValueError: As :meth:`run`, or if there was no batch.
+        """
+        self.compute()
+        return self._computed_table
+
+    @override
+    def scores(self) -> Mapping[str, Score]:
+        """Return the scores of all batches so far, by their names."""
+        self._computed_table = self.run(*self._table())
+        return {
+            name: score for result in self._computed_table.results.values() for name, score in result.scores.items()
+        }
+
+    def _variants(self, name: str, metric: DisentanglementMetric) -> list[tuple[str, Callable[[Sample], MetricResult]]]:
+        """Return the metric, and that on active latents if asked for."""
+        whole = (name, metric.score)
+        if not self.truncated:
+            return [whole]
+        return [whole, (f"{name}_active", lambda sample: on_active_latents(metric.score, sample))]

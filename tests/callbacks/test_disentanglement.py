@@ -1,0 +1,154 @@
+"""Disentanglement scores in validation and in testing."""
+
+import json
+import math
+import warnings
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from lr_lightning.callbacks import DisentanglementAssay, LatentStatisticsAssay
+from lr_lightning.metrics.functional.mig import mutual_information_gap
+from lr_lightning.metrics.suite import DisentanglementSuite
+from tests.conftest import Bars
+from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* undefined")  # barely trained
+
+CHEAP = ["mig", "sap_r2"]
+DEAR = ["modularity"]
+
+
+class Remember(Callback):
+    """Notes the metrics after each validation."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, float]] = []
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.sanity_checking:
+            found = {key: value.item() for key, value in trainer.callback_metrics.items() if key.startswith("metric/")}
+            self.seen.append(found)
+
+
+def train(folder: Path, *callbacks: Callback, **options: Any) -> Trainer:
+    trainer = tiny_trainer(folder, *callbacks, num_sanity_val_steps=0, **options)
+    trainer.fit(tiny_model(), datamodule=tiny_data(Bars(), val_size=40))
+    return trainer
+
+
+def test_scores_are_those_of_the_codes_of_the_validation_pass(tmp_path: Path) -> None:
+    assay, data, model = DisentanglementAssay(CHEAP, DEAR, seed=3), tiny_data(Bars(), val_size=40), tiny_model()
+    trainer = tiny_trainer(tmp_path, assay, max_epochs=2)
+    trainer.fit(model, datamodule=data)
+    with torch.no_grad():
+        codes = model.encode(Bars().images(data.val_indices).float() / 255).mean
+    expected = mutual_information_gap(codes, Bars().factors(data.val_indices), sampling=assay.sampling)
+    assert trainer.callback_metrics["metric/mig/score"].item() == pytest.approx(expected.value, abs=1e-5)
+    assert {
+        "metric/sap/r2",
+        "metric/modularity/score",
+        "assay/disentanglement/seconds",
+    } <= trainer.callback_metrics.keys()
+    assert assay.table is not None
+    assert assay.table["mig"] == pytest.approx(expected.value, abs=1e-5)
+
+
+def test_cheap_metrics_run_often_and_expensive_ones_at_the_end(tmp_path: Path) -> None:
+    remember = Remember()
+    train(tmp_path, DisentanglementAssay(CHEAP, DEAR), remember, max_epochs=3)
+    assert ["metric/modularity/score" in seen for seen in remember.seen] == [False, False, True]
+    assert len({seen["metric/mig/score"] for seen in remember.seen}) > 1
+
+
+def test_scores_between_are_those_of_the_last_time(tmp_path: Path) -> None:
+    remember = Remember()
+    assay = DisentanglementAssay(CHEAP, DEAR, every_n_validations=2, final_every_n_validations=3)
+    train(tmp_path, assay, remember, max_epochs=5)
+    mig = [seen["metric/mig/score"] for seen in remember.seen]
+    modularity = [seen["metric/modularity/score"] for seen in remember.seen]
+    # cheap: validations 0, 2, 4; expensive: 0, 3, 4
+    assert [later == earlier for earlier, later in pairwise(mig)] == [True, False, True, False]
+    assert [later == earlier for earlier, later in pairwise(modularity)] == [True, True, False, False]
+
+
+def test_matrices_are_drawn_and_kept_and_the_table_is_written(tmp_path: Path) -> None:
+    train(tmp_path, DisentanglementAssay(["mig", "dcimig", "sap_r2"], []), max_epochs=1)
+    figures = sorted(path.name for path in (tmp_path / "figures").iterdir())
+    assert figures == ["metric-mig-matrix-step000004.png", "metric-sap_r2-matrix-step000004.png"]
+    arrays = np.load(tmp_path / "assays" / "disentanglement-step000004.npz", allow_pickle=False)
+    assert arrays["mig"].shape == (3, 3)
+    rows = json.loads((tmp_path / "assays" / "disentanglement-step000004.json").read_text())
+    assert {"mig", "dcimig", "sap_r2"} <= {row["name"] for row in rows}
+
+
+def test_every_metric_runs_in_a_test(tmp_path: Path) -> None:
+    trainer = tiny_trainer(tmp_path, DisentanglementAssay(CHEAP, DEAR))
+    [scalars] = trainer.test(tiny_model(), datamodule=tiny_data(Bars()), verbose=False)
+    assert {"metric/mig/score", "metric/modularity/score"} <= scalars.keys()
+
+
+def test_codes_that_are_not_finite_make_scores_nan_and_training_goes_on(tmp_path: Path) -> None:
+    class Broken(Callback):
+        def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *arguments: Any) -> None:
+            outputs["codes"][0, 0] = torch.nan
+
+    with pytest.warns(UserWarning, match="the codes are not finite: all disentanglement scores are NaN"):
+        trainer = train(tmp_path, Broken(), DisentanglementAssay(CHEAP, DEAR), max_epochs=2)
+    assert trainer.current_epoch == 2
+    for key in ("metric/mig/score", "metric/sap/r2", "metric/modularity/score"):
+        assert math.isnan(trainer.callback_metrics[key].item())
+
+
+def test_data_without_factors_get_scores_that_need_none(tmp_path: Path) -> None:
+    class WithoutFactors(Callback):
+        def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *arguments: Any) -> None:
+            outputs["factors"] = None
+
+    trainer = train(tmp_path, WithoutFactors(), DisentanglementAssay(["mig", "active_units"], []), max_epochs=1)
+    found = {key for key in trainer.callback_metrics if key.startswith("metric/")}
+    assert found == {"metric/active_units/score"}
+
+
+def test_training_does_not_notice_it(tmp_path: Path) -> None:
+    alone, watched = tiny_model(), tiny_model()
+    tiny_trainer(tmp_path / "a").fit(alone, datamodule=tiny_data(Bars()))
+    callbacks = [LatentStatisticsAssay(), DisentanglementAssay(["fast", "dci_lightgbm", "sap_linear_svc"], [])]
+    tiny_trainer(tmp_path / "b", *callbacks).fit(watched, datamodule=tiny_data(Bars()))
+    assert torch.equal(weights(alone), weights(watched))
+
+
+def test_wrong_arguments_are_refused() -> None:
+    with pytest.raises(ValueError, match="did you mean mig"):
+        DisentanglementAssay(["mgi"])
+    with pytest.raises(ValueError, match="final_every_n_validations must be at least 0, got -1"):
+        DisentanglementAssay(final_every_n_validations=-1)
+    with pytest.raises(ValueError, match="num_train must be at least 2"):
+        DisentanglementAssay(num_train=1)
+
+
+def test_repeats_and_rows_reach_the_suite(tmp_path: Path) -> None:
+    assay = DisentanglementAssay(CHEAP, [], num_train=20, num_test=10, num_repeats=2, seed=5)
+    train(tmp_path, assay, max_epochs=1)
+    assert assay.table is not None
+    assert all(row.standard_error is not None and row.num_train == 20 for row in assay.table.rows)
+    assert isinstance(DisentanglementSuite(CHEAP, assay.sampling, 2), DisentanglementSuite)
+
+
+def test_factors_with_one_value_are_no_factors(tmp_path: Path) -> None:
+    """The data set says so: nothing to warn of at each validation."""
+    data = tiny_data(Bars(num_columns=1), val_size=8)
+    trainer = tiny_trainer(tmp_path, DisentanglementAssay(["mig"], []), max_epochs=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        trainer.fit(tiny_model(), datamodule=data)
+    arrays = np.load(tmp_path / "assays" / "disentanglement-step000004.npz", allow_pickle=False)
+    assert arrays["mig"].shape == (3, 2)

@@ -1,0 +1,115 @@
+"""``lr-lightning score`` as typed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lr_lightning.commands.score import main
+from tests.metrics.cases import REFERENCE, reference_case
+
+FILE = str(REFERENCE / "noise_and_leak.npz")
+SPLIT = ["--num_train", "2000", "--num_test", "1000"]
+
+
+def scores(path: str) -> dict[str, float]:
+    return {row["name"]: row["value"] for row in json.loads(Path(path).read_text())}
+
+
+def test_scores_a_file_of_any_framework(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([FILE, "--metrics", "mig, sap_r2,modularity,irs", *SPLIT, "--out", "table.json"]) == 0
+    expected = reference_case("noise_and_leak")[2]
+    found = scores("table.json")
+    for name, reference in (
+        ("mig", "mig"),
+        ("sap_r2", "sap_continuous"),
+        ("modularity", "modularity"),
+        ("irs_q99", "irs_q99"),
+    ):
+        assert found[name] == pytest.approx(expected[reference], abs=1e-6)
+    printed = capsys.readouterr().out
+    assert "2,000 rows" in printed
+    assert "mig  " in printed
+    assert "0.675" in printed
+    assert "wrote table.json" in printed
+
+
+def test_rows_are_drawn_unless_their_numbers_are_given() -> None:
+    command = [FILE, "--metrics", "mig", "--out", "table.json"]
+    found = []
+    for options in ([], ["--seed", "1"], ["--num_train", "2000"], ["--num_train", "1500", "--order", "random"], []):
+        assert main([*command, *options]) == 0
+        found.append(scores("table.json")["mig"])
+    assert found[0] == found[4]
+    assert len(set(found)) == 4
+
+
+def test_standard_errors_and_active_latents(capsys: pytest.CaptureFixture[str]) -> None:
+    options = ["--num_repeats", "3", "--truncated", "--out", "table.csv"]
+    assert main([FILE, "--metrics", "mig", *options]) == 0
+    assert "± s.e." in capsys.readouterr().out
+    assert "mig_active" in Path("table.csv").read_text()
+
+
+def test_figures_of_distinct_matrices() -> None:
+    assert main([FILE, "--metrics", "mig,dcimig,sap_r2", *SPLIT, "--figures", "figures"]) == 0
+    assert sorted(path.name for path in Path("figures").iterdir()) == ["mig.png", "sap_r2.png"]
+    with Image.open("figures/mig.png") as image:
+        assert image.width > 400
+
+
+def test_notes_tell_what_is_undefined(capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez("one.npz", codes=np.linspace(0, 1, 90)[:, None], factors=np.arange(90)[:, None] % 3)
+    assert main(["one.npz", "--metrics", "mig", "--out", "table.json"]) == 0
+    printed = capsys.readouterr().out
+    assert "undefined" in printed
+    assert "note: gap is undefined" in printed
+    assert scores("table.json") == {"mig": None}
+
+
+def test_without_factors_scores_what_needs_none() -> None:
+    np.savez("codes.npz", codes=np.random.default_rng(0).normal(size=(300, 3)))
+    assert main(["codes.npz", "--out", "table.json"]) == 0
+    assert "active_units" in scores("table.json")
+
+
+def test_list_names_metrics_and_groups(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    printed = capsys.readouterr().out
+    assert "How far one latent alone carries each factor" in printed
+    assert "default" in printed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 1, "say what to score: lr-lightning score codes.npz"),
+        (["nowhere.npz"], 1, "there is no file nowhere.npz"),
+        (["other.npz"], 1, "other.npz has no array 'codes'; it has latents"),
+        (["pickled.npz"], 1, "pickled.npz is no .npz file of plain numeric arrays"),
+        (["text.npz"], 1, "text.npz is no .npz file"),
+        ([FILE, "--metrics", "mgi"], 1, "there is no metric 'mgi'; did you mean mig?"),
+        ([FILE, "--metrics", ""], 1, "metrics is empty"),
+        ([FILE, "--out", "table.txt"], 1, "a table can be written to .json, .csv, .parquet, not to 'table.txt'"),
+        ([FILE, "--num_train", "2500", "--num_test", "600"], 1, "exceed the 3000 rows given"),
+        ([FILE, "--num_train", "1"], 1, "num_train must be at least 2, got 1"),
+        ([FILE, "--num_repeats", "0"], 1, "num_repeats must be at least 1, got 0"),
+        ([FILE, "--num_repeats", "2", *SPLIT], 1, "num_repeats > 1 needs"),
+        ([FILE, "--seed", "-1"], 1, "seed must be at least 0, got -1"),
+        ([FILE, "--metrik", "mig"], 2, "unrecognized arguments: --metrik"),
+        (["nofactors.npz", "--metrics", "mig"], 1, "factors are missing, which mig need"),
+    ],
+)
+def test_wrong_use_is_one_sentence(
+    arguments: list[str], code: int, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.savez("other.npz", latents=np.zeros((3, 2)))
+    np.savez("nofactors.npz", codes=np.random.default_rng(0).normal(size=(30, 2)))
+    np.savez("pickled.npz", codes=np.array([{"a": 1}], dtype=object))
+    Path("text.npz").write_text("not an archive")
+    assert main(arguments) == code
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error

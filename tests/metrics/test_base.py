@@ -1,0 +1,120 @@
+"""Metric classes hold the table; batches and processes make no difference."""
+
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torchmetrics import MetricCollection
+
+from lr_lightning.metrics.functional.mig import mutual_information_gap
+from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.mutual_information_gap import MutualInformationGap
+from lr_lightning.metrics.suite import DisentanglementSuite
+from tests.metrics.cases import FIRST_ROWS, batches, reference_case
+from tests.metrics.distributed_score import DRAWN, METRICS
+
+CODES, FACTORS, _ = reference_case("noise_and_leak")
+
+
+def test_batches_give_what_the_function_gives_on_the_whole() -> None:
+    metric = MutualInformationGap(num_bins=15, sampling=FIRST_ROWS)
+    for codes, factors in batches(CODES, FACTORS, 701):
+        metric.update(codes, factors)
+    expected = mutual_information_gap(CODES, FACTORS, num_bins=15, sampling=FIRST_ROWS)
+    value = metric.compute()
+    assert isinstance(value, Tensor)
+    assert value.dtype == torch.float64
+    assert value.item() == expected.value
+    assert torch.equal(metric.result().matrix, expected.matrix)  # type: ignore[arg-type]
+
+
+def test_two_replicas_are_one() -> None:
+    """As on two processes, where every second row lies in the other."""
+    one, even, odd = (MutualInformationGap(sampling=DRAWN) for _ in range(3))
+    one.update(CODES, FACTORS)
+    even.update(CODES[::2], FACTORS[::2])
+    odd.update(CODES[1::2], FACTORS[1::2])
+    even.merge_state(odd)
+    assert even.compute() == one.compute()
+
+
+def test_repeats_give_mean_and_standard_error() -> None:
+    metric = MutualInformationGap(sampling=DRAWN, num_repeats=4)
+    metric.update(CODES, FACTORS)
+    values = [
+        mutual_information_gap(CODES, FACTORS, sampling=Sampling(900, 100, seed=4 + 1_000_003 * repeat)).value
+        for repeat in range(4)
+    ]
+    score = metric.result().scores["mig"]
+    assert len(set(values)) == 4
+    assert score.value == pytest.approx(np.mean(values), abs=1e-12)
+    assert score.standard_error == pytest.approx(np.std(values, ddof=1) / 2, abs=1e-12)
+
+
+def test_pickled_and_reset() -> None:
+    metric = MutualInformationGap(sampling=DRAWN)
+    metric.update(CODES, FACTORS)
+    value = metric.compute()
+    again = pickle.loads(pickle.dumps(metric))
+    assert again.compute() == value
+    again.reset()
+    again.update(CODES[:1500], FACTORS[:1500])
+    assert again.compute() != value
+
+
+def test_in_a_metric_collection() -> None:
+    collection = MetricCollection([MutualInformationGap(sampling=DRAWN)])
+    collection.update(CODES, FACTORS)
+    [value] = collection.compute().values()
+    assert value == mutual_information_gap(CODES, FACTORS, sampling=DRAWN).value
+
+
+def test_plots_its_value() -> None:
+    metric = MutualInformationGap(sampling=DRAWN)
+    metric.update(CODES, FACTORS)
+    with mpl.rc_context({"backend": "agg"}):
+        figure, axes = metric.plot()
+        assert axes.lines[0].get_ydata()[0] == pytest.approx(metric.compute().item())  # type: ignore[union-attr]
+        import matplotlib.pyplot as plt
+
+        plt.close(figure)
+
+
+def test_wrong_use_is_told() -> None:
+    with pytest.raises(ValueError, match="num_repeats must be at least 1, got 0"):
+        MutualInformationGap(num_repeats=0)
+    with pytest.raises(ValueError, match="num_repeats > 1 needs"):
+        MutualInformationGap(sampling=FIRST_ROWS, num_repeats=2)
+    metric = MutualInformationGap()
+    with pytest.raises(ValueError, match="codes and factors must have as many rows, got 5 and 4"):
+        metric.update(CODES[:5], FACTORS[:4])
+    with (
+        pytest.warns(UserWarning, match="was called before"),
+        pytest.raises(ValueError, match="has no codes yet: call update"),
+    ):
+        MutualInformationGap().compute()
+
+
+def test_log_variances_in_some_batches_only_are_refused() -> None:
+    suite = DisentanglementSuite(["mig"])
+    suite.update(CODES[:100], FACTORS[:100], torch.zeros_like(CODES[:100]))
+    suite.update(CODES[100:], FACTORS[100:])
+    with pytest.raises(ValueError, match="log_variances were given for 100 rows of 3000"):
+        suite.compute()
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_numbers_of_one(tmp_path: Path) -> None:
+    script = Path(__file__).with_name("distributed_score.py")
+    processes = [subprocess.Popen([sys.executable, str(script), str(rank), str(tmp_path)]) for rank in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    one = DisentanglementSuite(METRICS, sampling=DRAWN)
+    one.update(CODES, FACTORS)
+    for rank in range(2):
+        assert torch.load(tmp_path / f"{rank}.pt", weights_only=True) == one.compute()

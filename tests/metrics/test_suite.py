@@ -1,0 +1,108 @@
+"""The suite: what it shares, what it returns, and that metrics do not notice each other."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lr_lightning.metrics.catalogue import GROUPS, METRICS, make_metrics, without_factors
+from lr_lightning.metrics.functional import information
+from lr_lightning.metrics.functional.mig import mutual_information_gap
+from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.mutual_information_gap import MutualInformationGap
+from lr_lightning.metrics.suite import DisentanglementSuite
+from tests.metrics.cases import FIRST_ROWS, batches, ideal_case, reference_case
+
+CODES, FACTORS, EXPECTED = reference_case("noise_and_leak")
+
+
+def test_one_row_a_score_in_the_order_asked_for() -> None:
+    table = DisentanglementSuite(["modularity", "mig", "sap_r2"], FIRST_ROWS).run(CODES, FACTORS)
+    names = [row.name for row in table.rows]
+    assert names[0] == "modularity"
+    assert names.index("mig") < names.index("sap_r2")
+    mig, sap = table.rows[names.index("mig")], table.rows[names.index("sap_r2")]
+    assert (mig.metric, mig.variant, sap.metric, sap.variant) == ("mig", "score", "sap", "r2")
+    assert (mig.num_train, mig.chance, mig.ceiling, mig.standard_error) == (2000, 0.0, 1.0, None)
+    assert mig.seconds > 0
+    assert mig.value == table["mig"] == pytest.approx(EXPECTED["mig"], abs=1e-6)
+    assert sap.value == pytest.approx(EXPECTED["sap_continuous"], abs=1e-6)
+
+
+def test_information_that_metrics_share_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, plain = [], information.mutual_information_matrix
+
+    def count(bins: Any, *others: Any) -> torch.Tensor:
+        counted.append(bins)
+        return plain(bins, *others)
+
+    monkeypatch.setattr(information, "mutual_information_matrix", count)
+    DisentanglementSuite(["mig", "dcimig", "med", "modularity"], FIRST_ROWS).run(CODES, FACTORS)
+    assert sum(bins is counted[0] for bins in counted) == 1  # the others are of shuffled rows
+
+
+def test_progress_is_told_before_each_metric() -> None:
+    told: list[tuple[str, int, int]] = []
+    DisentanglementSuite(["mig", "sap_r2"], FIRST_ROWS).run(CODES, FACTORS, progress=lambda *call: told.append(call))
+    assert told == [("mig", 0, 2), ("sap_r2", 1, 2)]
+
+
+def test_repeats_draw_rows_anew() -> None:
+    sampling = Sampling(num_train=500, num_test=200, seed=1)
+    [row] = DisentanglementSuite(["mig"], sampling, num_repeats=3).run(CODES, FACTORS).rows
+    values = [
+        mutual_information_gap(CODES, FACTORS, sampling=Sampling(500, 200, seed=1 + 1_000_003 * repeat)).value
+        for repeat in range(3)
+    ]
+    assert row.value == pytest.approx(np.mean(values), abs=1e-12)
+    assert row.standard_error == pytest.approx(np.std(values, ddof=1) / np.sqrt(3), abs=1e-12)
+
+
+def test_truncated_scores_look_at_active_latents_alone() -> None:
+    """Dead latents of six values' noise cost MIG-sup over all latents half of its value, and nothing when truncated."""
+    codes, factors = ideal_case("dead")
+    table = DisentanglementSuite(["mig_sup"], FIRST_ROWS, truncated=True).run(codes, factors)
+    assert table["mig_sup_all"] == pytest.approx(0.497, abs=0.03)
+    assert table["mig_sup_all_active"] == pytest.approx(0.993, abs=0.03)
+    assert len({row.name for row in table.rows}) == len(table.rows)
+
+
+def test_own_metrics_by_names_of_choice() -> None:
+    metrics = {"coarse": MutualInformationGap(5), "fine": MutualInformationGap(50)}
+    table = DisentanglementSuite(metrics, FIRST_ROWS).run(CODES, FACTORS)
+    assert set(table.results) == {"coarse", "fine"}
+    for name, num_bins in (("coarse", 5), ("fine", 50)):
+        expected = mutual_information_gap(CODES, FACTORS, num_bins=num_bins, sampling=FIRST_ROWS)
+        assert table.results[name].value == expected.value
+
+
+def test_as_a_torchmetric_it_returns_all_scores_by_name() -> None:
+    suite = DisentanglementSuite(["mig", "sap_r2"], FIRST_ROWS)
+    for codes, factors in batches(CODES, FACTORS, 999):
+        suite.update(codes, factors)
+    assert {name: value.item() for name, value in suite.compute().items()} == suite.table().scores  # type: ignore[union-attr]
+    assert suite.table()["mig"] == pytest.approx(EXPECTED["mig"], abs=1e-6)
+
+
+def test_without_factors_only_what_needs_none() -> None:
+    table = DisentanglementSuite(["unsupervised"], FIRST_ROWS).run(CODES, None, torch.full_like(CODES, -2.0))
+    expected = EXPECTED["gaussian_total_correlation"]
+    assert table["gaussian_total_correlation"] == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ValueError, match="factors are missing, which mig need"):
+        DisentanglementSuite(["mig", "active_units"]).run(CODES, None)
+
+
+def test_names_and_groups() -> None:
+    assert list(make_metrics(["sap", "mig", "sap_r2"])) == ["sap_linear_svc", "sap_r2", "sap_tree", "mig"]
+    assert all(name in METRICS for group in GROUPS.values() for name in group)
+    assert without_factors(["mig", "unsupervised"]) == list(GROUPS["unsupervised"])
+    for name in ("mgi", "mig "):
+        with pytest.raises(ValueError, match=rf"there is no metric '{name}'; did you mean mig\?"):
+            DisentanglementSuite([name])
+    with pytest.raises(ValueError, match=r"there are beta_vae_score, .* and the groups all"):
+        DisentanglementSuite(["qqqqqq"])
+    with pytest.raises(ValueError, match="metrics is empty"):
+        DisentanglementSuite([])
+    with pytest.raises(ValueError, match="must be a list of names, got the single text 'mig'"):
+        DisentanglementSuite("mig")

@@ -1,0 +1,39 @@
+"""Matrices behind scores."""
+
+import pytest
+import torch
+
+from lr_lightning.metrics.functional.mig import mutual_information_gap
+from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.score_table import ScoreTable
+from lr_lightning.plots.scores import distinct_matrices, score_matrix_figure
+from tests.metrics.cases import FIRST_ROWS, reference_case
+
+
+def test_latents_in_rows_factors_in_columns_with_the_scores_above() -> None:
+    codes, factors, _ = reference_case("noise_and_leak")
+    result = mutual_information_gap(codes, factors, sampling=FIRST_ROWS)
+    axes = score_matrix_figure(result, ["shape", "scale", "x", "y"]).axes[0]
+    assert (axes.get_ylabel(), axes.get_xlabel()) == ("latent", "factor")
+    assert [label.get_text() for label in axes.get_xticklabels()] == ["shape", "scale", "x", "y"]
+    assert len(axes.get_yticklabels()) == 6
+    assert axes.get_title() == "mig 0.675"
+
+
+def test_latents_against_latents_have_no_factor_names() -> None:
+    result = MetricResult(
+        "pairs", {"pairs": Score(0.5)}, 10, matrix=torch.eye(3), matrix_axes=("latent", "latent"), matrix_label="nats"
+    )
+    axes = score_matrix_figure(result, ["a", "b"]).axes[0]
+    assert axes.get_xlabel() == "latent"
+    with pytest.raises(ValueError, match="pairs has no matrix to draw"):
+        score_matrix_figure(MetricResult("pairs", {"pairs": Score(0.5)}, 10))
+
+
+def test_a_matrix_that_scores_share_is_drawn_once() -> None:
+    shared, own = torch.eye(2), torch.eye(2)
+    results = {
+        name: MetricResult(name, {name: Score(1.0)}, 10, matrix=matrix)
+        for name, matrix in (("a", shared), ("b", shared), ("c", own), ("d", None))
+    }
+    assert list(distinct_matrices(ScoreTable((), results))) == ["a", "c"]
