@@ -103,8 +103,8 @@ def test_prior_gap_bars_with_the_noise_of_prior_draws() -> None:
 
 
 def test_invariance_scale_ends_at_one_or_is_centred_on_zero() -> None:
-    for factor, limits in ((0.5, (0, 1)), (3.0, (-2, 2))):
-        figure = invariance_figure(shrinking(3, factor))
+    for dim, factor, limits in ((3, 0.5, (0, 1)), (1, 0.5, (0, 1)), (3, 3.0, (-2, 2))):  # for one latent, INV is 0.5
+        figure = invariance_figure(shrinking(dim, factor))
         (mesh,) = (artist for artist in draw(figure)[0].collections if isinstance(artist, QuadMesh))
         assert mesh.get_clim() == pytest.approx(limits, abs=1e-5)
         assert (figure.axes[0].get_ylabel(), figure.axes[0].get_xlabel()) == (
