@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import (
     Floats,
@@ -88,7 +89,8 @@ def _areas(codes: Floats, factor: Integers, test_codes: Floats, test_factor: Int
     """Return the areas of a classifier fitted to ``codes``, on the test and on ``codes`` themselves."""
     from sklearn.linear_model import LogisticRegression
 
-    classifier = LogisticRegression(C=1.0, solver="lbfgs", tol=1e-4, max_iter=1000).fit(codes, factor)
+    classifier = LogisticRegression(C=1.0, solver="lbfgs", tol=1e-4, max_iter=1000)
+    fit_quietly(classifier, codes, factor)
     areas = []
     for rows, values in ((test_codes, test_factor), (codes, factor)):
         if not len(rows):

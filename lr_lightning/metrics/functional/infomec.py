@@ -1,7 +1,7 @@
 """Modularity, explicitness and compactness by normalised information (InfoMEC)."""
 
 import warnings
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from lr_lightning.metrics.functional.binning import entropy_of
 from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.information import mutual_information_matrix
 from lr_lightning.metrics.functional.neighbour_information import neighbour_information
+from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import (
     Floats,
@@ -130,6 +131,7 @@ def infomec(
             "min_range": min_range,
             "discrete_latents": discrete_latents,
             "mask_uninformative": mask_uninformative,
+            "num_shuffles": len(shuffled),
             "max_iter": max_iter,
             "seed": sample.seed,
         },
@@ -217,16 +219,13 @@ def _normalised_information(latents: Floats | Integers, sample: Sample, num_neig
 
 def _explicitness(latents: Floats | Integers, factor: Integers, max_iter: int) -> float:
     """Return by how much a linear classifier of the code lowers the cross entropy of a factor, as a share."""
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import OneHotEncoder
 
-    features = OneHotEncoder().fit_transform(latents) if np.issubdtype(latents.dtype, np.integer) else latents
+    features: Any = OneHotEncoder().fit_transform(latents) if np.issubdtype(latents.dtype, np.integer) else latents
+    # Without a penalty there is no optimum if values can be told apart: to stop early is part of the definition.
     classifier = LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-4, max_iter=max_iter)
-    with warnings.catch_warnings():
-        # Without a penalty there is no optimum if values can be told apart: to stop early is part of the definition.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        probabilities = classifier.fit(features, factor).predict_proba(features)
+    probabilities = fit_quietly(classifier, features, factor).predict_proba(features)
     own = probabilities[np.arange(len(factor)), np.searchsorted(classifier.classes_, factor)]
     cross_entropy = -float(np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
     # with balanced classes, a classifier that sees nothing finds all values as likely

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lr_lightning.metrics.functional.aggregations import gap_per_factor, sap_gap
 from lr_lightning.metrics.functional.checks import check_choice
+from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import (
     Floats,
@@ -166,7 +167,7 @@ def _linear_accuracy(code: Floats, factor: Integers, test_code: Floats, test_fac
     scale = max(1.0, float(np.abs(code).max()) / 1e6)
     # The primal problem has the same optimum as the dual one and is solved without random numbers.
     classifier = LinearSVC(C=0.01, class_weight="balanced", dual=False, max_iter=10_000)
-    classifier.fit(code / scale, factor)
+    fit_quietly(classifier, code / scale, factor)
     return float((classifier.predict(test_code / scale) == test_factor).mean())
 
 
@@ -175,5 +176,5 @@ def _tree_accuracy(code: Floats, factor: Integers, test_code: Floats, test_facto
 
     tree = DecisionTreeClassifier(min_samples_leaf=10, class_weight="balanced", random_state=0)  # one latent: no draw
     scale = max(1.0, float(np.abs(code).max()))  # it computes in float32
-    tree.fit(code / scale, factor)
+    fit_quietly(tree, code / scale, factor)
     return float((tree.predict(test_code / scale) == test_factor).mean())

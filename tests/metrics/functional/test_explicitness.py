@@ -99,6 +99,12 @@ def test_one_latent_and_one_factor() -> None:
     assert explicitness(codes[:, :1], factors[:, :1], sampling=FIRST_ROWS).value > 0.95
 
 
+def test_more_values_than_one_in_two_rows() -> None:
+    factors = torch.cartesian_prod(torch.arange(30), torch.arange(2))
+    result = explicitness(factors.double(), factors, sampling=Sampling(num_train=40, num_test=20))
+    assert 0 < result.value <= 1
+
+
 def test_undefined_scores_are_nan_with_a_warning() -> None:
     codes, factors = ideal_case("ident")
     with pytest.warns(UserWarning, match="raise num_test"):

@@ -93,8 +93,10 @@ def test_the_regression_stops_where_told() -> None:
 
 
 def test_discrete_latents_are_counted() -> None:
-    factors = torch.cartesian_prod(torch.arange(3), torch.arange(4)).repeat(10, 1)
-    codes = torch.stack([factors[:, 0] % 2, factors[:, 1], factors[:, 1], 0 * factors[:, 0]], dim=1).double()
+    """The second factor is whether a latent's value is odd, which no line on its axis tells."""
+    grid = torch.cartesian_prod(torch.arange(3), torch.arange(4)).repeat(10, 1)
+    factors = grid % torch.tensor([3, 2])
+    codes = torch.stack([grid[:, 0] % 2, grid[:, 1], grid[:, 1], 0 * grid[:, 1]], dim=1).double()
     result = infomec(codes, factors, discrete_latents=True, sampling=Sampling(num_train=120, num_test=0))
     assert result.matrix is not None
     half = mutual_info_score(codes[:, 0], factors[:, 0]) / np.log(3)
@@ -110,7 +112,7 @@ def test_discrete_latents_are_counted() -> None:
 def test_ties_are_broken() -> None:
     """Of equal codes, more than there are neighbours, the estimate of information would be 0."""
     codes, factors, _ = reference_case("ideal")
-    assert codes[:, 0].unique().numel() == 4
+    assert len(np.unique(codes[:, 0])) == 4
     result = infomec(codes, factors, sampling=FIRST_ROWS)
     assert result.matrix is not None
     assert result.matrix.diagonal().numpy() == pytest.approx(1, abs=0.02)
@@ -122,6 +124,7 @@ def test_mask_leaves_out_what_shuffled_rows_say() -> None:
     masked = infomec(codes, factors, mask_uninformative=True, sampling=FIRST_ROWS)
     assert plain.per_latent["counts"].tolist() == [1] * 8
     assert masked.per_latent["counts"].tolist() == [1] * 4 + [0] * 4
+    assert [plain.parameters["num_shuffles"], masked.parameters["num_shuffles"]] == [1, 5]
     assert plain["modularity"] < 0.9 < 0.98 < masked["modularity"]
     codes, factors = ideal_case("coll")
     lost = infomec(codes, factors, mask_uninformative=True, sampling=FIRST_ROWS)
@@ -132,6 +135,27 @@ def test_mask_leaves_out_what_shuffled_rows_say() -> None:
         nothing = infomec(codes, factors, mask_uninformative=True, sampling=FIRST_ROWS)
     assert np.isnan(nothing["modularity"])
     assert np.isnan(nothing["compactness"])
+
+
+def test_mask_applies_to_factors_and_to_the_scale_of_compactness() -> None:
+    """Three latents carry two factors, the first of them twice; six latents of noise find a little in the others."""
+    codes, factors = ideal_case("ident")
+    noise = torch.randn(3000, 6, generator=torch.Generator().manual_seed(0))
+    codes = torch.cat([codes[:, [0, 1, 0]], noise], dim=1)
+    result = infomec(codes, factors, mask_uninformative=True, sampling=FIRST_ROWS)
+    assert result.per_latent["counts"].tolist() == [1] * 3 + [0] * 6
+    assert result.matrix is not None
+    assert (result.matrix[:, 2:].sum(dim=0) > 0).all()
+    expected = [(1 / 2 - 1 / 3) / (2 / 3), 1, NAN, NAN]
+    assert result.per_factor["compactness"].numpy() == pytest.approx(expected, abs=0.03, nan_ok=True)
+
+
+def test_a_value_absent_from_the_rows_to_train_on() -> None:
+    codes, factors = ideal_case("ident")
+    order = factors[:, 0].eq(0).long().argsort(stable=True)
+    result = infomec(codes[order], factors[order], sampling=FIRST_ROWS)
+    for name in result.scores:
+        assert result[name] > 0.98
 
 
 def test_latents_of_small_range_do_not_count() -> None:
@@ -182,6 +206,13 @@ def test_dead_and_duplicated_latents() -> None:
     assert result["modularity"] > 0.98
     # the first factor has two of five latents
     assert result.per_factor["compactness"][0].item() == pytest.approx((1 / 2 - 1 / 5) / (4 / 5), abs=0.02)
+
+
+@pytest.mark.filterwarnings("ignore:infomec_compactness is undefined")  # too few neighbours
+def test_more_values_than_one_in_two_rows() -> None:
+    factors = torch.cartesian_prod(torch.arange(30), torch.arange(2))
+    result = infomec(factors.double(), factors, sampling=Sampling(num_train=40, num_test=20))
+    assert 0 < result["explicitness"] <= 1
 
 
 def test_undefined_scores_are_nan_with_a_warning() -> None:

@@ -83,11 +83,12 @@ def test_variance_below_the_guard_counts_as_none() -> None:
 
 
 def test_ceiling_is_the_score_of_a_perfect_code_beside_a_constant() -> None:
+    """Also with more values than one in two rows, where the penalty minds the scale of the code."""
     rng = torch.Generator().manual_seed(0)
-    factors = torch.stack([torch.randint(40, (300,), generator=rng), torch.randint(3, (300,), generator=rng)], dim=1)
-    few = Sampling(num_train=200, num_test=100, order="first")  # so few that the penalty minds the scale
+    factors = torch.stack([torch.randint(high, (1030,), generator=rng) for high in (40, 3)], dim=1)
+    few = Sampling(num_train=30, num_test=1000, order="first")
     own = factors[:, [0]].double()
-    own = (own - own[:200].mean()) / own[:200].std(correction=0)
+    own = (own - own[:30].mean()) / own[:30].std(correction=0)
     perfect = torch.cat([own, torch.zeros_like(own)], dim=1)
     for predictor in get_args(Predictor):
         result = separated_attribute_predictability(perfect, factors[:, [0]], predictor=predictor, sampling=few)
