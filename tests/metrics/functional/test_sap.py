@@ -83,8 +83,8 @@ def test_variance_below_the_guard_counts_as_none() -> None:
 
 
 def test_ceiling_is_the_score_of_a_perfect_code_beside_a_constant() -> None:
-    """Also with more values than one in two rows, where the penalty minds the scale of the code."""
-    rng = torch.Generator().manual_seed(0)
+    """Also with more values than one in two rows, where the scale of the code may matter; it does with this seed."""
+    rng = torch.Generator().manual_seed(2)
     factors = torch.stack([torch.randint(high, (1030,), generator=rng) for high in (40, 3)], dim=1)
     few = Sampling(num_train=30, num_test=1000, order="first")
     own = factors[:, [0]].double()
