@@ -41,13 +41,13 @@ def test_few_lines_of_scikit_learn(name: str) -> None:
 
 
 def test_parts() -> None:
-    """Latents 0 and 1 carry factor 0, the second with noise; none carries factor 1."""
-    factors = torch.cartesian_prod(torch.arange(4), torch.arange(3)).repeat(40, 1)
+    """Latents 0 and 1 carry factor 1, the first with noise; none carries factor 0, and latent 2 nothing."""
+    factors = torch.cartesian_prod(torch.arange(3), torch.arange(4)).repeat(40, 1)
     noise = torch.randn(480, 1, generator=torch.Generator().manual_seed(0))
-    codes = torch.cat([factors[:, :1] + noise, factors[:, :1], torch.zeros(480, 1)], dim=1)
+    codes = torch.cat([factors[:, 1:] + noise, factors[:, 1:], torch.zeros(480, 1)], dim=1)
     result = dcimig(codes, factors, sampling=Sampling(480, 0))
-    assert result.per_factor["latent"].nan_to_num(-1).tolist() == [1, -1]
-    assert result.per_factor["gap"].numpy() == pytest.approx(np.array([math.log(4), 0]), abs=1e-12)
+    assert result.per_factor["latent"].nan_to_num(-1).tolist() == [-1, 1]
+    assert result.per_factor["gap"].numpy() == pytest.approx(np.array([0, math.log(4)]), abs=1e-12)
     assert result.per_latent["gap"][2] == 0
     assert result.value == pytest.approx(math.log(4) / math.log(12), abs=1e-12)
 

@@ -30,17 +30,17 @@ def test_ideal_cases(name: str, expected: float) -> None:
 
 def test_few_lines_of_numpy() -> None:
     codes, factors, _ = reference_case("noise_and_leak")
-    result = joint_entropy_minus_mutual_information_gap(codes, factors, sampling=FIRST_ROWS)
+    result = joint_entropy_minus_mutual_information_gap(codes, factors, num_bins=15, sampling=FIRST_ROWS)
     gaps, normalized = [], []
     for k in range(4):
         rows = []
         for column in codes[:2000].T.numpy():
-            counts = np.histogram2d(column, factors[:2000, k], [20, int(factors[:, k].max()) + 1])[0]
+            counts = np.histogram2d(column, factors[:2000, k], [15, int(factors[:, k].max()) + 1])[0]
             joint = entropy(counts.ravel())
             rows.append((entropy(counts.sum(axis=0)) + entropy(counts.sum(axis=1)) - joint, joint))
         (first, joint), (second, _) = sorted(rows, reverse=True)[:2]
         gaps.append(joint - first + second)
-        normalized.append(1 - gaps[-1] / (entropy(counts.sum(axis=0)) + math.log(20)))
+        normalized.append(1 - gaps[-1] / (entropy(counts.sum(axis=0)) + math.log(15)))
     assert result.per_factor["jemmig"].numpy() == pytest.approx(np.array(gaps), abs=1e-6)
     assert result["jemmig"] == pytest.approx(np.mean(gaps), abs=1e-6)
     assert result["jemmig_normalized"] == pytest.approx(np.mean(normalized), abs=1e-6)

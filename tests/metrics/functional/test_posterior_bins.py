@@ -109,13 +109,22 @@ def test_what_lies_outside_counts_to_the_outer_bins() -> None:
     assert tables(sample, 4, (-1, 1))[0][0][:, 0].tolist() == [2, 0, 1, 1]
 
 
-@pytest.mark.parametrize("log_variance", [-3000.0, -80.0, 0.0, 3000.0])
-def test_constant_latents_say_nothing(log_variance: float) -> None:
+@pytest.mark.parametrize(
+    ("log_variance", "num_outcomes"),
+    [(-3000.0, 3), (-80.0, 3), (3000.0, 6)],  # one bin; or all mass in the tails, which go to the two outer bins
+)
+def test_constant_latents_say_nothing(log_variance: float, num_outcomes: int) -> None:
     codes, factors = torch.full((60, 1), 0.3), torch.arange(60)[:, None] % 3
     sample = draw(codes, factors, Sampling(60, 0), torch.full_like(codes, log_variance))
-    information, joint_entropy = binned_information(sample)
+    information, joint_entropy = binned_information(sample, bin_range=None if log_variance < 0 else (-1, 1))
     assert information.item() == 0
-    assert math.log(3) - 1e-9 <= joint_entropy.item() <= math.log(3 * 20)
+    assert joint_entropy.item() == pytest.approx(math.log(num_outcomes), abs=1e-9)
+
+
+def test_code_on_an_edge_falls_half_to_either_side_however_narrow_its_posterior() -> None:
+    codes, factor = torch.zeros(4, 1), torch.zeros(4, 1, dtype=torch.int64)
+    sample = draw(codes, factor, Sampling(4, 0), torch.full_like(codes, -3000.0))
+    assert tables(sample, 4, (-1, 1))[0][0][:, 0].tolist() == [0, 2, 2, 0]
 
 
 def test_values_that_are_absent() -> None:
