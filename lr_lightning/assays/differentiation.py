@@ -27,8 +27,8 @@ def jacobian_by_rows(function: Callable[[Tensor], Tensor], codes: Tensor) -> Ten
 
     The outputs of all samples are differentiated at once, which gives each sample its own Jacobian because samples do
     not influence each other in evaluation mode. It asks nothing of the modules but back-propagation; ``torch.func``
-    with ``vmap`` fails on control flow that depends on data, such as the checks of ``torch.distributions``, and took
-    three to four times as long on a convolutional network.
+    with ``vmap`` refuses control flow that depends on data, and took three to four times as long on a convolutional
+    network on a CPU.
 
     Args:
         function: Maps ``(B, D)`` to ``(B, K)``, row by row.
@@ -52,7 +52,7 @@ def jacobian_by_columns(function: Callable[[Tensor], Tensor], codes: Tensor) -> 
     """Return the Jacobian of each sample by one pass for each input; for few inputs and many outputs.
 
     The backward pass maps weights ``w`` of the outputs linearly to the gradient of the inputs; differentiating entry
-    ``j`` of that by ``w`` gives column ``j``. Unlike forward-mode differentiation, which took twice as long, this needs
+    ``j`` of that by ``w`` gives column ``j``. Unlike forward-mode differentiation, which took twice as long there, this needs
     nothing but back-propagation, twice.
 
     Args:
