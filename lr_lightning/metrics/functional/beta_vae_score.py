@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.factor_groups import FactorGroups, factor_groups, factors_with_groups
+from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import (
     Floats,
@@ -146,16 +147,12 @@ def _points(
 
 def _train(points: Floats, labels: Integers, standardize: bool) -> Callable[[Floats], Integers]:
     """Return the logistic regression of ``labels`` (P,) on ``points`` (P, D), a function of points to labels."""
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = np.zeros(points.shape[1]), np.ones(points.shape[1])
     if standardize:
         mean, deviation = points.mean(axis=0), points.std(axis=0)
         scale = np.where(deviation > 0, deviation, 1.0)  # a dead latent stays as it is
-    classifier = LogisticRegression(max_iter=1000)
-    with warnings.catch_warnings():
-        # where latents differ in scale by orders of magnitude the last digits of the weights take longer than matters
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        classifier.fit((points - mean) / scale, labels)
+    # where latents differ in scale by orders of magnitude the last digits of the weights take longer than matters
+    classifier = fit_quietly(LogisticRegression(max_iter=1000), (points - mean) / scale, labels)
     return lambda new: classifier.predict((new - mean) / scale)

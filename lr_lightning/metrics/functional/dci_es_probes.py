@@ -1,11 +1,11 @@
 """Families of regressors of growing capacity, for loss-capacity curves."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.sample import Floats
 
 Probe: TypeAlias = Literal["random_fourier_features", "mlp", "forest"]
@@ -80,7 +80,6 @@ def _each_factor(
 
 def _by_perceptron(rows: Rows, factor: Floats, width: int, seed: int) -> Floats:
     """One hidden layer of rectified units; linear regression if its width is 0."""
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LinearRegression
     from sklearn.neural_network import MLPRegressor
 
@@ -88,9 +87,8 @@ def _by_perceptron(rows: Rows, factor: Floats, width: int, seed: int) -> Floats:
         linear: Floats = LinearRegression().fit(rows.codes, factor).predict(rows.test_codes)
         return linear
     model = MLPRegressor(hidden_layer_sizes=(width,), learning_rate_init=1e-2, max_iter=MLP_EPOCHS, random_state=seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the number of epochs is part of the probe's definition
-        predicted: Floats = model.fit(rows.codes, factor).predict(rows.test_codes)
+    # the number of epochs is part of the probe's definition
+    predicted: Floats = fit_quietly(model, rows.codes, factor).predict(rows.test_codes)
     return predicted
 
 

@@ -1,12 +1,12 @@
 """Estimators that tell which latents a factor is predicted from."""
 
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
 from lr_lightning.metrics.functional.dci_boosting import LEARNING_RATE, MAX_DEPTH, fit_boosted_trees, rank_codes
+from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.sample import Floats, Integers
 
 Estimator: TypeAlias = Literal["lightgbm", "gbt", "forest", "lasso", "logistic"]
@@ -101,7 +101,7 @@ def _forest(options: EstimatorOptions, seed: int) -> Any:
 
 
 def _fit_trees(model: Any, codes: Floats, factor: Integers) -> Fit:
-    model.fit(codes, factor)
+    fit_quietly(model, codes, factor)
     return Fit(np.abs(model.feature_importances_), model.predict)  # round-off may leave -1e-17
 
 
@@ -110,7 +110,7 @@ def _fit_lasso(scaled: Standardisation, codes: Floats, factor: Integers, penalty
     from sklearn.linear_model import Lasso
 
     mean, deviation = factor.mean(), factor.std()
-    model = _fitted(Lasso(penalty, max_iter=_MAX_ITERATIONS["lasso"]), scaled(codes), (factor - mean) / deviation)
+    model = fit_quietly(Lasso(penalty, max_iter=_MAX_ITERATIONS["lasso"]), scaled(codes), (factor - mean) / deviation)
     return Fit(np.abs(model.coef_), lambda others: mean + deviation * model.predict(scaled(others)))
 
 
@@ -124,14 +124,5 @@ def _fit_logistic(scaled: Standardisation, codes: Floats, factor: Integers, pena
     model = LogisticRegression(
         C=weight, solver="saga", tol=1e-3, max_iter=_MAX_ITERATIONS["logistic"], random_state=seed, **kind
     )
-    model = _fitted(model, scaled(codes), factor)
+    model = fit_quietly(model, scaled(codes), factor)
     return Fit(np.abs(model.coef_).sum(axis=0), lambda others: model.predict(scaled(others)))
-
-
-def _fitted(model: Any, codes: Floats, target: Floats | Integers) -> Any:
-    """Return ``model`` fitted; stopping at the last iteration is part of its definition, so it is not warned of."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return model.fit(codes, target)

@@ -1,12 +1,12 @@
 """Classifiers that tell a factor from the codes, for scores of what representations are worth downstream."""
 
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.sample import Floats, Integers, Sample
 
 Predictor: TypeAlias = Literal["lightgbm", "gbt", "logistic"]
@@ -112,7 +112,7 @@ def _gradient_boosting(codes: Floats, classes: Integers, seed: int) -> Predict:
     model = GradientBoostingClassifier(
         n_estimators=NUM_TREES, max_depth=MAX_DEPTH, learning_rate=LEARNING_RATE, random_state=seed
     )
-    predict: Predict = model.fit(codes, classes).predict
+    predict: Predict = fit_quietly(model, codes, classes).predict
     return predict
 
 
@@ -124,12 +124,9 @@ def _standardisation(codes: Floats) -> Callable[[Floats], Floats]:
 
 
 def _logistic(codes: Floats, classes: Integers, seed: int) -> Predict:
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(max_iter=1000, random_state=seed)
-    with warnings.catch_warnings():
-        # the last digits of the weights, which take longer, hardly change a prediction
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        predict: Predict = model.fit(codes, classes).predict
+    # the last digits of the weights, which take longer, hardly change a prediction
+    predict: Predict = fit_quietly(model, codes, classes).predict
     return predict

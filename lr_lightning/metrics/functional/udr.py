@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lr_lightning.metrics.functional.checks import check_at_least, check_choice, check_codes
+from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.sample import Floats
 
 Similarity: TypeAlias = Literal["lasso", "spearman"]
@@ -153,14 +154,11 @@ def _standardised(table: Floats, similarity: Similarity) -> Floats:
 
 def _coefficients(of_a: Floats, of_b: Floats, alpha: float) -> Floats:
     """Return the absolute coefficients ``(D_a, D_b)`` of a lasso of each latent of ``b`` on those of ``a``."""
-    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import Lasso
 
     lasso = Lasso(alpha=alpha, fit_intercept=False, precompute=True)  # centred columns need no intercept
-    with warnings.catch_warnings():
-        # only copies of latents converge slowly, and how to share out a coefficient among copies is arbitrary
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        lasso.fit(of_a, of_b)
+    # only copies of latents converge slowly, and how to share out a coefficient among copies is arbitrary
+    fit_quietly(lasso, of_a, of_b)
     coefficients: Floats = np.abs(lasso.coef_).reshape(of_b.shape[1], of_a.shape[1]).T
     return coefficients
 
