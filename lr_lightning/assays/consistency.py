@@ -127,7 +127,8 @@ def consistency(
             ``values`` has another shape, there is no such latent, or a number is out of range.
 
     References:
-        Lanzillotta et al., On the Interventional Consistency of Autoencoders, 2021 (OpenReview).
+        After Lanzillotta et al., On the Interventional Consistency of Autoencoders, 2021 (OpenReview). The norms and
+        divisors are those of the formulas above.
 
     Example:
         >>> from lr_lightning.assays import wrap

@@ -30,7 +30,7 @@ class FactorTopology:
         best: Name of the template that fits best; ``None`` where the fit is NaN or two fit equally, such as
             ``"categorical"`` and ``"periodic"`` for 3 values, which are the same.
         margin: ``(K,)``, fit of the best minus that of the second.
-        margin_error: ``(K,)``, its standard error.
+        margin_error: ``(K,)``, its standard error; too large where the best two are about to change places.
         extent: ``(K,)``, root mean squared distance between codes of different values, in latent units (in multiples of
             ``scale``). Where it is tiny against that of other factors, noise alone was fitted.
         num_values: Number of values of each factor.
@@ -52,9 +52,9 @@ def topology_templates(num_values: int, templates: Templates = "geometric") -> T
     r"""Return squared distances between ``V`` values in three shapes, the largest of each 1.
 
     With ``"geometric"`` they are those of points in space: corners of a simplex (1), equal steps on a line
-    (:math:`(i - j)^2`) and on a circle (:math:`\sin^2(\pi (i - j) / V)`). With ``"linear"`` those in the notebooks of
-    [1]: 1, :math:`|i - j|`, and :math:`\min(|i - j|, V - |i - j|)`; a path has :math:`|i - j|` if each of its
-    steps is at right angles to all others, while no straight line has.
+    (:math:`(i - j)^2`) and on a circle (:math:`\sin^2(\pi (i - j) / V)`). With ``"linear"`` gaps take the place of
+    squared distances: 1, :math:`|i - j|`, and :math:`\min(|i - j|, V - |i - j|)`. No straight line has squared
+    distances :math:`|i - j|`, but a path whose steps are at right angles to each other.
 
     Args:
         num_values: Number of values ``V``, at least 2.
@@ -65,10 +65,6 @@ def topology_templates(num_values: int, templates: Templates = "geometric") -> T
 
     Raises:
         ValueError: If ``num_values < 2`` or ``templates`` is unknown.
-
-    References:
-        [1] Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
-        arXiv:2106.16091, released code.
 
     Example:
         >>> topology_templates(4, "linear")[2, 0]
@@ -101,7 +97,8 @@ def factor_topology(
     The order of a factor's values matters, except to the categorical template. Bent sequences lie between the
     templates: half a circle still fits the line better (for 8 values .94 against .72), three quarters of one the
     circle (.95 against .69). With ``"linear"`` templates, a straight line fits by .90 only. Latents that the factor
-    moves little count little.
+    moves little count little. Noise in single codes adds the same to all distances and so favours the categorical
+    template, however many traversals there are.
 
     Args:
         traversals: For each factor, codes of shape ``(T, V, D)``: ``T`` traversals through its ``V`` values. From

@@ -74,8 +74,8 @@ def maximum_mean_discrepancy(
             fewer than 3, or a number is out of range.
 
     References:
-        Gretton et al., A Kernel Two-Sample Test, JMLR 2012, Lemma 6; the kernel and its use on latent codes from
-        Tolstikhin et al., Wasserstein Auto-Encoders, 2018, arXiv:1711.01558 (there ``C = 2 D``).
+        Gretton et al., A Kernel Two-Sample Test, JMLR 2012; the kernel and its use on latent codes from Tolstikhin et
+        al., Wasserstein Auto-Encoders, 2018, arXiv:1711.01558.
     """
     check_chunk_size(chunk_size)
     first = check_codes("first", first, first.shape[-1], minimum=3).double()

@@ -55,7 +55,7 @@ def response_score_errors(result: ResponseMatrix, threshold: float = 0.5) -> Res
         ValueError: If the matrix is not square.
 
     References:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 21, on the delta method.
+        Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
     """
     errors = result.standard_error.masked_fill(result.matrix.isnan(), 0)
     with torch.enable_grad():
@@ -95,7 +95,7 @@ def jackknife_score_errors(parts: Sequence[ResponseMatrix], threshold: float = 0
         ValueError: If there are fewer than 2 parts, they differ in options or latents, or are not square.
 
     References:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 11.
+        Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
 
     Example:
         >>> from lr_lightning.assays import marginal_donors, response_matrix, wrap

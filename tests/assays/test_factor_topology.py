@@ -116,6 +116,17 @@ def test_order_matters_to_sequences_only() -> None:
     assert factor_topology([line(6)[order][None]]).fit[0, 1].item() < 0.8
 
 
+def test_noise_adds_a_constant_to_all_distances_and_so_favours_categories() -> None:
+    noise = torch.randn(4000, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    found = factor_topology([line(5) + 2 * noise]).fit[0, 0].item()
+    # squared steps of the line are 4.09; two codes' noise of variance 4 in three latents adds 2 * 3 * 4
+    gaps = [abs(i - j) for i in range(5) for j in range(5) if i != j]
+    distances = [4.09 * gap**2 + 24 for gap in gaps]
+    expected = sum(distances) ** 2 / (len(gaps) * sum(distance**2 for distance in distances))
+    assert found == pytest.approx(expected, abs=0.01)  # 4000 traversals: 5 of .027 sqrt(20 / 4000)
+    assert factor_topology([line(5)[None]]).fit[0, 0].item() < expected - 0.2
+
+
 def test_scale_decides_which_latents_count() -> None:
     codes = torch.cat([10 * line(8)[:, :2], circle(8)[:, :2]], dim=1)[None]
     assert factor_topology([codes]).best == ("sequential",)
