@@ -65,7 +65,7 @@ def test_notes_tell_what_is_undefined(capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["one.npz", "--metrics", "mig", "--out", "table.json"]) == 0
     printed = capsys.readouterr().out
     assert "undefined" in printed
-    assert "note: gap is undefined" in printed
+    assert "note: mig is undefined: it needs two latents" in printed
     assert scores("table.json") == {"mig": None}
 
 

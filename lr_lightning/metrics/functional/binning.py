@@ -59,22 +59,23 @@ def binned(sample: Sample, num_bins: int, binning: Binning) -> Integers:
     return sample.shared(("bins", num_bins, binning), lambda: bin_codes(sample.codes, num_bins, binning))
 
 
-def binned_factor_ceiling(factor: Integers, num_bins: int) -> float:
-    """Return how much of a factor's entropy a perfect ordinal code keeps in bins of equal width, in ``[0, 1]``.
+def binned_factor_ceiling(factor: Integers, num_bins: int, binning: Binning = "equal_width") -> float:
+    """Return how much of a factor's entropy a perfect ordinal code keeps in bins, in ``[0, 1]``.
 
     Args:
         factor: Values of a factor ``(N,)``, renumbered from 0, at least two different ones.
         num_bins: Number of bins.
+        binning: As in :func:`bin_codes`.
     """
-    kept = bin_codes(factor[:, None].astype(np.float64), num_bins)[:, 0]
+    kept = bin_codes(factor[:, None].astype(np.float64), num_bins, binning)[:, 0]
     return entropy_of(kept) / entropy_of(factor)
 
 
-def binned_factor_ceilings(sample: Sample, num_bins: int) -> Tensor:
+def binned_factor_ceilings(sample: Sample, num_bins: int, binning: Binning = "equal_width") -> Tensor:
     """Return :func:`binned_factor_ceiling` of each factor ``(K,)`` float64, NaN for one that does not vary."""
     ceilings = torch.full((sample.num_factors,), torch.nan, dtype=torch.float64)
     for k in sample.varying_factors:
-        ceilings[k] = binned_factor_ceiling(sample.factors[:, k], num_bins)
+        ceilings[k] = binned_factor_ceiling(sample.factors[:, k], num_bins, binning)
     return ceilings
 
 

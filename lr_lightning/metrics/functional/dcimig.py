@@ -77,7 +77,7 @@ def dcimig(
         owner = _owners(matrix, gaps)
     else:
         warnings.warn("dcimig is undefined: it needs two factors that vary", stacklevel=2)
-    ceilings = binned_factor_ceilings(sample, num_bins) if binning == "equal_width" else torch.ones_like(entropies)
+    ceilings = binned_factor_ceilings(sample, num_bins, binning)
     ceiling = (ceilings * entropies).nansum().item() / entropies.sum().item() if varying else math.nan
     return MetricResult(
         metric="dcimig",

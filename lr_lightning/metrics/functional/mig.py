@@ -1,10 +1,12 @@
 """Mutual information gap."""
 
+import warnings
+
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.functional.aggregations import gap_per_factor, mig_gap
-from lr_lightning.metrics.functional.binning import Binning, binned_factor_ceiling
+from lr_lightning.metrics.functional.aggregations import gap_per_factor
+from lr_lightning.metrics.functional.binning import Binning, binned_factor_ceilings
 from lr_lightning.metrics.functional.information import factor_entropies, mutual_information
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import Sample, Sampling, as_sample, warn_of_constant_factors
@@ -55,17 +57,17 @@ def mutual_information_gap(
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix, entropies = mutual_information(sample, num_bins, binning), factor_entropies(sample)
-    ceilings = torch.full_like(entropies, torch.nan)
-    for k in sample.varying_factors:
-        kept = binned_factor_ceiling(sample.factors[:, k], num_bins) if binning == "equal_width" else 1.0
-        ceilings[k] = kept
+    ceilings = binned_factor_ceilings(sample, num_bins, binning)
+    gaps = gap_per_factor(matrix) / entropies  # NaN for a constant factor
+    if gaps.isnan().all():
+        warnings.warn("mig is undefined: it needs two latents and a factor that varies", stacklevel=2)
     return MetricResult(
         metric="mig",
-        scores={"mig": Score(mig_gap(matrix, entropies).item(), ceilings.nanmean().item(), chance=0.0)},
+        scores={"mig": Score(gaps.nanmean().item(), ceilings.nanmean().item(), chance=0.0)},
         num_train=len(sample.codes),
         matrix=matrix,
         matrix_label="mutual information [nats]",
-        per_factor={"gap": gap_per_factor(matrix) / entropies, "entropy": entropies, "ceiling": ceilings},
+        per_factor={"gap": gaps, "entropy": entropies, "ceiling": ceilings},
         parameters={"num_bins": num_bins, "binning": binning},
         active=torch.from_numpy(sample.active),
     )

@@ -74,7 +74,7 @@ def mig_sup(
         warnings.warn("mig_sup is undefined: it needs two factors that vary", stacklevel=2)
     elif not informative.any():
         warnings.warn("mig_sup is undefined: no latent says more of a factor than chance", stacklevel=2)
-    ceiling = binned_factor_ceilings(sample, num_bins).nanmean().item() if binning == "equal_width" else 1.0
+    ceiling = binned_factor_ceilings(sample, num_bins, binning).nanmean().item()
     return MetricResult(
         metric="mig_sup",
         scores={

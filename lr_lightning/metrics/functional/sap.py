@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.functional.aggregations import gap_per_factor, sap_gap
+from lr_lightning.metrics.functional.aggregations import gap_per_factor
 from lr_lightning.metrics.functional.checks import check_choice
 from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.result import MetricResult, Score
@@ -89,8 +89,9 @@ def separated_attribute_predictability(
     else:
         matrix, ceilings = predictability(sample, predictor), _ceilings(sample, predictor)
         gaps = gap_per_factor(matrix)
-        # without a factor there is one row of nothing, which is undefined too
-        value = sap_gap(matrix[:, varying] if varying else torch.zeros(1, 1)).item()
+        value = gaps[varying].mean().item()
+        if gaps[varying].isnan().any() or not varying:
+            warnings.warn("sap is undefined: it needs two latents and a factor that varies", stacklevel=2)
     return MetricResult(
         metric="sap",
         scores={f"sap_{predictor}": Score(value, ceilings.nanmean().item(), chance=0.0)},

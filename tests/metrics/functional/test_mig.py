@@ -55,7 +55,16 @@ def test_quantile_bins_withstand_an_outlier() -> None:
     codes[0] = 1000.0
     sampling = Sampling(num_train=800, num_test=0)
     assert mutual_information_gap(codes, factors, sampling=sampling).value < 0.2
-    assert mutual_information_gap(codes, factors, binning="quantile", sampling=sampling).value > 0.8
+    quantile = mutual_information_gap(codes, factors, binning="quantile", sampling=sampling)
+    assert quantile.value > 0.8
+    # 40 values share 20 bins of equal number in pairs, as they share those of equal width
+    assert quantile.scores["mig"].ceiling == pytest.approx((np.log(20) / np.log(40) + 1) / 2, abs=1e-12)
+
+
+def test_undefined_for_one_latent() -> None:
+    codes, factors = ideal_case("ident")
+    with pytest.warns(UserWarning, match="mig is undefined: it needs two latents"):
+        assert np.isnan(mutual_information_gap(codes[:, :1], factors, sampling=FIRST_ROWS).value)
 
 
 @given(st.permutations(range(4)), st.lists(st.sampled_from([-2.0, -1.0, 0.5, 8.0]), min_size=4, max_size=4))

@@ -132,14 +132,14 @@ def test_factors_with_one_value_are_left_out(predictor: Predictor) -> None:
 
 def test_undefined_scores_are_nan_with_a_warning() -> None:
     codes, factors = ideal_case("ident")
-    with pytest.warns(UserWarning, match="gap is undefined"):
+    with pytest.warns(UserWarning, match="sap is undefined"):
         assert np.isnan(separated_attribute_predictability(codes[:, :1], factors, sampling=FIRST_ROWS).value)
     with pytest.warns(UserWarning, match="raise num_test"):
         no_test = separated_attribute_predictability(codes, factors, sampling=Sampling(num_train=2000, num_test=0))
     assert np.isnan(no_test.value)
     with (
         pytest.warns(UserWarning, match="take one value only"),
-        pytest.warns(UserWarning, match="gap is undefined"),
+        pytest.warns(UserWarning, match="sap is undefined"),
     ):
         assert np.isnan(separated_attribute_predictability(codes, 0 * factors, sampling=FIRST_ROWS).value)
 
