@@ -52,7 +52,7 @@ def jacobian_by_columns(function: Callable[[Tensor], Tensor], codes: Tensor) -> 
     """Return the Jacobian of each sample by one pass for each input; for few inputs and many outputs.
 
     The backward pass maps weights ``w`` of the outputs linearly to the gradient of the inputs; differentiating entry
-    ``j`` of that by ``w`` gives column ``j``. Unlike forward-mode differentiation, which took twice as long there, this needs
+    ``j`` of that by ``w`` gives column ``j``. Forward-mode differentiation took twice as long there; this needs
     nothing but back-propagation, twice.
 
     Args:
