@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -74,3 +75,11 @@ def test_assays_know_nothing_of_lightning_or_logging() -> None:
     for path in (ROOT / "lr_lightning" / "assays").glob("*.py"):
         imports = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
         assert not [line for line in imports if any(f" {name}" in line for name in banned)], path.name
+
+
+@pytest.mark.parametrize("package", ["lr_lightning.assays", "lr_lightning.plots", "lr_lightning.callbacks"])
+def test_no_module_hides_the_function_of_its_name(package: str) -> None:
+    exported = importlib.import_module(package)
+    for name in modules():
+        importlib.import_module(name)
+    assert not [name for name in exported.__all__ if isinstance(getattr(exported, name), ModuleType)]

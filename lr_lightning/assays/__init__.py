@@ -1,5 +1,6 @@
 """Assays: pure functions that probe an autoencoder by intervening on its latents, on any encoder and decoder."""
 
+from lr_lightning.assays.attractors import Attractors, find_attractors
 from lr_lightning.assays.causal_scores import (
     PermutationNull,
     bootstrap_interval,
@@ -8,13 +9,20 @@ from lr_lightning.assays.causal_scores import (
     owned_factors,
     permutation_null,
 )
+from lr_lightning.assays.code_path import CodeGraph, CodePath, code_graph, code_path, random_pairs
 from lr_lightning.assays.conditioned_response import (
     ConditionedResponseMatrix,
     conditioned_response_matrix,
     merge_conditioned_response_matrices,
     reduce_traversals,
 )
+from lr_lightning.assays.consistency import Consistency, consistency
+from lr_lightning.assays.decoder_geometry import DecoderGeometry, decoder_geometry
+from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.encoding import encode_means, reconstruct
+from lr_lightning.assays.factor_topology import FactorTopology, factor_topology, topology_templates
+from lr_lightning.assays.hutchinson import EstimatedDivergence, hutchinson_divergence
+from lr_lightning.assays.idempotence import IdempotenceCurve, idempotence_curve
 from lr_lightning.assays.interventions import (
     derangement,
     epsilon_donors,
@@ -23,8 +31,15 @@ from lr_lightning.assays.interventions import (
     prior_samples,
     resampled_donors,
 )
+from lr_lightning.assays.latent_pairs import strongest_pairs
+from lr_lightning.assays.latent_sampling import DecodedSamples, decoded_samples, hybrid_samples, posterior_samples
+from lr_lightning.assays.latent_slice import DecodedSlice, LatentSlice, decode_slice
 from lr_lightning.assays.latent_statistics import LatentStatistics, latent_statistics
 from lr_lightning.assays.latent_traversal import LatentTraversal, latent_traversal, traversal_values
+from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy, maximum_mean_discrepancy
+from lr_lightning.assays.memorisation import Memorisation, memorisation
+from lr_lightning.assays.noise_recovery import NoiseRecovery, noise_recovery
+from lr_lightning.assays.prior_gap import PriorGap, prior_gap
 from lr_lightning.assays.protocol import (
     Autoencoder,
     WrappedAutoencoder,
@@ -34,7 +49,12 @@ from lr_lightning.assays.protocol import (
     wrap,
 )
 from lr_lightning.assays.response import response
+from lr_lightning.assays.response_graph import ResponseGraph, response_graph
+from lr_lightning.assays.response_jacobian import ResponseJacobian, response_jacobian, response_jacobians
+from lr_lightning.assays.response_map import ResponseMap, response_map, void_mass
 from lr_lightning.assays.response_matrix import ResponseMatrix, merge_response_matrices, response_matrix
+from lr_lightning.assays.response_path import PathComparison, PathProfile, compare_with_line, path_profile
+from lr_lightning.assays.response_score_errors import ResponseScoreErrors, jackknife_score_errors, response_score_errors
 from lr_lightning.assays.response_scores import (
     ResponseScores,
     active_latents,
@@ -45,16 +65,46 @@ from lr_lightning.assays.response_scores import (
     leak,
     response_scores,
 )
+from lr_lightning.assays.score_checks import score_warnings
+from lr_lightning.assays.slice_histogram import SliceHistogram, contracting_share, slice_histogram
+from lr_lightning.assays.slice_path import SlicePath, slice_codes, slice_path
+from lr_lightning.assays.starts import starting_codes, uniform_samples
+from lr_lightning.assays.structure_score import StructureScore, structure_score
 from lr_lightning.assays.traversals import sample_traversals, traversals_from_codes
+from lr_lightning.assays.vector_field import divergence, mean_curvature
 
 __all__ = [
+    "Attractors",
     "Autoencoder",
+    "CodeGraph",
+    "CodePath",
     "ConditionedResponseMatrix",
+    "Consistency",
+    "DecodedSamples",
+    "DecodedSlice",
+    "DecoderGeometry",
+    "EstimatedDivergence",
+    "FactorTopology",
+    "IdempotenceCurve",
+    "LatentSlice",
     "LatentStatistics",
     "LatentTraversal",
+    "MeanDiscrepancy",
+    "Memorisation",
+    "NoiseRecovery",
+    "PathComparison",
+    "PathProfile",
     "PermutationNull",
+    "PriorGap",
+    "ResponseGraph",
+    "ResponseJacobian",
+    "ResponseMap",
     "ResponseMatrix",
+    "ResponseScoreErrors",
     "ResponseScores",
+    "SliceHistogram",
+    "SlicePath",
+    "StructureScore",
     "WrappedAutoencoder",
     "active_latents",
     "activity",
@@ -62,33 +112,72 @@ __all__ = [
     "bootstrap_interval",
     "causal_completeness_score",
     "causal_disentanglement_score",
+    "code_graph",
+    "code_path",
+    "compare_with_line",
     "conditioned_response_matrix",
+    "consistency",
+    "contracting_share",
+    "decode_codes",
+    "decode_slice",
+    "decoded_samples",
+    "decoder_geometry",
     "derangement",
     "directedness",
+    "divergence",
     "effective_dimension",
     "encode_means",
     "epsilon_donors",
+    "factor_topology",
+    "find_attractors",
+    "hutchinson_divergence",
+    "hybrid_samples",
+    "idempotence_curve",
     "independence",
     "intervene",
+    "jackknife_score_errors",
     "latent_statistics",
     "latent_traversal",
     "leak",
     "marginal_donors",
+    "maximum_mean_discrepancy",
+    "mean_curvature",
+    "memorisation",
     "merge_conditioned_response_matrices",
     "merge_response_matrices",
+    "noise_recovery",
     "owned_factors",
+    "path_profile",
     "permutation_null",
     "posterior_mean",
+    "posterior_samples",
     "posterior_std",
+    "prior_gap",
     "prior_samples",
+    "random_pairs",
     "reconstruct",
     "reduce_traversals",
     "resampled_donors",
     "response",
+    "response_graph",
+    "response_jacobian",
+    "response_jacobians",
+    "response_map",
     "response_matrix",
+    "response_score_errors",
     "response_scores",
     "sample_traversals",
+    "score_warnings",
+    "slice_codes",
+    "slice_histogram",
+    "slice_path",
+    "starting_codes",
+    "strongest_pairs",
+    "structure_score",
+    "topology_templates",
     "traversal_values",
     "traversals_from_codes",
+    "uniform_samples",
+    "void_mass",
     "wrap",
 ]

@@ -23,7 +23,7 @@ def response_graph_figure(graph: ResponseGraph, *, title: str = "Response graph"
         graph: Response graph.
         title: Title of the figure.
     """
-    import networkx  # type: ignore[import-untyped]  # no drawing by networkx, which would import pyplot
+    import networkx  # no drawing by networkx, which would import pyplot
     from matplotlib.lines import Line2D
 
     nodes = [latent for group in graph.groups for latent in group]
