@@ -95,7 +95,7 @@ def _list() -> None:
         console.print(f"[bold]{name:34}[/]{summary}", soft_wrap=True)
     console.print("\nGroups:")
     for name, members in GROUPS.items():
-        console.print(f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'each of the above'}")
+        console.print(f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'each of the above'}", soft_wrap=True)
 
 
 def _score(arguments: argparse.Namespace) -> None:

@@ -39,7 +39,7 @@ def score_matrix_figure(
     if result.matrix is None:
         raise ValueError(f"{result.metric} has no matrix to draw")
     rows, columns = result.matrix_axes
-    scores = "\n".join(f"{name} {score.value:.3f}" for name, score in list(result.scores.items())[:3])
+    scores = "\n".join(f"{name} {score.value:.3f}" for name, score in list(result.scores.items())[:4])
     return matrix_heatmap(
         result.matrix,
         title=scores if title is None else title,

@@ -228,6 +228,7 @@ def test_predict_writes_codes_and_factors(capsys: pytest.CaptureFixture[str]) ->
     arrays = np.load("runs/helix/codes.npz", allow_pickle=False)
     assert arrays["codes"].shape == (1152, 2)
     assert arrays["factors"].shape == (1152, 1)
+    assert arrays["log_variances"].shape == (1152, 2)
     assert "1,152 codes of 2 latents: runs/helix/codes.npz" in capsys.readouterr().out.replace(f"{Path.cwd()}/", "")
 
 

@@ -116,8 +116,12 @@ def test_constant_factor_is_left_out_with_a_warning(name: str) -> None:
 @pytest.mark.parametrize("name", SUPERVISED)
 def test_only_constant_factors_is_undefined(name: str) -> None:
     codes, factors = table()
-    with pytest.warns(UserWarning, match="take one value only"):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         found = values(score(name, codes, torch.zeros_like(factors)))
+    messages = [str(warning.message) for warning in caught]
+    assert "factors 0, 1, 2 take one value only; they are left out and their parts are NaN" in messages
+    assert any("undefined" in message for message in messages)
     assert math.isnan(next(iter(found.values())))
 
 

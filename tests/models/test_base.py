@@ -245,13 +245,21 @@ def test_evaluation_hands_codes_and_factors_to_callbacks(tmp_path: Path, bars: F
 
 
 @pytest.mark.parametrize("model", [tiny_model(), deterministic()], ids=["variational", "deterministic"])
-def test_prediction_gives_mean_codes(tmp_path: Path, bars: FactorDataset, model: AutoencoderModule) -> None:
+def test_prediction_gives_mean_codes_and_log_variances(
+    tmp_path: Path, bars: FactorDataset, model: AutoencoderModule
+) -> None:
     data = tiny_data(bars)
     predicted = tiny_trainer(tmp_path).predict(model, datamodule=data)
     codes = model.encode(all_images(bars, torch.arange(48)))
     expected = codes.mean if isinstance(codes, Normal) else codes
-    found = torch.cat([cast(Tensor, batch) for batch in predicted or []])
+    batches = cast(list[dict[str, Tensor]], predicted)
+    found = torch.cat([batch["codes"] for batch in batches])
     torch.testing.assert_close(found, expected.detach(), rtol=0, atol=1e-5)  # as above
+    if isinstance(codes, Normal):
+        log_variances = torch.cat([batch["log_vars"] for batch in batches])
+        torch.testing.assert_close(log_variances, codes.variance.log().detach(), rtol=0, atol=1e-5)
+    else:
+        assert all(batch["log_vars"] is None for batch in batches)
 
 
 @pytest.mark.parametrize("stage", ["validate", "test", "predict"])
@@ -261,7 +269,8 @@ def test_measures_in_full_precision_whatever_training_computes_in(
     def measure(precision: Any) -> Any:
         trainer = tiny_trainer(tmp_path, precision=precision)
         if stage == "predict":
-            return torch.cat([cast(Tensor, x) for x in trainer.predict(tiny_model(), datamodule=tiny_data(bars)) or []])
+            batches = trainer.predict(tiny_model(), datamodule=tiny_data(bars))
+            return torch.cat([batch["codes"] for batch in cast(list[dict[str, Tensor]], batches)])
         return getattr(trainer, stage)(tiny_model(), datamodule=tiny_data(bars), verbose=False)
 
     full, mixed = measure("32-true"), measure("bf16-mixed")
