@@ -68,6 +68,16 @@ class ScoreTable:
             results |= other.results
         return ScoreTable(rows, results)
 
+    def ordered(self, names: Iterable[str]) -> "ScoreTable":
+        """Return the table of the metrics ``names``, named as in ``results``, in this order.
+
+        Raises:
+            KeyError: If there is no result of one of them.
+        """
+        results = {name: self.results[name] for name in names}
+        by_name = {row.name: row for row in self.rows}
+        return ScoreTable(tuple(by_name[score] for result in results.values() for score in result.scores), results)
+
 
 def rows_of(result: MetricResult, seconds: float) -> list[ScoreRow]:
     """Return one row for each score of ``result``, which took ``seconds``."""

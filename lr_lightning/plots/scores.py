@@ -18,9 +18,17 @@ def distinct_matrices(table: ScoreTable) -> dict[str, MetricResult]:
     """Return the results that have a matrix, without those whose matrix is that of another, by their names."""
     distinct: dict[str, MetricResult] = {}
     for name, result in table.results.items():
-        if result.matrix is not None and all(result.matrix is not other.matrix for other in distinct.values()):
+        if result.matrix is not None and not any(_same_matrix(result, other) for other in distinct.values()):
             distinct[name] = result
     return distinct
+
+
+def _same_matrix(one: MetricResult, other: MetricResult) -> bool:
+    """Return whether two results have one matrix; by its entries, as results of other processes are copies."""
+    if one.matrix is None or other.matrix is None or one.matrix.shape != other.matrix.shape:
+        return False
+    same_meaning = (one.matrix_label, one.matrix_axes) == (other.matrix_label, other.matrix_axes)
+    return same_meaning and one.matrix.allclose(other.matrix, rtol=0.0, atol=0.0, equal_nan=True)
 
 
 def score_matrix_figure(

@@ -12,6 +12,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from lr_lightning.callbacks import (
     AssayCallback,
     ConditionedResponseAssay,
+    DisentanglementAssay,
     LatentStatisticsAssay,
     LatentTraversalAssay,
     ReconstructionAssay,
@@ -35,6 +36,7 @@ def main(devices: int, folder: Path) -> None:
         DynamicsAssay(num_samples=7),
         NoiseRecoveryAssay(num_samples=7),
         ResponsePathAssay(num_samples=9, num_pairs=2, num_points=5),
+        DisentanglementAssay(["mig", "dci_lightgbm", "sap_r2"], ["modularity"]),
     ]
     options = {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"}
     trainer = tiny_trainer(folder, *assays, **options)

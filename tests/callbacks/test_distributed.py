@@ -24,6 +24,16 @@ def run(devices: int, folder: Path) -> dict[str, float]:
     return {key: value for key, value in metrics.items() if not key.endswith("/seconds")}
 
 
+def files(folder: Path) -> list[str]:
+    """Return the names of the figures and raw results that were written, in order."""
+    return sorted(path.name for part in ("figures", "assays") for path in (folder / part).iterdir())
+
+
+def names_of_scores(folder: Path) -> list[str]:
+    """Return the names of the scores in the table, in its order."""
+    return [row["name"] for row in json.loads((folder / "assays" / "disentanglement-validate.json").read_text())]
+
+
 @pytest.mark.slow
 def test_two_processes_give_the_result_of_one(tmp_path: Path) -> None:
     one, two = run(1, tmp_path / "one"), run(2, tmp_path / "two")
@@ -33,4 +43,7 @@ def test_two_processes_give_the_result_of_one(tmp_path: Path) -> None:
     assays = {key: value for key, value in one.items() if not key.startswith("val/")}
     assert len(assays) > 20
     assert {key: two[key] for key in assays} == pytest.approx(assays, rel=1e-4, abs=1e-5, nan_ok=True)
+    # metrics of different processes that share a matrix, and rows in the order asked for
+    assert files(tmp_path / "one") == files(tmp_path / "two")
+    assert names_of_scores(tmp_path / "one") == names_of_scores(tmp_path / "two")
     assert two["val/kl"] == pytest.approx(one["val/kl"], rel=1e-5)  # without noise: an exact mean over uneven shares

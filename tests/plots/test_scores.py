@@ -1,5 +1,7 @@
 """Matrices behind scores."""
 
+import pickle
+
 import pytest
 import torch
 
@@ -31,9 +33,19 @@ def test_latents_against_latents_have_no_factor_names() -> None:
 
 
 def test_a_matrix_that_scores_share_is_drawn_once() -> None:
-    shared, own = torch.eye(2), torch.eye(2)
+    shared, own = torch.tensor([[1.0, torch.nan], [0.5, 0.25]]), torch.eye(2)
     results = {
         name: MetricResult(name, {name: Score(1.0)}, 10, matrix=matrix)
         for name, matrix in (("a", shared), ("b", shared), ("c", own), ("d", None))
     }
     assert list(distinct_matrices(ScoreTable((), results))) == ["a", "c"]
+    copies = pickle.loads(pickle.dumps(results["b"]))  # as from another process
+    assert list(distinct_matrices(ScoreTable((), {"a": results["a"], "b": copies}))) == ["a"]
+
+
+def test_equal_entries_that_mean_something_else_are_drawn_too() -> None:
+    results = {
+        label: MetricResult(label, {label: Score(1.0)}, 10, matrix=torch.zeros(2, 2), matrix_label=label)
+        for label in ("accuracy", "importance")
+    }
+    assert list(distinct_matrices(ScoreTable((), results))) == ["accuracy", "importance"]
