@@ -28,7 +28,7 @@ class DisentanglementAssay(AssayCallback):
     matrices behind them as heat maps ``metric/<metric>/matrix``, and all as one table ``metric/scores``. Nothing is
     encoded again. Data without factors get the scores that need none.
 
-    Codes that are NaN or infinite make all scores NaN, with a warning.
+    Codes or log-variances that are NaN or infinite make all scores NaN, with a warning.
 
     Attributes:
         table: Scores of the last time that the assay ran, ``None`` before.
@@ -82,13 +82,13 @@ class DisentanglementAssay(AssayCallback):
         table, names_of_factors = _varying_factors(subject.table, subject.dataset)
         if table.factors is None:
             names = without_factors(names)
-        if not table.codes.isfinite().all():
-            return self._undefined(table, subject.generator, names)
-        # each process takes some of the metrics
-        rank, world_size = subject.trainer.global_rank, subject.trainer.world_size
-        own = self._run_metrics(names[rank::world_size], table)
-        tables = gather_objects(own, world_size)
-        self.table = tables[0].merged(tables[1:])
+        if _is_finite(table):
+            # each process takes some of the metrics
+            rank, world_size = subject.trainer.global_rank, subject.trainer.world_size
+            tables = gather_objects(self._run_metrics(names[rank::world_size], table, self.sampling), world_size)
+            self.table = tables[0].merged(tables[1:]).ordered(names)
+        else:
+            self.table = self._undefined(names, table, subject.generator)
         if subject.trainer.is_global_zero:
             save_score_table(subject.trainer, f"assay/{self.name}", self.table)
         scalars = {f"{row.metric}/{row.variant}": row.value for row in self.table.rows}
@@ -118,24 +118,33 @@ class DisentanglementAssay(AssayCallback):
                 names += metrics
         return list(dict.fromkeys(names))
 
-    def _run_metrics(self, names: list[str], table: CodeTable) -> ScoreTable:
+    def _run_metrics(self, names: list[str], table: CodeTable, sampling: Sampling) -> ScoreTable:
         if not names:
             return ScoreTable((), {})
-        suite = DisentanglementSuite(names, self.sampling, self.num_repeats)
+        suite = DisentanglementSuite(names, sampling, self.num_repeats)
         return suite.run(table.codes, table.factors, table.log_variances)
 
-    def _undefined(self, table: CodeTable, generator: torch.Generator, names: list[str]) -> Findings:
-        """Return NaN under every key that the metrics would have."""
+    def _undefined(self, names: list[str], table: CodeTable, generator: torch.Generator) -> ScoreTable:
+        """Return NaN for every score that the metrics would have, of no rows and without matrices."""
         warnings.warn("the codes are not finite: all disentanglement scores are NaN", stacklevel=2)
-        # the keys, found with codes of the same shape on a few rows
+        # the names, found with codes of the same shape on a few rows
         count = min(60, len(table.codes))
         codes = torch.randn(count, table.codes.shape[1], generator=generator)
-        variances = None if table.log_variances is None else torch.zeros_like(codes)
+        log_variances = None if table.log_variances is None else torch.zeros_like(codes)
         factors = None if table.factors is None else table.factors[:count]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rows = self._run_metrics(names, CodeTable(codes, variances, factors)).rows
-        return Findings({f"{row.metric}/{row.variant}": torch.nan for row in rows})
+            rows = self._run_metrics(names, CodeTable(codes, log_variances, factors), Sampling()).rows
+        return ScoreTable(tuple(map(_undefined_row, rows)), {})
+
+
+def _undefined_row(row: ScoreRow) -> ScoreRow:
+    return row._replace(value=torch.nan, standard_error=None, ceiling=None, chance=None, num_train=0, num_test=0)
+
+
+def _is_finite(table: CodeTable) -> bool:
+    parts = (table.codes, table.log_variances)
+    return all(bool(part.isfinite().all()) for part in parts if part is not None)
 
 
 def _varying_factors(table: CodeTable, dataset: Any) -> tuple[CodeTable, list[str] | None]:

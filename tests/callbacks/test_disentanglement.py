@@ -95,16 +95,30 @@ def test_every_metric_runs_in_a_test(tmp_path: Path) -> None:
     assert {"metric/mig/score", "metric/modularity/score"} <= scalars.keys()
 
 
-def test_codes_that_are_not_finite_make_scores_nan_and_training_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("output", "value"), [("codes", torch.nan), ("log_vars", -torch.inf)])
+def test_codes_that_are_not_finite_make_scores_nan_and_training_goes_on(
+    tmp_path: Path, output: str, value: float
+) -> None:
+    """From the second validation on, and with more rows to train on than are looked at then."""
+
     class Broken(Callback):
         def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *arguments: Any) -> None:
-            outputs["codes"][0, 0] = torch.nan
+            if trainer.current_epoch:
+                outputs[output][0, 0] = value
 
+    assay, remember = DisentanglementAssay(CHEAP, DEAR, num_train=70, num_test=10), Remember()
+    trainer = tiny_trainer(tmp_path, Broken(), assay, remember, num_sanity_val_steps=0, max_epochs=2)
     with pytest.warns(UserWarning, match="the codes are not finite: all disentanglement scores are NaN"):
-        trainer = train(tmp_path, Broken(), DisentanglementAssay(CHEAP, DEAR), max_epochs=2)
+        trainer.fit(tiny_model(), datamodule=tiny_data(Bars(num_columns=8), val_size=80))
     assert trainer.current_epoch == 2
-    for key in ("metric/mig/score", "metric/sap/r2", "metric/modularity/score"):
-        assert math.isnan(trainer.callback_metrics[key].item())
+    first, second = remember.seen
+    assert not any(math.isnan(score) for score in first.values())
+    assert {"metric/mig/score", "metric/sap/r2", "metric/modularity/score"} <= second.keys()
+    assert all(math.isnan(score) for score in second.values())
+    # nor is the table that of the validation before
+    assert assay.table is not None
+    assert {f"metric/{row.metric}/{row.variant}" for row in assay.table.rows} == second.keys()
+    assert all(math.isnan(row.value) and row.ceiling is None and not row.num_train for row in assay.table.rows)
 
 
 def test_data_without_factors_get_scores_that_need_none(tmp_path: Path) -> None:

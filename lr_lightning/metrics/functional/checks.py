@@ -6,22 +6,22 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 
-def check_codes(codes: Tensor) -> NDArray[np.floating]:
-    """Return ``codes`` (N, D) as an array on the CPU, or say what is wrong with them.
+def check_codes(codes: Tensor, name: str = "codes") -> NDArray[np.floating]:
+    """Return ``codes`` (N, D) as an array on the CPU, or say what is wrong with them, under their ``name``.
 
     Raises:
         ValueError: If they are not floating point of shape ``(N, D)`` with ``N >= 2`` and ``D >= 1``, all finite.
     """
     codes = torch.as_tensor(codes).detach().cpu()
     if codes.ndim != 2 or codes.shape[1] < 1:
-        raise ValueError(f"codes must have shape (N, D) with D >= 1, got {tuple(codes.shape)}")
+        raise ValueError(f"{name} must have shape (N, D) with D >= 1, got {tuple(codes.shape)}")
     if not codes.is_floating_point():
-        raise ValueError(f"codes must be floating point, got {codes.dtype}; convert them with .float()")
+        raise ValueError(f"{name} must be floating point, got {codes.dtype}; convert them with .float()")
     if len(codes) < 2:
-        raise ValueError(f"codes must have at least 2 rows, got {len(codes)}")
+        raise ValueError(f"{name} must have at least 2 rows, got {len(codes)}")
     finite = codes.isfinite()
     if not finite.all():
-        raise ValueError(f"codes must be finite, got {int((~finite).sum())} entries that are NaN or infinite")
+        raise ValueError(f"{name} must be finite, got {int((~finite).sum())} entries that are NaN or infinite")
     array: NDArray[np.floating] = (codes.float() if codes.dtype in (torch.bfloat16, torch.float16) else codes).numpy()
     return array
 

@@ -160,7 +160,7 @@ def draw(
         The rows. Pass them to any metric in place of ``codes``: what metrics have in common is then computed once.
 
     Raises:
-        ValueError: If a shape or type is wrong, codes are not finite, or there are too few rows.
+        ValueError: If a shape or type is wrong, codes or log-variances are not finite, or there are too few rows.
 
     Example:
         >>> import torch
@@ -174,7 +174,7 @@ def draw(
     labels = np.empty((len(table), 0), dtype=np.int64) if factors is None else check_factors(factors, len(table))
     variances = None
     if log_variances is not None:
-        variances = check_codes(log_variances)
+        variances = check_codes(log_variances, "log_variances")
         if variances.shape != table.shape:
             raise ValueError(f"log_variances must have the shape of codes {table.shape}, got {variances.shape}")
     num_train, num_test = sampling.sizes(len(table))
