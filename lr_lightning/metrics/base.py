@@ -61,12 +61,13 @@ class CodeTableMetric(Metric, ABC):
         Raises:
             ValueError: If the numbers of rows differ.
         """
-        self.codes.append(_gatherable(codes))
-        for name, rows in (("factors", factors), ("log_variances", log_variances)):
-            if rows is not None:
-                if len(rows) != len(codes):
-                    raise ValueError(f"codes and {name} must have as many rows, got {len(codes)} and {len(rows)}")
-                getattr(self, name).append(_gatherable(rows))
+        batch = {"codes": codes, "factors": factors, "log_variances": log_variances}
+        given = {name: rows for name, rows in batch.items() if rows is not None}
+        for name, rows in given.items():
+            if len(rows) != len(codes):
+                raise ValueError(f"codes and {name} must have as many rows, got {len(codes)} and {len(rows)}")
+        for name, rows in given.items():  # all of a batch or nothing of it
+            getattr(self, name).append(_gatherable(rows))
 
     @abstractmethod
     def scores(self) -> Mapping[str, Score]:

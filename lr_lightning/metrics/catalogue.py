@@ -127,7 +127,7 @@ def make_metrics(names: Iterable[str]) -> dict[str, DisentanglementMetric]:
         names: Names of :data:`METRICS` or :data:`GROUPS`.
 
     Raises:
-        ValueError: If a name is unknown.
+        ValueError: If a name is unknown, or ``names`` is a single text.
 
     Example:
         >>> list(make_metrics(["sap", "mig", "sap_r2"]))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -25,8 +26,8 @@ class DisentanglementSuite(CodeTableMetric):
 
     Args:
         metrics: Names of metrics or groups of them (see :data:`lr_lightning.metrics.METRICS` and
-            :data:`lr_lightning.metrics.GROUPS`), or metric objects by a name of your choice, whose own sampling and
-            repeats are not looked at.
+            :data:`lr_lightning.metrics.GROUPS`), or metric objects by a name of your choice, which their scores
+            begin with; their own sampling and repeats are not looked at.
         sampling: Which rows to train and to test on; the study's by default.
         num_repeats: How often to draw rows and repeat, for means and their standard errors.
         truncated: Also score active latents only, under the same names with ``_active`` added.
@@ -88,7 +89,7 @@ class DisentanglementSuite(CodeTableMetric):
                 progress(name, done, len(self.metrics))
             for full_name, score in self._variants(name, metric):
                 start = time.perf_counter()
-                results[full_name] = mean_over_repeats([score(sample) for sample in samples])
+                results[full_name] = _named(mean_over_repeats([score(sample) for sample in samples]), name)
                 rows += rows_of(results[full_name], time.perf_counter() - start)
         return ScoreTable(tuple(rows), results)
 
@@ -115,3 +116,11 @@ class DisentanglementSuite(CodeTableMetric):
         if not self.truncated:
             return [whole]
         return [whole, (f"{name}_active", lambda sample: on_active_latents(metric.score, sample))]
+
+
+def _named(result: MetricResult, name: str) -> MetricResult:
+    """Return the result with scores that begin with ``name`` in place of the metric's, if they do not already."""
+    if all(score == name or score.startswith(f"{name}_") for score in result.scores):
+        return result
+    scores = {f"{name}{full_name.removeprefix(result.metric)}": score for full_name, score in result.scores.items()}
+    return replace(result, metric=name, scores=scores)

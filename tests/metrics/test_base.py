@@ -101,6 +101,25 @@ def test_wrong_use_is_told() -> None:
         MutualInformationGap().compute()
 
 
+def test_a_refused_batch_leaves_no_trace() -> None:
+    metric = MutualInformationGap(sampling=FIRST_ROWS)
+    metric.update(CODES[:1500], FACTORS[:1500])
+    with pytest.raises(ValueError, match="codes and log_variances must have as many rows, got 5 and 4"):
+        metric.update(CODES[:5], FACTORS[:5], CODES[:4])
+    metric.update(CODES[1500:], FACTORS[1500:])
+    assert metric.compute() == mutual_information_gap(CODES, FACTORS, sampling=FIRST_ROWS).value
+
+
+def test_short_types_are_kept_in_types_that_processes_can_exchange() -> None:
+    suite = DisentanglementSuite(["mig"])
+    suite.update(CODES.half().requires_grad_(), FACTORS.to(torch.uint8), CODES.bfloat16())
+    kept = [suite.codes[0], suite.factors[0], suite.log_variances[0]]
+    assert [rows.dtype for rows in kept] == [torch.float32, torch.int64, torch.float32]
+    assert not any(rows.requires_grad for rows in kept)
+    suite.update(CODES.double(), FACTORS, CODES)
+    assert suite.codes[1].dtype == torch.float64
+
+
 def test_log_variances_in_some_batches_only_are_refused() -> None:
     suite = DisentanglementSuite(["mig"])
     suite.update(CODES[:100], FACTORS[:100], torch.zeros_like(CODES[:100]))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from lr_lightning.metrics.catalogue import GROUPS, METRICS, make_metrics, without_factors
+from lr_lightning.metrics.dci import DCI
 from lr_lightning.metrics.functional import information
 from lr_lightning.metrics.functional.mig import mutual_information_gap
 from lr_lightning.metrics.functional.sample import Sampling
@@ -74,7 +75,28 @@ def test_own_metrics_by_names_of_choice() -> None:
     assert set(table.results) == {"coarse", "fine"}
     for name, num_bins in (("coarse", 5), ("fine", 50)):
         expected = mutual_information_gap(CODES, FACTORS, num_bins=num_bins, sampling=FIRST_ROWS)
-        assert table.results[name].value == expected.value
+        assert table.results[name].value == table[name] == expected.value
+    assert [(row.name, row.metric, row.variant) for row in table.rows] == [
+        ("coarse", "coarse", "score"),
+        ("fine", "fine", "score"),
+    ]
+    forms = {"forest_of_2": DCI("forest", num_trees=2), "dci_lasso": DCI("lasso")}
+    names = list(DisentanglementSuite(forms, FIRST_ROWS, truncated=True).run(CODES, FACTORS).scores)
+    assert names[0].startswith("forest_of_2_forest_")
+    assert {"dci_lasso_completeness", "dci_lasso_completeness_active"} <= set(names)
+    assert len(names) == len(set(names))
+
+
+def test_tables_of_parts_are_put_in_order() -> None:
+    whole = DisentanglementSuite(["mig", "dci_lasso", "sap_r2"], FIRST_ROWS).run(CODES, FACTORS)
+    first, second = (
+        DisentanglementSuite(names, FIRST_ROWS).run(CODES, FACTORS) for names in (["mig", "sap_r2"], ["dci_lasso"])
+    )
+    ordered = first.merged([second]).ordered(["mig", "dci_lasso", "sap_r2"])
+    assert list(ordered.scores.items()) == list(whole.scores.items())
+    assert list(ordered.results) == list(whole.results)
+    with pytest.raises(KeyError, match="irs"):
+        first.ordered(["mig", "irs"])
 
 
 def test_as_a_torchmetric_it_returns_all_scores_by_name() -> None:
