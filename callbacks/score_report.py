@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from rich.markup import escape
 from rich.table import Table
 
 from lr_lightning.metrics.score_table import ScoreRow
@@ -16,7 +17,7 @@ def score_report(rows: Iterable[ScoreRow], title: str) -> Table:
         title: Title of the table.
     """
     rows = list(rows)
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("score", no_wrap=True)
     with_error = any(row.standard_error is not None for row in rows)
     headings = ["value", *(["± s.e."] if with_error else []), "ceiling", "chance", "better", "seconds"]

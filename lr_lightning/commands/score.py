@@ -3,6 +3,8 @@
 import argparse
 import sys
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         else:
             _score(arguments)
     except KeyboardInterrupt:
-        print("lr-lightning score: interrupted; no table was written", file=sys.stderr)
+        print("lr-lightning score: interrupted", file=sys.stderr)
         return 130
     except (OSError, ValueError, ModuleNotFoundError) as error:
         print(f"lr-lightning score: {error}", file=sys.stderr)
@@ -95,7 +97,9 @@ def _list() -> None:
         console.print(f"[bold]{name:34}[/]{summary}", soft_wrap=True)
     console.print("\nGroups:")
     for name, members in GROUPS.items():
-        console.print(f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'each of the above'}", soft_wrap=True)
+        console.print(
+            f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'each of the above'}", soft_wrap=True
+        )
 
 
 def _score(arguments: argparse.Namespace) -> None:
@@ -103,6 +107,10 @@ def _score(arguments: argparse.Namespace) -> None:
         raise ValueError("say what to score: lr-lightning score codes.npz")
     counts_given = arguments.num_train is not None or arguments.num_test is not None
     order: Literal["first", "random"] = arguments.order or ("first" if counts_given else "random")
+    if order == "first" and arguments.num_repeats > 1:
+        raise ValueError("--num_repeats draws rows anew each time: it needs --order random")
+    if arguments.figures is not None and arguments.figures.exists() and not arguments.figures.is_dir():
+        raise ValueError(f"figures go into a folder, and {arguments.figures} is a file")
     if arguments.out is not None:
         from lr_lightning.loggers.score_table import check_table_path
 
@@ -135,10 +143,10 @@ def _read(path: Path) -> _Arrays:
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             found = {name: torch.from_numpy(np.asarray(file[name])) for name in file.files if name in _Arrays._fields}
             names = file.files
-    except (ValueError, TypeError, AttributeError, OSError) as error:
+    except (ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no .npz file of plain numeric arrays ({error})") from error
     if "codes" not in found:
         raise ValueError(f"{path} has no array 'codes'; it has {', '.join(names) or 'none'}")
@@ -153,16 +161,16 @@ def _report(arguments: argparse.Namespace, table: "ScoreTable", notes: list[str]
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=120)
-    rows = table.rows[0]
-    console.print(score_report(table.rows, f"{arguments.file}: {rows.num_train:,} rows, seed {arguments.seed}"))
+    num_train = table.rows[0].num_train
+    console.print(score_report(table.rows, f"{arguments.file}: {num_train:,} rows, seed {arguments.seed}"))
     for note in notes:
-        console.print(f"note: {note}", soft_wrap=True)
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
     if arguments.out is not None:
         write_score_table(arguments.out, table)
-        console.print(f"wrote {arguments.out}", soft_wrap=True)
+        console.print(f"wrote {arguments.out}", soft_wrap=True, markup=False)
     if arguments.figures is not None:
         _write_figures(arguments.figures, table)
-        console.print(f"wrote figures to {arguments.figures}", soft_wrap=True)
+        console.print(f"wrote figures to {arguments.figures}", soft_wrap=True, markup=False)
 
 
 def _write_figures(folder: Path, table: "ScoreTable") -> None:

@@ -30,8 +30,8 @@ def write_score_table(path: Path, table: ScoreTable) -> None:
     """Write a table to a file, complete or not at all.
 
     Args:
-        path: Name with the suffix ``.json`` (a list of objects, one a row; ``null`` for what is undefined or not
-            known), ``.csv`` or ``.parquet``.
+        path: Name with the suffix ``.json`` (a list of objects, one a row; ``null`` for what is undefined, infinite
+            or not known), ``.csv`` or ``.parquet``.
         table: Scores.
 
     Raises:

@@ -60,6 +60,26 @@ def test_figures_of_distinct_matrices() -> None:
         assert image.width > 400
 
 
+def test_names_with_brackets_are_printed_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path("[bold]run[")
+    folder.mkdir()
+    (folder / "codes.npz").write_bytes(Path(FILE).read_bytes())
+    command = [f"{folder}/codes.npz", "--metrics", "mig", "--out", f"{folder}/[/].json", "--figures", f"{folder}/[/]"]
+    assert main(command) == 0
+    printed = capsys.readouterr().out
+    for text in ("[bold]run[/codes.npz: 2,000 rows", "wrote [bold]run[/[/].json", "wrote figures to [bold]run[/[/]"):
+        assert text in printed
+
+
+def test_interrupted(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lr_lightning.metrics.suite.DisentanglementSuite.run", interrupt)
+    assert main([FILE]) == 130
+    assert capsys.readouterr().err == "lr-lightning score: interrupted\n"
+
+
 def test_notes_tell_what_is_undefined(capsys: pytest.CaptureFixture[str]) -> None:
     np.savez("one.npz", codes=np.linspace(0, 1, 90)[:, None], factors=np.arange(90)[:, None] % 3)
     assert main(["one.npz", "--metrics", "mig", "--out", "table.json"]) == 0
@@ -90,13 +110,18 @@ def test_list_names_metrics_and_groups(capsys: pytest.CaptureFixture[str]) -> No
         (["other.npz"], 1, "other.npz has no array 'codes'; it has latents"),
         (["pickled.npz"], 1, "pickled.npz is no .npz file of plain numeric arrays"),
         (["text.npz"], 1, "text.npz is no .npz file"),
+        (["empty.npz"], 1, "empty.npz is no .npz file"),
+        (["short.npz"], 1, "short.npz is no .npz file"),
+        (["damaged.npz"], 1, "damaged.npz is no .npz file"),
+        (["one_array.npy"], 1, "one_array.npy is no .npz file"),
+        ([FILE, "--metrics", "mig", "--figures", "text.npz"], 1, "figures go into a folder, and text.npz is a file"),
         ([FILE, "--metrics", "mgi"], 1, "there is no metric 'mgi'; did you mean mig?"),
         ([FILE, "--metrics", ""], 1, "metrics is empty"),
         ([FILE, "--out", "table.txt"], 1, "a table can be written to .json, .csv, .parquet, not to 'table.txt'"),
         ([FILE, "--num_train", "2500", "--num_test", "600"], 1, "exceed the 3000 rows given"),
         ([FILE, "--num_train", "1"], 1, "num_train must be at least 2, got 1"),
         ([FILE, "--num_repeats", "0"], 1, "num_repeats must be at least 1, got 0"),
-        ([FILE, "--num_repeats", "2", *SPLIT], 1, "num_repeats > 1 needs"),
+        ([FILE, "--num_repeats", "2", *SPLIT], 1, "--num_repeats draws rows anew each time: it needs --order random"),
         ([FILE, "--seed", "-1"], 1, "seed must be at least 0, got -1"),
         ([FILE, "--metrik", "mig"], 2, "unrecognized arguments: --metrik"),
         (["nofactors.npz", "--metrics", "mig"], 1, "factors are missing, which mig need"),
@@ -109,6 +134,13 @@ def test_wrong_use_is_one_sentence(
     np.savez("nofactors.npz", codes=np.random.default_rng(0).normal(size=(30, 2)))
     np.savez("pickled.npz", codes=np.array([{"a": 1}], dtype=object))
     Path("text.npz").write_text("not an archive")
+    Path("empty.npz").touch()
+    np.save("one_array.npy", np.zeros((3, 2)))
+    archive = Path("other.npz").read_bytes()
+    Path("short.npz").write_bytes(archive[: len(archive) // 2])
+    np.savez_compressed("damaged.npz", codes=np.random.default_rng(0).normal(size=(30, 2)))
+    archive = Path("damaged.npz").read_bytes()
+    Path("damaged.npz").write_bytes(archive[:100] + bytes(8) + archive[108:])
     assert main(arguments) == code
     error = capsys.readouterr().err
     assert message in error
