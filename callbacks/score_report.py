@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -10,27 +11,28 @@ from lr_lightning.metrics.score_table import ScoreRow
 
 
 def score_report(rows: Iterable[ScoreRow], title: str) -> Table:
-    """Return ``rows`` as a table; columns that say nothing are left out.
+    """Return ``rows`` as a table that is readable at 80 columns; columns that say nothing are left out.
 
     Args:
         rows: Scores.
         title: Title of the table.
     """
     rows = list(rows)
-    table = Table(title=escape(title), title_justify="left")
-    table.add_column("score", no_wrap=True)
+    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table.add_column("score", overflow="fold")
     with_error = any(row.standard_error is not None for row in rows)
-    headings = ["value", *(["± s.e."] if with_error else []), "ceiling", "chance", "better", "seconds"]
+    headings = ["value", *(["± s.e."] if with_error else []), "best", "ceiling", "chance", "seconds"]
     for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+        # numbers are never cut; a narrow terminal folds the names
+        table.add_column(heading, justify="right", no_wrap=True, min_width=len(heading))
     previous = None
     for row in rows:
         errors = [_number(row.standard_error)] if with_error else []
         # a metric has one time for all its scores
         seconds = f"{row.seconds:.2f}" if (row.metric, row.seconds) != previous else ""
         previous = (row.metric, row.seconds)
-        better = "higher" if row.higher_is_better else "lower"
-        table.add_row(row.name, _number(row.value), *errors, _number(row.ceiling), _number(row.chance), better, seconds)
+        best = "high" if row.higher_is_better else "low"
+        table.add_row(row.name, _number(row.value), *errors, best, _number(row.ceiling), _number(row.chance), seconds)
     return table
 
 
@@ -38,5 +40,5 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     if math.isnan(value):
-        return "undefined"
+        return "nan"
     return f"{value:.3f}" if abs(value) < 1000 else f"{value:.4g}"
