@@ -31,7 +31,7 @@ def test_scores_a_file_of_any_framework(capsys: pytest.CaptureFixture[str]) -> N
         assert found[name] == pytest.approx(expected[reference], abs=1e-6)
     printed = capsys.readouterr().out
     assert "2,000 rows" in printed
-    assert "mig  " in printed
+    assert "\n mig " in printed
     assert "0.675" in printed
     assert "wrote table.json" in printed
 
