@@ -10,15 +10,15 @@ from rich.table import Table
 from lr_lightning.metrics.score_table import ScoreRow
 
 
-def score_report(rows: Iterable[ScoreRow], title: str) -> Table:
+def score_report(rows: Iterable[ScoreRow], title: str = "") -> Table:
     """Return ``rows`` as a table that is readable at 80 columns; columns that say nothing are left out.
 
     Args:
         rows: Scores.
-        title: Title of the table.
+        title: Title of the table, none if empty; folded to its width.
     """
     rows = list(rows)
-    table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    table = Table(title=escape(title) or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     table.add_column("score", overflow="fold")
     with_error = any(row.standard_error is not None for row in rows)
     headings = ["value", *(["± s.e."] if with_error else []), "best", "ceiling", "chance", "seconds"]

@@ -161,8 +161,11 @@ def _report(arguments: argparse.Namespace, table: "ScoreTable", notes: list[str]
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=120)
-    num_train = table.rows[0].num_train
-    console.print(score_report(table.rows, f"{arguments.file}: {num_train:,} rows, seed {arguments.seed}"))
+    num_train, num_test = max(row.num_train for row in table.rows), max(row.num_test for row in table.rows)
+    held_out = f" and {num_test:,} held out" if num_test else ""
+    title = f"{arguments.file}: {num_train:,} rows{held_out}, seed {arguments.seed}"
+    console.print(title, soft_wrap=True, markup=False)
+    console.print(score_report(table.rows))
     for note in notes:
         console.print(f"note: {note}", soft_wrap=True, markup=False)
     if arguments.out is not None:

@@ -47,7 +47,7 @@ def elbo_decomposition(
         divergence, which is exact.
 
         Blind to the factors and to rotations of Gaussian aggregates. With ``N`` rows and narrow posteriors,
-        information saturates at ``log N`` and total correlation, which takes up the rest, comes out too low: compare
+        information saturates at ``log N`` and total correlation, which takes up the rest, comes out too high: compare
         numbers of equal ``N`` only. NaN with a warning without log-variances, or with ones beyond 60, which double
         precision does not resolve.
 
@@ -72,7 +72,7 @@ def elbo_decomposition(
     if kl is None:
         warnings.warn("elbo_decomposition is undefined: it needs log_variances, which are not given", stacklevel=2)
     elif abs(sample.log_variances).max() > 60:  # type: ignore[arg-type]
-        warnings.warn("elbo_decomposition is undefined: there are log_variances beyond 60", stacklevel=2)
+        warnings.warn("elbo_decomposition is undefined: it needs log_variances between -60 and 60", stacklevel=2)
     else:
         information, total_correlation, per_latent = _decompose(sample, num_samples)
     parts = {
