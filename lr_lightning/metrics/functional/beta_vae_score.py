@@ -60,10 +60,11 @@ def beta_vae_score(
         over the number of varying factors, ceiling 1. ``per_factor``: ``accuracy`` on the points to test of that
         factor.
 
-        Blind to most rotations: when a factor is fixed all latents vary less, and the classifier sums over them. Also
-        blind to duplicated latents, and to one factor that is not encoded: that no latent stands still gives it away.
-        Factors with one value are left out with a warning, as are those of which no two rows share a value; NaN with a
-        warning if less than two are left, and for the points to test if there are no rows for them.
+        Blind to most rotations: when a factor is fixed all latents vary less, and the classifier sums over them; but
+        two factors turned into each other by 45 degrees are taken for one another. Also blind to duplicated latents, to
+        other factors that leak into a latent, and to one factor that is not encoded: that no latent stands still gives
+        it away. Factors with one value are left out with a warning, as are those of which no two rows share a value;
+        NaN with a warning if less than two are left, and for the points to test if there are no rows for them.
 
     Raises:
         ValueError: As :func:`draw`; or if ``batch_size < 1``, ``num_points_train < 100`` or ``num_points_test < 1``.

@@ -89,9 +89,12 @@ def dci(
         informativeness. On codes that know nothing the impurities of trees give about 0, but a few small coefficients
         of ``"lasso"`` .3 to .8: its ``chance`` is the mean over ten shuffles of the factors over the rows. As few and
         small permutation importances can give any value there.
-        Disentanglement is blind to duplicated latents and to lost factors; completeness is not, but both are blind to
-        how well the factors are predicted. Latents that part the rows of a node alike share its impurity equally
-        (``"gbt"``, ``"forest"``: at random); by permutation the first of them has it all with ``"lightgbm"``.
+        Disentanglement is blind to duplicated latents, completeness to other factors in the same latent, and to
+        duplicates where the estimator looks at one of them only, as ``"lasso"`` does. Both are blind to how well the
+        factors are predicted, and to lost factors unless importances are the impurities of trees: those of a lost
+        factor count as much as any, are spread over all latents and lower both scores. Latents that part the rows of a
+        node alike share its impurity equally (``"gbt"``, ``"forest"``: at random); by permutation the first of them has
+        it all with ``"lightgbm"``.
 
         Values that occur only among the rows held out are errors. Factors with one value are left out with a warning.
         NaN with a warning: disentanglement if ``K = 1``, completeness if ``D = 1``, both if no latent has importance,

@@ -65,14 +65,14 @@ def infomec(
         better. ``matrix``: :math:`N` ``(D, K)``, of all latents. ``per_latent``: ``modularity`` (NaN for those that do
         not count), ``counts``. ``per_factor``: ``compactness``, ``explicitness``.
 
-        Modularity of noise is not 0: estimates of no information are some 0 and some just above, so that one factor
-        has it all. Chance is that of the codes with rows shuffled, of the latents and factors where it is defined, and
+        Modularity of noise is not 0: estimates of no information are some 0 and some just above, so that one factor has
+        it all. Chance is that of the codes with rows shuffled once, of the latents and factors where it is defined, and
         0 for explicitness; the latter is measured on the rows that the regression was fitted to, which flatters codes
         with many latents and few rows. The rule of ranges drops latents of small scale, however informative. Modularity
-        is blind to duplicates and lost factors, explicitness to rotations, compactness to what else a latent says.
-        A latent or factor without any information makes its score NaN with a warning unless ``mask_uninformative``;
-        so do fewer than two factors, or for compactness fewer than two latents, that count. Factors with one value are
-        left out with a warning.
+        is blind to duplicates and lost factors, explicitness to rotations, compactness to what else a latent says. A
+        latent or factor without any information makes its score NaN with a warning unless ``mask_uninformative``; so do
+        fewer than two factors, or for compactness fewer than two latents, that count. Factors with one value are left
+        out with a warning.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_neighbours < 1``, ``min_range < 0`` or ``max_iter < 1``.

@@ -31,8 +31,8 @@ def kl_per_latent(
         negative. Lower is better by the bound on the likelihood alone, but 0 means that the code says nothing; there
         is no chance level. ``per_latent``: ``kl`` in nats, next to 0 for a collapsed latent.
 
-        Blind to the factors, to copies and rotations. NaN with a warning for deterministic codes, whose variances are
-        not given.
+        Blind to the factors and, where posteriors are equally wide, to rotations. Copies count as any other latent: the
+        total grows with each. NaN with a warning for deterministic codes, whose variances are not given.
 
     Raises:
         ValueError: As :func:`draw`.

@@ -39,8 +39,10 @@ def mutual_information_gap(
         reaches in these bins, below 1 for factors with more values than bins. ``matrix``: mutual information ``(D, K)``
         in nats. ``per_factor``: ``gap`` over the factor's entropy, ``entropy`` in nats, ``ceiling``.
 
-        Blind to nothing that matters, but strict: 0 for duplicated latents, rotations and factors on a circle. Factors
-        with one value are left out with a warning; NaN with a warning if ``D = 1`` or no factor varies.
+        Strict as to how a factor is spread: 0 for duplicated latents, low for rotations and for factors on a circle.
+        Blind to other factors in the same latent: one that tells two factors by a number for each pair of their values
+        scores 1 for both; see :func:`mig_sup` and :func:`dcimig`. Factors with one value are left out with a warning;
+        NaN with a warning if ``D = 1`` or no factor varies.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.

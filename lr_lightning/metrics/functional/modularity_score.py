@@ -48,10 +48,11 @@ def modularity_score(
         A constant latent scores 0. ``matrix``: mutual information ``(D, K)`` in nats. ``per_latent``: ``modularity``
         and ``informative``, 0 or 1.
 
-        Blind to duplicated latents and to factors that no latent carries, and lenient: a latent that says as much of
-        one of two factors as of the other, as after a rotation by 45 degrees, still scores ``1 - 1 / (K - 1)``. Factors
-        with one value are left out with a warning; NaN with a warning if less than two vary; ``modularity_informative``
-        alone is NaN with a warning if no latent is informative.
+        Blind to duplicated latents and to factors that no latent carries, but ``modularity`` not to the dead latents
+        that these often leave behind. Lenient, too: a latent that says as much of one of two factors as of the other,
+        as after a rotation by 45 degrees, still scores ``1 - 1 / (K - 1)``. Factors with one value are left out with a
+        warning; NaN with a warning if less than two vary; ``modularity_informative`` alone is NaN with a warning if no
+        latent is informative.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.

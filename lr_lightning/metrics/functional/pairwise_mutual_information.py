@@ -36,9 +36,9 @@ def pairwise_mutual_information(
     Returns:
         Score ``pairwise_mutual_information`` in ``[0, log num_bins]`` nats; lower is better, best 0. ``chance`` is the
         value with each latent's rows shuffled apart: the bias of counting, about ``(num_bins - 1)**2 / 2N`` nats for
-        latents that fill their bins. Independent latents come no lower. ``matrix``: mutual information ``(D, D)`` in
-        nats, latents with latents; its diagonal, not averaged, is their entropies. ``per_latent``: ``mean``
-        information with the others.
+        latents that fill their bins. Independent latents lie about there, not at 0. ``matrix``: mutual information
+        ``(D, D)`` in nats, latents with latents; its diagonal, not averaged, is their entropies. ``per_latent``:
+        ``mean`` information with the others.
 
         Blind to the factors and to collapse: constant latents add zeros, which lower it. It sees rotations of
         latents that are not Gaussian, which scores from covariances do not. NaN with a warning if ``D = 1``.

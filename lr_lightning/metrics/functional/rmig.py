@@ -48,8 +48,9 @@ def robust_mutual_information_gap(
         ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``gap`` in nats, ``normalized_gap``,
         ``entropy`` in nats, ``ceiling`` of the normalised gap.
 
-        Strict as the mutual information gap: 0 for duplicated latents, rotations and factors on a circle. It differs
-        from that by counting noise of the encoder as lost information. Nats grow with the number of a factor's values:
+        Strict as the mutual information gap, low for duplicated latents, rotations and factors on a circle, and as
+        blind to other factors in the same latent, which :func:`joint_entropy_minus_mutual_information_gap` sees. It
+        differs by counting noise of the encoder as lost information. Nats grow with the number of a factor's values:
         compare ``rmig`` on one data set only. Factors with one value are left out with a warning; NaN with a warning if
         ``D = 1`` or no factor varies.
 

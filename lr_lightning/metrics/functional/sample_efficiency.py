@@ -52,9 +52,9 @@ def sample_efficiency(
         ``majority_share``.
 
         Blind to what is never learned: a code that knows nothing is as accurate after 100 rows as after 10,000, and its
-        efficiency is 1, which is given as chance; read it beside the accuracies. Factors with one value are left out
-        with a warning. NaN, with one warning, for sizes above the rows to train on, and for all if no factor varies or
-        there are no rows to test on.
+        efficiency is 1, which is given as chance; read it beside the accuracies. Where the least size suffices it can
+        come a hundredth above 1, as fits scatter. Factors with one value are left out with a warning. NaN, with one
+        warning, for sizes above the rows to train on, and for all if no factor varies or there are no rows to test on.
 
     Raises:
         ValueError: As :func:`draw`; or if there are less than two different ``train_sizes``, one of them is below 2, or

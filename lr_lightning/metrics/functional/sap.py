@@ -56,10 +56,11 @@ def separated_attribute_predictability(
         (.01 with 1000 rows). ``matrix``: predictabilities ``(D, K)``. ``per_factor``: ``gap``, and ``ceiling``, the
         predictability of the factor from its own standardised index less that from a constant.
 
-        One line against the rest cannot cut out the middle of one axis: a linear classifier tells about two of ``V``
-        ordered values, so that a perfect code reaches about ``2 / V`` and numbers of different data sets do not
-        compare; its ceiling says so. It also depends on the scale and offset of the codes, through ``C``. All are
-        blind to how much the other latents together say. 0 for duplicated latents. Constant latents predict as a
+        One line against the rest cannot cut out the middle of one axis: a linear classifier tells about two of more
+        than three ordered values ``V``, and guessing one, so that a perfect code has an accuracy of about ``2 / V`` and
+        a score of about ``1 / V``. Numbers of different data sets do not compare; the ceiling says so. It also depends
+        on the scale and offset of the codes, through ``C``. All are blind to how much the other latents together say,
+        and with a tree to other factors in the same latent. 0 for duplicated latents. Constant latents predict as a
         constant does; a value of a factor that no row to train on has is never predicted. Factors with one value are
         left out with a warning; NaN with a warning if ``D = 1``, no factor varies, or no rows are held out for a
         classifier.

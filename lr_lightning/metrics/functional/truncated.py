@@ -14,8 +14,8 @@ from lr_lightning.metrics.functional.sample import Sample
 def on_active_latents(metric: Callable[[Sample], MetricResult], sample: Sample) -> MetricResult:
     """Score the active latents of a sample only, those whose codes have a variance above .01.
 
-    Latents that do not move with the data are noise to a metric: each lowers modularity, MIG-sup, or an average over
-    latents, by what a model that does without them is spared.
+    Latents that do not move with the data are noise to a metric: each lowers ``modularity``, ``mig_sup_all``, or
+    another average over all latents, by what a model that does without them is spared.
 
     Args:
         metric: Any metric, such as :func:`.mig.mutual_information_gap`; parameters are set with
