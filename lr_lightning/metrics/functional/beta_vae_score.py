@@ -112,7 +112,7 @@ def _accuracies(
     """Return the accuracies on points to train and to test on, and that of each factor ``(K,)`` on the latter."""
     per_factor = torch.full((sample.num_factors,), torch.nan, dtype=torch.float64)
     if len(kept) < 2:
-        warnings.warn("the BetaVAE score is undefined: it needs two factors of which rows share values", stacklevel=3)
+        warnings.warn("beta_vae_score is undefined: it needs two factors of which rows share values", stacklevel=3)
         return float("nan"), float("nan"), per_factor
     groups, test_groups = factor_groups(sample)
     random = sample.random("beta_vae_score train")
@@ -121,7 +121,7 @@ def _accuracies(
     classifier = _train(points, labels, standardize)
     train = float((classifier(points) == labels).mean())
     if not len(sample.test_pool[0]):
-        warnings.warn("the BetaVAE score has no rows to test on: raise num_test of the sampling", stacklevel=3)
+        warnings.warn("beta_vae_score on the test is undefined: it needs rows held out; raise num_test", stacklevel=3)
         return train, float("nan"), per_factor
     random = sample.random("beta_vae_score test")
     labels = random.choice(kept, size=num_points[1])

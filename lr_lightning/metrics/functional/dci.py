@@ -24,7 +24,7 @@ from lr_lightning.metrics.functional.dci_estimators import (
     EstimatorOptions,
 )
 from lr_lightning.metrics.functional.dci_predictions import Predictions, predict_factors
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.functional.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.functional.sample import Floats, Sample, Sampling, as_sample, warn_of_constant_factors
 
 Importance: TypeAlias = Literal["impurity", "permutation"]
@@ -178,10 +178,10 @@ def _scores(variant: str, sample: Sample, predictions: Predictions, chance: Sequ
     disentanglement, completeness = _aggregates(predictions.importances, sample.varying_factors)
     by_chance = np.array([_aggregates(each.importances, sample.varying_factors) for each in chance]).reshape(-1, 2)
     values = {
-        "disentanglement": (disentanglement, _mean_of_known(by_chance[:, 0])),
-        "completeness": (completeness, _mean_of_known(by_chance[:, 1])),
-        "informativeness_train": (_mean_of_known(predictions.train), _mean_of_known(predictions.train_chance)),
-        "informativeness_test": (_mean_of_known(predictions.test), _mean_of_known(predictions.test_chance)),
+        "disentanglement": (disentanglement, mean_of_known(by_chance[:, 0])),
+        "completeness": (completeness, mean_of_known(by_chance[:, 1])),
+        "informativeness_train": (mean_of_known(predictions.train), mean_of_known(predictions.train_chance)),
+        "informativeness_test": (mean_of_known(predictions.test), mean_of_known(predictions.test_chance)),
     }
     return {
         f"{variant}_{name}": Score(value, chance=None if math.isnan(expected) else expected)
@@ -204,20 +204,15 @@ def _warn_of_undefined(sample: Sample, predictions: Predictions) -> None:
     varying, reasons = sample.varying_factors, []
     total = predictions.importances[:, varying].sum()
     if not varying:
-        reasons.append("dci is undefined: no factor varies")
+        reasons.append("dci is undefined: it needs a factor that varies")
     elif not len(sample.test_codes):
         also = ", and so are permutation importances" if math.isnan(total) else ""
-        reasons.append(f"dci informativeness on the test is undefined{also}: no rows are held out; raise num_test")
+        reasons.append(f"dci informativeness on the test is undefined{also}: it needs rows held out; raise num_test")
     if varying and total == 0:
-        reasons.append("dci disentanglement and completeness are undefined: no latent has any importance")
+        reasons.append("dci disentanglement and completeness are undefined: they need a latent with importance")
     elif varying and len(varying) < 2:
         reasons.append("dci disentanglement is undefined: it needs two factors that vary")
     if varying and total > 0 and sample.latent_dim < 2:
         reasons.append("dci completeness is undefined: it needs two latents")
     if reasons:
         warnings.warn("; ".join(reasons), stacklevel=3)
-
-
-def _mean_of_known(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else math.nan

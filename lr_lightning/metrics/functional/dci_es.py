@@ -22,7 +22,7 @@ from lr_lightning.metrics.functional.dci_es_probes import (
     predictions_of_growing_probes,
 )
 from lr_lightning.metrics.functional.dci_estimators import Standardisation
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.functional.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.functional.sample import Floats, Sample, Sampling, as_sample, warn_of_constant_factors
 
 
@@ -93,12 +93,11 @@ def dci_es(
     explicitness = 1 - _mean_over(axis, losses)
     relative = 1 - 2 * _mean_over(axis, losses - losses[:, -1:])
     num_varying = len(sample.varying_factors)
-    known = explicitness[~np.isnan(explicitness)]
-    score = float(known.mean()) if len(known) else math.nan
+    score = mean_of_known(explicitness)
     if not num_varying:
-        warnings.warn("dci_es is undefined: no factor varies", stacklevel=2)
+        warnings.warn("dci_es is undefined: it needs a factor that varies", stacklevel=2)
     elif math.isnan(score):
-        warnings.warn("dci_es explicitness is undefined: no rows are held out; raise num_test", stacklevel=2)
+        warnings.warn("dci_es explicitness is undefined: it needs rows held out; raise num_test", stacklevel=2)
     curve = {f"loss_at_{c}": torch.from_numpy(loss.copy()) for c, loss in zip(capacities, losses.T, strict=True)}
     fixed = {
         "random_fourier_features": ("ridge", RIDGE),

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.metrics.functional.quiet_fit import fit_quietly
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.functional.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.functional.sample import (
     Floats,
     Integers,
@@ -66,11 +66,14 @@ def explicitness(
     areas = np.full((2, sample.num_factors), np.nan)
     for k in sample.varying_factors:
         areas[:, k] = _areas(train, sample.factors[:, k], test, sample.test_factors[:, k])
-    on_test, on_train = _mean_of_known(areas[0]), _mean_of_known(areas[1])
+    on_test, on_train = mean_of_known(areas[0]), mean_of_known(areas[1])
     if np.isnan(on_train):
-        warnings.warn("explicitness is undefined: no factor varies", stacklevel=2)
+        warnings.warn("explicitness is undefined: it needs a factor that varies", stacklevel=2)
     elif np.isnan(on_test):
-        warnings.warn("explicitness on the test is undefined: no factor varies in it; raise num_test", stacklevel=2)
+        warnings.warn(
+            "explicitness on the test is undefined: it needs a factor that varies in the rows held out; raise num_test",
+            stacklevel=2,
+        )
     return MetricResult(
         metric="explicitness",
         scores={
@@ -120,9 +123,4 @@ def area_under_curve(scores: Floats, values: Integers) -> float:
     with_it = has_value.sum(axis=0)
     pairs = with_it * (len(values) - with_it)
     above = (ranks * has_value).sum(axis=0) - with_it * (with_it + 1) / 2
-    return _mean_of_known(above[pairs > 0] / pairs[pairs > 0])
-
-
-def _mean_of_known(values: Floats) -> float:
-    known = values[~np.isnan(values)]
-    return float(known.mean()) if len(known) else np.nan
+    return mean_of_known(above[pairs > 0] / pairs[pairs > 0])

@@ -137,15 +137,17 @@ def _votes(
     """Return the votes ``(D, K)`` to train and to test on; zeros, and a warning, where there can be none."""
     none = np.zeros((sample.latent_dim, sample.num_factors))
     if len(kept) < 2:
-        warnings.warn("the FactorVAE score is undefined: it needs two factors of which rows share values", stacklevel=3)
+        warnings.warn("factor_vae_score is undefined: it needs two factors of which rows share values", stacklevel=3)
         return none, none
     if np.isnan(variances).all():
-        warnings.warn("the FactorVAE score is undefined: no latent's standard deviation is large enough", stacklevel=3)
+        warnings.warn(
+            "factor_vae_score is undefined: it needs a latent whose standard deviation is not pruned", stacklevel=3
+        )
         return none, none
     groups, test_groups = factor_groups(sample)
     train = _count(sample.pool[0], groups, kept, variances, num_votes[0], batch_size, sample.random(f"{_NAME} train"))
     if not len(sample.test_pool[0]):
-        warnings.warn("the FactorVAE score has no rows to test on: raise num_test of the sampling", stacklevel=3)
+        warnings.warn("factor_vae_score on the test is undefined: it needs rows held out; raise num_test", stacklevel=3)
         return train, none
     random = sample.random(f"{_NAME} test")
     return train, _count(sample.test_pool[0], test_groups, kept, variances, num_votes[1], batch_size, random)

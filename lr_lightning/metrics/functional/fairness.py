@@ -16,10 +16,9 @@ from lr_lightning.metrics.functional.predictors import (
     Predictor,
     accuracy_held_out,
     fitted,
-    mean_of_known,
     predictor_parameters,
 )
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.functional.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.functional.sample import (
     Floats,
     Integers,
@@ -164,9 +163,7 @@ def _unfairness(sample: Sample, predictor: Predictor, groups: _Groups) -> tuple[
     unfairness, shuffled = np.full((2, num_factors, num_factors), np.nan)
     accuracies = np.full(num_factors, np.nan)
     if len(varying) < 2 or not len(groups.codes):
-        reason = (
-            "it needs two factors that vary" if len(varying) < 2 else "there are no rows to test on: raise num_test"
-        )
+        reason = "it needs two factors that vary" if len(varying) < 2 else "it needs rows to test on; raise num_test"
         warnings.warn(f"fairness is undefined: {reason}", stacklevel=3)
         return unfairness, shuffled, accuracies
     random = sample.random("fairness shuffled")

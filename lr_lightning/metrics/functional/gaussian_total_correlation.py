@@ -56,7 +56,7 @@ def gaussian_total_correlation(
         correlations[np.ix_(varying, varying)] = standardised.T @ standardised
         total_correlation = _total_correlation(standardised)
     else:
-        warnings.warn("gaussian_total_correlation is undefined: all latents are constant", stacklevel=2)
+        warnings.warn("gaussian_total_correlation is undefined: it needs a latent that varies", stacklevel=2)
     return MetricResult(
         metric="gaussian_total_correlation",
         scores={"gaussian_total_correlation": Score(total_correlation, ceiling=0.0, higher_is_better=False)},

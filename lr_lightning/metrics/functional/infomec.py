@@ -13,7 +13,7 @@ from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.information import mutual_information_matrix
 from lr_lightning.metrics.functional.neighbour_information import neighbour_information
 from lr_lightning.metrics.functional.quiet_fit import fit_quietly
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.functional.result import MetricResult, Score, are_undefined
 from lr_lightning.metrics.functional.sample import (
     Floats,
     Integers,
@@ -234,9 +234,8 @@ def _explicitness(latents: Floats | Integers, factor: Integers, max_iter: int) -
 
 def _warn_of_undefined(names: list[str]) -> None:
     if names:
-        listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
         warnings.warn(
-            f"{listed} {'are' if len(names) > 1 else 'is'} undefined: a latent or factor has no information at all, "
-            "which mask_uninformative=True leaves out, or fewer than two latents or factors count",
+            f"{are_undefined(names)}: a latent or factor has no information at all, which mask_uninformative=True "
+            "leaves out, or fewer than two latents or factors count",
             stacklevel=3,
         )

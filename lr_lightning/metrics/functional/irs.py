@@ -83,7 +83,7 @@ def interventional_robustness_score(
     largest, parents = _best_factor(matrix)
     value = _weighted_mean(largest, weights)
     if np.isnan(value):
-        warnings.warn("irs is undefined: no latent or no factor varies", stacklevel=2)
+        warnings.warn("irs is undefined: it needs a latent and a factor that vary", stacklevel=2)
     order = sample.random("irs").permutation(len(latents))
     shuffled, _ = _robustness(latents[order], grouped, sample.num_factors, quantile)
     ceilings = _ceilings(sample, grouped, quantile)

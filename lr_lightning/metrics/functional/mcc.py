@@ -83,7 +83,7 @@ def mean_correlation_coefficient(
         value, chance = float(matched[varying].mean()), float(shuffled.mean())
         ceiling = min(1.0, sample.latent_dim / len(varying))
     else:
-        warnings.warn("mcc is undefined: no factor varies", stacklevel=2)
+        warnings.warn("mcc is undefined: it needs a factor that varies", stacklevel=2)
         value = chance = ceiling = np.nan
     return MetricResult(
         metric="mcc",

@@ -19,7 +19,7 @@ from lr_lightning.metrics.functional.information import (
     mutual_information,
     shuffled_mutual_information,
 )
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.functional.result import MetricResult, Score, are_undefined
 from lr_lightning.metrics.functional.sample import Sample, Sampling, as_sample, warn_of_constant_factors
 
 
@@ -92,8 +92,8 @@ def mutual_information_based_entropy_disentanglement(
     undefined = [name for name, value in values.items() if math.isnan(value)]
     if undefined:
         warnings.warn(
-            f"{', '.join(undefined)} undefined: disentanglement needs two factors that vary, completeness two latents, "
-            "and both some information",
+            f"{are_undefined(undefined)}: disentanglement needs two factors that vary, completeness two latents, and "
+            "both some information",
             stacklevel=2,
         )
     return MetricResult(

@@ -1,6 +1,5 @@
 """MIG-sup, the mutual information gap by latent."""
 
-import math
 import warnings
 
 import torch
@@ -73,13 +72,13 @@ def mig_sup(
     if gaps.isnan().all():
         warnings.warn("mig_sup is undefined: it needs two factors that vary", stacklevel=2)
     elif not informative.any():
-        warnings.warn("mig_sup is undefined: no latent says more of a factor than chance", stacklevel=2)
+        warnings.warn("mig_sup is undefined: it needs a latent that says more of a factor than chance", stacklevel=2)
     ceiling = binned_factor_ceilings(sample, num_bins, binning).nanmean().item()
     return MetricResult(
         metric="mig_sup",
         scores={
-            "mig_sup": Score(_mean(gaps[informative]), ceiling, _mean(by_chance[informative])),
-            "mig_sup_all": Score(_mean(gaps), ceiling, _mean(by_chance)),
+            "mig_sup": Score(gaps[informative].mean().item(), ceiling, by_chance[informative].mean().item()),
+            "mig_sup_all": Score(gaps.mean().item(), ceiling, by_chance.mean().item()),
         },
         num_train=len(sample.codes),
         matrix=matrix,
@@ -96,7 +95,3 @@ def _gaps(matrix: Tensor, sample: Sample) -> Tensor:
     if len(varying) < 2:
         return torch.full((len(matrix),), torch.nan, dtype=torch.float64)
     return gap_per_latent(matrix[:, varying] / factor_entropies(sample)[varying])
-
-
-def _mean(parts: Tensor) -> float:
-    return parts.mean().item() if len(parts) else math.nan

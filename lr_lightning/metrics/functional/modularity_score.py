@@ -1,6 +1,5 @@
 """Modularity."""
 
-import math
 import warnings
 
 import torch
@@ -76,12 +75,17 @@ def modularity_score(
     if parts.isnan().all():
         warnings.warn("modularity is undefined: it needs two factors that vary", stacklevel=2)
     elif not informative.any():
-        warnings.warn("modularity_informative is undefined: no latent says more of a factor than chance", stacklevel=2)
+        warnings.warn(
+            "modularity_informative is undefined: it needs a latent that says more of a factor than chance",
+            stacklevel=2,
+        )
     return MetricResult(
         metric="modularity",
         scores={
-            "modularity": Score(_mean(parts), chance=_mean(by_chance)),
-            "modularity_informative": Score(_mean(parts[informative]), chance=_mean(by_chance[informative])),
+            "modularity": Score(parts.mean().item(), chance=by_chance.mean().item()),
+            "modularity_informative": Score(
+                parts[informative].mean().item(), chance=by_chance[informative].mean().item()
+            ),
         },
         num_train=len(sample.codes),
         matrix=matrix,
@@ -98,7 +102,3 @@ def _per_latent(matrix: Tensor, sample: Sample) -> Tensor:
     if len(varying) < 2:
         return torch.full((len(matrix),), torch.nan, dtype=torch.float64)
     return modularity_per_latent(matrix[:, varying])
-
-
-def _mean(parts: Tensor) -> float:
-    return parts.mean().item() if len(parts) else math.nan

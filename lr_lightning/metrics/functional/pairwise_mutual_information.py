@@ -58,7 +58,7 @@ def pairwise_mutual_information(
     bins = binned(sample, num_bins, binning)
     matrix = mutual_information_matrix(bins, bins)
     if sample.latent_dim < 2:
-        warnings.warn("pairwise_mutual_information is undefined: there is one latent only", stacklevel=2)
+        warnings.warn("pairwise_mutual_information is undefined: it needs two latents", stacklevel=2)
     shuffled = sample.random("pairwise mutual information").permuted(bins, axis=0)
     per_latent = _mean_with_others(matrix)
     chance = _mean_with_others(mutual_information_matrix(shuffled, shuffled)).mean().item()

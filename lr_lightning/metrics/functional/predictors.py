@@ -1,6 +1,5 @@
 """Classifiers that tell a factor from the codes, for scores of what representations are worth downstream."""
 
-import math
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias
 
@@ -77,12 +76,6 @@ def majority_shares(sample: Sample) -> Floats:
         for k in sample.varying_factors:
             shares[k] = (sample.test_factors[:, k] == np.bincount(sample.factors[:, k]).argmax()).mean()
     return shares
-
-
-def mean_of_known(parts: Floats) -> float:
-    """Return the mean of the ``parts`` that are not NaN, NaN if all are."""
-    known = parts[~np.isnan(parts)]
-    return float(known.mean()) if len(known) else math.nan
 
 
 def _lightgbm(codes: Floats, classes: Integers, seed: int) -> Predict:

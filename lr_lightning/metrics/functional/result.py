@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 
@@ -93,6 +94,18 @@ def mean_over_repeats(results: Sequence[MetricResult]) -> MetricResult:
             standard_error=_standard_error(values),
         )
     return replace(results[0], scores=scores)
+
+
+def mean_of_known(parts: NDArray[np.floating]) -> float:
+    """Return the mean of the ``parts`` that are not NaN, NaN if all are."""
+    known = parts[~np.isnan(parts)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def are_undefined(names: Sequence[str]) -> str:
+    """Return how a warning of the scores called ``names`` begins: ``"a, b and c are undefined"``."""
+    listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+    return f"{listed} {'are' if len(names) > 1 else 'is'} undefined"
 
 
 def _standard_error(values: Sequence[float]) -> float:

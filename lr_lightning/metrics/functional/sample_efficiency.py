@@ -14,10 +14,9 @@ from lr_lightning.metrics.functional.predictors import (
     Predictor,
     accuracy_held_out,
     majority_shares,
-    mean_of_known,
     predictor_parameters,
 )
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.functional.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.functional.sample import Floats, Sample, Sampling, as_sample, warn_of_constant_factors
 
 
@@ -103,8 +102,8 @@ def _accuracies(sample: Sample, predictor: Predictor, sizes: list[int]) -> Float
     """Return accuracies ``(len(sizes), K)``, NaN and one warning where they are undefined."""
     accuracies = np.full((len(sizes), sample.num_factors), np.nan)
     if not sample.varying_factors or not len(sample.test_codes):
-        reason = "there are no rows to test on: raise num_test" if sample.varying_factors else "no factor varies"
-        warnings.warn(f"sample efficiency is undefined: {reason}", stacklevel=3)
+        reason = "it needs rows held out; raise num_test" if sample.varying_factors else "it needs a factor that varies"
+        warnings.warn(f"sample_efficiency is undefined: {reason}", stacklevel=3)
         return accuracies
     missing = [size for size in sizes if size > len(sample.codes)]
     if missing:

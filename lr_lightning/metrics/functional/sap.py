@@ -84,7 +84,7 @@ def separated_attribute_predictability(
     varying, gaps = sample.varying_factors, torch.full((sample.num_factors,), torch.nan, dtype=torch.float64)
     needs_test = predictor != "r2"
     if needs_test and not len(sample.test_codes):
-        warnings.warn("sap is undefined: its classifiers need rows held out; raise num_test", stacklevel=2)
+        warnings.warn("sap is undefined: it needs rows held out for its classifiers; raise num_test", stacklevel=2)
         matrix = torch.full((sample.latent_dim, sample.num_factors), torch.nan, dtype=torch.float64)
         ceilings, value = gaps, torch.nan
     else:

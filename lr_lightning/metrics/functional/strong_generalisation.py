@@ -16,10 +16,9 @@ from lr_lightning.metrics.functional.predictors import (
     accuracy_held_out,
     fit,
     majority_shares,
-    mean_of_known,
     predictor_parameters,
 )
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.functional.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.functional.sample import (
     Floats,
     Integers,
@@ -119,8 +118,8 @@ def _accuracies(sample: Sample, predictor: Predictor, num_interventions: int) ->
     shifted, unshifted = np.full((2, sample.num_factors), np.nan)
     if len(sample.varying_factors) < 2 or not len(sample.test_codes):
         few = len(sample.varying_factors) < 2
-        reason = "it needs two factors that vary" if few else "there are no rows to test on: raise num_test"
-        warnings.warn(f"strong generalisation is undefined: {reason}", stacklevel=3)
+        reason = "it needs two factors that vary" if few else "it needs rows held out; raise num_test"
+        warnings.warn(f"strong_generalisation is undefined: {reason}", stacklevel=3)
         return shifted, unshifted
     (codes, factors), (test_codes, test_factors) = sample.pool, sample.test_pool
     for k in sample.varying_factors:
@@ -132,7 +131,9 @@ def _accuracies(sample: Sample, predictor: Predictor, num_interventions: int) ->
         if with_shift:
             shifted[k], unshifted[k] = np.mean(with_shift), np.mean(without)
     if np.isnan(shifted).all():
-        warnings.warn("strong generalisation is undefined: no two rows to train on share a value", stacklevel=3)
+        warnings.warn(
+            "strong_generalisation is undefined: it needs two rows to train on that share a value", stacklevel=3
+        )
     return shifted, unshifted
 
 

@@ -64,7 +64,7 @@ def gaussian_wasserstein_correlation(
         distance = max(0.0, 2 * trace - 2 * root_trace)  # round-off
         normalized = distance / trace
     else:
-        warnings.warn("gaussian_wasserstein_correlation is undefined: all latents are constant", stacklevel=2)
+        warnings.warn("gaussian_wasserstein_correlation is undefined: it needs a latent that varies", stacklevel=2)
     return MetricResult(
         metric="gaussian_wasserstein_correlation",
         scores={

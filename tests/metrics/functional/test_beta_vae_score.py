@@ -125,7 +125,7 @@ def test_one_varying_factor_is_undefined(columns: list[int]) -> None:
     factors = factors[:, columns] * torch.tensor([1, 0])[: len(columns)]
     sample = draw(codes, factors)
     sample.shared("warned of constant factors", lambda: True)
-    with pytest.warns(UserWarning, match="BetaVAE score is undefined: it needs two factors"):
+    with pytest.warns(UserWarning, match="beta_vae_score is undefined: it needs two factors"):
         result = beta_vae_score(sample)
     assert np.isnan([score.value for score in result.scores.values()]).all()
 

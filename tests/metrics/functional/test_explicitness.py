@@ -113,7 +113,7 @@ def test_undefined_scores_are_nan_with_a_warning() -> None:
     assert result["auc_train"] > 0.95
     with (
         pytest.warns(UserWarning, match="take one value only"),
-        pytest.warns(UserWarning, match="explicitness is undefined: no factor varies"),
+        pytest.warns(UserWarning, match="explicitness is undefined: it needs a factor that varies"),
     ):
         assert np.isnan(explicitness(codes, 0 * factors, sampling=FIRST_ROWS)["auc_train"])
 

@@ -128,7 +128,7 @@ def test_a_constant_latent_casts_no_vote_even_without_threshold() -> None:
 
 def test_all_latents_pruned() -> None:
     codes, factors = ideal_case("ident")
-    with pytest.warns(UserWarning, match="no latent's standard deviation is large enough"):
+    with pytest.warns(UserWarning, match="it needs a latent whose standard deviation is not pruned"):
         result = factor_vae_score(codes * 0.01, factors, sampling=FIRST_ROWS)
     assert np.isnan([score.value for score in result.scores.values()]).all()
     assert result.per_latent["pruned"].all()
@@ -140,7 +140,7 @@ def test_one_varying_factor_is_undefined(columns: list[int]) -> None:
     factors = factors[:, columns] * torch.tensor([1, 0])[: len(columns)]
     sample = draw(codes, factors)
     sample.shared("warned of constant factors", lambda: True)
-    with pytest.warns(UserWarning, match="FactorVAE score is undefined: it needs two factors"):
+    with pytest.warns(UserWarning, match="factor_vae_score is undefined: it needs two factors"):
         result = factor_vae_score(sample)
     assert np.isnan([score.value for score in result.scores.values()]).all()
 

@@ -95,7 +95,7 @@ def test_one_latent_has_no_correlation() -> None:
 
 
 def test_only_constant_latents_is_undefined() -> None:
-    with pytest.warns(UserWarning, match="is undefined: all latents are constant"):
+    with pytest.warns(UserWarning, match="is undefined: it needs a latent that varies"):
         assert math.isnan(gaussian_total_correlation(torch.full((30, 2), 0.1, dtype=torch.float64)).value)
 
 

@@ -114,7 +114,7 @@ def test_factors_with_one_value_are_left_out() -> None:
 
 def test_undefined_scores_are_nan_with_a_warning() -> None:
     codes, factors = ideal_case("ident")
-    with pytest.warns(UserWarning, match="irs is undefined: no latent or no factor varies"):
+    with pytest.warns(UserWarning, match="irs is undefined: it needs a latent and a factor that vary"):
         assert np.isnan(interventional_robustness_score(torch.ones(3000, 2), factors, sampling=FIRST_ROWS).value)
     with (
         pytest.warns(UserWarning, match="take one value only"),

@@ -137,7 +137,7 @@ def test_undefined_scores_are_nan_with_a_warning() -> None:
     codes, factors = ideal_case("ident")
     with (
         pytest.warns(UserWarning, match="take one value only"),
-        pytest.warns(UserWarning, match="mcc is undefined: no factor varies"),
+        pytest.warns(UserWarning, match="mcc is undefined: it needs a factor that varies"),
     ):
         assert np.isnan(mean_correlation_coefficient(codes, 0 * factors, sampling=FIRST_ROWS).value)
 

@@ -25,7 +25,7 @@ def test_ideal_cases_over_informative_latents(name: str, expected: float) -> Non
     assert mig_sup(*ideal_case(name), sampling=FIRST_ROWS).value == pytest.approx(expected, abs=0.03)
 
 
-@pytest.mark.filterwarnings("ignore:mig_sup is undefined. no latent:UserWarning")  # noise
+@pytest.mark.filterwarnings("ignore:mig_sup is undefined. it needs a latent:UserWarning")  # noise
 @pytest.mark.parametrize(
     ("name", "expected"),
     list(zip(IDEAL_NAMES, [0.993, 0.992, 0, 0.10, 0.993, 0.497, 0.497, 0.50, 0.67, 0], strict=True)),
@@ -92,7 +92,7 @@ def test_seed_changes_chance_only() -> None:
 
 
 def test_no_informative_latent_is_undefined() -> None:
-    message = "mig_sup is undefined: no latent says more of a factor than chance"
+    message = "mig_sup is undefined: it needs a latent that says more of a factor than chance"
     with pytest.warns(UserWarning, match=message) as caught:
         result = mig_sup(*ideal_case("noise"), sampling=FIRST_ROWS)
     assert len(caught) == 1

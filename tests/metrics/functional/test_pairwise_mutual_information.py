@@ -116,7 +116,7 @@ def test_quantile_bins_withstand_an_outlier() -> None:
 
 
 def test_one_latent_is_undefined() -> None:
-    with pytest.warns(UserWarning, match="is undefined: there is one latent only"):
+    with pytest.warns(UserWarning, match="is undefined: it needs two latents"):
         result = pairwise_mutual_information(ideal_case("ident")[0][:, :1])
     assert math.isnan(result.value)
     assert result.scores["pairwise_mutual_information"].chance is None

@@ -111,14 +111,14 @@ def test_a_value_that_training_never_saw_is_missed() -> None:
     assert result.per_factor["accuracy_2000"][0].item() == pytest.approx(0.5, abs=0.03)
 
 
-@pytest.mark.parametrize(("num_test", "message"), [(0, "raise num_test"), (1000, "no factor varies")])
+@pytest.mark.parametrize(("num_test", "message"), [(0, "raise num_test"), (1000, "needs a factor that varies")])
 def test_undefined(num_test: int, message: str) -> None:
     codes, factors = ideal_case("ident")
     if num_test:
         factors = torch.zeros_like(factors)
     sample = draw(codes, factors, Sampling(num_train=2000, num_test=num_test))
     sample.shared("warned of constant factors", lambda: True)
-    with pytest.warns(UserWarning, match=f"sample efficiency is undefined: .*{message}") as caught:
+    with pytest.warns(UserWarning, match=f"sample_efficiency is undefined: .*{message}") as caught:
         result = sample_efficiency(sample)
     assert len(caught) == 1
     assert all(math.isnan(score.value) for score in result.scores.values())

@@ -110,7 +110,11 @@ def test_a_factor_without_a_value_to_fix_is_predicted_but_not_fixed() -> None:
 
 @pytest.mark.parametrize(
     ("case", "message"),
-    [("one factor", "two factors that vary"), ("no test", "raise num_test"), ("no groups", "no two rows")],
+    [
+        ("one factor", "two factors that vary"),
+        ("no test", "raise num_test"),
+        ("no groups", "two rows to train on that share a value"),
+    ],
 )
 def test_undefined(case: str, message: str) -> None:
     codes, factors = ideal_case("ident")
@@ -119,7 +123,7 @@ def test_undefined(case: str, message: str) -> None:
     elif case == "no groups":
         factors = torch.stack([torch.arange(3000), torch.arange(3000)], dim=1)
     num_test = 0 if case == "no test" else 1000
-    with pytest.warns(UserWarning, match=f"strong generalisation is undefined: .*{message}") as caught:
+    with pytest.warns(UserWarning, match=f"strong_generalisation is undefined: .*{message}") as caught:
         result = strong_generalisation(codes, factors, sampling=Sampling(num_train=2000, num_test=num_test))
     assert len(caught) == 1
     assert all(math.isnan(score.value) for score in result.scores.values())

@@ -78,6 +78,6 @@ def test_one_latent_and_fewer_rows_than_latents_have_values() -> None:
 
 
 def test_only_constant_latents_is_undefined() -> None:
-    with pytest.warns(UserWarning, match="is undefined: all latents are constant"):
+    with pytest.warns(UserWarning, match="is undefined: it needs a latent that varies"):
         result = gaussian_wasserstein_correlation(torch.full((30, 2), 0.1))
     assert all(math.isnan(score.value) for score in result.scores.values())
