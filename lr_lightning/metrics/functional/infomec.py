@@ -13,7 +13,7 @@ from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.information import mutual_information_matrix
 from lr_lightning.metrics.functional.neighbour_information import neighbour_information
 from lr_lightning.metrics.functional.quiet_fit import fit_quietly
-from lr_lightning.metrics.functional.result import MetricResult, Score, are_undefined
+from lr_lightning.metrics.functional.result import MetricResult, Score, are_undefined, mean_of_known
 from lr_lightning.metrics.functional.sample import (
     Floats,
     Integers,
@@ -66,7 +66,7 @@ def infomec(
         not count), ``counts``. ``per_factor``: ``compactness``, ``explicitness``.
 
         Modularity of noise is not 0: estimates of no information are some 0 and some just above, so that one factor has
-        it all. Chance is that of the codes with rows shuffled once, of the latents and factors where it is defined, and
+        it all. Chance is the mean over five shufflings of the rows, of the latents and factors where it is defined, and
         0 for explicitness; the latter is measured on the rows that the regression was fitted to, which flatters codes
         with many latents and few rows. The rule of ranges drops latents of small scale, however informative. Modularity
         is blind to duplicates and lost factors, explicitness to rotations, compactness to what else a latent says. A
@@ -97,22 +97,26 @@ def infomec(
     shuffled = np.stack(
         [
             _normalised_information(latents[random.permutation(len(latents))], sample, num_neighbours)
-            for _ in range(NUM_SHUFFLES if mask_uninformative else 1)
+            for _ in range(NUM_SHUFFLES)
         ]
     )
     ranges = np.ptp(sample.codes.astype(np.float64), axis=0)
     counting = ranges > (0.0 if discrete_latents else min_range * ranges.max())
     floors = _largest_sums(shuffled[:, counting][:, :, sample.varying_factors]) if mask_uninformative else None
     shares = _shares(information, counting, sample.varying_factors, floors)
-    chance = _shares(shuffled[0], counting, sample.varying_factors, (0.0, 0.0))
+    chances = [_shares(each, counting, sample.varying_factors, (0.0, 0.0)) for each in shuffled]
     told = np.full(sample.num_factors, np.nan)
     for k in sample.varying_factors:
         told[k] = _explicitness(latents, sample.factors[:, k], max_iter)
     explicitness = float(told[sample.varying_factors].mean()) if sample.varying_factors else np.nan
     scores = {
-        "infomec_modularity": Score(shares.modularity, chance=chance.modularity),
+        "infomec_modularity": Score(
+            shares.modularity, chance=mean_of_known(np.array([each.modularity for each in chances]))
+        ),
         "infomec_explicitness": Score(explicitness, chance=0.0),
-        "infomec_compactness": Score(shares.compactness, chance=chance.compactness),
+        "infomec_compactness": Score(
+            shares.compactness, chance=mean_of_known(np.array([each.compactness for each in chances]))
+        ),
     }
     _warn_of_undefined([name for name, score in scores.items() if np.isnan(score.value)])
     return MetricResult(
@@ -131,7 +135,7 @@ def infomec(
             "min_range": min_range,
             "discrete_latents": discrete_latents,
             "mask_uninformative": mask_uninformative,
-            "num_shuffles": len(shuffled),
+            "num_shuffles": NUM_SHUFFLES,
             "max_iter": max_iter,
             "seed": sample.seed,
         },

@@ -124,7 +124,7 @@ def test_mask_leaves_out_what_shuffled_rows_say() -> None:
     masked = infomec(codes, factors, mask_uninformative=True, sampling=FIRST_ROWS)
     assert plain.per_latent["counts"].tolist() == [1] * 8
     assert masked.per_latent["counts"].tolist() == [1] * 4 + [0] * 4
-    assert [plain.parameters["num_shuffles"], masked.parameters["num_shuffles"]] == [1, 5]
+    assert plain.parameters["num_shuffles"] == masked.parameters["num_shuffles"] == 5
     assert plain["modularity"] < 0.9 < 0.98 < masked["modularity"]
     codes, factors = ideal_case("coll")
     lost = infomec(codes, factors, mask_uninformative=True, sampling=FIRST_ROWS)
@@ -167,13 +167,14 @@ def test_latents_of_small_range_do_not_count() -> None:
     assert wider.per_latent["counts"].tolist() == [1, 1, 1, 0]
 
 
+@pytest.mark.filterwarnings("ignore:infomec_compactness is undefined")
 def test_chance_is_that_of_shuffled_rows() -> None:
-    codes, factors = ideal_case("ident")
-    result = infomec(codes, factors, sampling=FIRST_ROWS)
+    result = infomec(*ideal_case("noise"), sampling=FIRST_ROWS)
     for name in ("infomec_modularity", "infomec_compactness"):
         chance = result.scores[name].chance
         assert chance is not None
-        assert 0.3 < chance < 1
+        # over forty codes of noise .69 and .68 with deviations of .14; a mean of five of as many scatters by .07
+        assert chance == pytest.approx(0.68, abs=3 * 0.07)
     assert result.scores["infomec_explicitness"].chance == 0
 
 
