@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import ModelCheckpoint
 from typing_extensions import override
 
 from lr_lightning.callbacks import DisentanglementAssay, LatentStatisticsAssay
 from lr_lightning.metrics.functional.mig import mutual_information_gap
-from lr_lightning.metrics.suite import DisentanglementSuite
+from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.score_table import ScoreRow
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -50,7 +52,8 @@ def test_scores_are_those_of_the_codes_of_the_validation_pass(tmp_path: Path) ->
     trainer.fit(model, datamodule=data)
     with torch.no_grad():
         codes = model.encode(Bars().images(data.val_indices).float() / 255).mean
-    expected = mutual_information_gap(codes, Bars().factors(data.val_indices), sampling=assay.sampling)
+    expected = mutual_information_gap(codes, Bars().factors(data.val_indices), sampling=Sampling(seed=3))
+    assert assay.seed == 3
     assert trainer.callback_metrics["metric/mig/score"].item() == pytest.approx(expected.value, abs=1e-5)
     assert {
         "metric/sap/r2",
@@ -87,6 +90,55 @@ def test_matrices_are_drawn_and_kept_and_the_table_is_written(tmp_path: Path) ->
     assert arrays["mig"].shape == (3, 3)
     rows = json.loads((tmp_path / "assays" / "disentanglement-step000004.json").read_text())
     assert {"mig", "dcimig", "sap_r2"} <= {row["name"] for row in rows}
+
+
+def test_figures_name_the_factors_and_the_table_says_nan_for_what_is_not_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    axes, tables = {}, {}
+    monkeypatch.setattr(
+        "lr_lightning.callbacks.assay.save_figure", lambda _, key, figure: axes.update({key: figure.axes[0]})
+    )
+    monkeypatch.setattr("lr_lightning.callbacks.assay.save_table", lambda _, key, *table: tables.update({key: table}))
+    train(tmp_path, DisentanglementAssay(["mig", "kl_per_latent"], []), max_epochs=1)
+    labels = axes["metric/mig/matrix"].get_xticklabels()
+    assert [label.get_text() for label in labels] == ["colour", "row", "column"]
+    columns, rows = tables["metric/scores"]
+    assert columns == [name for name in ScoreRow._fields if name != "higher_is_better"]
+    first = dict(zip(columns, rows[0], strict=True))
+    assert (first["name"], first["variant"], first["chance"], first["num_train"]) == ("mig", "score", 0.0, 27)
+    assert math.isnan(first["standard_error"])
+    # the divergence is known: log-variances reach the metrics
+    assert all(not math.isnan(row[columns.index("value")]) for row in rows)
+
+
+def test_factors_that_are_not_all_those_of_the_data_set_are_taken_as_they_are(tmp_path: Path) -> None:
+    class TwoFactors(Callback):
+        def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *arguments: Any) -> None:
+            outputs["factors"] = outputs["factors"][:, 1:]
+
+    train(tmp_path, TwoFactors(), DisentanglementAssay(["mig"], []), max_epochs=1)
+    arrays = np.load(tmp_path / "assays" / "disentanglement-step000004.npz", allow_pickle=False)
+    assert arrays["mig"].shape == (3, 2)
+
+
+@pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")  # the run resumed writes none
+def test_a_resumed_run_goes_on_with_its_schedule_and_its_scores(tmp_path: Path) -> None:
+    """Expensive metrics, due at validations 0 and 3, keep their scores where training goes on at validation 2."""
+
+    def assay() -> DisentanglementAssay:
+        return DisentanglementAssay(CHEAP, DEAR, every_n_validations=2, final_every_n_validations=3)
+
+    first, second = Remember(), Remember()
+    options: dict[str, Any] = {"max_epochs": 5, "logger": False, "enable_checkpointing": True}
+    keep = ModelCheckpoint(tmp_path, "{epoch}", save_top_k=-1, every_n_epochs=1, save_on_train_epoch_end=True)
+    train(tmp_path / "whole", assay(), first, keep, **options)
+    trainer = tiny_trainer(tmp_path / "resumed", assay(), second, num_sanity_val_steps=0, max_epochs=5)
+    checkpoint = tmp_path / "epoch=1.ckpt"
+    trainer.fit(tiny_model(), datamodule=tiny_data(Bars(), val_size=40), ckpt_path=checkpoint, weights_only=False)
+    assert len(second.seen) == 3
+    for resumed, whole in zip(second.seen, first.seen[2:], strict=True):
+        assert resumed == pytest.approx(whole, rel=0, abs=0, nan_ok=True)
 
 
 def test_every_metric_runs_in_a_test(tmp_path: Path) -> None:
@@ -153,7 +205,6 @@ def test_repeats_and_rows_reach_the_suite(tmp_path: Path) -> None:
     train(tmp_path, assay, max_epochs=1)
     assert assay.table is not None
     assert all(row.standard_error is not None and row.num_train == 20 for row in assay.table.rows)
-    assert isinstance(DisentanglementSuite(CHEAP, assay.sampling, 2), DisentanglementSuite)
 
 
 def test_factors_with_one_value_are_no_factors(tmp_path: Path) -> None:

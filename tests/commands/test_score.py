@@ -1,6 +1,8 @@
 """``lr-lightning score`` as typed."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from PIL import Image
 
 from lr_lightning.commands.score import main
+from lr_lightning.metrics.suite import Progress
 from tests.metrics.cases import REFERENCE, reference_case
 
 FILE = str(REFERENCE / "noise_and_leak.npz")
@@ -39,10 +42,18 @@ def test_scores_a_file_of_any_framework(capsys: pytest.CaptureFixture[str]) -> N
 def test_rows_are_drawn_unless_their_numbers_are_given() -> None:
     command = [FILE, "--metrics", "mig", "--out", "table.json"]
     found = []
-    for options in ([], ["--seed", "1"], ["--num_train", "2000"], ["--num_train", "1500", "--order", "random"], []):
+    for options in (
+        [],
+        ["--seed", "1"],
+        ["--num_train", "2000"],
+        ["--num_train", "1500", "--order", "random"],
+        [],
+        ["--num_test", "1000"],
+    ):
         assert main([*command, *options]) == 0
         found.append(scores("table.json")["mig"])
     assert found[0] == found[4]
+    assert found[2] == found[5]  # the first 2,000 both times
     assert len(set(found)) == 4
 
 
@@ -87,6 +98,43 @@ def test_notes_tell_what_is_undefined(capsys: pytest.CaptureFixture[str]) -> Non
     assert " nan " in printed
     assert "note: mig is undefined: it needs two latents" in printed
     assert scores("table.json") == {"mig": None}
+
+
+def test_a_note_is_given_once_for_all_repeats(capsys: pytest.CaptureFixture[str]) -> None:
+    np.savez("one.npz", codes=np.linspace(0, 1, 90)[:, None], factors=np.arange(90)[:, None] % 3)
+    assert main(["one.npz", "--metrics", "mig", "--num_repeats", "3"]) == 0
+    assert capsys.readouterr().out.count("note: mig is undefined") == 1
+
+
+def test_long_names_are_not_cut_where_the_output_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([FILE, "--metrics", "infomec,modularity", "--truncated", "--num_repeats", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert "modularity_informative_active" in printed
+    assert "…" not in printed
+
+
+def test_log_variances_reach_the_metrics_and_progress_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, int, int]] = []
+
+    @contextmanager
+    def tell() -> Iterator[Progress]:
+        yield lambda *call: told.append(call)
+
+    monkeypatch.setattr("lr_lightning.commands.score._progress", tell)
+    codes = np.random.default_rng(0).normal(size=(300, 3))
+    np.savez("codes.npz", codes=codes, log_variances=np.full_like(codes, -2.0))
+    assert main(["codes.npz", "--metrics", "kl_per_latent,active_units", "--out", "table.json"]) == 0
+    assert told == [("kl_per_latent", 0, 2), ("active_units", 1, 2)]
+    assert all(value is not None for value in scores("table.json").values())
+
+
+def test_where_results_go_is_checked_before_anything_is_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*_: object) -> None:
+        pytest.fail("computed")
+
+    monkeypatch.setattr("lr_lightning.metrics.suite.DisentanglementSuite.run", run)
+    Path("file").touch()
+    assert main([FILE, "--out", "table.txt"]) == main([FILE, "--figures", "file"]) == 1
 
 
 def test_without_factors_scores_what_needs_none() -> None:

@@ -58,6 +58,9 @@ def test_parquet_is_read_back(tmp_path: Path) -> None:
     assert rows[0] == ROWS[0]._asdict()
     assert rows[1]["standard_error"] is None
     assert rows[2]["value"] == float("inf")
+    write_score_table(tmp_path / "unknown.parquet", ScoreTable(ROWS[1:], {}))  # files of one study have one schema
+    schemas = [parquet.read_schema(tmp_path / name) for name in ("table.parquet", "unknown.parquet")]
+    assert schemas[0] == schemas[1]
 
 
 def test_other_formats_are_refused_before_anything_is_computed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

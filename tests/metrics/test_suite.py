@@ -1,5 +1,6 @@
 """The suite: what it shares, what it returns, and that metrics do not notice each other."""
 
+import time
 from typing import Any
 
 import numpy as np
@@ -19,14 +20,18 @@ CODES, FACTORS, EXPECTED = reference_case("noise_and_leak")
 
 
 def test_one_row_a_score_in_the_order_asked_for() -> None:
+    start = time.perf_counter()
     table = DisentanglementSuite(["modularity", "mig", "sap_r2"], FIRST_ROWS).run(CODES, FACTORS)
+    elapsed = time.perf_counter() - start
     names = [row.name for row in table.rows]
     assert names[0] == "modularity"
     assert names.index("mig") < names.index("sap_r2")
     mig, sap = table.rows[names.index("mig")], table.rows[names.index("sap_r2")]
     assert (mig.metric, mig.variant, sap.metric, sap.variant) == ("mig", "score", "sap", "r2")
     assert (mig.num_train, mig.chance, mig.ceiling, mig.standard_error) == (2000, 0.0, 1.0, None)
+    assert (sap.num_train, sap.num_test, sap.higher_is_better) == (2000, 0, True)
     assert mig.seconds > 0
+    assert sum(result_seconds for _, result_seconds in {(row.metric, row.seconds) for row in table.rows}) <= elapsed
     assert mig.value == table["mig"] == pytest.approx(EXPECTED["mig"], abs=1e-6)
     assert sap.value == pytest.approx(EXPECTED["sap_continuous"], abs=1e-6)
 
@@ -89,6 +94,7 @@ def test_own_metrics_by_names_of_choice() -> None:
 
 def test_tables_of_parts_are_put_in_order() -> None:
     whole = DisentanglementSuite(["mig", "dci_lasso", "sap_r2"], FIRST_ROWS).run(CODES, FACTORS)
+    assert {(row.num_train, row.num_test) for row in whole.rows if row.metric == "dci"} == {(2000, 1000)}
     first, second = (
         DisentanglementSuite(names, FIRST_ROWS).run(CODES, FACTORS) for names in (["mig", "sap_r2"], ["dci_lasso"])
     )
@@ -111,6 +117,7 @@ def test_without_factors_only_what_needs_none() -> None:
     table = DisentanglementSuite(["unsupervised"], FIRST_ROWS).run(CODES, None, torch.full_like(CODES, -2.0))
     expected = EXPECTED["gaussian_total_correlation"]
     assert table["gaussian_total_correlation"] == pytest.approx(expected, abs=1e-6)
+    assert [row.higher_is_better for row in table.rows if row.name == "gaussian_total_correlation"] == [False]
     with pytest.raises(ValueError, match="factors are missing, which mig need"):
         DisentanglementSuite(["mig", "active_units"]).run(CODES, None)
 
@@ -118,6 +125,9 @@ def test_without_factors_only_what_needs_none() -> None:
 def test_names_and_groups() -> None:
     assert list(make_metrics(["sap", "mig", "sap_r2"])) == ["sap_linear_svc", "sap_r2", "sap_tree", "mig"]
     assert all(name in METRICS for group in GROUPS.values() for name in group)
+    assert set(GROUPS["all"]) - set(GROUPS["default"]) == {
+        *("dci_gbt", "dci_forest", "dci_logistic", "dci_es", "sample_efficiency", "fairness", "strong_generalisation"),
+    }
     assert without_factors(["mig", "unsupervised"]) == list(GROUPS["unsupervised"])
     for name in ("mgi", "mig "):
         with pytest.raises(ValueError, match=rf"there is no metric '{name}'; did you mean mig\?"):

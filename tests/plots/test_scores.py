@@ -32,6 +32,16 @@ def test_latents_against_latents_have_no_factor_names() -> None:
         score_matrix_figure(MetricResult("pairs", {"pairs": Score(0.5)}, 10))
 
 
+def test_factors_in_rows_are_named_too() -> None:
+    matrix, axes_names = torch.eye(2), ("target factor", "sensitive factor")
+    scores = {f"pairs_{number}": Score(number / 10) for number in range(6)}
+    result = MetricResult("pairs", scores, 10, matrix=matrix, matrix_axes=axes_names)
+    axes = score_matrix_figure(result, ["a", "b"]).axes[0]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["a", "b"]
+    assert axes.get_title() == "pairs_0 0.000\npairs_1 0.100\npairs_2 0.200\npairs_3 0.300"
+    assert score_matrix_figure(result, title="Pairs").axes[0].get_title() == "Pairs"
+
+
 def test_a_matrix_that_scores_share_is_drawn_once() -> None:
     shared, own = torch.tensor([[1.0, torch.nan], [0.5, 0.25]]), torch.eye(2)
     results = {

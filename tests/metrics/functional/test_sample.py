@@ -66,6 +66,17 @@ def test_draw_of_codes_with_few_values_does_not_depend_on_order() -> None:
     assert_equal(first, draw(codes[rows][:, latents], factors[rows], sampling), latents)
 
 
+def test_the_sign_of_zero_does_not_matter() -> None:
+    """Binary codes whose zeros are 0.0 in some rows and -0.0 in others: equal to the draw, unequal in their bytes."""
+    generator = torch.Generator().manual_seed(3)
+    ones = torch.rand(300, 4, generator=generator) < 0.5
+    zeros = torch.where(torch.rand(300, 4, generator=generator) < 0.5, 0.0, -0.0)
+    codes, factors = torch.where(ones, 1.0, zeros), torch.zeros(300, 1, dtype=torch.int64)
+    sampling = Sampling(num_train=100, num_test=50)
+    expected = draw(codes.abs(), factors, sampling)
+    assert np.array_equal(draw(codes, factors, sampling).codes, expected.codes)
+
+
 def test_many_rows_without_factors_do_not_depend_on_order() -> None:
     """Sums in single precision would coincide."""
     codes = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
