@@ -1,0 +1,69 @@
+"""Time the response map of a slice against the plain way: one node of the grid at a time.
+
+Both decode and encode the same codes and differentiate the same field. Prints the ratio of the medians of interleaved
+timings. Set OMP_NUM_THREADS=1 on a machine that is not idle.
+
+    python benchmarks/response_map.py --num-steps 32
+"""
+
+import argparse
+from collections.abc import Callable
+from statistics import median
+
+import torch
+from response_matrix import ConvAutoencoder, timed  # the benchmark beside this one
+from torch import Tensor
+
+from lr_lightning.assays.latent_slice import LatentSlice
+from lr_lightning.assays.response_map import response_map
+
+
+@torch.no_grad()
+def plain_field(autoencoder: ConvAutoencoder, base: Tensor, window: LatentSlice, num_steps: int) -> Tensor:
+    """Return the field (n, n, 2) of the map by its definition, a pass for each node."""
+    first, second = window.latents
+    field = torch.empty(num_steps, num_steps, 2, dtype=torch.float64)
+    for i, a in enumerate(window.values(num_steps)[0]):
+        for j, b in enumerate(window.values(num_steps)[1]):
+            code = base.clone()
+            code[first], code[second] = a, b
+            moved = autoencoder.encode(autoencoder.decode(code[None]))[0] - code
+            field[i, j] = moved[[first, second]].double()
+    return field
+
+
+def main() -> None:
+    """Run the comparison and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--latent-dim", type=int, default=10)
+    parser.add_argument("--num-steps", type=int, default=32, help="nodes of the grid along each latent")
+    parser.add_argument("--chunk-size", type=int, help="of the assay; its default if left out")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    options = parser.parse_args()
+
+    torch.manual_seed(0)
+    autoencoder = ConvAutoencoder(options.latent_dim).to(options.device).eval()
+    base, window = torch.randn(options.latent_dim, device=options.device), LatentSlice((0, 1))
+    ways: dict[str, Callable[[], Tensor]] = {
+        "plain": lambda: plain_field(autoencoder, base, window, options.num_steps),
+        "batched": lambda: (
+            response_map(autoencoder, base, window, num_steps=options.num_steps, chunk_size=options.chunk_size).field
+        ),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    fields = {}
+    for repeat in range(options.repeats + 1):
+        for name, way in ways.items():
+            elapsed, fields[name] = timed(way)
+            if repeat:  # the first warms up
+                seconds[name].append(elapsed)
+
+    torch.testing.assert_close(fields["batched"], fields["plain"], rtol=1e-3, atol=1e-5)
+    for name in ways:
+        print(f"{name:8} {options.num_steps**2:6,} nodes, median {median(seconds[name]):.3f} s")
+    print(f"time     ratio {median(seconds['batched']) / median(seconds['plain']):.3f} on {options.device}")
+
+
+if __name__ == "__main__":
+    main()
