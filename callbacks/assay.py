@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -57,12 +57,14 @@ class Findings:
         figures: Functions that draw a figure; called on one process only.
         arrays: Raw results to keep.
         tables: Columns and rows for W&B.
+        warnings: Sentences that say why the scalars cannot be trusted.
     """
 
     scalars: Mapping[str, float] = field(default_factory=dict)
     figures: Mapping[str, "Callable[[], Figure]"] = field(default_factory=dict)
     arrays: Mapping[str, Tensor] = field(default_factory=dict)
     tables: Mapping[str, tuple[list[str], list[list[float | str]]]] = field(default_factory=dict)
+    warnings: Sequence[str] = ()
 
 
 class AssayCallback(Callback):
@@ -79,6 +81,7 @@ class AssayCallback(Callback):
     Attributes:
         name: Middle part of the keys. Each kind of assay has one of its own; give another to the second of a kind.
         num_observations: Number of observations that the assay asks for.
+        findings: What it found the last time it ran, ``None`` before.
 
     Args:
         every_n_validations: How often to run; 0 for the last validation only.
@@ -97,6 +100,7 @@ class AssayCallback(Callback):
             raise ValueError(f"every_n_validations must not be negative, got {every_n_validations}")
         self.every_n_validations = every_n_validations
         self.seed = seed
+        self.findings: Findings | None = None
         self.total_seconds = 0.0
         self._validations = 0
         self._last_scalars: dict[str, float] = {}
@@ -227,7 +231,7 @@ class AssayCallback(Callback):
                 trainer=trainer,
                 generator=torch.Generator().manual_seed(self.seed),
             )
-            findings = self.run(subject)
+            self.findings = findings = self.run(subject)
             if trainer.is_global_zero:
                 for key, draw in findings.figures.items():
                     save_figure(trainer, f"{self.prefix}/{key}", draw())

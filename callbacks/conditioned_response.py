@@ -12,6 +12,7 @@ from lr_lightning.assays import (
     conditioned_response_matrix,
     owned_factors,
     permutation_null,
+    score_warnings,
 )
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.callbacks.factor_traversals import factor_traversals, require_full_grid
@@ -101,4 +102,5 @@ class ConditionedResponseAssay(AssayCallback):
             arrays={"matrix": result.matrix}
             | {f"per_traversal_{name}": rows for name, rows in zip(names, result.per_traversal, strict=True)},
             tables={"table": (["factor", *map(str, range(result.matrix.shape[1]))], rows)},
+            warnings=score_warnings(conditioned=result, num_resamples=self.num_resamples, generator=subject.generator),
         )

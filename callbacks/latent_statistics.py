@@ -2,7 +2,7 @@
 
 from typing_extensions import override
 
-from lr_lightning.assays import latent_statistics
+from lr_lightning.assays import latent_statistics, score_warnings
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.plots import latent_statistics_figure
 
@@ -35,4 +35,9 @@ class LatentStatisticsAssay(AssayCallback):
             scalars |= {f"kl_latent_{latent:02d}": kl for latent, kl in enumerate(statistics.kl.tolist())}
             scalars |= {f"regime_{name}": statistics.regimes.count(name) for name in ("active", "mixed", "passive")}
             arrays["kl"] = statistics.kl
-        return Findings(scalars, figures={"latents": lambda: latent_statistics_figure(statistics)}, arrays=arrays)
+        return Findings(
+            scalars,
+            figures={"latents": lambda: latent_statistics_figure(statistics)},
+            arrays=arrays,
+            warnings=score_warnings(statistics=statistics),
+        )

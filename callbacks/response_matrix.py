@@ -5,7 +5,7 @@ from typing import Literal
 import torch
 from typing_extensions import override
 
-from lr_lightning.assays import marginal_donors, prior_samples, response_matrix, response_scores
+from lr_lightning.assays import marginal_donors, prior_samples, response_matrix, response_scores, score_warnings
 from lr_lightning.assays.response_graph import response_graph
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.plots import response_matrix_figure
@@ -78,4 +78,5 @@ class ResponseMatrixAssay(AssayCallback):
             },
             arrays={"matrix": result.matrix, "standard_error": result.standard_error, "base": base, "donors": donors},
             tables={"table": (["intervened", *latents], rows)},
+            warnings=score_warnings(responses=result),
         )

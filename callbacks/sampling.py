@@ -15,8 +15,9 @@ class SamplingAssay(AssayCallback):
 
     See :func:`lr_lightning.assays.structure_score` and :func:`lr_lightning.assays.prior_gap`. Scalars under
     ``assay/sampling/``: ``mmd_prior_response``, ``mmd_prior_posterior`` and ``mmd_posterior_response`` (squared, each
-    with its standard error under ``..._error``); ``wasserstein_mean``, ``wasserstein_max`` and
-    ``kolmogorov_smirnov_max`` over latents. Figures: ``structure_score``, ``prior_gap``, and for images ``samples``.
+    with its standard error under ``..._error`` and its p-value under ``..._p_value``); ``wasserstein_mean``,
+    ``wasserstein_max`` and ``kolmogorov_smirnov_max`` over latents. Figures: ``structure_score``, ``prior_gap``, and
+    for images ``samples``.
 
     Args:
         num_samples: Images of each sampler.
@@ -80,6 +81,7 @@ class SamplingAssay(AssayCallback):
         return Findings(
             scalars={name: float(pair.squared) for name, pair in pairs.items()}
             | {f"{name}_error": float(pair.standard_error) for name, pair in pairs.items()}
+            | {f"{name}_p_value": float(pair.p_value) for name, pair in pairs.items()}
             | {
                 "wasserstein_mean": float(gap.wasserstein.mean()),
                 "wasserstein_max": float(gap.wasserstein.max()),

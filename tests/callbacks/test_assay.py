@@ -20,6 +20,7 @@ from lr_lightning.callbacks import (
     ResponseMatrixAssay,
     Subject,
 )
+from lr_lightning.callbacks.assay import assays_of
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -248,3 +249,21 @@ def test_conditioned_assay_rejects_data_without_a_full_grid(bars: Bars, tmp_path
 def test_rejects_arguments(make: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.filterwarnings("ignore:independence is undefined")
+def test_findings_are_kept_and_tell_why_scalars_cannot_be_trusted(bars: Bars, tmp_path: Path) -> None:
+    few, enough = ResponseMatrixAssay(num_samples=2), ResponseMatrixAssay(num_samples=12)
+    enough.name = "enough"
+    assays = [few, enough, ConditionedResponseAssay(num_traversals=2, samples=2, num_resamples=5)]
+    assert few.findings is None
+    trainer = tiny_trainer(tmp_path, *assays, LatentStatisticsAssay(active_threshold=1e9), max_epochs=1)
+    trainer.fit(tiny_model(), datamodule=tiny_data(bars))
+    assert few.findings is not None
+    logged = trainer.callback_metrics["assay/response_matrix/active_latents"].item()
+    assert few.findings.scalars["active_latents"] == logged
+    warned = {assay.name: " ".join(assay.findings.warnings) for assay in assays_of(trainer) if assay.findings}
+    assert "The response matrix comes from 2 base codes, fewer than 30." in warned["response_matrix"]
+    assert "The response matrix comes from 12 base codes" in warned["enough"]
+    assert "A factor has 2 traversals, fewer than 10" in warned["conditioned_response"]
+    assert "No latent is active" in warned["latent_statistics"]

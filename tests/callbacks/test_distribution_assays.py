@@ -53,7 +53,7 @@ def test_they_log_scalars_figures_and_arrays_and_leave_training_alone(bars: Bars
     assert torch.equal(weights(alone), weights(watched))
     logged = {key.removeprefix("assay/") for key in trainer.callback_metrics if key.startswith("assay/")}
     pairs = {f"sampling/mmd_{pair}" for pair in ("prior_response", "prior_posterior", "posterior_response")}
-    assert logged >= pairs | {f"{name}_error" for name in pairs}
+    assert logged >= pairs | {f"{name}_{suffix}" for name in pairs for suffix in ("error", "p_value")}
     assert logged >= {f"sampling/{name}" for name in ("wasserstein_mean", "wasserstein_max", "kolmogorov_smirnov_max")}
     consistent = ("invariance", "equivariance", "self_consistency_first", "self_consistency_last")
     assert logged >= {f"consistency/{name}" for name in consistent}
