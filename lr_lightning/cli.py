@@ -14,6 +14,7 @@ Train autoencoders and VAEs while latent-response assays watch them.
   test      evaluate a run:     lr-lightning test runs/quickstart
   validate  validate a run:     lr-lightning validate runs/quickstart
   predict   encode a data set:  lr-lightning predict runs/quickstart
+  assay     report on a model:  lr-lightning assay runs/quickstart --out report
   score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
   data      list, render or download data sets:  lr-lightning data list
 
@@ -39,23 +40,30 @@ def main(arguments: list[str] | None = None) -> None:
         from lr_lightning.commands import score
 
         sys.exit(score.main(arguments[1:]))
-    elif command in ("fit", "validate", "test", "predict"):
-        sys.exit(_train(arguments))
+    elif command in ("fit", "validate", "test", "predict", "assay"):
+        sys.exit(_run(arguments))
     else:
         print(f"lr-lightning: there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
         sys.exit(2)
 
 
-def _train(arguments: list[str]) -> int:
-    """Run a Trainer command; an error becomes one sentence on standard error.
+def _run(arguments: list[str]) -> int:
+    """Run a command that needs a Trainer; an error becomes one sentence on standard error.
 
     Returns:
         Exit code: 0 if all went well, 1 if something failed, 2 for a wrong command line or config, 130 after Ctrl-C.
     """
-    from lr_lightning.commands.training import UsageError, run
+    from lr_lightning.commands.messages import UsageError
 
     try:
-        run(arguments)
+        if arguments[0] == "assay":
+            from lr_lightning.commands import assay
+
+            assay.run(arguments)
+        else:
+            from lr_lightning.commands import training
+
+            training.run(arguments)
     except KeyboardInterrupt as interrupt:
         print(f"lr-lightning {arguments[0]}: interrupted; {interrupt}".rstrip("; "), file=sys.stderr)
         return 130

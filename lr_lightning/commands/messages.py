@@ -15,6 +15,10 @@ _UNKNOWN_CLASS = re.compile(r"Expected a dot import path string: (\S+)|Import pa
 _UNKNOWN_ARGUMENT = re.compile(r"unrecognized arguments: (--[\w.]+).*", re.DOTALL)
 
 
+class UsageError(ValueError):
+    """A command line that cannot be run; its text is one sentence."""
+
+
 def plain_message(error: Exception, known_arguments: Iterable[str] = (), known_classes: Iterable[str] = ()) -> str:
     """Return what ``error`` says in one sentence, with a suggestion for a misspelt name.
 

@@ -70,16 +70,21 @@ def folder_of_checkpoint(checkpoint: Path) -> Path | None:
     return folder if checkpoints.name == CHECKPOINTS and (folder / CONFIG).is_file() else None
 
 
-def check_writable(folder: Path) -> None:
-    """Make ``folder`` and raise ``OSError`` with a clear sentence if files cannot be written there."""
+def check_writable(folder: Path, what: str = "run folder", option: str = "--trainer.default_root_dir") -> None:
+    """Make ``folder`` and raise ``OSError`` with a clear sentence if files cannot be written there.
+
+    Args:
+        folder: The folder.
+        what: What it is.
+        option: How another can be chosen.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
         raise OSError(
-            f"cannot write to the run folder {folder} ({error.strerror}); "
-            "choose another with --trainer.default_root_dir"
+            f"cannot write to the {what} {folder} ({error.strerror}); choose another with {option}"
         ) from error
 
 

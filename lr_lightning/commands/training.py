@@ -4,9 +4,10 @@ import inspect
 import logging
 import warnings
 from argparse import ArgumentError
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
@@ -21,7 +22,7 @@ from lr_lightning.callbacks import AssayCallback, DisentanglementAssay, RunProgr
 from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.codes import write_codes
 from lr_lightning.commands.memory import keep_freed_memory
-from lr_lightning.commands.messages import plain_message
+from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.run_folder import (
     CHECKPOINTS,
@@ -94,7 +95,6 @@ class RunCLI(LightningCLI):
         folder, checkpoint = self._folder_and_checkpoint()
         config.ckpt_path = None if checkpoint is None else str(checkpoint)
         config.trainer.default_root_dir = str(folder)
-        config.wandb.run_id = config.wandb.run_id or wandb_run_id(folder)
         config.weights_only = config.weights_only is not False
         if "verbose" in config:
             config.verbose = False  # the summary at the end says it more readably
@@ -127,14 +127,7 @@ class RunCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         trainer, checkpoint = self._get(self.config_init, "trainer"), self._get(self.config, "ckpt_path")
         self._step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
-        callbacks: list[Callback] = []
-        assays = dict(self._get(self.config_init, "assays"))
-        if self.subcommand == "test" and not any(isinstance(assay, DisentanglementAssay) for assay in assays.values()):
-            assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null turns it off
-        for name, assay in assays.items():
-            if assay is not None:
-                assay.name = name  # the keys it logs under
-                callbacks.append(assay)
+        callbacks = self._assay_callbacks()
         if trainer["enable_checkpointing"] is not False:
             callbacks += self._checkpoints(Path(trainer["default_root_dir"]))
         if trainer["enable_progress_bar"] is not False:
@@ -147,6 +140,13 @@ class RunCLI(LightningCLI):
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
             **kwargs,
         )
+
+    def _assay_callbacks(self) -> list[Callback]:
+        """Return the assays of the config, and in a test the disentanglement scores."""
+        assays = dict(self._get(self.config_init, "assays"))
+        if self.subcommand == "test" and not any(isinstance(assay, DisentanglementAssay) for assay in assays.values()):
+            assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null turns it off
+        return list(named_assays(assays))
 
     def _checkpoints(self, folder: Path) -> list[Callback]:
         """Return what writes ``best.ckpt`` and ``last.ckpt`` at the end of each epoch, after its validation."""
@@ -166,12 +166,15 @@ class RunCLI(LightningCLI):
         """
         if given is False or self.subcommand == "predict":
             return False
-        wandb = self._get(self.config, "wandb").as_dict()
-        loggers = [RunWandbLogger(save_dir=folder, **wandb)] if given in (None, True) else given
+        loggers = [self._wandb_logger(folder)] if given in (None, True) else given
         loggers = loggers if isinstance(loggers, list) else [loggers]
         if not any(isinstance(logger, CSVLogger) for logger in loggers):
             loggers = [*loggers, RunCSVLogger(folder, resume_step=self._step - 1 if self.subcommand == "fit" else None)]
         return loggers
+
+    def _wandb_logger(self, folder: str) -> RunWandbLogger:
+        options = self._get(self.config, "wandb").as_dict()
+        return RunWandbLogger(save_dir=folder, **options | {"run_id": options["run_id"] or wandb_run_id(Path(folder))})
 
     def _plain_config(self) -> dict[str, Any]:
         parser = self._parser(self.subcommand)
@@ -203,8 +206,17 @@ class RunCLI(LightningCLI):
         write_codes(Path(self.trainer.default_root_dir) / "codes.npz", datamodule, batches)
 
 
-class UsageError(ValueError):
-    """A command line that cannot be run; its text is one sentence."""
+_Prepared = TypeVar("_Prepared", bound=RunCLI)
+
+
+def named_assays(assays: Mapping[str, AssayCallback | None]) -> list[AssayCallback]:
+    """Return those assays that are not ``None``, each named as it is in the mapping, which is what it logs under."""
+    named = []
+    for name, assay in assays.items():
+        if assay is not None:
+            assay.name = name
+            named.append(assay)
+    return named
 
 
 def run(arguments: list[str]) -> None:
@@ -213,6 +225,19 @@ def run(arguments: list[str]) -> None:
     Raises:
         UsageError: If the arguments or a config cannot be parsed.
         KeyboardInterrupt: If training was interrupted.
+    """
+    prepare(arguments, RunCLI).start()
+
+
+def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
+    """Return a command line with its model, data and Trainer, ready to start.
+
+    Args:
+        arguments: As for :func:`run`.
+        kind: :class:`RunCLI`, or what makes a subclass of it.
+
+    Raises:
+        UsageError: If the arguments or a config cannot be parsed.
     """
     keep_freed_memory()
     # Lightning's own calls of newer libraries, which no user can mend
@@ -224,7 +249,7 @@ def run(arguments: list[str]) -> None:
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda r: not r.getMessage().startswith("💡"))
     options = {"allow_abbrev": False, "exit_on_error": False}
     try:
-        command_line = RunCLI(
+        return kind(
             AutoencoderModule,
             LightningDataModule,
             subclass_mode_model=True,
@@ -237,7 +262,6 @@ def run(arguments: list[str]) -> None:
         )
     except (ArgumentError, ValueError) as error:
         raise UsageError(plain_message(error, _known_arguments(), _known_classes())) from error
-    command_line.start()
 
 
 def _known_arguments() -> list[str]:

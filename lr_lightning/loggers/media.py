@@ -28,7 +28,7 @@ def save_figure(trainer: Trainer, key: str, figure: "Figure") -> None:
         key: Name such as ``"assay/response_matrix/matrix"``.
         figure: The figure; it is not changed.
     """
-    path = _path(trainer, "figures", key, ".png")
+    path = figure_path(trainer, key)
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
     step = logging_step(trainer)
     for logger in trainer.loggers:
@@ -50,13 +50,23 @@ def save_table(trainer: Trainer, key: str, columns: list[str], rows: list[list[f
 def save_arrays(trainer: Trainer, key: str, arrays: Mapping[str, Tensor]) -> None:
     """Write ``arrays`` to one ``.npz`` file in ``assays/``, readable with ``numpy.load(allow_pickle=False)``."""
     values = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
-    path = _path(trainer, "assays", key, ".npz")
+    path = arrays_path(trainer, key)
     write_atomically(path, lambda file: np.savez_compressed(file, **values))  # type: ignore[arg-type]
 
 
 def save_score_table(trainer: Trainer, key: str, table: ScoreTable) -> None:
     """Write ``table`` to one JSON file in ``assays/``, a list of objects."""
     write_score_table(_path(trainer, "assays", key, ".json"), table)
+
+
+def figure_path(trainer: Trainer, key: str) -> Path:
+    """Return the file that :func:`save_figure` writes for ``key`` at this moment."""
+    return _path(trainer, "figures", key, ".png")
+
+
+def arrays_path(trainer: Trainer, key: str) -> Path:
+    """Return the file that :func:`save_arrays` writes for ``key`` at this moment."""
+    return _path(trainer, "assays", key, ".npz")
 
 
 def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path:
