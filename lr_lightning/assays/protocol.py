@@ -18,13 +18,12 @@ Posterior: TypeAlias = Distribution | Tensor | tuple[Tensor, Tensor]
 
 @runtime_checkable
 class Autoencoder(Protocol):
-    """A model with a latent space, whatever it was trained with.
+    """A model with a latent space, whatever it was trained with."""
 
-    Attributes:
-        latent_dim: Number of latents ``D``.
-    """
-
-    latent_dim: int
+    @property
+    def latent_dim(self) -> int:
+        """Number of latents ``D``; an attribute will do."""
+        ...
 
     def encode(self, images: Tensor, /) -> Normal | Tensor:
         """Return the posterior of images ``(B, C, H, W)``, or for a deterministic model the codes ``(B, D)``."""

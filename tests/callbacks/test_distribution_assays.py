@@ -36,7 +36,7 @@ def subject_of(bars: Bars, tmp_path: Path) -> Subject:
     posterior = model.encode(images)
     log_variances = 2 * posterior.stddev.log()
     return Subject(
-        autoencoder=model,  # type: ignore[arg-type]
+        autoencoder=model,
         table=CodeTable(posterior.mean.detach(), log_variances.detach(), bars.factors(torch.arange(len(bars)))),
         observations=images[:1],
         dataset=bars,
