@@ -198,6 +198,15 @@ def test_assays_can_be_changed_dropped_and_added(helix: Path) -> None:
     assert Path("report/figures/mine-latents-validate.png").is_file()
 
 
+def test_another_kind_of_assay_under_a_known_name_has_no_readings(helix: Path) -> None:
+    changes = ["--assays=response_matrix", "--assays.response_matrix=LatentStatisticsAssay"]
+    assert run("assay", str(helix), "--out=report", *changes) == 0
+    page = Page(Path("report/index.html"))
+    assert "LatentStatisticsAssay." in page.text
+    assert "At a glance" not in page.text
+    assert page.captions == ["latents"]
+
+
 def test_warnings_stand_on_top_and_in_the_terminal(helix: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("assay", str(helix), "--out=report", TWO, *FEW[:1]) == 0
     sentence = "The response matrix comes from 12 base codes, fewer than 30."

@@ -106,7 +106,7 @@ EDGES = {"bidirectional_edges": 2.0, "directed_edges": 1.0, "latent_groups": 1.0
         ("response_path", PATH | {"path_cost": NAN, "line_cost": NAN}, ["There is no path"]),
         (
             "sampling",
-            {"mmd_prior_posterior": 0.01, "mmd_prior_posterior_error": 0.02, "mmd_prior_posterior_p_value": 0.3}
+            {"mmd_prior_posterior": 0.01, "mmd_prior_posterior_error": 0.002, "mmd_prior_posterior_p_value": 0.3}
             | {"mmd_prior_response": 0.05, "mmd_prior_response_error": 0.001, "mmd_prior_response_p_value": 0.005}
             | {
                 "mmd_posterior_response": NAN,
@@ -115,7 +115,7 @@ EDGES = {"bidirectional_edges": 2.0, "directed_edges": 1.0, "latent_groups": 1.0
             }
             | {"wasserstein_max": 0.25},
             [
-                "The prior and the codes of data cannot be told apart: squared MMD 0.01 ± 0.02, p-value 0.3.",
+                "The prior and the codes of data cannot be told apart: squared MMD 0.01 ± 0.002, p-value 0.3.",
                 "The prior and the responses to it differ: squared MMD 0.05 ± 0.001, p-value 0.005.",
                 "off by 0.25",
             ],
