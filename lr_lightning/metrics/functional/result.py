@@ -66,15 +66,18 @@ class MetricResult:
         return next(iter(self.scores.values())).value
 
     def __getitem__(self, name: str) -> float:
-        """Return the value of the score called ``name``, in full or without the name of the metric.
+        """Return the value of the score called ``name``: in full, or its last words where no other score ends so.
 
         Raises:
-            KeyError: If there is no such score.
+            KeyError: If there is no such score, or more than one.
         """
         for full_name in (name, f"{self.metric}_{name}"):
             if full_name in self.scores:
                 return self.scores[full_name].value
-        raise KeyError(f"{self.metric} has no score {name!r}; there are {', '.join(self.scores)}")
+        ending = [full_name for full_name in self.scores if full_name.endswith(f"_{name}")]
+        if len(ending) == 1:
+            return self.scores[ending[0]].value
+        raise KeyError(f"{self.metric} has no score {name!r} or more than one; there are {', '.join(self.scores)}")
 
 
 def mean_over_repeats(results: Sequence[MetricResult]) -> MetricResult:

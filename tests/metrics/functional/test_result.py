@@ -13,12 +13,22 @@ def result(value: float, ceiling: float | None = 1.0, chance: float | None = Non
     return MetricResult(metric="dci", scores=scores, num_train=10, matrix=torch.full((1, 1), value))
 
 
+def test_scores_by_their_last_words_where_these_are_unique() -> None:
+    names = ("dci_gbt_completeness", "dci_gbt_informativeness_test", "dci_lasso_informativeness_test")
+    found = MetricResult("dci", {name: Score(float(place)) for place, name in enumerate(names)}, num_train=2)
+    assert found["completeness"] == 0
+    assert found["gbt_informativeness_test"] == 1
+    for name in ("informativeness_test", "pleteness", "informativeness"):
+        with pytest.raises(KeyError, match="or more than one; there are dci_gbt_completeness"):
+            found[name]
+
+
 def test_scores_by_name() -> None:
     one = result(0.25)
     assert one.value == 0.25
     assert one["dci_gbt_completeness"] == one["gbt_completeness"] == 0.25
     assert one["dci"] == -0.25
-    with pytest.raises(KeyError, match="dci has no score 'mig'; there are dci_gbt_completeness, dci"):
+    with pytest.raises(KeyError, match="dci has no score 'mig' or more than one; there are dci_gbt_completeness, dci"):
         one["mig"]
 
 
