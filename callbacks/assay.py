@@ -32,6 +32,7 @@ class Subject:
         dataset: The data set with its factors, ``None`` if the Trainer's data module has none.
         trainer: The Trainer, for sharing work between processes.
         generator: Source of all random choices, on the CPU, the same on each process.
+        progress: For the assay to call with what is done and the total of a long computation.
     """
 
     autoencoder: Autoencoder
@@ -40,6 +41,7 @@ class Subject:
     dataset: Any
     trainer: Trainer
     generator: torch.Generator
+    progress: Callable[[int, int], None] | None = None
 
     def responder(self) -> Autoencoder:
         """Return the model for assays that encode what they decode, with the work shared between processes."""
@@ -81,6 +83,7 @@ class AssayCallback(Callback):
     Attributes:
         name: Middle part of the keys. Each kind of assay has one of its own; give another to the second of a kind.
         num_observations: Number of observations that the assay asks for.
+        progress: Called within long computations with what is done and the total; for whoever shows it.
         findings: What it found the last time it ran, ``None`` before.
 
     Args:
@@ -94,6 +97,7 @@ class AssayCallback(Callback):
 
     name: str
     num_observations: int = 0
+    progress: Callable[[int, int], None] | None = None
 
     def __init__(self, every_n_validations: int = 1, seed: int = 0) -> None:
         if every_n_validations < 0:
@@ -230,6 +234,7 @@ class AssayCallback(Callback):
                 dataset=dataset_of(trainer),
                 trainer=trainer,
                 generator=torch.Generator().manual_seed(self.seed),
+                progress=self.progress,
             )
             self.findings = findings = self.run(subject)
             if trainer.is_global_zero:

@@ -82,6 +82,7 @@ class ConditionedResponseAssay(AssayCallback):
             reduction=self.reduction,
             convention=self.convention,
             generator=subject.generator,
+            progress=subject.progress,
         )
         low, high = bootstrap_interval(result, num_resamples=self.num_resamples, generator=subject.generator)
         null = permutation_null(result, num_permutations=self.num_resamples, generator=subject.generator)

@@ -51,7 +51,9 @@ class ConsistencyAssay(AssayCallback):
     def run(self, subject: Subject) -> Findings:
         table = subject.table.codes
         codes = table[torch.randperm(len(table), generator=subject.generator)[: self.num_samples]]
-        result = consistency(subject.responder(), codes, num_values=self.num_values, num_steps=self.num_steps)
+        result = consistency(
+            subject.responder(), codes, num_values=self.num_values, num_steps=self.num_steps, progress=subject.progress
+        )
         return Findings(
             scalars={
                 "invariance": float(result.mean_invariance),

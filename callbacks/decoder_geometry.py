@@ -51,7 +51,7 @@ class DecoderGeometryAssay(AssayCallback):
     def run(self, subject: Subject) -> Findings:
         codes = subject.table.codes
         chosen = codes[torch.randperm(len(codes), generator=subject.generator)[: self.num_samples]]
-        result = decoder_geometry(subject.autoencoder, chosen, latents=self._latents(codes))
+        result = decoder_geometry(subject.autoencoder, chosen, latents=self._latents(codes), progress=subject.progress)
         measured = {
             "log_magnification": result.log_magnification,
             "condition_number": result.condition_number,

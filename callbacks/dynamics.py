@@ -68,8 +68,10 @@ class DynamicsAssay(AssayCallback):
     def run(self, subject: Subject) -> Findings:
         codes, responder = subject.table.codes, subject.responder()
         starts = starting_codes(self.starts, codes, self.num_samples, subject.generator)
-        curve = idempotence_curve(responder, starts, num_steps=self.num_steps)
-        found = find_attractors(responder, starts, tolerance=self.tolerance, max_steps=self.max_steps)
+        curve = idempotence_curve(responder, starts, num_steps=self.num_steps, progress=subject.progress)
+        found = find_attractors(
+            responder, starts, tolerance=self.tolerance, max_steps=self.max_steps, progress=subject.progress
+        )
         near = memorisation(found.positions, codes)
         images = None
         if len(found.positions):

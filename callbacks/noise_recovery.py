@@ -49,7 +49,12 @@ class NoiseRecoveryAssay(AssayCallback):
         codes, log_variances = subject.table.codes[rows], subject.table.log_variances
         sigma = None if log_variances is None else (0.5 * log_variances[rows]).exp()
         result = noise_recovery(
-            subject.responder(), codes, sigma, multiples=self.multiples, generator=subject.generator
+            subject.responder(),
+            codes,
+            sigma,
+            multiples=self.multiples,
+            generator=subject.generator,
+            progress=subject.progress,
         )
         ratios = zip(self.multiples, result.ratio.tolist(), strict=True)
         return Findings(

@@ -46,7 +46,7 @@ class ResponseJacobianAssay(AssayCallback):
     def run(self, subject: Subject) -> Findings:
         codes = subject.table.codes
         chosen = codes[torch.randperm(len(codes), generator=subject.generator)[: self.num_samples]]
-        result = response_jacobian(subject.autoencoder, chosen, threshold=self.threshold)
+        result = response_jacobian(subject.autoencoder, chosen, threshold=self.threshold, progress=subject.progress)
         measured = {
             "spectral_radius": result.spectral_radius,
             "operator_norm": result.operator_norm,

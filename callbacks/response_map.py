@@ -98,7 +98,9 @@ class ResponseMapAssay(AssayCallback):
         findings: dict[str, tuple[ResponseMap, float, float]] = {}
         for pair in pairs:
             window = LatentSlice.around(codes, pair) if self.radius is None else LatentSlice(pair, self.radius)
-            result = response_map(subject.responder(), bases, window, num_steps=self.num_steps)
+            result = response_map(
+                subject.responder(), bases, window, num_steps=self.num_steps, progress=subject.progress
+            )
             histogram = slice_histogram(codes, window, num_steps=self.num_steps)
             name = f"latents_{pair[0]:02d}_{pair[1]:02d}"
             findings[name] = (result, float(contracting_share(result, histogram)), histogram.inside)
@@ -118,7 +120,9 @@ class ResponseMapAssay(AssayCallback):
         )
 
     def _strongest(self, subject: Subject, base: Tensor) -> list[tuple[int, int]]:
-        matrix = response_matrix(subject.responder(), base, generator=subject.generator).matrix
+        matrix = response_matrix(
+            subject.responder(), base, generator=subject.generator, progress=subject.progress
+        ).matrix
         return strongest_pairs(matrix, self.num_pairs, active_latents(matrix))
 
     def _draw(self, subject: Subject, base: Tensor, result: ResponseMap) -> "Figure":

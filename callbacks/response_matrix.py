@@ -57,7 +57,9 @@ class ResponseMatrixAssay(AssayCallback):
         else:
             base = prior_samples(self.num_samples, codes.shape[1], subject.generator)
             donors = prior_samples(self.num_samples, codes.shape[1], subject.generator)
-        result = response_matrix(subject.responder(), base, donors, pair=True, convention=self.preset)
+        result = response_matrix(
+            subject.responder(), base, donors, pair=True, convention=self.preset, progress=subject.progress
+        )
         scores = response_scores(result.matrix)
         graph = response_graph(result.matrix)
         latents = [str(latent) for latent in result.latents]

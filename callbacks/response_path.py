@@ -60,7 +60,7 @@ class ResponsePathAssay(AssayCallback):
     @override
     def run(self, subject: Subject) -> Findings:
         codes = starting_codes("posterior", subject.table.codes, self.num_samples, subject.generator)
-        graph = code_graph(subject.responder(), codes, num_neighbors=self.num_neighbors)
+        graph = code_graph(subject.responder(), codes, num_neighbors=self.num_neighbors, progress=subject.progress)
         pairs = random_pairs(codes, self.num_pairs, subject.generator)
         comparisons = [
             compare_with_line(subject.autoencoder, code_path(graph, start, end).codes, num_points=self.num_points)

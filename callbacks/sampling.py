@@ -60,7 +60,7 @@ class SamplingAssay(AssayCallback):
         log_variances = subject.table.log_variances if self.noise else None
         count = min(self.num_codes, len(means))
         posterior = posterior_samples(means, count, log_variances, generator)
-        options = {"num_permutations": self.num_permutations, "generator": generator}
+        options = {"num_permutations": self.num_permutations, "generator": generator, "progress": subject.progress}
         score = structure_score(subject.responder(), posterior, **options)  # type: ignore[arg-type]
         gap = prior_gap(posterior, **options)  # type: ignore[arg-type]
         figures = {

@@ -1,7 +1,7 @@
 """The conditioned response matrix: which latents answer when a ground-truth factor donates the values."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -59,6 +59,7 @@ def conditioned_response_matrix(
     convention: Convention = "paper",
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ConditionedResponseMatrix:
     r"""Measure how strongly each latent answers to values that one ground-truth factor gives it.
 
@@ -85,6 +86,7 @@ def conditioned_response_matrix(
         convention: ``"paper"``, :math:`\kappa = 1/2`, or ``"release"``, :math:`\kappa = 1`. No score depends on it.
         generator: Source of bases and donors, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        progress: Called with the number of interventions that are done and that of all.
 
     Returns:
         The matrix, with the responses per traversal. A model that answers with NaN gives NaN entries and one
@@ -120,7 +122,7 @@ def conditioned_response_matrix(
         if varied:
             drawn = _draw(varied, samples, own_generator(generator))
             size = samples_per_pass(chunk_size, device_of(autoencoder, drawn.table))
-            responses = (KAPPA[convention] * _mean_squares(autoencoder, drawn, variant, size)).sqrt()
+            responses = (KAPPA[convention] * _mean_squares(autoencoder, drawn, variant, size, progress)).sqrt()
     if not responses.isfinite().all():
         warnings.warn("the model's responses are not finite, and neither is the conditioned matrix", stacklevel=2)
     parts = iter(torch.split(responses, [len(codes) for codes in varied]))
@@ -195,7 +197,13 @@ def _draw(traversals: Sequence[Tensor], samples: int, generator: torch.Generator
     return _Interventions(table, torch.cat(bases).to(table.device), torch.cat(donors).to(table.device))
 
 
-def _mean_squares(autoencoder: Autoencoder, drawn: _Interventions, variant: Variant, chunk_size: int) -> Tensor:
+def _mean_squares(
+    autoencoder: Autoencoder,
+    drawn: _Interventions,
+    variant: Variant,
+    chunk_size: int,
+    progress: Callable[[int, int], None] | None,
+) -> Tensor:
     """Return the mean square response of each traversal to each intervened latent, (S, D) float64 on the CPU."""
     table, (num_traversals, samples), dim = drawn.table, drawn.bases.shape, drawn.table.shape[1]
     bases, donors = drawn.bases.flatten(), drawn.donors.flatten()  # (S * B,)
@@ -203,11 +211,14 @@ def _mean_squares(autoencoder: Autoencoder, drawn: _Interventions, variant: Vari
     unmoved = response(autoencoder, table[used], chunk_size=chunk_size)
     sums = torch.zeros(num_traversals * dim, dim, dtype=torch.float64, device=table.device)
     jobs = (table[bases] != table[donors]).nonzero()  # rows (intervention, latent) that change the code
-    for interventions, latents in (chunk.unbind(dim=1) for chunk in torch.split(jobs, chunk_size)):
+    for start, chunk in zip(range(0, len(jobs), chunk_size), torch.split(jobs, chunk_size), strict=False):
+        interventions, latents = chunk.unbind(dim=1)
         codes = table[bases[interventions]]
         codes[torch.arange(len(codes)), latents] = table[donors[interventions], latents]
         moved = mean_response(autoencoder, codes).to(table.device)
         squares = (moved - unmoved[position[interventions]]).double().square()
         sums.index_add_(0, interventions // samples * dim + latents, squares)
+        if progress is not None:
+            progress(start + len(chunk), len(jobs))
     means = sums.view(num_traversals, dim, dim).cpu() / samples  # (traversal, intervened, responding)
     return means.diagonal(dim1=1, dim2=2) if variant == "diagonal" else means.amax(dim=2)

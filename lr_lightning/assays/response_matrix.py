@@ -1,7 +1,7 @@
 """The latent response matrix: which latents answer when one is replaced."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, Self, TypeAlias
 
@@ -87,6 +87,7 @@ def response_matrix(
     latents: Sequence[int] | None = None,
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ResponseMatrix:
     r"""Measure which latents change, after decoding and re-encoding, when one latent is replaced.
 
@@ -118,6 +119,7 @@ def response_matrix(
         latents: Intervene on these only; all if ``None``. The draws are those of all.
         generator: Source of the donors, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        progress: Called with the number of base codes that are done and ``N``.
 
     Returns:
         The matrix with its standard errors. A model that answers with NaN gives NaN entries and one warning.
@@ -150,7 +152,7 @@ def response_matrix(
         if not rows or not all(0 <= latent < dim for latent in rows):
             raise ValueError(f"latents must be some of 0..{dim - 1}, got {list(rows)}")
         size = samples_per_pass(chunk_size, device_of(autoencoder, base))
-        moments = _moments(autoencoder, base.detach(), donated, rows, unit, distance, size)
+        moments = _moments(autoencoder, base.detach(), donated, rows, unit, distance, size, progress)
     matrix, error = _entries(moments, convention, distance)
     if not matrix[:, ~inactive].isfinite().all():
         warnings.warn("the model's responses are not finite, and neither is the response matrix", stacklevel=2)
@@ -210,6 +212,7 @@ def _moments(
     unit: Tensor,
     distance: Distance,
     chunk_size: int,
+    progress: Callable[[int, int], None] | None,
 ) -> Moments:
     """Return the moments of each entry's distances over the base codes, each tensor (L, D)."""
     pooled: Moments | None = None
@@ -226,6 +229,8 @@ def _moments(
             blocks.append(Moments.of(difference.square() if distance == "rms" else difference.abs()))
         chunk = Moments(len(codes), *(torch.cat(parts) for parts in zip(*(block[1:] for block in blocks), strict=True)))
         pooled = chunk if pooled is None else pooled.pool(chunk)
+        if progress is not None:
+            progress(pooled.num_samples, len(base))
     assert pooled is not None  # base has at least one row
     return pooled
 

@@ -31,7 +31,7 @@ SETTINGS = (
 
 
 class AssayStages(Callback):
-    """Shows on standard error what is under way: how much of the data is read, then which assay of how many.
+    """Shows on standard error what is under way: how much of the data is read, then which assay, and how much of it.
 
     Attributes:
         current: Name of the assay under way, ``None`` before the first and after the last.
@@ -51,6 +51,7 @@ class AssayStages(Callback):
             redirect_stdout=False,
         )
         self._task = self._bar.add_task("data", total=None)
+        self._part = self._bar.add_task("", total=None, visible=False)
         self._marks: list[_Mark] = []
 
     def mark(self, name: str) -> Callback:
@@ -64,11 +65,16 @@ class AssayStages(Callback):
         with self._bar:
             yield
 
+    def within(self, done: int, total: int) -> None:
+        """Show how much of the assay under way is done."""
+        self._bar.update(self._part, description="within it", completed=done, total=total, visible=True)
+
     def begin(self, mark: "_Mark") -> None:
         """Show that the assay after ``mark`` begins."""
         number, total = self._marks.index(mark) + 1, len(self._marks)
         self.current = mark.name
         self._bar.update(self._task, description=mark.name, completed=number - 1, total=total)
+        self._bar.update(self._part, visible=False)
         if self._bar.disable:
             self._console.print(f"assay {number} of {total}: {mark.name}")
 
@@ -166,6 +172,7 @@ class AssayCLI(RunCLI):
             if lack is not None:
                 self.skipped[assay.name] = lack
                 continue
+            assay.progress = self.stages.within
             self.assays.append(assay)
             callbacks += [self.stages.mark(assay.name), assay]
         if not self.assays:

@@ -13,11 +13,19 @@ from typing_extensions import override
 from lr_lightning.callbacks import (
     AssayCallback,
     ConditionedResponseAssay,
+    ConsistencyAssay,
+    DecoderGeometryAssay,
+    DynamicsAssay,
     Findings,
     LatentStatisticsAssay,
     LatentTraversalAssay,
+    NoiseRecoveryAssay,
     ReconstructionAssay,
+    ResponseJacobianAssay,
+    ResponseMapAssay,
     ResponseMatrixAssay,
+    ResponsePathAssay,
+    SamplingAssay,
     Subject,
 )
 from lr_lightning.callbacks.assay import assays_of
@@ -267,3 +275,30 @@ def test_findings_are_kept_and_tell_why_scalars_cannot_be_trusted(bars: Bars, tm
     assert "The response matrix comes from 12 base codes" in warned["enough"]
     assert "A factor has 2 traversals, fewer than 10" in warned["conditioned_response"]
     assert "No latent is active" in warned["latent_statistics"]
+
+
+@pytest.mark.filterwarnings("ignore:.* undefined")  # not trained
+@pytest.mark.filterwarnings("ignore:.*singular")
+@pytest.mark.parametrize(
+    "assay",
+    [
+        ResponseMatrixAssay(num_samples=10),
+        ConditionedResponseAssay(num_traversals=2, samples=2, num_resamples=5),
+        ResponseMapAssay(num_pairs=1, num_steps=6, num_images=2, num_samples=8),
+        ResponseJacobianAssay(num_samples=4),
+        DecoderGeometryAssay(num_samples=4),
+        DynamicsAssay(num_samples=6, max_steps=20),
+        NoiseRecoveryAssay(num_samples=6),
+        ResponsePathAssay(num_samples=10, num_pairs=1, num_neighbors=3, num_points=4),
+        SamplingAssay(num_samples=4, num_codes=10, num_permutations=10),
+        ConsistencyAssay(num_samples=8),
+    ],
+    ids=lambda assay: assay.name,
+)
+def test_long_computations_tell_how_far_they_are(bars: Bars, tmp_path: Path, assay: AssayCallback) -> None:
+    told: list[tuple[int, int]] = []
+    assay.progress = lambda done, total: told.append((done, total))
+    tiny_trainer(tmp_path, assay).validate(tiny_model(), datamodule=tiny_data(bars), verbose=False)
+    assert told
+    assert all(0 <= done <= total for done, total in told)
+    assert told[-1][0] == told[-1][1]

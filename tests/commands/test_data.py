@@ -34,7 +34,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 def in_tmp_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run in an empty folder, on a wide terminal, with no folder set."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("COLUMNS", "400")
     monkeypatch.delenv("LR_LIGHTNING_DATA", raising=False)
 
 
