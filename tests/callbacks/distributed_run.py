@@ -12,11 +12,17 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from lr_lightning.callbacks import (
     AssayCallback,
     ConditionedResponseAssay,
+    ConsistencyAssay,
+    DecoderGeometryAssay,
     DisentanglementAssay,
+    FactorTopologyAssay,
     LatentStatisticsAssay,
     LatentTraversalAssay,
     ReconstructionAssay,
+    ResponseJacobianAssay,
+    ResponseMapAssay,
     ResponseMatrixAssay,
+    SamplingAssay,
 )
 from lr_lightning.callbacks.dynamics import DynamicsAssay
 from lr_lightning.callbacks.noise_recovery import NoiseRecoveryAssay
@@ -37,6 +43,12 @@ def main(devices: int, folder: Path) -> None:
         NoiseRecoveryAssay(num_samples=7),
         ResponsePathAssay(num_samples=9, num_pairs=2, num_points=5),
         DisentanglementAssay(["mig", "dci_lightgbm", "sap_r2"], ["modularity"]),
+        ResponseMapAssay(pairs=[(0, 1)], num_steps=7, num_images=2),
+        ResponseJacobianAssay(num_samples=5),
+        DecoderGeometryAssay(num_samples=5),
+        SamplingAssay(num_samples=3, num_codes=9, num_permutations=20),
+        ConsistencyAssay(num_samples=9),
+        FactorTopologyAssay(),
     ]
     options = {"devices": devices, "strategy": "ddp" if devices > 1 else "auto"}
     trainer = tiny_trainer(folder, *assays, **options)
