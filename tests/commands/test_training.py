@@ -187,13 +187,13 @@ def test_a_repeated_config_is_a_run_of_its_own() -> None:
     assert all(torch.equal(value, second[key]) for key, value in first.items())
 
 
-@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # which is what is tested
 def test_a_run_id_of_ones_own_is_used_and_belongs_to_that_run_alone() -> None:
     assert run("fit", *HELIX, "--wandb.run_id=chosen") == 0
     assert list(Path("runs/helix").glob("wandb/offline-run-*/run-chosen.wandb"))
     assert yaml.safe_load(Path("runs/helix/config.yaml").read_text())["wandb"]["run_id"] is None
 
 
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")  # which is what is tested
 def test_a_checkpoint_of_another_name_starts_a_folder_of_its_own() -> None:
     assert run("fit", *HELIX, "--trainer.logger=false") == 0
     before = Path("runs/helix/checkpoints/last.ckpt").read_bytes()
