@@ -43,7 +43,8 @@ def jacobian_by_rows(function: Callable[[Tensor], Tensor], codes: Tensor) -> Ten
     with gradients():
         inputs = codes.detach().clone().requires_grad_()  # a copy: tensors of inference mode take no part in gradients
         outputs = function(inputs)
-        if not _differentiable(outputs):
+        if not _reached(inputs, outputs):
+            _refuse_if_cut(function, inputs, outputs)
             return inputs.new_zeros(len(codes), outputs.shape[1], codes.shape[1])
         return torch.stack([_derivative(output.sum(), inputs) for output in outputs.unbind(dim=1)], dim=1)
 
@@ -68,7 +69,8 @@ def jacobian_by_columns(function: Callable[[Tensor], Tensor], codes: Tensor) -> 
     with gradients():
         inputs = codes.detach().clone().requires_grad_()
         outputs = function(inputs)
-        if not _differentiable(outputs):
+        if not _reached(inputs, outputs):
+            _refuse_if_cut(function, inputs, outputs)
             return inputs.new_zeros(*outputs.shape, codes.shape[1])
         weights = torch.zeros_like(outputs, requires_grad=True)
         (pulled,) = torch.autograd.grad(outputs, inputs, weights, create_graph=True, materialize_grads=True)
@@ -92,7 +94,8 @@ def directional_rates(function: Callable[[Tensor], Tensor], codes: Tensor, direc
     with gradients():
         inputs = codes.detach().clone().requires_grad_()
         outputs = function(inputs)
-        if not _differentiable(outputs):
+        if not _reached(inputs, outputs):
+            _refuse_if_cut(function, inputs, outputs)
             return inputs.new_zeros(directions.shape[:2])
         along = [v.clone() for v in directions.unbind(dim=1)]
         return torch.stack([(v * _derivative((outputs * v).sum(), inputs)).sum(dim=1) for v in along], dim=1)
@@ -100,17 +103,38 @@ def directional_rates(function: Callable[[Tensor], Tensor], codes: Tensor, direc
 
 def _derivative(scalar: Tensor, inputs: Tensor) -> Tensor:
     """Return the gradient of ``scalar``, keeping the graph; zeros if it does not depend on ``inputs``."""
+    if not scalar.requires_grad:  # a layer that is constant in pieces pulls every weight back to a bare 0
+        return torch.zeros_like(inputs)
     (gradient,) = torch.autograd.grad(scalar, inputs, retain_graph=True, materialize_grads=True)
     return gradient
 
 
-def _differentiable(outputs: Tensor) -> bool:
-    """Return whether ``outputs`` carry gradients; ``False`` for a constant, an error where gradients were cut."""
-    if outputs.requires_grad:
-        return True
-    if len(outputs) and not (outputs == outputs[0]).all() and outputs.isfinite().all():
-        raise ValueError(
-            "the model's outputs depend on the codes but carry no gradients; remove detach() or no_grad() from its "
-            "encode and decode"
-        )
-    return False
+def _reached(inputs: Tensor, outputs: Tensor) -> bool:
+    """Return whether the graph of ``outputs`` leads to ``inputs``.
+
+    That they require a gradient is not enough: behind a ``detach()`` the parameters of a model still do.
+    """
+    waiting, seen = [outputs.grad_fn], set()
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        if getattr(node, "variable", None) is inputs:
+            return True
+        seen.add(node)
+        waiting += [following for following, _ in node.next_functions]
+    return outputs is inputs
+
+
+def _refuse_if_cut(function: Callable[[Tensor], Tensor], inputs: Tensor, outputs: Tensor) -> None:
+    """Raise ``ValueError`` if ``outputs`` depend on ``inputs`` all the same; they do not for a constant function.
+
+    A single sample has no other to differ from, so the function is asked again elsewhere.
+    """
+    shift = 1 + torch.arange(inputs.shape[1], device=inputs.device) / inputs.shape[1]
+    for others in (outputs[:1].expand_as(outputs), function(inputs.detach() + shift.to(inputs))):
+        if outputs.isfinite().all() and others.isfinite().all() and not torch.equal(outputs, others):
+            raise ValueError(
+                "the model's outputs depend on the codes but carry no gradients; remove detach() or no_grad() from its "
+                "encode and decode"
+            )

@@ -145,6 +145,14 @@ def test_gradients_that_are_not_finite_give_nan_with_one_warning() -> None:
     assert result.condition_number[1] == pytest.approx(4)
 
 
+@pytest.mark.parametrize("in_steps", [torch.sign, torch.round])
+def test_decoders_that_are_constant_in_pieces_have_rank_0(in_steps: Callable[[Tensor], Tensor]) -> None:
+    with pytest.warns(UserWarning, match="rank-deficient at 1 of 1 codes"):
+        result = of(in_steps, torch.tensor([[0.3, -1.2]]))
+    assert result.rank.tolist() == [0]
+    assert result.off_diagonal_share.isnan().all()
+
+
 @settings(max_examples=20)
 @given(seed=st.integers(0, 1000), factor=st.floats(0.1, 10))
 def test_laws(seed: int, factor: float) -> None:

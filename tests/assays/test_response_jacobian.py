@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
+from lr_lightning.assays.decoder_geometry import decoder_geometry
 from lr_lightning.assays.hutchinson import hutchinson_divergence
 from lr_lightning.assays.latent_slice import LatentSlice
 from lr_lightning.assays.response_jacobian import ResponseJacobian, response_jacobian, response_jacobians
@@ -214,6 +215,27 @@ def test_cut_gradients_are_noticed() -> None:
     for assay in (response_jacobian, hutchinson_divergence):
         with pytest.raises(ValueError, match=r"carry no gradients; remove detach\(\) or no_grad\(\)"):
             assay(responding_by(lambda z: 2 * z.detach(), 2), torch.eye(2))
+
+
+class CutVAE(ConvVAE):
+    """Cuts the gradients before its decoder, whose parameters have gradients all the same."""
+
+    def decode(self, codes: Tensor, /) -> Tensor:
+        """Return images that no gradient leads back from."""
+        return super().decode(codes.detach())
+
+
+def test_cut_gradients_are_noticed_behind_parameters_and_at_a_single_code() -> None:
+    with torch.random.fork_rng():
+        cut = CutVAE(3)
+    for assay in (response_jacobian, hutchinson_divergence, decoder_geometry):
+        with pytest.raises(ValueError, match="carry no gradients"):
+            assay(cut, torch.eye(3))
+    for codes, chunk_size in ((torch.ones(1, 2), None), (torch.eye(2), 1)):
+        with pytest.raises(ValueError, match="carry no gradients"):
+            response_jacobian(responding_by(lambda z: 2 * z.detach(), 2), codes, chunk_size=chunk_size)
+    constant = responding_by(lambda z: torch.ones_like(z, requires_grad=True) + 0, 2)  # of parameters alone
+    assert response_jacobians(constant, torch.eye(2)).abs().sum() == 0
 
 
 def test_gradients_that_are_not_finite_give_nan_with_one_warning() -> None:
