@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lr_lightning.assays.differentiation import gradients
 from lr_lightning.assays.response_matrix import ResponseMatrix, merge_response_matrices
 from lr_lightning.assays.response_scores import ResponseScores, response_scores
 
@@ -58,7 +59,7 @@ def response_score_errors(result: ResponseMatrix, threshold: float = 0.5) -> Res
         Efron and Tibshirani, An Introduction to the Bootstrap, 1993.
     """
     errors = result.standard_error.masked_fill(result.matrix.isnan(), 0)
-    with torch.enable_grad():
+    with gradients():  # inside validation too, which runs in inference mode
         matrix = result.matrix.detach().clone().requires_grad_()
         scores = response_scores(matrix, threshold)
         leaks = _spread(scores.leak.sum(), matrix, errors).sum(dim=1).sqrt()  # the leak of a row depends on it alone

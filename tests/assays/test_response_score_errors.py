@@ -135,6 +135,9 @@ def test_works_without_gradients_and_leaves_the_matrix_alone() -> None:
     before = result.matrix.clone()
     with torch.no_grad():
         errors = response_score_errors(result)
+    with torch.inference_mode():  # as in validation
+        inside = response_score_errors(merge_response_matrices(parts_of(lambda z: z @ MIX, 1)))
+    assert torch.equal(inside.directedness, errors.directedness)
     assert errors.directedness.item() > 0
     assert not errors.leak.requires_grad
     assert not result.matrix.requires_grad
