@@ -115,6 +115,10 @@ def path_profile(
     images, squares, errors, readouts = (torch.cat(parts) for parts in zip(*found, strict=True))
     if not (squares.isfinite().all() and errors.isfinite().all()):
         warnings.warn("the model's responses on the path are not finite, and neither are its scores", stacklevel=2)
+    elif readout is not None and not readouts.isfinite().all():
+        warnings.warn("the smoothness of the readout is undefined: it is not finite", stacklevel=2)
+    elif readout is not None and not readouts.diff(dim=0).any():
+        warnings.warn("the smoothness of the readout is undefined: it does not change along the path", stacklevel=2)
     return PathProfile(
         codes=codes,
         positions=torch.linspace(0, length, num_points, dtype=torch.float64),
@@ -193,15 +197,14 @@ def _visit(
     squares = (moved.double() - codes.to(moved.device)).square().sum(dim=1)
     errors = (again.double() - observations.double()).flatten(1).square().mean(dim=1).sqrt()
     readouts = codes.new_empty(len(codes), 0) if readout is None else readout(observations)
-    if len(readouts) != len(codes):
-        raise ValueError(f"readout must return a row for each of {len(codes)} observations, got {len(readouts)}")
+    if readouts.ndim < 2 or len(readouts) != len(codes):
+        raise ValueError(
+            f"readout must return a row for each of {len(codes)} observations, (B, K), got {tuple(readouts.shape)}"
+        )
     return to_float32(observations).cpu(), squares.cpu(), errors.cpu(), readouts.double().flatten(1).cpu()
 
 
 def _smoothness(readouts: Tensor) -> float:
-    """Return how evenly the changes of readouts (P, K) are spread over the path."""
+    """Return how evenly the changes of readouts (P, K) are spread over the path; NaN if there are none."""
     steps = readouts.diff(dim=0).norm(dim=1)
-    if not steps.sum() > 0:
-        warnings.warn("the smoothness of the readout is undefined: it does not change along the path", stacklevel=3)
-        return torch.nan
     return float(steps.sum().square() / (len(steps) * steps.square().sum()))
