@@ -97,7 +97,8 @@ def consistency(
 
     with codes :math:`n`, the response map :math:`h` and the *hard* intervention :math:`do_{u=v}`, which sets latent
     :math:`u` to the same value in all codes. For each latent alone, SCN divides its mean distance by its
-    standard deviation. Linear maps :math:`h(n) = A n` have :math:`\mathrm{INV}_{uw} = 1 - |A_{wu}|` whatever the codes.
+    standard deviation. Values that all codes have already are left out. Linear maps :math:`h(n) = A n` have
+    :math:`\mathrm{INV}_{uw} = 1 - |A_{wu}|` whatever the codes.
 
     A collapsed model, whose responses are constant, is perfectly invariant: read INV together with EQV and SCN. INV and
     EQV do not see how a latent's own scale compares with that of the latent it moves.
@@ -243,8 +244,11 @@ def _total(parts: Sequence[_Sums]) -> _Sums:
 
 def _scores(sums: _Sums, spread: _Spread) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return INV (U, D), EQV (U,), SCN (L,) and SCN per latent (L, D); 0/0 is NaN."""
-    invariance = 1 - (sums.moved / sums.magnitude[:, :, None]).mean(dim=1)
-    equivariance = 1 - (sums.mismatch / sums.magnitude).mean(dim=1)
+    changed = sums.magnitude != 0  # (U, V)
+    num_changed = changed.sum(dim=1)
+    moved = (sums.moved / sums.magnitude[:, :, None]).masked_fill(~changed[:, :, None], 0)
+    invariance = 1 - moved.sum(dim=1) / num_changed[:, None]
+    equivariance = 1 - (sums.mismatch / sums.magnitude).masked_fill(~changed, 0).sum(dim=1) / num_changed
     total = 1 - sums.total_drift / sums.num_codes / spread.total
     per_latent = 1 - sums.drift / sums.num_codes / spread.per_latent.masked_fill(spread.per_latent == 0, torch.nan)
     return invariance, equivariance, total, per_latent

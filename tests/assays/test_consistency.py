@@ -66,6 +66,17 @@ def test_constant_maps_are_invariant_and_nothing_more() -> None:
     assert result.self_consistency.tolist() == pytest.approx([0, 0])  # length sqrt 5 over spread sqrt 5
 
 
+def test_values_at_which_a_constant_latent_stands_already_are_left_out() -> None:
+    codes = GRID * torch.tensor([0.0, 1.0])
+    values = torch.tensor([-1.0, 0.0, 3.0])
+    result = consistency(responding_by(lambda z: z * torch.tensor([0.5, 1.0]), 2), codes, values, num_steps=1)
+    assert result.invariance.flatten().tolist() == pytest.approx([0.5, 1, 1, 0])
+    assert result.equivariance.tolist() == pytest.approx([0.5, 1])
+    with pytest.warns(UserWarning, match="undefined in part"):
+        nothing = consistency(responding_by(lambda z: z, 2), codes, torch.tensor([0.0]), num_steps=1)
+    assert nothing.invariance.isnan().tolist() == [[True, True], [False, False]]
+
+
 def test_constant_maps_of_normal_codes() -> None:
     result = consistency(responding_by(torch.zeros_like, 1), normal(20_000, 1), num_steps=1, num_values=1)
     # 1 - E|n| / std = 1 - sqrt(2 / pi); a standard error is sqrt((1 - 2 / pi) / N)
