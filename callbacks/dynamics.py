@@ -20,7 +20,8 @@ class DynamicsAssay(AssayCallback):
     ``assay/dynamics/``: ``first_step`` and ``last_step`` (mean lengths, in latent units), ``attractors``,
     ``effective_attractors``, ``largest_basin``, ``not_converged`` and ``diverged`` (shares of the starts), and
     ``nearest_code`` with ``code_spacing`` (mean distance of the attractors to the nearest validation code, weighted by
-    their shares, beside the median distance between codes). NaN where no start converged.
+    their shares, beside the median distance from a code to its nearest). Where no start converged, ``attractors`` and
+    ``largest_basin`` are 0, ``effective_attractors`` and ``nearest_code`` NaN.
 
     Args:
         num_samples: Number of starts.
@@ -34,7 +35,7 @@ class DynamicsAssay(AssayCallback):
         seed: Seed of the starts.
 
     Raises:
-        ValueError: If a number is below 1 or ``starts`` is unknown.
+        ValueError: If a number is below 1, ``tolerance`` is not positive or ``starts`` is unknown.
     """
 
     name = "dynamics"
@@ -55,6 +56,8 @@ class DynamicsAssay(AssayCallback):
         for argument, number in numbers.items():
             if number < 1:
                 raise ValueError(f"{argument} must be at least 1, got {number}")
+        if not tolerance > 0:
+            raise ValueError(f"tolerance must be positive, got {tolerance}")
         if starts not in ("posterior", "prior", "box"):
             raise ValueError(f"starts must be 'posterior', 'prior' or 'box', got {starts!r}")
         self.num_samples = num_samples

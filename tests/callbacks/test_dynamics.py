@@ -182,6 +182,7 @@ def test_paths_between_equal_codes_are_nan_and_not_an_error() -> None:
     [
         (lambda: DynamicsAssay(num_samples=0), "num_samples must be at least 1, got 0"),
         (lambda: DynamicsAssay(max_steps=0), "max_steps must be at least 1, got 0"),
+        (lambda: DynamicsAssay(tolerance=0.0), "tolerance must be positive, got 0.0"),
         (lambda: DynamicsAssay(starts="data"), "starts must be 'posterior', 'prior' or 'box', got 'data'"),  # type: ignore[arg-type]
         (lambda: NoiseRecoveryAssay(num_samples=1), "num_samples must be at least 2, got 1"),
         (lambda: NoiseRecoveryAssay(multiples=[0.0]), r"multiples must be positive, at least one, got \[0\.0\]"),
