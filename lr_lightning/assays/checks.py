@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 
-def check_codes(name: str, codes: Tensor, latent_dim: int, minimum: int = 1) -> Tensor:
-    """Return ``codes`` (N, D) detached, or say what is wrong with them.
+def check_codes(name: str, codes: Tensor, latent_dim: int | None, minimum: int = 1) -> Tensor:
+    """Return ``codes`` (N, D) detached, or say what is wrong with them; any ``D`` is right if none is given.
 
     Raises:
         TypeError: If ``codes`` is no tensor.
@@ -13,8 +13,9 @@ def check_codes(name: str, codes: Tensor, latent_dim: int, minimum: int = 1) -> 
     """
     if not isinstance(codes, Tensor):
         raise TypeError(f"{name} must be a torch.Tensor, got {type(codes).__name__}")
-    if codes.ndim != 2 or codes.shape[1] != latent_dim:
-        raise ValueError(f"{name} must have shape (N, D) with D={latent_dim}, got {tuple(codes.shape)}")
+    if codes.ndim != 2 or codes.shape[1] != (codes.shape[1] if latent_dim is None else latent_dim):
+        wanted = "" if latent_dim is None else f" with D={latent_dim}"
+        raise ValueError(f"{name} must have shape (N, D){wanted}, got {tuple(codes.shape)}")
     if not codes.is_floating_point():
         raise ValueError(f"{name} must be floating point, got {codes.dtype}")
     if len(codes) < minimum:

@@ -167,7 +167,7 @@ def random_pairs(codes: Tensor, num_pairs: int, generator: torch.Generator | Non
         ValueError: If ``codes`` is no finite floating-point matrix with at least 2 rows, ``num_pairs < 1`` or
             ``generator`` is not on the CPU.
     """
-    codes = check_codes("codes", codes, codes.shape[-1], minimum=2).cpu()
+    codes = check_codes("codes", codes, None, minimum=2).cpu()
     if num_pairs < 1:
         raise ValueError(f"num_pairs must be at least 1, got {num_pairs}")
     order = torch.randperm(len(codes), generator=own_generator(generator))

@@ -126,6 +126,8 @@ def factor_topology(
     check_choice("templates", templates, ("geometric", "linear"))
     rows = []
     for position, codes in enumerate(traversals):
+        if not isinstance(codes, Tensor):
+            raise TypeError(f"traversals of factor {position} must be a torch.Tensor, got {type(codes).__name__}")
         if codes.ndim != 3 or not codes.numel():
             raise ValueError(f"traversals of factor {position} must have shape (T, V, D), got {tuple(codes.shape)}")
         dim = traversals[0].shape[-1]

@@ -40,7 +40,7 @@ def posterior_samples(
         ValueError: If a tensor has the wrong shape, dtype or entries that are not finite, ``num_samples < 1``, or
             ``generator`` is not on the CPU.
     """
-    means = check_codes("means", means, means.shape[-1])
+    means = check_codes("means", means, None)
     generator = own_generator(generator)
     count = len(means) if num_samples is None else num_samples
     if count < 1:
@@ -87,7 +87,7 @@ def hybrid_samples(codes: Tensor, generator: torch.Generator | None = None) -> T
         >>> hybrid_samples(codes).sort(dim=0).values.equal(codes)
         True
     """
-    codes = check_codes("codes", codes, codes.shape[-1])
+    codes = check_codes("codes", codes, None)
     generator = own_generator(generator)
     order = torch.stack([torch.randperm(len(codes), generator=generator) for _ in range(codes.shape[1])], dim=1)
     return codes.gather(0, order.to(codes.device))

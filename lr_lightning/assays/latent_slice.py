@@ -56,13 +56,19 @@ class LatentSlice:
         Raises:
             ValueError: If ``codes`` is no finite matrix, there are no such latents or ``width`` is not positive.
         """
-        chosen = _pick(check_codes("codes", codes, codes.shape[-1]), latents).double()
+        chosen = _pick(check_codes("codes", codes, None), latents).double()
         std, mean = torch.std_mean(chosen, dim=0, correction=0)
         first, second = mean.tolist()
         return cls(latents, width * (float(std.max()) or 1.0), (first, second))
 
     def spacing(self, num_steps: int) -> float:
-        """Return the distance between neighbouring nodes, in latent units."""
+        """Return the distance between neighbouring nodes, in latent units.
+
+        Raises:
+            ValueError: If ``num_steps`` is below 2.
+        """
+        if num_steps < 2:
+            raise ValueError(f"num_steps must be at least 2, got {num_steps}")
         return 2 * self.radius / (num_steps - 1)
 
     def values(self, num_steps: int) -> Tensor:
@@ -71,8 +77,7 @@ class LatentSlice:
         Raises:
             ValueError: If ``num_steps`` is below 2.
         """
-        if num_steps < 2:
-            raise ValueError(f"num_steps must be at least 2, got {num_steps}")
+        self.spacing(num_steps)  # raises
         steps = torch.linspace(-self.radius, self.radius, num_steps, dtype=torch.float64)
         return torch.tensor(self.centre, dtype=torch.float64)[:, None] + steps
 
@@ -140,6 +145,8 @@ def decode_slice(
         ValueError: If ``base`` has another shape or is not finite, there are no such latents, ``num_steps < 2`` or
             ``chunk_size < 1``.
     """
+    if not isinstance(base, Tensor):
+        raise TypeError(f"base must be a torch.Tensor, got {type(base).__name__}")
     codes = window.codes(base.detach(), num_steps)
     decoded = decode_codes(autoencoder, codes.flatten(0, 1), chunk_size=chunk_size)
     return DecodedSlice(window, decoded.view(num_steps, num_steps, *decoded.shape[1:]))

@@ -42,7 +42,7 @@ def traversal_values(codes: Tensor, num_steps: int = 9, width: float = 2.0) -> T
     """
     if num_steps < 2:
         raise ValueError(f"num_steps must be at least 2, got {num_steps}")
-    codes = check_codes("codes", codes, codes.shape[-1])
+    codes = check_codes("codes", codes, None)
     std, mean = torch.std_mean(codes, dim=0, correction=0)
     return mean[:, None] + std[:, None] * torch.linspace(-width, width, num_steps, device=codes.device)
 

@@ -78,15 +78,16 @@ def maximum_mean_discrepancy(
         al., Wasserstein Auto-Encoders, 2018, arXiv:1711.01558.
     """
     check_chunk_size(chunk_size)
-    first = check_codes("first", first, first.shape[-1], minimum=3).double()
+    first = check_codes("first", first, None, minimum=3).double()
     second = check_codes("second", second, first.shape[1]).to(first)
     count, dim = first.shape
     if len(second) != count:
         raise ValueError(f"the two samples must be equally many, got {count} and {len(second)}")
     constant = float(dim) if constant is None else constant
-    if constant <= 0 or num_permutations < 0:
+    if not 0 < constant < torch.inf or num_permutations < 0:
         raise ValueError(
-            f"constant must be positive and num_permutations not negative, got {constant} and {num_permutations}"
+            "constant must be positive and finite and num_permutations not negative, "
+            f"got {constant} and {num_permutations}"
         )
     signs = torch.randint(2, (count, num_permutations), generator=own_generator(generator)).mul_(2).sub_(1).to(first)
     null = first.new_zeros(num_permutations)

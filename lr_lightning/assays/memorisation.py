@@ -58,7 +58,7 @@ def memorisation(points: Tensor, codes: Tensor, *, chunk_size: int = 1024) -> Me
     """
     if chunk_size < 1:
         raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
-    codes = check_codes("codes", codes, codes.shape[-1]).double()
+    codes = check_codes("codes", codes, None).double()
     points = check_codes("points", points, codes.shape[1], minimum=0).to(codes)
     distances, nearest = codes.new_empty(0), torch.empty(0, dtype=torch.int64)
     if len(points):

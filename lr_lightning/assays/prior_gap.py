@@ -88,7 +88,7 @@ def prior_gap(
         >>> round(collapsed.wasserstein.item(), 4), collapsed.kolmogorov_smirnov.item()  # sqrt(2 / pi), 1 / 2
         (0.7979, 0.5)
     """
-    codes = check_codes("codes", codes, codes.shape[-1], minimum=3)
+    codes = check_codes("codes", codes, None, minimum=3)
     if max_samples < 3:
         raise ValueError(f"max_samples must be at least 3, got {max_samples}")
     generator = own_generator(generator)

@@ -52,7 +52,7 @@ def slice_histogram(codes: Tensor, window: LatentSlice, *, num_steps: int = 64) 
                 [0., 0., 2.],
                 [0., 0., 0.]], dtype=torch.float64)
     """
-    codes = check_codes("codes", codes, codes.shape[-1]).double().cpu()
+    codes = check_codes("codes", codes, None).double().cpu()
     if max(window.latents) >= codes.shape[1]:
         raise ValueError(f"latents must be two of 0..{codes.shape[1] - 1}, got {window.latents}")
     lowest = window.values(num_steps)[:, 0]

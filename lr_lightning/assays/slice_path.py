@@ -118,7 +118,9 @@ def slice_codes(points: Tensor, base: Tensor, latents: tuple[int, int]) -> Tenso
         >>> slice_codes(torch.tensor([[1.0, 2.0]]), torch.zeros(3), (2, 0))
         tensor([[2., 0., 1.]])
     """
-    base = check_codes("base", base[None], base.shape[-1])[0]
+    if base.ndim != 1:
+        raise ValueError(f"base must be one code of shape (D,), got {tuple(base.shape)}")
+    base = check_codes("base", base[None], None)[0]
     points = check_codes("points", points, 2)
     first, second = latents
     if first == second or not all(0 <= latent < len(base) for latent in latents):

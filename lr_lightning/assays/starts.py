@@ -63,7 +63,7 @@ def starting_codes(kind: Starts, codes: Tensor, num_samples: int, generator: tor
             ``generator`` is not on the CPU.
     """
     check_choice("kind", kind, ("posterior", "prior", "box"))
-    codes = check_codes("codes", codes, codes.shape[-1])
+    codes = check_codes("codes", codes, None)
     if num_samples < 1:
         raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     generator = own_generator(generator)

@@ -10,7 +10,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_codes, own_generator
 from lr_lightning.assays.interventions import prior_samples
 from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy, maximum_mean_discrepancy
-from lr_lightning.assays.protocol import Autoencoder
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import response
 
 
@@ -90,7 +90,8 @@ def structure_score(
         0.0
     """
     generator = own_generator(generator)
-    posterior = check_codes("posterior", posterior, autoencoder.latent_dim, minimum=3)
+    with assay_mode(autoencoder):  # which says so if it is none
+        posterior = check_codes("posterior", posterior, autoencoder.latent_dim, minimum=3)
     if prior is None:
         prior = prior_samples(len(posterior), autoencoder.latent_dim, generator).to(posterior)
     prior = check_codes("prior", prior, autoencoder.latent_dim).to(posterior.device)

@@ -106,7 +106,7 @@ def traversals_from_codes(
     Raises:
         ValueError: If there is not one code for each combination, or ``num_traversals < 1``.
     """
-    codes = check_codes("codes", codes, codes.shape[-1])
+    codes = check_codes("codes", codes, None)
     if len(codes) != len(factor_space):
         raise ValueError(f"codes must be those of all {len(factor_space)} combinations of factors, got {len(codes)}")
     groups = _draw_groups(factor_space, num_traversals, generator)

@@ -77,3 +77,8 @@ def test_rejects() -> None:
         structure_score(model, torch.zeros(5, 2), torch.zeros(4, 2))
     with pytest.raises(ValueError, match="posterior must have at least 3 rows"):
         structure_score(model, torch.zeros(2, 2))
+
+
+def test_says_what_a_model_lacks() -> None:
+    with pytest.raises(TypeError, match="an assay needs latent_dim, encode and decode"):
+        structure_score(object(), normal(9, 2, 0))  # type: ignore[arg-type]
