@@ -1,17 +1,16 @@
 """DCIMIG over batches and processes."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from typing_extensions import override
 
-from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.binning import Binning
+from lr_lightning.metrics.binned_metric import BinnedMetric
 from lr_lightning.metrics.functional.dcimig import dcimig
 from lr_lightning.metrics.functional.result import MetricResult
 from lr_lightning.metrics.functional.sample import Sample
 
 
-class DCIMIG(DisentanglementMetric):
+class DCIMIG(BinnedMetric):
     """How much of all factors single latents carry for themselves; see :func:`.functional.dcimig`.
 
     Args:
@@ -22,10 +21,6 @@ class DCIMIG(DisentanglementMetric):
 
     metric: ClassVar[str] = "dcimig"
     higher_is_better = True
-
-    def __init__(self, num_bins: int = 20, binning: Binning = "equal_width", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.num_bins, self.binning = num_bins, binning
 
     @override
     def score(self, sample: Sample) -> MetricResult:

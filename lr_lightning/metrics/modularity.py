@@ -1,17 +1,16 @@
 """Modularity over batches and processes."""
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from typing_extensions import override
 
-from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.binning import Binning
+from lr_lightning.metrics.binned_metric import BinnedMetric
 from lr_lightning.metrics.functional.modularity_score import modularity_score
 from lr_lightning.metrics.functional.result import MetricResult
 from lr_lightning.metrics.functional.sample import Sample
 
 
-class Modularity(DisentanglementMetric):
+class Modularity(BinnedMetric):
     """How far each latent says something about one factor only; see :func:`.functional.modularity_score`.
 
     Args:
@@ -22,10 +21,6 @@ class Modularity(DisentanglementMetric):
 
     metric: ClassVar[str] = "modularity"
     higher_is_better = True
-
-    def __init__(self, num_bins: int = 20, binning: Binning = "equal_width", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.num_bins, self.binning = num_bins, binning
 
     @override
     def score(self, sample: Sample) -> MetricResult:
