@@ -213,9 +213,13 @@ class AssayCallback(Callback):
             self._observations.append(batch[0][:missing])
 
     def _is_due(self, trainer: Trainer) -> bool:
+        return self._falls_due(trainer, self.every_n_validations)
+
+    def _falls_due(self, trainer: Trainer, period: int) -> bool:
+        """Return whether what runs every ``period`` validations, 0 for the last only, runs at this one."""
         if is_last_validation(trainer):
             return True
-        return self.every_n_validations > 0 and self._validations % self.every_n_validations == 0
+        return period > 0 and self._validations % period == 0
 
     def _gathered_observations(self, trainer: Trainer) -> Tensor:
         if not self._observations:

@@ -9,7 +9,7 @@ import torch
 from pytorch_lightning import Trainer
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject, is_last_validation
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.sharding import gather_objects
 from lr_lightning.loggers.media import save_score_table
@@ -109,12 +109,12 @@ class DisentanglementAssay(AssayCallback):
 
     def _due_metrics(self, trainer: Trainer) -> list[str]:
         """Return the metrics to run at this validation."""
-        last, names = is_last_validation(trainer), []
+        names: list[str] = []
         for metrics, period in (
             (self.metrics, self.every_n_validations),
             (self.final_metrics, self.final_every_n_validations),
         ):
-            if last or (period > 0 and self._validations % period == 0):
+            if self._falls_due(trainer, period):
                 names += metrics
         return list(dict.fromkeys(names))
 
