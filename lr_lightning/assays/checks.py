@@ -42,12 +42,6 @@ def samples_per_pass(chunk_size: int | None, device: torch.device) -> int:
     return 32 if device.type == "cpu" else 1024
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ``ValueError`` for a ``value`` that is none of ``choices``."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-
-
 def own_generator(generator: torch.Generator | None) -> torch.Generator:
     """Return ``generator``, or a new one with seed 0, so that the global random state is never used.
 

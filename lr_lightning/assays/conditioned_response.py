@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes, own_generator, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response, response
 from lr_lightning.assays.response_matrix import KAPPA, Convention
+from lr_lightning.choices import check_choice
 
 Reduction: TypeAlias = Literal["mean", "min"]
 Variant: TypeAlias = Literal["diagonal", "max"]

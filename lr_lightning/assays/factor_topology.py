@@ -9,7 +9,8 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_choice, check_codes
+from lr_lightning.assays.checks import check_codes
+from lr_lightning.choices import check_choice
 
 Templates: TypeAlias = Literal["geometric", "linear"]
 

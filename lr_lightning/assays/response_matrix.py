@@ -8,10 +8,11 @@ from typing import Literal, NamedTuple, Self, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_choice, check_chunk_size, check_codes, latent_units, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes, latent_units, samples_per_pass
 from lr_lightning.assays.interventions import marginal_donors, resampled_donors
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
+from lr_lightning.choices import check_choice
 
 Convention: TypeAlias = Literal["paper", "release"]
 Distance: TypeAlias = Literal["rms", "abs", "max"]

@@ -5,8 +5,9 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_choice, check_codes, own_generator
+from lr_lightning.assays.checks import check_codes, own_generator
 from lr_lightning.assays.interventions import prior_samples
+from lr_lightning.choices import check_choice
 
 Starts: TypeAlias = Literal["posterior", "prior", "box"]
 

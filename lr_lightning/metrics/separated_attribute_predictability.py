@@ -4,8 +4,8 @@ from typing import Any, ClassVar
 
 from typing_extensions import override
 
+from lr_lightning.choices import check_choice
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.checks import check_choice
 from lr_lightning.metrics.functional.result import MetricResult
 from lr_lightning.metrics.functional.sample import Sample
 from lr_lightning.metrics.functional.sap import Predictor, separated_attribute_predictability

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.functional.checks import check_at_least, check_choice
+from lr_lightning.choices import check_choice
+from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.sample import Floats, Integers, Sample
 
 Binning: TypeAlias = Literal["equal_width", "quantile"]

@@ -70,12 +70,6 @@ def check_entropies(factor_entropies: Tensor, matrix: Tensor) -> Tensor:
     return entropies
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ``ValueError`` for a ``value`` that is none of ``choices``."""
-    if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
-
-
 def check_at_least(name: str, value: float, minimum: float) -> None:
     """Raise ``ValueError`` for a ``value`` below ``minimum``."""
     if value < minimum:

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lr_lightning.choices import check_choice
 from lr_lightning.metrics.functional.aggregations import (
     completeness_per_factor,
     dci_completeness,
     dci_disentanglement,
     disentanglement_per_latent,
 )
-from lr_lightning.metrics.functional.checks import check_at_least, check_choice
+from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.dci_estimators import (
     ESTIMATORS,
     LASSO_PENALTY,

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.functional.checks import check_at_least, check_choice
+from lr_lightning.choices import check_choice
+from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.dci_es_probes import (
     CAPACITIES,
     FOREST_TREES,

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lr_lightning.choices import check_choice
 from lr_lightning.metrics.functional.binning import Binning, binned, entropy_of
-from lr_lightning.metrics.functional.checks import check_choice
 from lr_lightning.metrics.functional.sample import Integers, Sample
 
 BiasCorrection: TypeAlias = Literal["none", "miller_madow"]

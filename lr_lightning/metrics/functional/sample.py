@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lr_lightning.metrics.functional.checks import check_at_least, check_choice, check_codes, check_factors
+from lr_lightning.choices import check_choice
+from lr_lightning.metrics.functional.checks import check_at_least, check_codes, check_factors
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]

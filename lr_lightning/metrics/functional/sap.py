@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lr_lightning.choices import check_choice
 from lr_lightning.metrics.functional.aggregations import gap_per_factor
-from lr_lightning.metrics.functional.checks import check_choice
 from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import (

@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lr_lightning.metrics.functional.checks import check_at_least, check_choice, check_codes
+from lr_lightning.choices import check_choice
+from lr_lightning.metrics.functional.checks import check_at_least, check_codes
 from lr_lightning.metrics.functional.quiet_fit import fit_quietly
 from lr_lightning.metrics.functional.sample import Floats
 

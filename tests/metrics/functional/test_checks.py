@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from lr_lightning.choices import check_choice
 from lr_lightning.metrics.functional.checks import (
     check_at_least,
-    check_choice,
     check_codes,
     check_entropies,
     check_factors,
