@@ -1,8 +1,30 @@
 """LightningModules, one objective per file, on one small base."""
 
 from lr_lightning.models.autoencoder import Autoencoder
-from lr_lightning.models.base import AutoencoderModule, Objective
+from lr_lightning.models.base import AutoencoderModule, Objective, Penalty
 from lr_lightning.models.beta_vae import BetaVAE
-from lr_lightning.models.vae import VAE
+from lr_lightning.models.schedules import (
+    CosineSchedule,
+    CyclicSchedule,
+    LinearSchedule,
+    Schedule,
+    ScheduledLearningRate,
+    WarmUp,
+)
+from lr_lightning.models.vae import VAE, Posterior
 
-__all__ = ["VAE", "Autoencoder", "AutoencoderModule", "BetaVAE", "Objective"]
+__all__ = [
+    "VAE",
+    "Autoencoder",
+    "AutoencoderModule",
+    "BetaVAE",
+    "CosineSchedule",
+    "CyclicSchedule",
+    "LinearSchedule",
+    "Objective",
+    "Penalty",
+    "Posterior",
+    "Schedule",
+    "ScheduledLearningRate",
+    "WarmUp",
+]

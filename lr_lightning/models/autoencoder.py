@@ -6,12 +6,14 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.models.base import AutoencoderModule, Objective
+from lr_lightning.models.base import AutoencoderModule, Objective, Penalty
 from lr_lightning.networks import AutoencoderNetwork
 
 
 class Autoencoder(AutoencoderModule):
     """Autoencoder trained on the reconstruction alone.
+
+    Regularised autoencoders differ from it in what they add to the reconstruction; they override :meth:`penalty`.
 
     Args:
         network: Encoder and decoder; the encoder must not be variational.
@@ -24,7 +26,7 @@ class Autoencoder(AutoencoderModule):
     def __init__(self, network: AutoencoderNetwork, **kwargs: Any) -> None:
         super().__init__(network, **kwargs)
         if network.variational:
-            raise ValueError("Autoencoder needs a network with variational=False")
+            raise ValueError(f"{type(self).__name__} needs a network with variational=False")
 
     @override
     def encode(self, observations: Tensor) -> Tensor:
@@ -33,8 +35,18 @@ class Autoencoder(AutoencoderModule):
 
     @override
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
-        """Return the reconstruction loss; ``generator`` is not used."""
+        """Return reconstruction and penalty of a batch."""
         codes = self.encode(observations)
-        raw = self.network.decode(codes)
-        reconstruction = self.likelihood.negative_log_likelihood(raw, observations).mean()
-        return Objective(reconstruction, {"reconstruction": reconstruction.detach()}, codes.detach(), None)
+        reconstruction = self.reconstruction(codes, observations)
+        penalty = self.penalty(codes, generator)
+        terms = {"reconstruction": reconstruction} | penalty.terms
+        return Objective.of(reconstruction + penalty.value, terms, codes)
+
+    def penalty(self, codes: Tensor, generator: torch.Generator) -> Penalty:
+        """Return what is added to the reconstruction: here nothing.
+
+        Args:
+            codes: Codes ``(B, D)`` of the batch.
+            generator: Source of noise.
+        """
+        return Penalty(codes.new_zeros(()), {})

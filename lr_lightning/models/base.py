@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from pytorch_lightning import Callback, LightningModule
@@ -15,6 +15,7 @@ from typing_extensions import override
 from lr_lightning.logging_step import logging_step
 from lr_lightning.losses import Bernoulli, Likelihood
 from lr_lightning.models.noise import step_generator
+from lr_lightning.models.schedules import Schedule
 from lr_lightning.networks import AutoencoderNetwork
 
 _OBJECTS = ("network", "likelihood", "optimizer", "lr_scheduler", "assays")
@@ -35,11 +36,36 @@ class Objective(NamedTuple):
     codes: Tensor
     log_variances: Tensor | None
 
+    @classmethod
+    def of(
+        cls, loss: Tensor, terms: dict[str, Tensor], codes: Tensor, log_variances: Tensor | None = None
+    ) -> Self:
+        """Return the objective with gradients on ``loss`` alone, so that what is kept for logging holds no graph."""
+        detached = {name: term.detach() for name, term in terms.items()}
+        return cls(loss, detached, codes.detach(), None if log_variances is None else log_variances.detach())
+
+
+class Penalty(NamedTuple):
+    """What an objective adds to the reconstruction.
+
+    Attributes:
+        value: Scalar that is added, in nats per observation.
+        terms: Its parts by name, before they are weighted, scalars in nats per observation unless a model's
+            documentation says otherwise.
+    """
+
+    value: Tensor
+    terms: dict[str, Tensor]
+
 
 class AutoencoderModule(LightningModule, ABC):
     """An autoencoder under training; subclasses say what they minimise in :meth:`objective`.
 
-    Losses are summed over pixels and latents and averaged over the batch, in nats.
+    Losses are summed over pixels and latents and averaged over the batch, in nats. Every attribute that is a
+    :class:`~lr_lightning.models.Schedule` is logged in training under its name.
+
+    Attributes:
+        steps_trained: Updates of the network so far, which schedules depend on; a checkpoint keeps it.
 
     Args:
         network: Encoder and decoder.
@@ -66,6 +92,8 @@ class AutoencoderModule(LightningModule, ABC):
         # could only be pickled; they are left out, and given to load_from_checkpoint again.
         by_hand = _given_hyperparameters.get() is None
         self.save_hyperparameters(ignore=_OBJECTS if by_hand else None)
+        for name in [name for name, value in self.hparams.items() if isinstance(value, Schedule)]:
+            del self.hparams[name]
         self.network = network
         self.likelihood = Bernoulli() if likelihood is None else likelihood
         self.optimizer = optimizer
@@ -76,6 +104,7 @@ class AutoencoderModule(LightningModule, ABC):
         if compile_network:
             self.network.encoder.compile()
             self.network.decoder.compile()
+        self.steps_trained = 0
         self.noise_seed = torch.initial_seed()
         self.train_terms: dict[str, Tensor] = {}
         self._totals: dict[str, Tensor] = {}
@@ -90,6 +119,10 @@ class AutoencoderModule(LightningModule, ABC):
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
         """Return loss, terms and codes of a batch ``(B, *observation_shape)``; noise comes from ``generator``."""
 
+    def training_objective(self, batch: Any, generator: torch.Generator) -> Objective:
+        """Return the objective of a training batch; to be overridden where that is more than ``(images, factors)``."""
+        return self.objective(batch[0], generator)
+
     @abstractmethod
     def encode(self, observations: Tensor) -> Normal | Tensor:
         """Return the posterior of ``observations``, or the codes ``(B, D)`` of a deterministic model."""
@@ -97,6 +130,10 @@ class AutoencoderModule(LightningModule, ABC):
     def decode(self, codes: Tensor) -> Tensor:
         """Return mean observations ``(B, *observation_shape)`` in data range for codes ``(B, D)``."""
         return self.likelihood.mean(self.network.decode(codes))
+
+    def reconstruction(self, codes: Tensor, observations: Tensor) -> Tensor:
+        """Return how badly decoded ``codes`` (B, D) describe ``observations``, a scalar in nats per observation."""
+        return self.likelihood.negative_log_likelihood(self.network.decode(codes), observations).mean()
 
     def response(self, codes: Tensor) -> Tensor:
         """Return the latent response ``(B, D)``: the mean of what the encoder makes of decoded ``codes``."""
@@ -110,7 +147,7 @@ class AutoencoderModule(LightningModule, ABC):
     @override
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Return the loss of a batch; its terms are kept on the device and logged every n steps only."""
-        objective = self.objective(batch[0], self._noise(self.trainer.fit_loop.epoch_loop.total_batch_idx + 1))
+        objective = self.training_objective(batch, self._training_noise())
         self.train_terms = {"loss": objective.loss.detach()} | objective.terms
         return objective.loss
 
@@ -121,9 +158,13 @@ class AutoencoderModule(LightningModule, ABC):
         due = (step + 1) % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
         if due and not self.trainer.fit_loop._should_accumulate():
             metrics = {f"train/{name}": value.item() for name, value in self.train_terms.items()}
+            for name, value in vars(self).items():
+                if isinstance(value, Schedule):
+                    metrics[f"train/{name}"] = value(self.steps_trained)
             self._check_finite(metrics["train/loss"])
             for logger in self.loggers:
                 logger.log_metrics(metrics, step=step)
+        self.steps_trained = self.global_step
 
     @override
     def validation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
@@ -178,13 +219,15 @@ class AutoencoderModule(LightningModule, ABC):
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the seed of the noise; the random state waits until training starts."""
+        """Restore the steps and the seed of the noise; the random state waits until training starts."""
         self.noise_seed = checkpoint["noise_seed"]
+        self.steps_trained = checkpoint["global_step"]
         self._random_state = checkpoint.get("random_state")  # not in one that was saved by hand
 
     @override
     def on_train_start(self) -> None:
-        """Restore the random state of the checkpoint, if training continues from one."""
+        """Count steps from where the Trainer does; restore the random state of the checkpoint, if there is one."""
+        self.steps_trained = self.global_step
         if self._random_state is not None:
             torch.set_rng_state(self._random_state["cpu"].cpu())
             if torch.cuda.is_available():
@@ -198,6 +241,10 @@ class AutoencoderModule(LightningModule, ABC):
     def _full_precision(self) -> torch.autocast:
         """Return a context without autocast: what is measured is computed in the precision of the weights."""
         return torch.autocast(self.device.type, enabled=False)
+
+    def _training_noise(self) -> torch.Generator:
+        """Return the generator of the present training batch."""
+        return self._noise(self.trainer.fit_loop.epoch_loop.total_batch_idx + 1)
 
     def _noise(self, batch: int) -> torch.Generator:
         """Return the generator of this process for batch number ``batch``."""

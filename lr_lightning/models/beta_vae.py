@@ -2,10 +2,13 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.models.vae import VAE
+from lr_lightning.models.base import Penalty
+from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
 
 
@@ -18,23 +21,21 @@ class BetaVAE(VAE):
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
-        beta: Weight of the KL term; 1 is the plain VAE.
+        beta: Weight of the KL term; 1 is the plain VAE. A schedule lets it change with the step.
         kwargs: Passed to :class:`VAE`.
 
     Raises:
-        ValueError: If ``beta`` is negative.
+        ValueError: If ``beta`` is negative or not finite.
 
     References:
         Higgins et al., beta-VAE, ICLR 2017, https://openreview.net/forum?id=Sy2fzU9gl.
     """
 
-    def __init__(self, network: AutoencoderNetwork, beta: float = 4.0, **kwargs: Any) -> None:
+    def __init__(self, network: AutoencoderNetwork, beta: float | Schedule = 4.0, **kwargs: Any) -> None:
         super().__init__(network, **kwargs)
-        if beta < 0:
-            raise ValueError(f"beta must not be negative, got {beta}")
-        self.beta = beta
+        self.beta = check_weight("beta", beta)
 
     @override
-    def combine(self, reconstruction: Tensor, kl: Tensor) -> Tensor:
-        """Return the reconstruction plus ``beta`` times the KL term."""
-        return reconstruction + self.beta * kl
+    def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
+        """Return ``beta`` times the KL term."""
+        return Penalty(value_at(self.beta, self.steps_trained) * kl, {})

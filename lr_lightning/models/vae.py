@@ -1,6 +1,6 @@
 """Variational autoencoder."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -8,13 +8,29 @@ from torch.distributions import Normal
 from typing_extensions import override
 
 from lr_lightning.losses import KL_FORMS, KLForm
-from lr_lightning.models.base import AutoencoderModule, Objective
+from lr_lightning.models.base import AutoencoderModule, Objective, Penalty
 from lr_lightning.models.noise import reparameterize
 from lr_lightning.networks import AutoencoderNetwork
 
 
+class Posterior(NamedTuple):
+    """The posterior of each observation of a batch, and one sample of it.
+
+    Attributes:
+        means: ``(B, D)``, float32.
+        log_variances: ``(B, D)``, float32.
+        samples: ``(B, D)``, float32; gradients flow through them.
+    """
+
+    means: Tensor
+    log_variances: Tensor
+    samples: Tensor
+
+
 class VAE(AutoencoderModule):
     """Autoencoder with a diagonal Gaussian posterior and a standard normal prior, trained on the negative ELBO.
+
+    The objectives of the field differ from it in what they add to the reconstruction; they override :meth:`penalty`.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
@@ -45,15 +61,27 @@ class VAE(AutoencoderModule):
 
     @override
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
-        """Return the negative ELBO from one posterior sample per observation."""
-        means, log_variances = (x.float() for x in self.network.posterior_parameters(observations))
-        codes = reparameterize(means, log_variances, generator)
-        raw = self.network.decode(codes)
-        reconstruction = self.likelihood.negative_log_likelihood(raw, observations).mean()
-        kl = self.kl(means, log_variances).sum(dim=1).mean()
-        terms = {"reconstruction": reconstruction.detach(), "kl": kl.detach()}
-        return Objective(self.combine(reconstruction, kl), terms, means.detach(), log_variances.detach())
+        """Return reconstruction and penalty from one posterior sample per observation."""
+        posterior = self.sample_posterior(observations, generator)
+        reconstruction = self.reconstruction(posterior.samples, observations)
+        kl = self.kl(posterior.means, posterior.log_variances).sum(dim=1).mean()
+        penalty = self.penalty(posterior, kl, generator)
+        terms = {"reconstruction": reconstruction, "kl": kl} | penalty.terms
+        return Objective.of(
+            reconstruction + penalty.value, terms, posterior.means, log_variances=posterior.log_variances
+        )
 
-    def combine(self, reconstruction: Tensor, kl: Tensor) -> Tensor:
-        """Return the loss for the two terms of the ELBO, scalars in nats per observation."""
-        return reconstruction + kl
+    def sample_posterior(self, observations: Tensor, generator: torch.Generator) -> Posterior:
+        """Return the posterior of ``observations`` (B, *observation_shape) and one sample of each."""
+        means, log_variances = (x.float() for x in self.network.posterior_parameters(observations))
+        return Posterior(means, log_variances, reparameterize(means, log_variances, generator))
+
+    def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
+        """Return what is added to the reconstruction: here the KL term.
+
+        Args:
+            posterior: Posterior of the batch and one sample of each.
+            kl: Its KL term, a scalar in nats per observation.
+            generator: Source of further noise, after that of the samples.
+        """
+        return Penalty(kl, {})

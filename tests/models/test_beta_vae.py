@@ -5,7 +5,7 @@ import torch
 from torch.distributions import Normal, kl_divergence
 from torch.nn import functional as F
 
-from lr_lightning.models import VAE, BetaVAE
+from lr_lightning.models import VAE, BetaVAE, LinearSchedule, Posterior
 from lr_lightning.networks import MLP
 
 
@@ -34,9 +34,18 @@ def test_objective_weights_the_kl_by_beta(network: MLP, images: torch.Tensor, be
     torch.testing.assert_close(objective.terms["kl"], kl.detach(), rtol=1e-5, atol=0)
 
 
-def test_weighted_term_is_exactly_beta_times_the_kl(network: MLP) -> None:
-    reconstruction, kl = torch.tensor(8.0), torch.tensor(2.0)
-    assert [BetaVAE(network, beta).combine(reconstruction, kl).item() for beta in (0, 1, 4, 0.5)] == [8, 10, 16, 9]
+def test_penalty_is_exactly_beta_times_the_kl(network: MLP) -> None:
+    posterior, kl = Posterior(*torch.zeros(3, 5, 3)), torch.tensor(2.0)
+    penalties = [BetaVAE(network, beta).penalty(posterior, kl, torch.Generator()) for beta in (0, 1, 4, 0.5)]
+    assert [penalty.value.item() for penalty in penalties] == [0, 2, 8, 1]
+
+
+def test_beta_can_follow_the_step(network: MLP) -> None:
+    model = BetaVAE(network, LinearSchedule(0.0, 8.0, num_steps=4))
+    posterior, kl, values = Posterior(*torch.zeros(3, 5, 3)), torch.tensor(2.0), []
+    for model.steps_trained in range(6):
+        values.append(model.penalty(posterior, kl, torch.Generator()).value.item())
+    assert values == [0, 4, 8, 12, 16, 16]
 
 
 def test_beta_of_one_is_the_vae(network: MLP, images: torch.Tensor) -> None:
@@ -54,7 +63,7 @@ def test_takes_the_other_forms_of_the_kl(network: MLP, images: torch.Tensor) -> 
 
 
 def test_rejects_a_negative_beta(network: MLP) -> None:
-    with pytest.raises(ValueError, match="beta must not be negative, got -1"):
+    with pytest.raises(ValueError, match=r"beta must be finite and not negative, got -1\.0"):
         BetaVAE(network, -1.0)
 
 
