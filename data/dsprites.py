@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lr_lightning.data.dsprites_factors import DSPRITES_FACTORS
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.grid_file import GridFile, check_grid_order
+from lr_lightning.data.grid_file import GridFile, Storage, check_grid_order
 from lr_lightning.data.h5_images import H5Images, h5_array, open_h5
 from lr_lightning.data.npz_images import NpzImages, npz_array
 
@@ -30,16 +30,16 @@ class DSprites(GridFile):
     Args:
         path: The file, with ``imgs`` (N, 64, 64) uint8 in {0, 1} and ``latents/classes``, in the ``.npz``
             ``latents_classes``, (N, 6) int64.
-        resident: Keep all images in memory, 3.0 GB, from the first use. The public HDF5 file cannot be read at random
-            in useful time, as a chunk holds a corner of 23,040 images, and an ``.npz`` not at all; a file of
-            :func:`~lr_lightning.data.write_h5.write_h5` can.
+        storage: Where images are read from, see :data:`~lr_lightning.data.grid_file.Storage`. The memory-mapped cache
+            and all images in memory take 377 MB, as they are kept as bits. The public HDF5 file cannot be read at
+            random in useful time, as a chunk holds a corner of 23,040 images.
         factor_space: The grid in the file, where it is not the whole of dSprites.
 
     Raises:
         FileNotFoundError: If there is no such file.
         OSError: If it is no HDF5 file or zip archive, or damaged.
         KeyError: If one of the two arrays is missing.
-        ValueError: If their shape, dtype or order is not as above, or ``resident=False`` is asked of an ``.npz``.
+        ValueError: If their shape, dtype or order is not as above, or ``storage="file"`` is asked of an ``.npz``.
 
     References:
         Matthey, Higgins, Hassabis and Lerchner, dSprites: Disentanglement testing Sprites dataset, 2017,
@@ -47,15 +47,14 @@ class DSprites(GridFile):
     """
 
     image_shape: tuple[int, ...] = (1, 64, 64)
+    binary = True
 
-    def __init__(self, path: str | Path, resident: bool = True, factor_space: FactorSpace | None = None) -> None:
+    def __init__(self, path: str | Path, storage: Storage = "cache", factor_space: FactorSpace | None = None) -> None:
         path, space = Path(path), factor_space or DSPRITES_FACTORS
         image_shape, class_shape = (len(space), 64, 64), (len(space), space.num_factors)
         rendered, version = False, None
         images: H5Images | NpzImages
         if path.suffix == ".npz":
-            if not resident:
-                raise ValueError(f"{path} can only be read whole: leave resident=True, or use the .hdf5 file")
             images = NpzImages(path, "imgs", image_shape, "uint8", _REMEDY)
             classes = npz_array(path, "latents_classes", class_shape, "int64", _REMEDY)
             check_grid_order(classes, space, path, "latents_classes", _REMEDY)
@@ -66,7 +65,7 @@ class DSprites(GridFile):
                 rendered, version = bool(file.attrs.get("rendered", False)), file.attrs.get("renderer_version")
             images = H5Images(path, "imgs", image_shape, "uint8", _REMEDY)
         name = "rendered_dsprites" if rendered else "dsprites"
-        super().__init__(name, space, images, resident, None if version is None else int(version))
+        super().__init__(name, space, images, storage, None if version is None else int(version))
 
     def _display(self, stored: Tensor) -> Tensor:
         return stored.ne(0).to(torch.uint8).mul_(255)[:, None]  # (N, H, W) in {0, 1} -> (N, 1, H, W) in {0, 255}

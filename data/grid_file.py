@@ -1,17 +1,28 @@
-"""What the readers of public files share: a full grid of images in one array, on disk or in memory."""
+"""What the readers of public files share: a full grid of images, mapped from a cache, in memory or in the file."""
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace, check_range
 from lr_lightning.data.h5_images import H5Images
-from lr_lightning.data.npz_images import NpzImages
+from lr_lightning.data.image_source import ImageSource
+from lr_lightning.data.memory_mapped_cache import MemoryMappedCache
+from lr_lightning.data.packed_images import pack_bits, packed_size, unpack_bits
+
+_BLOCK_ROWS = 4096
+#: Where images are read from. ``"cache"``: a memory-mapped file, made at the first use from the source and found again
+#: by later runs; the system keeps in memory what is used and all processes share it. ``"memory"``: the source is read
+#: whole at the first use, and nothing is written; every process has its own copy. ``"file"``: each batch is read from
+#: the source, which must be HDF5 and is slow unless its chunks are small, as those of ``write_h5`` are.
+Storage = Literal["cache", "memory", "file"]
 
 
 class GridFile(FactorDataset):
@@ -20,43 +31,83 @@ class GridFile(FactorDataset):
     Attributes:
         name: Short name; it begins with ``rendered_`` where the file says that its images were rendered.
         factor_space: The factors.
-        resident: Whether images are held in memory. They are read at the first use, or by :meth:`to`. Loader
-            workers would each read their own copy: call ``to("cpu")`` before they start.
+        storage: Where images are read from, see :data:`Storage`, until :meth:`to` has read them into memory.
         renderer_version: Of a rendered set, the version of the renderer that drew it, else ``None``.
+        binary: Whether images hold 0 and 255 only. They are then kept as bits and unpacked batch by batch.
+
+    Raises:
+        ValueError: If ``storage`` is none of the three, or ``"file"`` for a source that is not HDF5, or the source has
+            another number of rows than there are combinations.
     """
 
     full_grid = True
+    binary = False
 
     def __init__(
         self,
         name: str,
         factor_space: FactorSpace,
-        images: H5Images | NpzImages,
-        resident: bool,
+        images: ImageSource,
+        storage: Storage = "cache",
         renderer_version: int | None = None,
     ) -> None:
+        if storage not in get_args(Storage):
+            raise ValueError(f"storage must be one of {', '.join(get_args(Storage))}, got {storage!r}")
+        if storage == "file" and not isinstance(images, H5Images):
+            raise ValueError(
+                f"{images.paths[0]} can only be read whole: choose storage='cache' or 'memory', not 'file'"
+            )
+        if images.shape[0] != len(factor_space):
+            raise ValueError(f"{images.paths[0]} must have {len(factor_space)} images, got {images.shape[0]}")
         self.name = name
         self.factor_space = factor_space
-        self.resident = resident
+        self.storage = storage
         self.renderer_version = renderer_version
-        self._stored = images
+        self._source = images
+        self._mapped: NDArray[np.uint8] | None = None
         self._loaded: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.factor_space)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_mapped": None}  # a spawned worker maps the file itself
+
+    def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Self:
+        """Make the memory-mapped cache now, if that is where images are read from, and return ``self``.
+
+        Args:
+            verify: Compare the checksums of a cache that is there, which reads it whole.
+            progress: Called after each block with the number of images converted and of all.
+
+        Raises:
+            OSError: If the cache cannot be written, or the file turns out to be damaged.
+        """
+        if self.storage == "cache":
+            self._mapped = self.cache.open(verify=verify, progress=progress)
+        return self
+
+    @property
+    def cache(self) -> MemoryMappedCache:
+        """The memory-mapped cache of the images, whether made or not."""
+        conversion = f"{type(self).__name__}{'-bits' if self.binary else ''}"
+        return MemoryMappedCache(self._source, self._row_shape, self._to_rows, conversion)
 
     def images(self, indices: Tensor) -> Tensor:
         """Return images ``(N, C, H, W)`` uint8 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
 
         Raises:
             IndexError: If an index lies outside ``[0, len(self))``.
-            OSError: If the file turns out to be damaged.
+            OSError: If the file turns out to be damaged, or the cache cannot be written.
         """
         check_range("indices", indices, len(self))
-        if self.resident or isinstance(self._stored, NpzImages):
-            images = self._load()
-            return images.index_select(0, indices.to(images.device))
-        return self._display(self._stored.gather(indices.cpu()))
+        if self._loaded is None and self.storage == "memory":
+            self.to("cpu")
+        if self._loaded is not None:
+            return self._to_images(self._loaded.index_select(0, indices.to(self._loaded.device)))
+        if isinstance(self._source, H5Images) and self.storage == "file":
+            return self._display(self._source.gather(indices.cpu()))
+        return self._to_images(torch.from_numpy(self._map()[indices.cpu().numpy()]))
 
     def factors(self, indices: Tensor) -> Tensor:
         """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
@@ -67,19 +118,41 @@ class GridFile(FactorDataset):
         return self.factor_space.factors(indices).to("cpu" if self._loaded is None else self._loaded.device)
 
     def to(self, device: torch.device | str) -> Self:
-        """Read all images into memory, move them to ``device`` and return ``self``."""
-        self.resident = True
-        self._loaded = self._load().to(device)
+        """Read all images into the memory of ``device`` and return ``self``; binary ones stay packed there."""
+        if self._loaded is None:
+            rows, done = torch.empty(len(self), *self._row_shape, dtype=torch.uint8, device=device), 0
+            for block in self._blocks():
+                rows[done : done + len(block)] = block
+                done += len(block)
+            self._loaded, self._mapped = rows, None
+        self._loaded = self._loaded.to(device)
         return self
 
-    def _load(self) -> Tensor:
-        if self._loaded is None:
-            images, done = torch.empty(len(self), *self.image_shape, dtype=torch.uint8), 0
-            for block in self._stored.blocks():
-                images[done : done + len(block)] = self._display(block)
-                done += len(block)
-            self._loaded = images
-        return self._loaded
+    @property
+    def _row_shape(self) -> tuple[int, ...]:
+        """Shape of an image as it is kept."""
+        return (packed_size(self.image_shape),) if self.binary else self.image_shape
+
+    def _blocks(self) -> Iterator[Tensor]:
+        """Yield all images as they are kept."""
+        if self.storage == "cache":
+            mapped = self._map()
+            for start in range(0, len(self), _BLOCK_ROWS):
+                yield torch.from_numpy(mapped[start : start + _BLOCK_ROWS].copy())
+        else:
+            yield from map(self._to_rows, self._source.blocks())
+
+    def _map(self) -> NDArray[np.uint8]:
+        if self._mapped is None:
+            self._mapped = self.cache.open()
+        return self._mapped
+
+    def _to_rows(self, stored: Tensor) -> Tensor:
+        images = self._display(stored)
+        return pack_bits(images) if self.binary else images
+
+    def _to_images(self, rows: Tensor) -> Tensor:
+        return unpack_bits(rows, self.image_shape) if self.binary else rows
 
     @abstractmethod
     def _display(self, stored: Tensor) -> Tensor:

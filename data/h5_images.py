@@ -75,6 +75,7 @@ class H5Images:
 
     def __init__(self, path: Path, key: str, shape: tuple[int, ...], dtype: str, remedy: str) -> None:
         self.path = path
+        self.paths = (path,)
         self.key = key
         self.shape = shape
         self._remedy = remedy

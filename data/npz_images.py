@@ -51,8 +51,10 @@ class NpzImages:
     """
 
     def __init__(self, path: Path, key: str, shape: tuple[int, ...], dtype: str, remedy: str) -> None:
+        self.paths = (path,)
+        self.key = key
+        self.shape = shape
         self._arguments = (path, key, shape, dtype, remedy)
-        self._shape = shape
         self._dtype = dtype
         with _member(*self._arguments):
             pass  # opening it has checked it
@@ -63,7 +65,7 @@ class NpzImages:
         Raises:
             OSError: If the file is damaged.
         """
-        num_rows, *row_shape = self._shape
+        num_rows, *row_shape = self.shape
         with _member(*self._arguments) as member:
             for start in range(0, num_rows, _BLOCK_ROWS):
                 shape = (min(_BLOCK_ROWS, num_rows - start), *row_shape)

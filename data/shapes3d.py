@@ -5,7 +5,7 @@ from pathlib import Path
 from torch import Tensor
 
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.grid_file import GridFile, check_grid_order
+from lr_lightning.data.grid_file import GridFile, Storage, check_grid_order
 from lr_lightning.data.h5_images import H5Images, h5_array, open_h5
 from lr_lightning.data.shapes3d_factors import SHAPES3D_FACTORS
 
@@ -26,8 +26,8 @@ class Shapes3D(GridFile):
 
     Args:
         path: The file, with ``images`` (N, 64, 64, 3) uint8 and ``labels`` (N, 6) float64.
-        resident: Keep all images in memory, 5.9 GB, from the first use. Random reads from the public file are slow
-            for its compression; from a file of :func:`~lr_lightning.data.write_h5.write_h5` they are not.
+        storage: Where images are read from, see :data:`~lr_lightning.data.grid_file.Storage`. The memory-mapped cache
+            and all images in memory take 5.9 GB.
         factor_space: The grid in the file, where it is not the whole of 3DShapes.
 
     Raises:
@@ -42,7 +42,7 @@ class Shapes3D(GridFile):
 
     image_shape: tuple[int, ...] = (3, 64, 64)
 
-    def __init__(self, path: str | Path, resident: bool = False, factor_space: FactorSpace | None = None) -> None:
+    def __init__(self, path: str | Path, storage: Storage = "cache", factor_space: FactorSpace | None = None) -> None:
         path, space = Path(path), factor_space or SHAPES3D_FACTORS
         with open_h5(path, _REMEDY) as file:
             labels = h5_array(file, "labels", (len(space), space.num_factors), "float64", _REMEDY)
@@ -50,7 +50,7 @@ class Shapes3D(GridFile):
             rendered, version = bool(file.attrs.get("rendered", False)), file.attrs.get("renderer_version")
         images = H5Images(path, "images", (len(space), 64, 64, 3), "uint8", _REMEDY)
         name = "rendered_shapes3d" if rendered else "shapes3d"
-        super().__init__(name, space, images, resident, None if version is None else int(version))
+        super().__init__(name, space, images, storage, None if version is None else int(version))
 
     def _display(self, stored: Tensor) -> Tensor:
         return stored.permute(0, 3, 1, 2).contiguous()  # (N, H, W, C) -> (N, C, H, W)

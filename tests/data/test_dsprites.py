@@ -62,7 +62,7 @@ def test_gathers_images_and_factors_in_any_order(path: Path, monkeypatch: pytest
 
 
 def test_reads_hdf5_on_demand(tmp_path: Path) -> None:
-    dataset = DSprites(write_h5(tmp_path / "d.hdf5"), resident=False, factor_space=SPACE)
+    dataset = DSprites(write_h5(tmp_path / "d.hdf5"), "file", SPACE)
     np.testing.assert_array_equal(dataset.images(torch.tensor([9, 1])).numpy(), SPRITES[[9, 1]][:, None] * 255)
     assert dataset._loaded is None
 
@@ -71,15 +71,10 @@ def test_a_rendered_file_is_named_so(tmp_path: Path) -> None:
     assert DSprites(write_h5(tmp_path / "d.h5", rendered=True), factor_space=SPACE).name == "rendered_dsprites"
 
 
-def test_the_npz_is_only_read_whole_and_at_the_first_use(tmp_path: Path) -> None:
+def test_the_npz_cannot_be_read_at_random(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "d.npz")
-    with pytest.raises(ValueError, match=r"d\.npz can only be read whole: leave resident=True"):
-        DSprites(path, resident=False, factor_space=SPACE)
-    dataset = DSprites(path, factor_space=SPACE)
-    assert dataset._loaded is None
-    dataset.to("cpu")
-    path.unlink()
-    assert dataset.images(torch.arange(12)).sum() == 255 * SPRITES.sum(dtype=np.int64)
+    with pytest.raises(ValueError, match=r"d\.npz can only be read whole: choose storage='cache' or 'memory'"):
+        DSprites(path, "file", SPACE)
 
 
 @pytest.mark.parametrize("name", ["d.hdf5", "d.npz"])

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from lr_lightning.data import h5_images
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.grid_file import Storage
 from lr_lightning.data.shapes3d import Shapes3D
 
 SPACE = FactorSpace(["hue", "shape"], [5, 4], [[0.0, 0.1, 0.2, 0.3, 0.4], [0, 1, 2, 3]])
@@ -46,13 +47,13 @@ class Items(Dataset[Tensor]):
         return self.dataset.images(torch.tensor([index]))[0]
 
 
-@pytest.mark.parametrize("resident", [False, True])
+@pytest.mark.parametrize("storage", ["cache", "memory", "file"])
 @pytest.mark.parametrize("chunks", CHUNKS)
 def test_gathers_images_and_factors_in_any_order(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: Any, resident: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunks: Any, storage: Storage
 ) -> None:
-    monkeypatch.setattr(h5_images, "_BLOCK_ROWS", 7)  # the resident set is read in several blocks
-    dataset = Shapes3D(write(tmp_path / "s.h5", chunks=chunks), resident, SPACE)
+    monkeypatch.setattr(h5_images, "_BLOCK_ROWS", 7)  # what is read whole is read in several blocks
+    dataset = Shapes3D(write(tmp_path / "s.h5", chunks=chunks), storage, SPACE)
     indices = torch.tensor([7, 19, 0, 7, 6, 8, 3])
     images = dataset.images(indices)
     assert images.dtype == torch.uint8
@@ -78,9 +79,8 @@ def test_is_read_once_when_resident(tmp_path: Path) -> None:
     path = write(tmp_path / "s.h5")
     dataset = Shapes3D(path, factor_space=SPACE)
     assert dataset.to("cpu") is dataset
-    assert dataset.resident
     path.unlink()
-    dataset._stored = None  # type: ignore[assignment]  # nothing is left to read from
+    dataset._source = None  # type: ignore[assignment]  # nothing is left to read from
     np.testing.assert_array_equal(dataset.images(torch.tensor([4])).numpy(), PIXELS[4:5].transpose(0, 3, 1, 2))
     assert dataset.to("meta").factors(torch.tensor([4])).device.type == "meta"
 
@@ -90,32 +90,34 @@ def test_label_numbers_may_differ_as_long_as_they_increase(tmp_path: Path) -> No
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")  # Python 3.12 and newer
-def test_forked_workers_read_what_the_main_process_reads(tmp_path: Path) -> None:
-    dataset = Shapes3D(write(tmp_path / "s.h5", chunks=CHUNKS[0]), factor_space=SPACE)
-    expected = dataset.images(torch.arange(20))  # the handle is open now
+@pytest.mark.parametrize("storage", ["cache", "memory", "file"])
+def test_forked_workers_read_what_the_main_process_reads(tmp_path: Path, storage: Storage) -> None:
+    dataset = Shapes3D(write(tmp_path / "s.h5", chunks=CHUNKS[0]), storage, SPACE)
+    expected = dataset.images(torch.arange(20))  # the file is open or mapped now
     loader = DataLoader(Items(dataset), 5, num_workers=2, multiprocessing_context="fork")
     torch.testing.assert_close(torch.cat(list(loader)), expected, rtol=0, atol=0)
 
 
-def test_spawned_worker_reads_what_the_main_process_reads(tmp_path: Path) -> None:
-    dataset = Shapes3D(write(tmp_path / "s.h5", chunks=CHUNKS[0]), factor_space=SPACE)
+@pytest.mark.parametrize("storage", ["cache", "file"])
+def test_spawned_worker_reads_what_the_main_process_reads(tmp_path: Path, storage: Storage) -> None:
+    dataset = Shapes3D(write(tmp_path / "s.h5", chunks=CHUNKS[0]), storage, SPACE)
     expected = dataset.images(torch.arange(20))
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         torch.testing.assert_close(pool.apply(dataset.images, (torch.arange(20),)), expected, rtol=0, atol=0)
 
 
 def test_pickling_leaves_the_handle_out(tmp_path: Path) -> None:
-    dataset = Shapes3D(write(tmp_path / "s.h5"), factor_space=SPACE)
+    dataset = Shapes3D(write(tmp_path / "s.h5"), "file", SPACE)
     expected = dataset.images(torch.arange(20))
     copy = pickle.loads(pickle.dumps(dataset))
-    assert copy._stored._file is None
+    assert copy._source._file is None
     torch.testing.assert_close(copy.images(torch.arange(20)), expected, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("index", [-1, 20])
-@pytest.mark.parametrize("resident", [False, True])
-def test_rejects_an_index_outside(tmp_path: Path, index: int, resident: bool) -> None:
-    dataset = Shapes3D(write(tmp_path / "s.h5"), resident, SPACE)
+@pytest.mark.parametrize("storage", ["cache", "memory", "file"])
+def test_rejects_an_index_outside(tmp_path: Path, index: int, storage: Storage) -> None:
+    dataset = Shapes3D(write(tmp_path / "s.h5"), storage, SPACE)
     with pytest.raises(IndexError, match=rf"\[0, 20\), got {index} to {index}"):
         dataset.images(torch.tensor([index]))
     with pytest.raises(IndexError, match=rf"\[0, 20\), got {index} to {index}"):
@@ -138,15 +140,15 @@ def test_rejects_a_file_that_is_no_hdf5_or_cut_short(tmp_path: Path) -> None:
         Shapes3D(path, factor_space=SPACE)
 
 
-@pytest.mark.parametrize("resident", [False, True])
-def test_rejects_a_damaged_image_when_it_is_read(tmp_path: Path, resident: bool) -> None:
+@pytest.mark.parametrize("storage", ["cache", "memory", "file"])
+def test_rejects_a_damaged_image_when_it_is_read(tmp_path: Path, storage: Storage) -> None:
     path = write(tmp_path / "s.h5", chunks=CHUNKS[0])
     with h5py.File(path) as file:
         place = file["images"].id.get_chunk_info(3).byte_offset
     with path.open("r+b") as file:
         file.seek(place)
         file.write(b"\0" * 100)
-    dataset = Shapes3D(path, resident, SPACE)
+    dataset = Shapes3D(path, storage, SPACE)
     with pytest.raises(OSError, match=r"s\.h5 is damaged inside 'images' \(.*\); fetch"):
         dataset.images(torch.arange(20))
 
