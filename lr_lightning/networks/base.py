@@ -76,3 +76,9 @@ def check_latent_dim(latent_dim: int) -> None:
     """Raise ``ValueError`` if ``latent_dim`` is not a positive number."""
     if latent_dim < 1:
         raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")
+
+
+def check_channels(channels: int) -> None:
+    """Raise ``ValueError`` if ``channels`` is not a positive number."""
+    if channels < 1:
+        raise ValueError(f"channels must be at least 1, got {channels}")

@@ -2,8 +2,9 @@
 
 from torch import nn
 
-from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
+from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
 from lr_lightning.networks.initialization import initialize_for_relu
+from lr_lightning.networks.strided import double, halve
 
 
 class Conv64Burgess(AutoencoderNetwork):
@@ -25,13 +26,12 @@ class Conv64Burgess(AutoencoderNetwork):
 
     def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool = True) -> None:
         check_latent_dim(latent_dim)
-        if channels < 1:
-            raise ValueError(f"channels must be at least 1, got {channels}")
+        check_channels(channels)
         encoder = nn.Sequential(
-            *_down(channels),  # (B, 32, 32, 32)
-            *_down(32),
-            *_down(32),
-            *_down(32),  # (B, 32, 4, 4)
+            *halve(channels, 32),  # (B, 32, 32, 32)
+            *halve(32, 32),
+            *halve(32, 32),
+            *halve(32, 32),  # (B, 32, 4, 4)
             nn.Flatten(),
             nn.Linear(512, 256),
             nn.ReLU(),
@@ -47,18 +47,10 @@ class Conv64Burgess(AutoencoderNetwork):
             nn.Linear(256, 512),
             nn.ReLU(),
             nn.Unflatten(1, (32, 4, 4)),
-            *_up(32),
-            *_up(32),
-            *_up(32),
+            *double(32, 32),
+            *double(32, 32),
+            *double(32, 32),
             nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),  # (B, C, 64, 64)
         )
         super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational)
         initialize_for_relu(self)
-
-
-def _down(channels: int) -> tuple[nn.Module, nn.Module]:
-    return nn.Conv2d(channels, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()
-
-
-def _up(channels: int) -> tuple[nn.Module, nn.Module]:
-    return nn.ConvTranspose2d(channels, 32, kernel_size=4, stride=2, padding=1), nn.ReLU()

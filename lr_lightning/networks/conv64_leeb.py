@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
+from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
 
 
 class Conv64Leeb(AutoencoderNetwork):
@@ -26,8 +26,7 @@ class Conv64Leeb(AutoencoderNetwork):
 
     def __init__(self, latent_dim: int = 12, channels: int = 3, variational: bool = True) -> None:
         check_latent_dim(latent_dim)
-        if channels < 1:
-            raise ValueError(f"channels must be at least 1, got {channels}")
+        check_channels(channels)
         encoder = nn.Sequential(
             *_down(channels, kernel_size=5),  # (B, 64, 32, 32)
             *_down(64),

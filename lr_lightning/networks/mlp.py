@@ -10,15 +10,19 @@ from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
 
 
 class MLP(AutoencoderNetwork):
-    """Fully connected layers, the decoder with the encoder's widths in reverse.
+    """Fully connected layers.
 
-    The defaults are those of the double-helix experiment of Leeb et al. (arXiv:2106.16091).
+    The defaults are those of the double-helix experiment of Leeb et al. (arXiv:2106.16091). The fully connected network
+    of the 12,600-model study (Locatello et al., arXiv:1811.12359) has ``widths`` of (1200, 1200) with ``nn.ReLU``,
+    ``decoder_widths`` of (1200, 1200, 1200) with ``nn.Tanh``, and 10 latents.
 
     Args:
         latent_dim: Number of latents ``D``.
         observation_shape: Shape of one observation, such as ``(3,)`` or ``(1, 64, 64)``.
         widths: Units of each hidden layer of the encoder.
         activation: Class of the non-linearity between layers.
+        decoder_widths: Units of each hidden layer of the decoder; those of the encoder in reverse by default.
+        decoder_activation: Class of the non-linearity between layers of the decoder; the encoder's by default.
         variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
 
     Raises:
@@ -31,18 +35,25 @@ class MLP(AutoencoderNetwork):
         observation_shape: Sequence[int] = (3,),
         widths: Sequence[int] = (32, 32, 32, 32),
         activation: type[nn.Module] = nn.ELU,
+        decoder_widths: Sequence[int] | None = None,
+        decoder_activation: type[nn.Module] | None = None,
         variational: bool = True,
     ) -> None:
         check_latent_dim(latent_dim)
-        if min(*widths, *observation_shape, 1) < 1:
-            raise ValueError(
-                f"widths and observation_shape must be positive, got {tuple(widths)} and {tuple(observation_shape)}"
-            )
+        decoder_widths = list(reversed(widths)) if decoder_widths is None else decoder_widths
+        for name, sizes in (
+            ("widths", widths),
+            ("decoder_widths", decoder_widths),
+            ("observation_shape", observation_shape),
+        ):
+            if min(sizes, default=1) < 1:
+                raise ValueError(f"{name} must be positive, got {tuple(sizes)}")
         size = prod(observation_shape)
         outputs = 2 * latent_dim if variational else latent_dim
         encoder = nn.Sequential(nn.Flatten(), *_layers([size, *widths, outputs], activation))
         decoder = nn.Sequential(
-            *_layers([latent_dim, *reversed(widths), size], activation), nn.Unflatten(1, tuple(observation_shape))
+            *_layers([latent_dim, *decoder_widths, size], decoder_activation or activation),
+            nn.Unflatten(1, tuple(observation_shape)),
         )
         super().__init__(encoder, decoder, latent_dim, tuple(observation_shape), variational)
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess, Conv64Leeb
+from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess, Conv64Leeb, Conv64Locatello
 
 
 def make(scale: Literal["log_variance", "log_std"]) -> AutoencoderNetwork:
@@ -23,9 +23,9 @@ def test_posterior_is_given_as_log_variances(scale: Literal["log_variance", "log
 
 @pytest.mark.parametrize("variational", [True, False])
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("network_class", [Conv64Burgess, Conv64Leeb])
+@pytest.mark.parametrize("network_class", [Conv64Burgess, Conv64Leeb, Conv64Locatello])
 def test_convolutional_networks_map_images_to_codes_and_back(
-    network_class: type[Conv64Burgess] | type[Conv64Leeb], channels: int, variational: bool
+    network_class: type[Conv64Burgess | Conv64Leeb | Conv64Locatello], channels: int, variational: bool
 ) -> None:
     network = network_class(latent_dim=5, channels=channels, variational=variational)
     images = torch.rand(2, channels, 64, 64)
@@ -53,6 +53,7 @@ def test_inputs_take_the_precision_of_the_weights(dtype: torch.dtype) -> None:
         (Conv64Leeb(channels=3), (1, 64, 64)),
         (Conv64Leeb(channels=1), (1, 32, 32)),
         (Conv64Burgess(channels=3), (3, 64, 63)),
+        (Conv64Locatello(channels=1), (1, 32, 64)),
         (MLP(observation_shape=(3,)), (4,)),
         (MLP(observation_shape=(3, 8, 8)), (3, 64)),  # as many numbers, in another shape
     ],
@@ -69,15 +70,17 @@ def test_rejects_observations_of_another_shape(network: AutoencoderNetwork, shap
 
 
 @pytest.mark.parametrize("latent_dim", [0, -1])
-@pytest.mark.parametrize("network_class", [MLP, Conv64Burgess, Conv64Leeb])
-def test_rejects_no_latents(network_class: type[MLP] | type[Conv64Burgess] | type[Conv64Leeb], latent_dim: int) -> None:
+@pytest.mark.parametrize("network_class", [MLP, Conv64Burgess, Conv64Leeb, Conv64Locatello])
+def test_rejects_no_latents(
+    network_class: type[MLP | Conv64Burgess | Conv64Leeb | Conv64Locatello], latent_dim: int
+) -> None:
     with pytest.raises(ValueError, match=f"latent_dim must be at least 1, got {latent_dim}"):
         network_class(latent_dim)
     with pytest.raises(ValueError, match=f"latent_dim must be at least 1, got {latent_dim}"):
         AutoencoderNetwork(nn.Identity(), nn.Identity(), latent_dim, (3,))
 
 
-@pytest.mark.parametrize("network_class", [Conv64Burgess, Conv64Leeb])
-def test_rejects_no_channels(network_class: type[Conv64Burgess] | type[Conv64Leeb]) -> None:
+@pytest.mark.parametrize("network_class", [Conv64Burgess, Conv64Leeb, Conv64Locatello])
+def test_rejects_no_channels(network_class: type[Conv64Burgess | Conv64Leeb | Conv64Locatello]) -> None:
     with pytest.raises(ValueError, match="channels must be at least 1, got 0"):
         network_class(channels=0)

@@ -1,5 +1,7 @@
 """Layers of the fully connected network."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -40,6 +42,27 @@ def test_default_is_the_network_of_the_double_helix() -> None:
     assert sum(isinstance(m, nn.ELU) for m in MLP().modules()) == 8
 
 
+def test_decoder_can_have_widths_and_an_activation_of_its_own() -> None:
+    network = MLP(10, (1, 8, 8), (20, 30), nn.ReLU, decoder_widths=(30, 40, 50), decoder_activation=nn.Tanh)
+    sizes = [[tuple(p.shape) for p in part.parameters()][::2] for part in (network.encoder, network.decoder)]
+    assert sizes == [[(20, 64), (30, 20), (20, 30)], [(30, 10), (40, 30), (50, 40), (64, 50)]]
+    assert [sum(isinstance(m, nn.ReLU) for m in part.modules()) for part in (network.encoder, network.decoder)] == [
+        2,
+        0,
+    ]
+    assert [sum(isinstance(m, nn.Tanh) for m in part.modules()) for part in (network.encoder, network.decoder)] == [
+        0,
+        3,
+    ]
+
+
+def test_can_be_the_fully_connected_network_of_the_study() -> None:
+    network = MLP(10, (1, 64, 64), (1200, 1200), nn.ReLU, (1200, 1200, 1200), nn.Tanh)
+    encoder = 4097 * 1200 + 1201 * 1200 + 1201 * 20
+    decoder = 11 * 1200 + 2 * 1201 * 1200 + 1201 * 4096
+    assert sum(p.numel() for p in network.parameters()) == encoder + decoder
+
+
 def test_keeps_the_shape_of_observations() -> None:
     network = MLP(2, [3, 8, 8], widths=(4,))
     assert network.decoder(torch.zeros(5, 2)).shape == (5, 3, 8, 8)
@@ -47,12 +70,13 @@ def test_keeps_the_shape_of_observations() -> None:
 
 
 @pytest.mark.parametrize(
-    ("widths", "shape", "message"),
+    ("options", "message"),
     [
-        ((32, 0), (3,), r"must be positive, got \(32, 0\) and \(3,\)"),
-        ((32,), (3, -1), r"must be positive, got \(32,\) and \(3, -1\)"),
+        ({"widths": (32, 0)}, r"^widths must be positive, got \(32, 0\)"),
+        ({"decoder_widths": (-1,)}, r"^decoder_widths must be positive, got \(-1,\)"),
+        ({"observation_shape": (3, -1)}, r"^observation_shape must be positive, got \(3, -1\)"),
     ],
 )
-def test_rejects_empty_layers(widths: tuple[int, ...], shape: tuple[int, ...], message: str) -> None:
+def test_rejects_empty_layers(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        MLP(2, shape, widths)
+        MLP(2, **options)

@@ -1,0 +1,57 @@
+"""The convolutional network of the 12,600-model study for 64 x 64 images."""
+
+from torch import nn
+
+from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
+from lr_lightning.networks.initialization import initialize_for_relu
+from lr_lightning.networks.strided import double, halve
+
+
+class Conv64Locatello(AutoencoderNetwork):
+    """Four strided convolutions of 32, 32, 64 and 64 channels and a layer of 256 units; a decoder of similar size.
+
+    As in the study's code, the third and fourth kernels are 2 x 2; its paper's table says 4 x 4. With even sides and
+    stride 2, TensorFlow's ``SAME`` padding is one pixel on each side for a 4 x 4 kernel and none for a 2 x 2 one, so
+    the layers are equal to the study's, up to the order in which the 4 x 4 x 64 features are flattened. With 10 latents
+    and 1 channel the network has 690,517 parameters. They start as
+    :func:`~lr_lightning.networks.initialization.initialize_for_relu` draws them, the study's after Glorot and Bengio.
+
+    Args:
+        latent_dim: Number of latents ``D``; 10 in the study.
+        channels: Image channels ``C``; images are ``(C, 64, 64)``.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+
+    Raises:
+        ValueError: If ``latent_dim`` or ``channels`` is below 1.
+
+    References:
+        Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled
+        Representations, ICML 2019, arXiv:1811.12359, and its code, disentanglement_lib.
+    """
+
+    def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool = True) -> None:
+        check_latent_dim(latent_dim)
+        check_channels(channels)
+        encoder = nn.Sequential(
+            *halve(channels, 32),  # (B, 32, 32, 32)
+            *halve(32, 32),
+            *halve(32, 64, kernel_size=2),
+            *halve(64, 64, kernel_size=2),  # (B, 64, 4, 4)
+            nn.Flatten(),
+            nn.Linear(1024, 256),
+            nn.ReLU(),
+            nn.Linear(256, 2 * latent_dim if variational else latent_dim),
+        )
+        decoder = nn.Sequential(
+            nn.Linear(latent_dim, 256),
+            nn.ReLU(),
+            nn.Linear(256, 1024),
+            nn.ReLU(),
+            nn.Unflatten(1, (64, 4, 4)),
+            *double(64, 64),
+            *double(64, 32),
+            *double(32, 32),
+            nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),  # (B, C, 64, 64)
+        )
+        super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational)
+        initialize_for_relu(self)
