@@ -6,6 +6,7 @@ from lr_lightning.data.batch_loader import BatchLoader
 from lr_lightning.data.dataset import FactorBatch, FactorDataset
 from lr_lightning.data.double_helix import DoubleHelix
 from lr_lightning.data.dsprites import DSprites
+from lr_lightning.data.dsprites_variants import ColorDSprites, NoisyDSprites, ScreamDSprites
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.mnist import MNIST
 from lr_lightning.data.rendered_dsprites import RenderedDSprites
@@ -18,14 +19,17 @@ if TYPE_CHECKING:
 __all__ = [
     "MNIST",
     "BatchLoader",
+    "ColorDSprites",
     "DSprites",
     "DoubleHelix",
     "FactorBatch",
     "FactorDataModule",
     "FactorDataset",
     "FactorSpace",
+    "NoisyDSprites",
     "RenderedDSprites",
     "RenderedShapes3D",
+    "ScreamDSprites",
     "Shapes3D",
 ]
 
