@@ -157,7 +157,7 @@ def test_an_image_is_the_same_in_any_batch_and_differs_between_indices_and_seeds
 
 def test_spawned_workers_paint_the_same_images_in_every_epoch(variant: Callable[..., DSpritesVariant]) -> None:
     dataset = variant("noisy", small_sprites())
-    loader = DataLoader(
+    loader: DataLoader[Tensor] = DataLoader(
         torch.arange(18).view(6, 3),  # type: ignore[arg-type]  # any sequence of batches will do
         batch_size=None,
         collate_fn=dataset.images,  # type: ignore[arg-type]
@@ -221,9 +221,9 @@ def test_images_are_the_same_on_cuda(kind: str, variant: Callable[..., DSpritesV
 @pytest.mark.parametrize("kind", KINDS)
 def test_rejects_what_are_no_sprites_and_bad_seeds(kind: str, variant: Callable[..., DSpritesVariant]) -> None:
     with pytest.raises(
-        ValueError, match=r"sprites must be images \(1, H, W\), .* rendered_shapes3d with \(3, 64, 64\)"
+        ValueError, match=r"sprites must be images \(1, H, W\), .* got rendered_color_dsprites with \(3, 64, 64\)"
     ):
-        variant(kind, RenderedShapes3D())
+        variant(kind, ColorDSprites(SPRITES))
     with pytest.raises(ValueError, match=r"sprites must be images .* got double_helix with \(3,\)"):
         variant(kind, DoubleHelix())
     with pytest.raises(ValueError, match=r"seed must lie in \[0, 2\^63\), got -1"):
