@@ -3,34 +3,49 @@
 from typing import TYPE_CHECKING, Any
 
 from lr_lightning.data.batch_loader import BatchLoader
+from lr_lightning.data.cars3d import Cars3D
+from lr_lightning.data.correlation import FactorCorrelation
 from lr_lightning.data.dataset import FactorBatch, FactorDataset
 from lr_lightning.data.double_helix import DoubleHelix
 from lr_lightning.data.dsprites import DSprites
 from lr_lightning.data.dsprites_variants import ColorDSprites, NoisyDSprites, ScreamDSprites
+from lr_lightning.data.factor_groups import FactorGroups, FactorPairs, FactorTriplets, PairBatch, TripletBatch
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.mnist import MNIST
+from lr_lightning.data.mpi3d import MPI3D
+from lr_lightning.data.opening import open_data_set
 from lr_lightning.data.rendered_dsprites import RenderedDSprites
 from lr_lightning.data.rendered_shapes3d import RenderedShapes3D
 from lr_lightning.data.shapes3d import Shapes3D
+from lr_lightning.data.small_norb import SmallNORB
 
 if TYPE_CHECKING:
     from lr_lightning.data.datamodule import FactorDataModule
 
 __all__ = [
     "MNIST",
+    "MPI3D",
     "BatchLoader",
+    "Cars3D",
     "ColorDSprites",
     "DSprites",
     "DoubleHelix",
     "FactorBatch",
+    "FactorCorrelation",
     "FactorDataModule",
     "FactorDataset",
+    "FactorGroups",
+    "FactorPairs",
     "FactorSpace",
+    "FactorTriplets",
     "NoisyDSprites",
+    "PairBatch",
     "RenderedDSprites",
     "RenderedShapes3D",
     "ScreamDSprites",
     "Shapes3D",
+    "SmallNORB",
+    "open_data_set",
 ]
 
 

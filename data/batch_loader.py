@@ -1,11 +1,14 @@
 """Batches gathered by index tensor, in a seeded order that can be resumed anywhere."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
 
 from lr_lightning.data.dataset import FactorBatch, FactorDataset
+from lr_lightning.data.factor_groups import PairBatch, TripletBatch
+
+Batch = FactorBatch | PairBatch | TripletBatch
 
 
 class BatchLoader:
@@ -16,6 +19,9 @@ class BatchLoader:
     incomplete batch of a pass is left out. Not shuffled, one iteration is one pass in order, last batch included.
     Processes take turns: process ``r`` of ``n`` gets every ``n``-th sample, beginning with ``r``.
 
+    With ``draw``, a shuffled loader draws each batch anew instead, by ``seed`` and the number of the batch alone; all
+    processes draw the batch of all, and each takes its part.
+
     Args:
         dataset: Where the batches come from.
         indices: Samples to use, shape ``(N,)`` int64.
@@ -25,6 +31,9 @@ class BatchLoader:
         num_batches: Batches in one iteration when shuffled; one pass if ``None``.
         rank: Number of this process.
         world_size: Number of processes.
+        draw: Called with a number of samples and a generator, returns sample numbers ``(N,)`` for training, or groups
+            of them ``(N, G)``.
+        batch_type: Called with images and then factors of each of the ``G`` members, makes the batch.
 
     Raises:
         ValueError: If ``batch_size`` or ``num_batches`` is below 1, or there are fewer samples than one batch for
@@ -41,6 +50,8 @@ class BatchLoader:
         num_batches: int | None = None,
         rank: int = 0,
         world_size: int = 1,
+        draw: Callable[[int, torch.Generator], Tensor] | None = None,
+        batch_type: Callable[..., Batch] = FactorBatch,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
@@ -58,6 +69,8 @@ class BatchLoader:
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
+        self.draw = draw
+        self.batch_type = batch_type
         self._batches_per_pass = len(indices) // (batch_size * world_size)
         self._num_batches = self._batches_per_pass if num_batches is None else num_batches
         self._position = 0  # batches yielded since the beginning of training
@@ -71,7 +84,7 @@ class BatchLoader:
         own = len(range(self.rank, len(self.indices), self.world_size))
         return -(-own // self.batch_size)
 
-    def __iter__(self) -> Iterator[FactorBatch]:
+    def __iter__(self) -> Iterator[Batch]:
         return self._shuffled() if self.shuffle else self._in_order()
 
     def state_dict(self) -> dict[str, int]:
@@ -87,28 +100,39 @@ class BatchLoader:
         """Let the next iteration be a whole one that begins after ``position`` batches."""
         self._position, self._skipped = position, 0
 
-    def _in_order(self) -> Iterator[FactorBatch]:
+    def _in_order(self) -> Iterator[Batch]:
         own = self.indices[self.rank :: self.world_size]
         for start in range(0, len(own), self.batch_size):
             yield self._gather(own[start : start + self.batch_size])
 
-    def _shuffled(self) -> Iterator[FactorBatch]:
+    def _shuffled(self) -> Iterator[Batch]:
         order, number_of_order = torch.empty(0), -1
         skipped, self._skipped = self._skipped, 0
         for taken in range(skipped, self._num_batches):
-            number, batch = divmod(self._position, self._batches_per_pass)
-            if number != number_of_order:
-                order, number_of_order = self._order(number), number
-            start = (batch * self.world_size + self.rank) * self.batch_size
+            position = self._position
             # before the yield, so that a checkpoint saved during this batch counts it
             self._position, self._taken = self._position + 1, taken + 1
+            if self.draw is not None:
+                start, order = 0, self.draw(self.batch_size * self.world_size, self._generator(position))
+            else:
+                number, batch = divmod(position, self._batches_per_pass)
+                start = batch * self.batch_size * self.world_size
+                if number != number_of_order:
+                    order, number_of_order = self._order(number), number
+            start += self.rank * self.batch_size
             yield self._gather(order[start : start + self.batch_size])
 
     def _order(self, number: int) -> Tensor:
         """Return the samples of pass ``number`` in its order."""
-        seed = torch.randint(2**62, (), generator=torch.Generator().manual_seed(self.seed)).item()
-        generator = torch.Generator().manual_seed(int(seed) + number)
-        return self.indices[torch.randperm(len(self.indices), generator=generator)]
+        return self.indices[torch.randperm(len(self.indices), generator=self._generator(number))]
 
-    def _gather(self, indices: Tensor) -> FactorBatch:
-        return FactorBatch(self.dataset.images(indices), self.dataset.factors(indices))
+    def _generator(self, number: int) -> torch.Generator:
+        """Return the generator of pass or batch ``number``."""
+        seed = torch.randint(2**62, (), generator=torch.Generator().manual_seed(self.seed)).item()
+        return torch.Generator().manual_seed(int(seed) + number)
+
+    def _gather(self, samples: Tensor) -> Batch:
+        """Return the batch of ``samples`` (B,), or of groups of them (B, G)."""
+        members = samples.view(len(samples), -1).T  # (G, B)
+        images, factors = self.dataset.images(members.flatten()), self.dataset.factors(members.flatten())
+        return self.batch_type(*images.chunk(len(members)), *factors.chunk(len(members)))

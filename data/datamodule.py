@@ -1,11 +1,21 @@
 """The LightningDataModule that splits a data set and feeds it to a Trainer."""
 
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
 import torch
 from pytorch_lightning import LightningDataModule
+from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.data.batch_loader import BatchLoader
+from lr_lightning.data.batch_loader import Batch, BatchLoader
+from lr_lightning.data.correlation import FactorCorrelation, WeightedDraw, log_density
 from lr_lightning.data.dataset import FactorBatch, FactorDataset, as_float
+from lr_lightning.data.factor_groups import FactorGroups
+from lr_lightning.data.left_out import left_out
+from lr_lightning.data.training_grid import TrainingGrid
 
 
 class FactorDataModule(LightningDataModule):
@@ -13,6 +23,9 @@ class FactorDataModule(LightningDataModule):
 
     Validation is a seeded random part of the set that training never sees; testing runs over the whole set in its own
     order, so that every combination of factors is there.
+
+    ``correlations``, ``held_out``, ``restricted`` and ``groups`` shape training alone: validation and testing stay
+    what they are without them, on all combinations. Factor values are given by index, from 0.
 
     Args:
         dataset: The data.
@@ -24,9 +37,19 @@ class FactorDataModule(LightningDataModule):
         split_seed: Seed of the split, apart from the run's seed so that runs share a split.
         shuffle_seed: Seed of the order of training.
         device_resident: Keep what the data set holds in memory on the Trainer's device.
+        correlations: Pairs of factors that go together in training. Samples are then drawn with replacement, each in
+            proportion to the product of the densities at its factors, as the paper draws; without correlations, or
+            with infinite ``sigma`` only, training walks through the set in passes.
+        held_out: Combinations that training leaves out, each entry those in which all its factors have one of the
+            values listed, such as ``[{"shape": [0], "object_hue": [3, 4]}]``.
+        restricted: The only values of a factor that training shows, such as ``{"scale": [0, 1, 2]}``.
+        groups: Train on pairs or triplets of samples that share factors, such as ``FactorPairs(num_changed=1)``.
+        test_on: ``"full"``, or ``"held_out"`` to test on those combinations alone that ``held_out`` and
+            ``restricted`` leave out. ``test_size`` then counts these.
 
     Raises:
-        ValueError: If ``val_size`` leaves nothing to train on, or a size or ``batches_per_epoch`` is below 1.
+        ValueError: If ``val_size`` leaves nothing to train on, a size or ``batches_per_epoch`` is below 1, a factor or
+            value does not exist, ``groups`` are asked of a set that lacks combinations, or there is nothing to test on.
     """
 
     def __init__(
@@ -40,6 +63,11 @@ class FactorDataModule(LightningDataModule):
         split_seed: int = 0,
         shuffle_seed: int = 0,
         device_resident: bool = False,
+        correlations: list[FactorCorrelation] | None = None,
+        held_out: list[dict[str, list[int]]] | None = None,
+        restricted: dict[str, list[int]] | None = None,
+        groups: FactorGroups | None = None,
+        test_on: Literal["full", "held_out"] = "full",
     ) -> None:
         super().__init__()
         sizes = {
@@ -53,8 +81,6 @@ class FactorDataModule(LightningDataModule):
                 raise ValueError(f"{name} must be at least 1, got {size}")
         if val_size >= len(dataset):
             raise ValueError(f"val_size must be below the {len(dataset)} samples of {dataset.name}, got {val_size}")
-        if test_size is not None and not 1 <= test_size <= len(dataset):
-            raise ValueError(f"test_size must lie in 1..{len(dataset)}, got {test_size}")
         self.dataset = dataset
         self.batch_size = batch_size
         self.eval_batch_size = eval_batch_size
@@ -64,24 +90,36 @@ class FactorDataModule(LightningDataModule):
         self.split_seed = split_seed
         self.shuffle_seed = shuffle_seed
         self.device_resident = device_resident
+        self.correlations = [c for c in correlations or () if math.isfinite(c.sigma)]
+        self.groups = groups
+        self.test_on = test_on
+        self._left_out = torch.zeros(len(dataset), dtype=torch.bool)
+        if held_out or restricted is not None:
+            self._left_out = left_out(dataset, held_out or (), restricted)
+        self._check_training()
+        self._check_test()
         self._position = 0
         self._train_loader: BatchLoader | None = None
+        self._draw: Callable[[int, torch.Generator], Tensor] | None = None
 
     @override
     def setup(self, stage: str) -> None:
         """Draw the split; move the data to the device where that is asked for."""
         order = torch.randperm(len(self.dataset), generator=torch.Generator().manual_seed(self.split_seed))
-        self.val_indices, self.train_indices = order[: self.val_size], order[self.val_size :]
-        whole = torch.arange(len(self.dataset))
-        self.test_indices = whole if self.test_size is None else order[: self.test_size]
+        self.val_indices, rest = order[: self.val_size], order[self.val_size :]
+        self.train_indices = rest[~self._left_out[rest]]
+        tested = order if self.test_on == "full" else order[self._left_out[order]]
+        self.test_indices = tested.sort().values if self.test_size is None else tested[: self.test_size]
+        if stage == "fit":
+            self._draw = self._training_draw()
         if self.device_resident and self.trainer is not None:
             self.dataset = self.dataset.to(self.trainer.strategy.root_device)
 
     @override
     def train_dataloader(self) -> BatchLoader:
-        """Return shuffled training batches."""
+        """Return shuffled training batches, of groups where these are asked for."""
         self._position = self.state_dict()["position"]  # that of an earlier loader, if this one replaces it
-        self._train_loader = self._loader(self.train_indices, self.batch_size, shuffle=True)
+        self._train_loader = self._loader(self.train_indices, self.batch_size, training=True)
         self._train_loader.move_to(self._position)
         return self._train_loader
 
@@ -115,12 +153,50 @@ class FactorDataModule(LightningDataModule):
         self._position, self._train_loader = state_dict["position"], None  # one of an earlier run knows nothing of it
 
     @override
-    def on_after_batch_transfer(self, batch: FactorBatch, dataloader_idx: int) -> FactorBatch:
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Convert uint8 images to floats in ``[0, 1]``, on the device."""
-        return FactorBatch(as_float(batch.images), batch.factors)
+        return type(batch)(*map(as_float, batch))
 
-    def _loader(self, indices: torch.Tensor, batch_size: int, shuffle: bool = False) -> BatchLoader:
+    def _check_training(self) -> None:
+        for correlation in self.correlations:
+            correlation.positions(self.dataset.factor_space)
+        if self.groups is not None and not self.dataset.full_grid:
+            raise ValueError(f"groups need every combination of factors once, which {self.dataset.name} has not")
+        if self._left_out.all():
+            raise ValueError("held_out and restricted leave nothing to train on")
+
+    def _check_test(self) -> None:
+        if self.test_on not in ("full", "held_out"):
+            raise ValueError(f"test_on must be one of full, held_out, got {self.test_on!r}")
+        if self.test_on == "held_out" and not self._left_out.any():
+            raise ValueError("test_on='held_out' needs combinations that held_out or restricted leave out")
+        available = len(self.dataset) if self.test_on == "full" else int(self._left_out.sum())
+        if self.test_size is not None and not 1 <= self.test_size <= available:
+            raise ValueError(f"test_size must lie in 1..{available}, got {self.test_size}")
+
+    def _training_draw(self) -> Callable[[int, torch.Generator], Tensor] | None:
+        """Return what draws the samples of a training batch, ``None`` where training walks through them."""
+        space = self.dataset.factor_space
+        if self.groups is not None:
+            grid = TrainingGrid(space, self.train_indices, self.correlations)
+            self.groups.check(grid)
+            return partial(self.groups.draw, grid)
+        if self.correlations:
+            factors = self.dataset.factors(self.train_indices).cpu()
+            return WeightedDraw(self.train_indices, log_density(self.correlations, space, factors))
+        return None
+
+    def _loader(self, indices: Tensor, batch_size: int, training: bool = False) -> BatchLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         return BatchLoader(
-            self.dataset, indices, batch_size, shuffle, self.shuffle_seed, self.batches_per_epoch, rank, world_size
+            self.dataset,
+            indices,
+            batch_size,
+            shuffle=training,
+            seed=self.shuffle_seed,
+            num_batches=self.batches_per_epoch,
+            rank=rank,
+            world_size=world_size,
+            draw=self._draw if training else None,
+            batch_type=self.groups.batch_type if training and self.groups is not None else FactorBatch,
         )

@@ -1,6 +1,7 @@
 """The grid of ground-truth factors behind a data set, as arithmetic on tensors."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from math import prod
 
 import torch
@@ -137,3 +138,16 @@ def check_range(what: str, values: Tensor, size: int) -> None:
     low, high = (int(bound) for bound in values.aminmax())
     if low < 0 or high >= size:
         raise IndexError(f"{what} must lie in [0, {size}), got {low} to {high}")
+
+
+def factor_position(option: str, space: FactorSpace, name: str) -> int:
+    """Return the column of factor ``name``, which a user gave in ``option``.
+
+    Raises:
+        ValueError: If there is no such factor; the message names ``option``, a similar factor and all there are.
+    """
+    if name not in space.names:
+        similar = get_close_matches(name, space.names, n=1)
+        suggestion = f"; did you mean {similar[0]!r}?" if similar else "."
+        raise ValueError(f"{option}: there is no factor {name!r}{suggestion} The factors are {', '.join(space.names)}")
+    return space.position(name)

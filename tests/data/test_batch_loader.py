@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from itertools import chain, islice
+from typing import Any
 
 import pytest
 import torch
@@ -30,9 +31,9 @@ def take(loader: BatchLoader, count: int) -> list[list[int]]:
     return list(islice(stream(loader), count))
 
 
-def make(**options: int) -> BatchLoader:
+def make(**options: Any) -> BatchLoader:
     """Return a loader of every second of 46 numbers, in shuffled batches of 5, four to a pass and three left out."""
-    arguments = {"batch_size": 5, "seed": 3} | options
+    arguments: dict[str, Any] = {"batch_size": 5, "seed": 3} | options
     return BatchLoader(numbers(46), torch.arange(0, 46, 2), shuffle=True, **arguments)
 
 

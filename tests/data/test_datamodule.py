@@ -140,12 +140,12 @@ def test_processes_of_a_trainer_share_the_samples(bars: FactorDataset) -> None:
 def test_images_become_floats_after_the_transfer(bars: FactorDataset) -> None:
     data = make(bars)
     batch = next(iter(data.val_dataloader()))
-    images, factors = data.on_after_batch_transfer(batch, 0)
-    assert images.dtype == torch.float32
-    assert torch.equal(images, batch.images / 255)
-    assert factors is batch.factors
+    moved = data.on_after_batch_transfer(batch, 0)
+    assert moved.images.dtype == torch.float32
+    assert torch.equal(moved.images, batch.images / 255)
+    assert moved.factors is batch.factors
     floats = torch.tensor([[3.0, -2.0]])  # data that are no images
-    assert data.on_after_batch_transfer(FactorBatch(floats, factors), 0).images.tolist() == [[3.0, -2.0]]
+    assert data.on_after_batch_transfer(FactorBatch(floats, batch.factors), 0).images.tolist() == [[3.0, -2.0]]
 
 
 class Movable(TensorFactors):
