@@ -45,6 +45,7 @@ __all__ = [
     "ScreamDSprites",
     "Shapes3D",
     "SmallNORB",
+    "TripletBatch",
     "open_data_set",
 ]
 

@@ -62,7 +62,10 @@ class VAE(AutoencoderModule):
     @override
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
         """Return reconstruction and penalty from one posterior sample per observation."""
-        posterior = self.sample_posterior(observations, generator)
+        return self.objective_of(self.sample_posterior(observations, generator), observations, generator)
+
+    def objective_of(self, posterior: Posterior, observations: Tensor, generator: torch.Generator) -> Objective:
+        """Return reconstruction and penalty for a given ``posterior`` of ``observations``, sampled already."""
         reconstruction = self.reconstruction(posterior.samples, observations)
         kl = self.kl(posterior.means, posterior.log_variances).sum(dim=1).mean()
         penalty = self.penalty(posterior, kl, generator)

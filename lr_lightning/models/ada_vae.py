@@ -1,0 +1,78 @@
+"""What the adaptive VAEs of weak supervision share: which latents a pair of images has in common."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.models.base import Objective
+from lr_lightning.models.beta_vae import BetaVAE
+from lr_lightning.models.noise import reparameterize
+from lr_lightning.models.vae import Posterior
+
+
+class AdaVAE(BetaVAE, ABC):
+    r"""Beta-VAE trained on pairs of images that share factors, without knowing which.
+
+    A latent counts as shared where the divergence of the first image's posterior from the second's,
+    :math:`\delta_i = \mathrm{KL}(q(z_i | x_1) \| q(z_i | x_2))`, lies below the midpoint of the pair's least and
+    greatest :math:`\delta_i`. Its posteriors are replaced by their average, the same for both images; subclasses say
+    which. The choice passes no gradients. As in the paper and its released code, only this direction counts.
+
+    The loss averages reconstruction and KL term over the two images, so that its values and ``beta`` compare with
+    :class:`BetaVAE`. In training ``shared_latents`` is logged beside them: how many of the ``D`` latents are shared,
+    averaged over pairs. Validation and testing see single images, and report what :class:`BetaVAE` does.
+
+    Args:
+        network: Encoder and decoder; the encoder must be variational.
+        beta: Weight of the KL term.
+        kwargs: Passed to :class:`BetaVAE`.
+
+    References:
+        Locatello et al., Weakly-Supervised Disentanglement Without Compromises, ICML 2020, arXiv:2002.02886.
+    """
+
+    @abstractmethod
+    def average(self, means: Tensor, log_variances: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance, ``(B, D)`` each, in place of those ``(2, B, D)`` of two posteriors."""
+
+    @override
+    def training_objective(self, batch: Any, generator: torch.Generator) -> Objective:
+        """Return the objective of a batch of pairs, whose first two entries are images of equal shape.
+
+        Raises:
+            ValueError: If the batch has no pairs.
+        """
+        first, second = batch[0], batch[1]
+        if first.shape != second.shape:
+            raise ValueError(
+                f"{type(self).__name__} trains on pairs of images; give the data module groups: FactorPairs"
+            )
+        images = torch.cat([first, second])
+        parameters = self.network.posterior_parameters(images)
+        means, log_variances = (x.float().unflatten(0, (2, -1)) for x in parameters)  # (2, B, D)
+        shared = shared_latents(means, log_variances)
+        average = self.average(means, log_variances)
+        means, log_variances = (
+            torch.where(shared, common, own).flatten(0, 1)  # (2 * B, D)
+            for common, own in zip(average, (means, log_variances), strict=True)
+        )
+        posterior = Posterior(means, log_variances, reparameterize(means, log_variances, generator))
+        objective = self.objective_of(posterior, images, generator)
+        return objective._replace(terms=objective.terms | {"shared_latents": shared.sum(dim=1).float().mean()})
+
+
+def shared_latents(means: Tensor, log_variances: Tensor) -> Tensor:
+    """Tell which latents two posteriors share; ``(B, D)`` bool, none of them where all diverge alike.
+
+    Args:
+        means: Posterior means of the first and the second images, shape ``(2, B, D)``.
+        log_variances: Logarithms of the posterior variances, shape ``(2, B, D)``.
+    """
+    log_ratio = log_variances[0] - log_variances[1]
+    distance = (means[0] - means[1]).square() * (-log_variances[1]).exp()
+    divergence = 0.5 * (log_ratio.exp() + distance - log_ratio - 1)
+    least, greatest = divergence.aminmax(dim=1, keepdim=True)
+    return divergence < (least + greatest) / 2
