@@ -46,13 +46,13 @@ class AdaVAE(BetaVAE, ABC):
             ValueError: If the batch has no pairs.
         """
         first, second = batch[0], batch[1]
-        if first.shape != second.shape:
+        if first.shape != second.shape or first.dtype != second.dtype:
             raise ValueError(
                 f"{type(self).__name__} trains on pairs of images; give the data module groups: FactorPairs"
             )
         images = torch.cat([first, second])
         parameters = self.network.posterior_parameters(images)
-        means, log_variances = (x.float().unflatten(0, (2, -1)) for x in parameters)  # (2, B, D)
+        means, log_variances = (x.float().view(2, len(first), -1) for x in parameters)  # (2, B, D)
         shared = shared_latents(means, log_variances)
         average = self.average(means, log_variances)
         means, log_variances = (
