@@ -1,70 +1,99 @@
 """The known data sets: what they hold, and where their files come from."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from difflib import get_close_matches
 
-from lr_lightning.data.dsprites_factors import DSPRITES_FACTORS
+from lr_lightning.data.cars3d import CARS3D_FACTORS
+from lr_lightning.data.data_set_record import DataSetRecord, PublicFile
+from lr_lightning.data.dsprites_factors import DSPRITES_FACTORS, DSPRITES_VALUE_NAMES
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.shapes3d_factors import SHAPES3D_FACTORS
+from lr_lightning.data.mpi3d import (
+    MPI3D_COMPLEX_FACTORS,
+    MPI3D_COMPLEX_VALUE_NAMES,
+    MPI3D_FACTORS,
+    MPI3D_VALUE_NAMES,
+)
+from lr_lightning.data.shapes3d_factors import SHAPES3D_FACTORS, SHAPES3D_VALUE_NAMES
+from lr_lightning.data.small_norb import SMALL_NORB_CHUNKS, SMALL_NORB_FACTORS, SMALL_NORB_GRID, SMALL_NORB_VALUE_NAMES
 
-
-@dataclass(frozen=True)
-class PublicFile:
-    """A file to fetch.
-
-    Attributes:
-        path: Where it belongs, under the folder for data sets.
-        url: Its address.
-        md5: Its checksum.
-    """
-
-    path: str
-    url: str
-    md5: str
-
-
-@dataclass(frozen=True)
-class DataSetRecord:
-    """What is known of a data set before it is opened.
-
-    Attributes:
-        name: Name on the command line and of the opened set.
-        title: One line that says what the observations are.
-        class_path: The class that opens it, for configuration files.
-        num_samples: Number of observations, over all splits.
-        image_shape: Shape of one observation.
-        factor_space: Its factors.
-        licence: Terms of the observations.
-        files: Files that have to be fetched; none for sets made by this package.
-        rendered_path: Where ``lr-lightning data render`` puts a rendered set, under the folder for data sets.
-        twin: Name of the rendered twin of a public set, or of the public set a rendered one stands for.
-    """
-
-    name: str
-    title: str
-    class_path: str
-    num_samples: int
-    image_shape: tuple[int, ...]
-    factor_space: FactorSpace
-    licence: str
-    files: tuple[PublicFile, ...] = ()
-    rendered_path: str | None = None
-    twin: str | None = None
-
+__all__ = ["CATALOGUE", "DataSetRecord", "PublicFile", "find_record"]
 
 _DIGITS = FactorSpace(["label"], [10])
-_IDX_FILES = (
-    "train-images-idx3-ubyte.gz",
-    "train-labels-idx1-ubyte.gz",
-    "t10k-images-idx3-ubyte.gz",
-    "t10k-labels-idx1-ubyte.gz",
+_CLOTHES = (
+    "T-shirt/top",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle boot",
 )
 _DSPRITES_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5"
+_CARS3D_FILE = "nips2015-analogy-data.tar.gz"
+_MPI3D_BUCKET = "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data"
+_MPI3D_AUTHORS = "https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main"
 
 
-def _idx_files(folder: str, mirror: str, md5s: tuple[str, ...]) -> tuple[PublicFile, ...]:
-    return tuple(
-        PublicFile(f"{folder}/{name}", f"{mirror}/{name}", md5) for name, md5 in zip(_IDX_FILES, md5s, strict=True)
+def _mpi3d(variant: str, title: str, url: str, md5: str | None, mirrors: tuple[str, ...] = ()) -> DataSetRecord:
+    complex_ = variant == "real_complex"
+    space = MPI3D_COMPLEX_FACTORS if complex_ else MPI3D_FACTORS
+    path = f"mpi3d_{variant}.npz"
+    return DataSetRecord(
+        name=f"mpi3d_{variant}",
+        title=f"MPI3D: an object held by a robot arm, {title}",
+        class_path="lr_lightning.data.MPI3D",
+        num_samples=len(space),
+        image_shape=(3, 64, 64),
+        factor_space=space,
+        licence="CC-BY-4.0",
+        files=(PublicFile(path, url, md5, mirrors),),
+        path=path,
+        options={"variant": variant},
+        value_names=MPI3D_COMPLEX_VALUE_NAMES if complex_ else MPI3D_VALUE_NAMES,
+    )
+
+
+def _small_norb_files(chunk: str, md5s: dict[str, str]) -> tuple[PublicFile, ...]:
+    names = {kind: f"{chunk}-{kind}.mat.gz" for kind in md5s}
+    folder = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small"
+    return tuple(PublicFile(f"small_norb/{names[kind]}", f"{folder}/{names[kind]}", md5s[kind]) for kind in md5s)
+
+
+def _dsprites_variant(variant: str, title: str) -> DataSetRecord:
+    return DataSetRecord(
+        name=f"{variant}_dsprites",
+        title=f"dSprites {title}, made on the fly from a seed",
+        class_path=f"lr_lightning.data.{variant.title()}DSprites",
+        num_samples=len(DSPRITES_FACTORS),
+        image_shape=(3, 64, 64),
+        factor_space=DSPRITES_FACTORS,
+        licence="MIT, or zlib/libpng of the public sprites",
+        value_names=DSPRITES_VALUE_NAMES,
+        sprites="dsprites",
+    )
+
+
+def _digits(
+    name: str, title: str, licence: str, mirrors: tuple[str, ...], md5s: dict[str, str], names: tuple[str, ...] = ()
+) -> DataSetRecord:
+    addresses = {file: tuple(f"{mirror}/{file}.gz" for mirror in mirrors) for file in md5s}
+    files = [PublicFile(f"{name}/{file}.gz", urls[0], md5s[file], urls[1:]) for file, urls in addresses.items()]
+    return DataSetRecord(
+        name=name,
+        title=title,
+        class_path="lr_lightning.data.MNIST",
+        num_samples=70_000,
+        image_shape=(1, 32, 32),
+        factor_space=_DIGITS,
+        licence=licence,
+        files=tuple(files),
+        path=name,
+        path_argument="root",
+        options={"split": "all", "name": name},
+        value_names={"label": names} if names else {},
     )
 
 
@@ -84,6 +113,8 @@ CATALOGUE = (
                 "099a2078d58cec4daad0702c55d06868",
             ),
         ),
+        path="3dshapes.h5",
+        value_names=SHAPES3D_VALUE_NAMES,
         twin="rendered_shapes3d",
     ),
     DataSetRecord(
@@ -94,6 +125,7 @@ CATALOGUE = (
         image_shape=(3, 64, 64),
         factor_space=SHAPES3D_FACTORS,
         licence="MIT",
+        value_names=SHAPES3D_VALUE_NAMES,
         rendered_path="rendered_3dshapes.h5",
         twin="shapes3d",
     ),
@@ -112,6 +144,8 @@ CATALOGUE = (
                 "b331c4447a651c44bf5e8ae09022e230",
             ),
         ),
+        path=_DSPRITES_FILE,
+        value_names=DSPRITES_VALUE_NAMES,
         twin="rendered_dsprites",
     ),
     DataSetRecord(
@@ -122,46 +156,123 @@ CATALOGUE = (
         image_shape=(1, 64, 64),
         factor_space=DSPRITES_FACTORS,
         licence="MIT",
+        value_names=DSPRITES_VALUE_NAMES,
         rendered_path="rendered_dsprites.h5",
         twin="dsprites",
     ),
-    DataSetRecord(
-        name="mnist",
-        title="MNIST: handwritten digits",
-        class_path="lr_lightning.data.MNIST",
-        num_samples=70_000,
-        image_shape=(1, 32, 32),
-        factor_space=_DIGITS,
-        licence="CC-BY-SA-3.0",
-        files=_idx_files(
-            "mnist",
-            "https://ossci-datasets.s3.amazonaws.com/mnist",
-            (
-                "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-                "d53e105ee54ea40749a09fcbcd1e9432",
-                "9fb629c4189551a2d022fa330f9573f3",
-                "ec29112dd5afa0611ce80d1b7f02629c",
-            ),
+    _dsprites_variant("color", "in random colors"),
+    _dsprites_variant("noisy", "on noise"),
+    replace(
+        _dsprites_variant("scream", "on Munch's The Scream"),
+        # disentanglement_lib fetches the same photograph, of which nobody has published a checksum
+        files=(
+            PublicFile("scream.jpg", "https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg", md5=None),
         ),
+        path="scream.jpg",
+        path_argument="picture",
+    ),
+    _mpi3d(
+        "toy",
+        "rendered simply",
+        f"{_MPI3D_BUCKET}/mpi3d_toy.npz",
+        "55889cb7c7dfc655d6e0277beee88868",
+        mirrors=(f"{_MPI3D_AUTHORS}/mpi3d_toy.npz",),
+    ),
+    _mpi3d(
+        "realistic",
+        "rendered realistically",
+        f"{_MPI3D_BUCKET}/mpi3d_realistic.npz",
+        "59a6225b88b635365f70c91b3e52f70f",
+        mirrors=(f"{_MPI3D_AUTHORS}/mpi3d_realistic.npz",),
+    ),
+    _mpi3d(
+        "real",
+        "photographed",
+        f"{_MPI3D_BUCKET}/real.npz",  # the bucket's name, other than those of toy and realistic
+        "0f33f609918fb5c97996692f91129802",
+        mirrors=(f"{_MPI3D_AUTHORS}/mpi3d_real.npz",),
+    ),
+    _mpi3d(
+        "real_complex",
+        "photographed with everyday objects",
+        "https://drive.usercontent.google.com/download?id=1Tp8eTdHxgUMtsZv5uAoYAbJR1BOa_OQm&export=download&confirm=t",
+        md5=None,
     ),
     DataSetRecord(
-        name="fashion_mnist",
-        title="Fashion-MNIST: articles of clothing, in the files of MNIST",
-        class_path="lr_lightning.data.MNIST",
-        num_samples=70_000,
-        image_shape=(1, 32, 32),
-        factor_space=_DIGITS,
-        licence="MIT",
-        files=_idx_files(
-            "fashion_mnist",
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-            (
-                "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-                "25c81989df183df01b3e8a0aad5dffbe",
-                "bef4ecab320f06d8554ea6380940ec79",
-                "bb300cfdad3c16e7a12a480ee83cd310",
+        name="cars3d",
+        title="Cars3D: car models from all sides",
+        class_path="lr_lightning.data.Cars3D",
+        num_samples=len(CARS3D_FACTORS),
+        image_shape=(3, 64, 64),
+        factor_space=CARS3D_FACTORS,
+        licence="not stated",
+        files=(
+            PublicFile(
+                _CARS3D_FILE, f"http://www.scottreed.info/files/{_CARS3D_FILE}", "4e866a7919c1beedf53964e6f7a23686"
             ),
         ),
+        path=_CARS3D_FILE,
+    ),
+    DataSetRecord(
+        name="small_norb",
+        title="SmallNORB: toys in grey; ten toys of a category are a nuisance, or a factor",
+        class_path="lr_lightning.data.SmallNORB",
+        num_samples=len(SMALL_NORB_GRID),
+        image_shape=(1, 64, 64),
+        factor_space=SMALL_NORB_FACTORS,
+        licence="for research, not to be sold",
+        files=(
+            *_small_norb_files(
+                SMALL_NORB_CHUNKS[0],
+                {
+                    "dat": "66054832f9accfe74a0f4c36a75bc0a2",
+                    "cat": "23c8b86101fbf0904a000b43d3ed2fd9",
+                    "info": "51dee1210a742582ff607dfd94e332e3",
+                },
+            ),
+            *_small_norb_files(
+                SMALL_NORB_CHUNKS[1],
+                {
+                    "dat": "e4ad715691ed5a3a5f138751a4ceb071",
+                    "cat": "5aa791cd7e6016cf957ce9bdb93b8603",
+                    "info": "a9454f3864d7fd4bb3ea7fc3eb84924e",
+                },
+            ),
+        ),
+        path="small_norb",
+        path_argument="root",
+        value_names=SMALL_NORB_VALUE_NAMES,
+    ),
+    _digits(
+        "mnist",
+        "MNIST: handwritten digits",
+        "CC-BY-SA-3.0",
+        mirrors=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist",
+            "https://storage.googleapis.com/cvdf-datasets/mnist",
+        ),
+        md5s={
+            "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
+            "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
+            "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
+        },
+    ),
+    _digits(
+        "fashion_mnist",
+        "Fashion-MNIST: articles of clothing, in the files of MNIST",
+        "MIT",
+        mirrors=(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+        ),
+        md5s={
+            "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+        names=_CLOTHES,
     ),
     DataSetRecord(
         name="double_helix",

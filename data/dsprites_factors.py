@@ -22,3 +22,6 @@ DSPRITES_FACTORS = FactorSpace(
         _POSITIONS,
     ],
 )
+
+#: What the values of a factor are called, where they are no numbers.
+DSPRITES_VALUE_NAMES = {"shape": ("square", "ellipse", "heart")}

@@ -13,3 +13,6 @@ SHAPES3D_FACTORS = FactorSpace(
     sizes=[10, 10, 10, 8, 4, 15],
     values=[_HUES, _HUES, _HUES, np.linspace(0.75, 1.25, 8).tolist(), range(4), np.linspace(-30, 30, 15).tolist()],
 )
+
+#: What the values of a factor are called, where they are no numbers.
+SHAPES3D_VALUE_NAMES = {"shape": ("cube", "cylinder", "sphere", "capsule")}

@@ -21,7 +21,6 @@ from rich.table import Table
 
 from lr_lightning.data.catalogue import CATALOGUE, DataSetRecord, find_record
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.download import download
 from lr_lightning.data.rendered_dsprites import RenderedDSprites
 from lr_lightning.data.rendered_shapes3d import RenderedShapes3D
 from lr_lightning.data.write_h5 import write_h5
@@ -121,12 +120,13 @@ def _info(record: DataSetRecord, root: Path) -> None:
     console.print(f"{record.num_samples:,} observations {shape}, {record.class_path}, licence {record.licence}")
     table = Table("factor", "size", "values")
     for name, values in zip(record.factor_space.names, record.factor_space.values, strict=True):
-        shown = [f"{value:.4g}" for value in values]
+        shown = list(record.value_names.get(name, [f"{value:.4g}" for value in values]))
         table.add_row(name, str(len(values)), ", ".join(shown if len(shown) <= 15 else [*shown[:3], "...", shown[-1]]))
     console.print(table)
     console.print(f"where: {_where(record, root)}", soft_wrap=True)
     for file in record.files:
-        console.print(f"file:  {file.path}\n  url: {file.url}\n  md5: {file.md5}", soft_wrap=True)
+        addresses = "".join(f"\n  url: {url}" for url in (file.url, *file.mirrors))
+        console.print(f"file:  {file.path}{addresses}\n  {file.check}", soft_wrap=True)
     if record.twin is not None:
         console.print(f"{'rendered twin' if record.files else 'rendered twin of'}: {record.twin}")
 
@@ -162,8 +162,8 @@ def _prepare(record: DataSetRecord, root: Path) -> None:
         path = root / file.path
         columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
         with _progress(path.name, *columns) as advance:
-            download(file.url, path, file.md5, remedy=remedy, progress=advance)
-        console.print(f"{path} is there, md5 {file.md5}", soft_wrap=True)
+            file.fetch(root, remedy=remedy, progress=advance)
+        console.print(f"{path} is there, {file.check}", soft_wrap=True)
 
 
 @contextmanager

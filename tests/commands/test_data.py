@@ -9,7 +9,6 @@ from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import h5py
 import pytest
@@ -200,9 +199,3 @@ def test_listing_loads_neither_lightning_nor_matplotlib() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr.strip() == "[]"
-
-
-def test_every_record_names_its_files_once() -> None:
-    files: list[Any] = [file for record in CATALOGUE for file in record.files]
-    assert len({file.path for file in files}) == len({file.url for file in files}) == len(files) == 10
-    assert all(len(file.md5) == 32 and file.url.endswith(Path(file.path).name) for file in files)

@@ -1,0 +1,131 @@
+"""What is known of a data set before it is opened, and of the files it comes from."""
+
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lr_lightning.data.download import download
+from lr_lightning.data.factor_space import FactorSpace
+
+
+@dataclass(frozen=True)
+class PublicFile:
+    """A file to fetch.
+
+    Attributes:
+        path: Where it belongs, under the folder for data sets.
+        url: Its address.
+        md5: Its checksum; ``None`` where nobody has published one. A zip archive, such as an ``.npz``, is then read
+            through once and held against the checksums inside of it; any other file is taken as it comes.
+        mirrors: Other addresses of the same bytes, tried in order where the first gives no right file.
+    """
+
+    path: str
+    url: str
+    md5: str | None
+    mirrors: tuple[str, ...] = ()
+
+    @property
+    def check(self) -> str:
+        """How a fetched file is verified, such as ``"md5 099a2078..."``."""
+        if self.md5 is not None:
+            return f"md5 {self.md5}"
+        return "no md5 published; " + (
+            "verified by the checksums inside the archive" if self._is_archive else "not verified before it is opened"
+        )
+
+    def fetch(self, root: Path, *, remedy: str, progress: Callable[[int, int | None], None] | None = None) -> Path:
+        """Fetch the file into ``root``, from the first address that gives it, and verify it.
+
+        Args:
+            root: Folder for data sets.
+            remedy: What the user can do without the server; ends the error message.
+            progress: As for :func:`~lr_lightning.data.download.download`.
+
+        Returns:
+            The path of the file.
+
+        Raises:
+            ConnectionError: If no address gives a right file; the message tells of each.
+            ValueError: If the only address gives a wrong file, or a file that was there is wrong, which is left alone.
+        """
+        path, failures = root / self.path, list[ConnectionError | ValueError]()
+        was_there = path.exists()
+        for url in (self.url, *self.mirrors):
+            try:
+                download(url, path, self.md5, remedy=remedy, progress=progress)
+                self._check_archive(path, url)
+            except (ConnectionError, ValueError) as error:
+                if was_there or not self.mirrors:
+                    raise
+                failures.append(error)
+            else:
+                return path
+        raise ConnectionError("; ".join(map(str, failures))) from failures[0]
+
+    @property
+    def _is_archive(self) -> bool:
+        return self.path.endswith((".npz", ".zip"))
+
+    def _check_archive(self, path: Path, url: str) -> None:
+        """Remove what is no whole archive; addresses without a checksum may give a page of text instead."""
+        if self.md5 is not None or not self._is_archive:
+            return
+        try:
+            with zipfile.ZipFile(path) as archive:
+                damaged = archive.testzip()
+        except zipfile.BadZipFile as error:
+            damaged = str(error)
+        if damaged is not None:
+            path.unlink()
+            raise ValueError(f"{url} gave no whole zip archive ({damaged}); it was removed, fetch {path} elsewhere")
+
+
+@dataclass(frozen=True)
+class DataSetRecord:
+    """What is known of a data set before it is opened.
+
+    Attributes:
+        name: Name on the command line and of the opened set.
+        title: One line that says what the observations are.
+        class_path: The class that opens it, for configuration files.
+        num_samples: Number of observations, over all splits.
+        image_shape: Shape of one observation.
+        factor_space: Its factors.
+        licence: Terms of the observations.
+        files: Files that have to be fetched; none for sets made by this package.
+        path: File or folder that the class opens, under the folder for data sets; ``None`` if it opens none.
+        path_argument: Argument of the class that takes it.
+        options: Further arguments of the class.
+        value_names: What the values of a factor are called, where they are no numbers.
+        rendered_path: Where ``lr-lightning data render`` puts a rendered set, under the folder for data sets.
+        twin: Name of the rendered twin of a public set, or of the public set a rendered one stands for.
+        sprites: Name of the set whose images a variant of it paints, by its argument ``sprites``.
+    """
+
+    name: str
+    title: str
+    class_path: str
+    num_samples: int
+    image_shape: tuple[int, ...]
+    factor_space: FactorSpace
+    licence: str
+    files: tuple[PublicFile, ...] = ()
+    path: str | None = None
+    path_argument: str = "path"
+    options: Mapping[str, Any] = field(default_factory=dict)
+    value_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    rendered_path: str | None = None
+    twin: str | None = None
+    sprites: str | None = None
+
+    def is_present(self, root: Path) -> bool:
+        """Tell whether all files to fetch lie under the folder for data sets ``root``; true if there are none."""
+        return all((root / file.path).is_file() for file in self.files)
+
+    def init_args(self, root: Path) -> dict[str, Any]:
+        """Return the arguments of the class that open the set under the folder for data sets ``root``."""
+        where = {} if self.path is None else {self.path_argument: root / self.path}
+        return {**where, **self.options}
