@@ -36,6 +36,16 @@ def npz_array(path: Path, key: str, shape: tuple[int, ...], dtype: str, remedy: 
         return _read(member, shape, dtype)
 
 
+def npz_header(path: Path, key: str, remedy: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of array ``key`` of the archive ``path``.
+
+    Raises:
+        FileNotFoundError, OSError, KeyError, ValueError: As :func:`npz_array`.
+    """
+    with _opened(path, key, remedy) as (_, shape, _, dtype):
+        return shape, dtype
+
+
 class NpzImages:
     """One array of an ``.npz`` archive, which can only be read whole: the compression has no random access.
 
@@ -75,6 +85,16 @@ class NpzImages:
 @contextmanager
 def _member(path: Path, key: str, shape: tuple[int, ...], dtype: str, remedy: str) -> Iterator[IO[bytes]]:
     """Open array ``key`` behind its header, which has been checked."""
+    with _opened(path, key, remedy) as (member, found_shape, fortran_order, found_dtype):
+        if (found_shape, found_dtype) != (shape, np.dtype(dtype)) or fortran_order:
+            found = f"{found_shape} {found_dtype}{' in Fortran order' if fortran_order else ''}"
+            raise ValueError(f"{key!r} in {path} must be {shape} {dtype}, got {found}; {remedy}")
+        yield member
+
+
+@contextmanager
+def _opened(path: Path, key: str, remedy: str) -> Iterator[tuple[IO[bytes], tuple[int, ...], bool, np.dtype[Any]]]:
+    """Open array ``key`` behind its header; yields the member, its shape, whether in Fortran order, and its dtype."""
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; {remedy}")
     try:
@@ -83,24 +103,21 @@ def _member(path: Path, key: str, shape: tuple[int, ...], dtype: str, remedy: st
             if key not in names:
                 raise KeyError(f"no array {key!r} in {path}, which has {', '.join(names) or 'none'}; {remedy}")
             with archive.open(f"{key}.npy") as member:
-                _check_header(member, path, key, shape, dtype, remedy)
-                yield member
+                yield member, *_header(member, path, key, remedy)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise OSError(f"{path} cannot be read as an .npz archive ({error}); {remedy}") from error
 
 
-def _check_header(member: IO[bytes], path: Path, key: str, shape: tuple[int, ...], dtype: str, remedy: str) -> None:
+def _header(member: IO[bytes], path: Path, key: str, remedy: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     try:
         version = npy.read_magic(member)
         read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-        found_shape, fortran_order, found_dtype = read(member)
+        shape, fortran_order, dtype = read(member)
     except ValueError as error:
         raise ValueError(f"{key!r} in {path} is no array ({error}); {remedy}") from error
-    if found_dtype.hasobject:
+    if dtype.hasobject:
         raise ValueError(f"{key!r} in {path} holds pickled objects, which are never loaded; {remedy}")
-    if (found_shape, found_dtype) != (shape, np.dtype(dtype)) or fortran_order:
-        order = " in Fortran order" if fortran_order else ""
-        raise ValueError(f"{key!r} in {path} must be {shape} {dtype}, got {found_shape} {found_dtype}{order}; {remedy}")
+    return shape, fortran_order, dtype
 
 
 def _read(member: IO[bytes], shape: tuple[int, ...], dtype: str) -> np.ndarray[Any, Any]:
