@@ -50,7 +50,32 @@ class Bernoulli(Likelihood):
         return total
 
 
-class Gaussian(Likelihood):
+class _LocationScale(Likelihood):
+    """Distribution around the decoder's output, with one scale for all pixels, fixed or learned."""
+
+    def __init__(self, name: str, scale: float, learned: bool) -> None:
+        super().__init__()
+        if not scale > 0:
+            raise ValueError(f"{name} must be positive, got {scale}")
+        self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learned)
+        self.learned = learned
+
+    def mean(self, raw: Tensor) -> Tensor:
+        """Return ``raw`` as it is, in float32."""
+        return raw.float()
+
+    def negative_log_likelihood(self, raw: Tensor, observations: Tensor) -> Tensor:
+        """Return the loss ``(B,)`` in nats, up to the constant that the class names."""
+        errors = (raw.float() - observations).flatten(1) * (-self.log_scale).exp()  # (B, n), in units of the scale
+        total = self.cost(errors).sum(dim=1)
+        return total + errors.shape[1] * self.log_scale if self.learned else total
+
+    def cost(self, errors: Tensor) -> Tensor:
+        """Return what each of ``errors``, in units of the scale, costs."""
+        raise NotImplementedError
+
+
+class Gaussian(_LocationScale):
     r"""Gaussian around the decoder's output, with one standard deviation for all pixels.
 
     The loss is :math:`\lVert x - \hat x \rVert^2 / 2 \sigma^2`; with ``learn_std`` also the normaliser
@@ -66,19 +91,31 @@ class Gaussian(Likelihood):
     """
 
     def __init__(self, std: float = 1.0, learn_std: bool = False) -> None:
-        super().__init__()
-        if not std > 0:
-            raise ValueError(f"std must be positive, got {std}")
-        log_std = torch.tensor(math.log(std))
-        self.log_std = nn.Parameter(log_std, requires_grad=learn_std)
-        self.learn_std = learn_std
+        super().__init__("std", std, learn_std)
 
-    def mean(self, raw: Tensor) -> Tensor:
-        """Return ``raw`` as it is, in float32."""
-        return raw.float()
+    def cost(self, errors: Tensor) -> Tensor:
+        """Return half the squares."""
+        return 0.5 * errors.square()
 
-    def negative_log_likelihood(self, raw: Tensor, observations: Tensor) -> Tensor:
-        """Return the loss ``(B,)`` in nats, up to the constant named above."""
-        errors = (raw.float() - observations).square().flatten(1)  # (B, n)
-        total = 0.5 * errors.sum(dim=1) * (-2 * self.log_std).exp()
-        return total + errors.shape[1] * self.log_std if self.learn_std else total
+
+class Laplace(_LocationScale):
+    r"""Laplace distribution around the decoder's output, with one scale for all pixels.
+
+    The loss is :math:`\lVert x - \hat x \rVert_1 / b`; with ``learn_scale`` also the normaliser :math:`n \log b`, ``n``
+    the pixels times channels, without which :math:`b` would grow without bound. The constant :math:`n \log 2` is left
+    out.
+
+    Args:
+        scale: Mean absolute error :math:`b` in units of the data, or its initial value.
+        learn_scale: Train it together with the network.
+
+    Raises:
+        ValueError: If ``scale`` is not positive.
+    """
+
+    def __init__(self, scale: float = 1.0, learn_scale: bool = False) -> None:
+        super().__init__("scale", scale, learn_scale)
+
+    def cost(self, errors: Tensor) -> Tensor:
+        """Return the magnitudes."""
+        return errors.abs()

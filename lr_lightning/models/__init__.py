@@ -2,9 +2,12 @@
 
 from lr_lightning.models.ada_gvae import AdaGVAE
 from lr_lightning.models.ada_mlvae import AdaMLVAE
+from lr_lightning.models.annealed_vae import AnnealedVAE
 from lr_lightning.models.autoencoder import Autoencoder
 from lr_lightning.models.base import AutoencoderModule, Objective, Penalty
+from lr_lightning.models.beta_tc_vae import BetaTCVAE
 from lr_lightning.models.beta_vae import BetaVAE
+from lr_lightning.models.dip_vae import DIPVAE
 from lr_lightning.models.schedules import (
     CosineSchedule,
     CyclicSchedule,
@@ -13,14 +16,20 @@ from lr_lightning.models.schedules import (
     ScheduledLearningRate,
     WarmUp,
 )
+from lr_lightning.models.structural_autoencoder import StructuralAutoencoder
 from lr_lightning.models.vae import VAE, Posterior
+from lr_lightning.models.vlae import VLAE
 
 __all__ = [
+    "DIPVAE",
     "VAE",
+    "VLAE",
     "AdaGVAE",
     "AdaMLVAE",
+    "AnnealedVAE",
     "Autoencoder",
     "AutoencoderModule",
+    "BetaTCVAE",
     "BetaVAE",
     "CosineSchedule",
     "CyclicSchedule",
@@ -30,5 +39,6 @@ __all__ = [
     "Posterior",
     "Schedule",
     "ScheduledLearningRate",
+    "StructuralAutoencoder",
     "WarmUp",
 ]

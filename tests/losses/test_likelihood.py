@@ -88,14 +88,14 @@ def test_learned_std_ends_at_the_root_mean_square_of_the_residuals(raw: Tensor, 
     expected = (raw.double() - grey.double()).square().mean().sqrt().log()
     # The loss is 2 n = 96 times the squared distance from the optimum of log_std; below a round-off of 3e-6 of a
     # loss of about 80 nats it is flat, which leaves sqrt(80 * 3e-6 / 96) = 0.0016.
-    assert likelihood.log_std.item() == pytest.approx(expected.item(), abs=0.002)
+    assert likelihood.log_scale.item() == pytest.approx(expected.item(), abs=0.002)
 
 
 def test_fixed_std_is_not_trained(raw: Tensor, grey: Tensor) -> None:
     likelihood = Gaussian(0.5)
     likelihood.negative_log_likelihood(raw.requires_grad_(), grey).sum().backward()  # type: ignore[no-untyped-call]
-    assert likelihood.log_std.grad is None
-    assert likelihood.state_dict()["log_std"].exp().item() == pytest.approx(0.5)
+    assert likelihood.log_scale.grad is None
+    assert likelihood.state_dict()["log_scale"].exp().item() == pytest.approx(0.5)
 
 
 def test_means_are_in_data_range(raw: Tensor) -> None:

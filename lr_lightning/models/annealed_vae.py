@@ -1,0 +1,58 @@
+"""VAE with a capacity that grows."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.models.base import Penalty
+from lr_lightning.models.schedules import LinearSchedule, Schedule, check_weight, value_at
+from lr_lightning.models.vae import VAE, Posterior
+from lr_lightning.networks import AutoencoderNetwork
+
+
+class AnnealedVAE(VAE):
+    r"""VAE whose KL term is held at a capacity that grows with the step.
+
+    .. math:: \mathrm{reconstruction} + \gamma \left| \mathrm{KL} - C \right|, \quad
+        C = c_{\max} \min(\mathrm{step} / \mathrm{threshold}, 1)
+
+    The absolute value is that of the batch's mean, so that observations may differ in what they need. The step is the
+    number of updates, kept in checkpoints: a resumed run goes on at its capacity, and an evaluation uses that of its
+    checkpoint. Logs ``capacity_gap``, the absolute value in nats, and in training ``capacity``.
+
+    Args:
+        network: Encoder and decoder; the encoder must be variational.
+        c_max: Capacity from ``threshold`` on, in nats.
+        threshold: Steps in which the capacity grows from 0.
+        gamma: Weight of the distance from the capacity.
+        kwargs: Passed to :class:`VAE`.
+
+    Raises:
+        ValueError: If ``c_max`` or ``gamma`` is negative or not finite, or ``threshold`` below 1.
+
+    References:
+        Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
+    """
+
+    def __init__(
+        self,
+        network: AutoencoderNetwork,
+        c_max: float = 25.0,
+        threshold: int = 100_000,
+        gamma: float | Schedule = 1000.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(network, **kwargs)
+        check_weight("c_max", c_max)
+        if threshold < 1:
+            raise ValueError(f"threshold must be at least 1, got {threshold}")
+        self.capacity = LinearSchedule(0.0, c_max, threshold)
+        self.gamma = check_weight("gamma", gamma)
+
+    @override
+    def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
+        """Return ``gamma`` times the distance of the KL term from the capacity."""
+        gap = (kl - self.capacity(self.steps_trained)).abs()
+        return Penalty(value_at(self.gamma, self.steps_trained) * gap, {"capacity_gap": gap})

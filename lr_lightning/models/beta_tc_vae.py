@@ -1,0 +1,104 @@
+"""Beta-TCVAE."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.choices import check_choice
+from lr_lightning.losses import ESTIMATORS, Estimator, decompose_kl
+from lr_lightning.models.base import Penalty
+from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.vae import VAE, Posterior
+from lr_lightning.networks import AutoencoderNetwork
+
+
+class BetaTCVAE(VAE):
+    r"""VAE whose KL term is split into three parts with a weight each.
+
+    .. math:: \mathrm{reconstruction} + \alpha \, I_q(z; x)
+        + \beta \, \mathrm{KL}\Big(q(z) \Big\| \prod_d q(z_d)\Big) + \gamma \sum_d \mathrm{KL}(q(z_d) \| p(z_d))
+
+    See :func:`~lr_lightning.losses.decompose_kl`. The parts are estimated from the samples of a batch, so that with
+    weights of 1 the loss is that of a :class:`VAE` in expectation only; the 12,600-model study adds
+    :math:`(\beta - 1)` times the second part to the KL term in closed form, which is equal in expectation too. They are
+    logged unweighted as ``mutual_information``, ``total_correlation`` and ``dimension_wise_kl``, in nats, and depend on
+    the batch size and ``estimator``: compare numbers of equal ones only.
+
+    Args:
+        network: Encoder and decoder; the encoder must be variational.
+        beta: Weight of the total correlation.
+        alpha: Weight of the mutual information.
+        gamma: Weight of the dimension-wise KL.
+        estimator: How the aggregate posterior is estimated. ``"stratified"`` can be read: independent latents have a
+            total correlation about 0. ``"weighted"``, which the paper and the study train with, reads some
+            ``(D - 1) log N`` nats too high, which training does not see;
+            see :func:`~lr_lightning.losses.weighted_log_weights`.
+        dataset_size: Number of training observations ``N``; that of the Trainer's data module (the length of its
+            ``train_indices``) if ``None``. A checkpoint keeps it. A larger batch in evaluation stands for itself.
+        kwargs: Passed to :class:`VAE`.
+
+    Raises:
+        ValueError: If a weight is negative or not finite, ``estimator`` is not one of the two, or ``dataset_size`` is
+            below 1; in use, if ``dataset_size`` is known neither from here nor from a Trainer or checkpoint.
+
+    References:
+        Chen et al., Isolating Sources of Disentanglement in VAEs, NeurIPS 2018, arXiv:1802.04942.
+    """
+
+    def __init__(
+        self,
+        network: AutoencoderNetwork,
+        beta: float | Schedule = 6.0,
+        alpha: float | Schedule = 1.0,
+        gamma: float | Schedule = 1.0,
+        estimator: Estimator = "stratified",
+        dataset_size: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(network, **kwargs)
+        self.beta = check_weight("beta", beta)
+        self.alpha = check_weight("alpha", alpha)
+        self.gamma = check_weight("gamma", gamma)
+        check_choice("estimator", estimator, tuple(ESTIMATORS))
+        if dataset_size is not None and dataset_size < 1:
+            raise ValueError(f"dataset_size must be at least 1, got {dataset_size}")
+        self.log_weights = ESTIMATORS[estimator]
+        self.dataset_size = dataset_size
+        self._size_is_given = dataset_size is not None
+
+    @override
+    def setup(self, stage: str) -> None:
+        """Take the number of training observations from the data module, where it is not known yet."""
+        indices = getattr(getattr(self.trainer, "datamodule", None), "train_indices", None)
+        if self.dataset_size is None and indices is not None:
+            self.dataset_size = len(indices)
+
+    @override
+    def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
+        """Return the weighted sum of the three parts."""
+        if self.dataset_size is None:
+            raise ValueError(
+                "BetaTCVAE does not know the number of training observations; give dataset_size, or train with a "
+                "data module that has train_indices"
+            )
+        means = posterior.means
+        log_weights = self.log_weights(len(means), max(self.dataset_size, len(means)), means.device)
+        parts = decompose_kl(posterior.samples, means, posterior.log_variances, log_weights)
+        alpha, beta, gamma = (value_at(weight, self.steps_trained) for weight in (self.alpha, self.beta, self.gamma))
+        value = alpha * parts.mutual_information + beta * parts.total_correlation + gamma * parts.dimension_wise_kl
+        return Penalty(value, parts._asdict())
+
+    @override
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the number of training observations too."""
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["dataset_size"] = self.dataset_size
+
+    @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the number of training observations too, unless it was given."""
+        super().on_load_checkpoint(checkpoint)
+        if not self._size_is_given:
+            self.dataset_size = checkpoint.get("dataset_size") or self.dataset_size  # not in one of another model
