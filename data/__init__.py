@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from lr_lightning.data.batch_loader import BatchLoader
 from lr_lightning.data.cars3d import Cars3D
 from lr_lightning.data.correlation import FactorCorrelation
+from lr_lightning.data.custom_dataset import CustomDataset
 from lr_lightning.data.dataset import FactorBatch, FactorDataset
 from lr_lightning.data.double_helix import DoubleHelix
 from lr_lightning.data.dsprites import DSprites
@@ -28,6 +29,7 @@ __all__ = [
     "BatchLoader",
     "Cars3D",
     "ColorDSprites",
+    "CustomDataset",
     "DSprites",
     "DoubleHelix",
     "FactorBatch",

@@ -36,6 +36,17 @@ def open_h5(path: Path, remedy: str) -> h5py.File:
         raise OSError(f"{path} cannot be read as HDF5 ({error}); {remedy}") from error
 
 
+def h5_header(path: Path, key: str, remedy: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of array ``key`` of the file ``path``.
+
+    Raises:
+        FileNotFoundError, OSError, KeyError: As :func:`open_h5` and :func:`h5_array`.
+    """
+    with open_h5(path, remedy) as file:
+        array = _array(file, key, remedy)
+        return array.shape, array.dtype
+
+
 def h5_array(file: h5py.File, key: str, shape: tuple[int, ...], dtype: str, remedy: str) -> h5py.Dataset:
     """Return array ``key`` of ``file`` after checking its shape and dtype.
 
@@ -43,15 +54,20 @@ def h5_array(file: h5py.File, key: str, shape: tuple[int, ...], dtype: str, reme
         KeyError: If the file has no array of that name; the message lists those it has.
         ValueError: If the shape or the dtype is another.
     """
+    array = _array(file, key, remedy)
+    if array.shape != shape or array.dtype != np.dtype(dtype):
+        raise ValueError(
+            f"{key!r} in {file.filename} must be {shape} {dtype}, got {array.shape} {array.dtype}; {remedy}"
+        )
+    return array
+
+
+def _array(file: h5py.File, key: str, remedy: str) -> h5py.Dataset:
     array = file.get(key)
     if not isinstance(array, h5py.Dataset):
         names: list[str] = []
         file.visititems(lambda name, item: names.append(name) if isinstance(item, h5py.Dataset) else None)
         raise KeyError(f"no array {key!r} in {file.filename}, which has {', '.join(sorted(names)) or 'none'}; {remedy}")
-    if array.shape != shape or array.dtype != np.dtype(dtype):
-        raise ValueError(
-            f"{key!r} in {file.filename} must be {shape} {dtype}, got {array.shape} {array.dtype}; {remedy}"
-        )
     return array
 
 
