@@ -95,6 +95,6 @@ def _read(path: Path, grey: bool | None) -> np.ndarray[tuple[int, int, int], np.
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    """Return a key that sorts runs of digits by their number."""
-    return [(int(digits), "") if digits else (0, text) for text, digits in re.findall(r"(\D+)|(\d+)", name)]
+def _natural(name: str) -> list[tuple[bool, int, str]]:
+    """Return a key that sorts runs of digits by their number, before text."""
+    return [(not digits, int(digits or 0), text) for text, digits in re.findall(r"(\D+)|(\d+)", name)]
