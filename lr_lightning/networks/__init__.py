@@ -5,6 +5,20 @@ from lr_lightning.networks.conv32 import Conv32
 from lr_lightning.networks.conv64_burgess import Conv64Burgess
 from lr_lightning.networks.conv64_leeb import Conv64Leeb
 from lr_lightning.networks.conv64_locatello import Conv64Locatello
+from lr_lightning.networks.grouped import GroupedNetwork, check_grouped_network
+from lr_lightning.networks.ladder_conv64 import LadderConv64
 from lr_lightning.networks.mlp import MLP
+from lr_lightning.networks.structural_conv64 import StructuralConv64
 
-__all__ = ["MLP", "AutoencoderNetwork", "Conv32", "Conv64Burgess", "Conv64Leeb", "Conv64Locatello"]
+__all__ = [
+    "MLP",
+    "AutoencoderNetwork",
+    "Conv32",
+    "Conv64Burgess",
+    "Conv64Leeb",
+    "Conv64Locatello",
+    "GroupedNetwork",
+    "LadderConv64",
+    "StructuralConv64",
+    "check_grouped_network",
+]

@@ -3,6 +3,7 @@
 from torch import nn
 
 from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
+from lr_lightning.networks.group_norm_layers import decoding_layer, encoding_layer, upsample
 
 
 class Conv64Leeb(AutoencoderNetwork):
@@ -28,11 +29,11 @@ class Conv64Leeb(AutoencoderNetwork):
         check_latent_dim(latent_dim)
         check_channels(channels)
         encoder = nn.Sequential(
-            *_down(channels, kernel_size=5),  # (B, 64, 32, 32)
-            *_down(64),
-            *_down(64),
-            *_down(64),
-            *_down(64),  # (B, 64, 2, 2)
+            *encoding_layer(channels, 64, kernel_size=5),  # (B, 64, 32, 32)
+            *encoding_layer(64, 64),
+            *encoding_layer(64, 64),
+            *encoding_layer(64, 64),
+            *encoding_layer(64, 64),  # (B, 64, 2, 2)
             nn.Flatten(),
             nn.Linear(256, 256),
             nn.ELU(),
@@ -47,21 +48,11 @@ class Conv64Leeb(AutoencoderNetwork):
             nn.ELU(),
             nn.Linear(256, 256),
             nn.Unflatten(1, (64, 2, 2)),
-            *_up(),
-            *_up(),
-            *_up(),
-            *_up(),  # (B, 64, 32, 32)
-            nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False),
+            *decoding_layer(64, 64),
+            *decoding_layer(64, 64),
+            *decoding_layer(64, 64),
+            *decoding_layer(64, 64),  # (B, 64, 32, 32)
+            upsample(),
             nn.Conv2d(64, channels, kernel_size=3, padding=1),  # (B, C, 64, 64)
         )
         super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational, scale="log_std")
-
-
-def _down(channels: int, kernel_size: int = 3) -> tuple[nn.Module, ...]:
-    convolution = nn.Conv2d(channels, 64, kernel_size, padding=kernel_size // 2)
-    return convolution, nn.MaxPool2d(2), nn.GroupNorm(8, 64), nn.ELU()
-
-
-def _up() -> tuple[nn.Module, ...]:
-    upsample = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
-    return upsample, nn.Conv2d(64, 64, kernel_size=3, padding=1), nn.GroupNorm(8, 64), nn.ELU()

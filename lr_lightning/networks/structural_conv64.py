@@ -1,0 +1,83 @@
+"""The network of the structural autoencoder for 64 x 64 images."""
+
+from torch import Tensor, nn
+
+from lr_lightning.networks.grouped import (
+    NUM_FEATURES,
+    GroupedDecoder,
+    GroupedNetwork,
+    check_grouped,
+    encoding_stages,
+)
+
+
+class StructuralTransform(nn.Module):
+    r"""Scale and shift each channel of the features by what a small network makes of a group of latents.
+
+    .. math:: h_c' = e^{a_c(z)}\, h_c + b_c(z)
+
+    Unlike in adaptive instance normalisation, the features are not normalised first. Where :math:`a = b = 0` it changes
+    nothing.
+
+    Args:
+        group_size: Latents of the group.
+        num_features: Channels of the features.
+    """
+
+    def __init__(self, group_size: int, num_features: int) -> None:
+        super().__init__()
+        self.network = nn.Sequential(
+            nn.Linear(group_size, 64),
+            nn.ELU(),
+            nn.Linear(64, 128),
+            nn.ELU(),
+            nn.Linear(128, 2 * num_features),
+        )
+
+    def forward(self, features: Tensor, latents: Tensor) -> Tensor:
+        """Return transformed ``features`` (B, F, H, W), given the ``latents`` (B, L) of the group."""
+        parameters: Tensor = self.network(latents)
+        shift, log_scale = parameters[:, :, None, None].chunk(2, dim=1)
+        return log_scale.exp() * features + shift
+
+
+class StructuralConv64(GroupedNetwork):
+    """A plain encoder, and a decoder in which each group of latents transforms the features at a depth of its own.
+
+    The encoder has twelve convolutions of 64 channels (5 x 5 the first, 3 x 3 the others) with group norm and ELU, five
+    of which are followed by pooling, and fully connected layers of 256 and 128 units. The decoder begins with a learned
+    constant of 64 x 2 x 2 and has twelve convolutions; group ``g`` enters before number ``12 g / num_groups``, counted
+    from 0, by a :class:`StructuralTransform`. Group 0, the first latents, enters first, where features are coarsest.
+
+    Args:
+        latent_dim: Number of latents ``D``; 12 in the paper.
+        num_groups: Number of groups, 2, 3, 4, 6 or 12 in the paper; a divisor of ``latent_dim`` and of 12.
+        channels: Image channels ``C``; images are ``(C, 64, 64)``.
+        variational: Whether the encoder gives means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``.
+
+    Raises:
+        ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is no such divisor.
+
+    References:
+        Leeb et al., Structure by Architecture: Structured Representations without Regularization, ICLR 2023,
+        arXiv:2006.07796; sizes and places of the layers are those of the authors' code.
+    """
+
+    def __init__(
+        self, latent_dim: int = 12, num_groups: int = 12, channels: int = 3, variational: bool = False
+    ) -> None:
+        check_grouped(latent_dim, num_groups, channels)
+        encoder = nn.Sequential(
+            *encoding_stages(channels, num_stages=1),  # (B, 64, 2, 2)
+            nn.Flatten(),
+            nn.Linear(256, 256),
+            nn.ELU(),
+            nn.Linear(256, 128),
+            nn.ELU(),
+            nn.Linear(128, 2 * latent_dim if variational else latent_dim),
+        )
+        transforms = [StructuralTransform(latent_dim // num_groups, NUM_FEATURES) for _ in range(num_groups)]
+        decoder = GroupedDecoder(transforms, channels)
+        super().__init__(
+            encoder, decoder, latent_dim, num_groups, (channels, 64, 64), variational=variational, scale="log_std"
+        )
