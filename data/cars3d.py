@@ -4,8 +4,9 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,6 +26,7 @@ CARS3D_FACTORS = FactorSpace(
 
 _LIST = "list.txt"
 _SIDE, _STORED_SIDE = 64, 128
+_BLOCK_BYTES = 1 << 20
 _REMEDY = "fetch the public archive with `lr-lightning data prepare cars3d`"
 
 
@@ -100,7 +102,7 @@ class CarsImages:
         cars, listing = dict[str, Tensor](), None
         for name, content in self._files():
             if name == _LIST:
-                listing = content.read()
+                listing = content
             else:
                 cars[name.removesuffix(".mat")] = self._views(name, content)
         if listing is None:
@@ -110,12 +112,11 @@ class CarsImages:
             for azimuth in range(self._sizes[1]):
                 yield torch.stack([cars[name][elevation, azimuth] for name in order])
 
-    def _files(self) -> Iterator[tuple[str, IO[bytes]]]:
+    def _files(self) -> Iterator[tuple[str, bytes]]:
         """Yield name and content of the list and of each car, in the order of the archive."""
         if self.path not in self.paths:  # but a folder of them
             for path in self.paths:
-                with path.open("rb") as file:
-                    yield path.name, file
+                yield path.name, path.read_bytes()
             return
         try:
             # Names in the archive only choose what is read: nothing is written under them.
@@ -123,18 +124,20 @@ class CarsImages:
                 for member in archive:
                     place = PurePosixPath(member.name)
                     wanted = place.name == _LIST or (place.suffix == ".mat" and not place.name.startswith("."))
-                    content = archive.extractfile(member) if place.parent.name == "cars" and wanted else None
-                    if content is not None:
-                        yield place.name, content
+                    if wanted and place.parent.name == "cars" and member.isfile():
+                        content = archive.extractfile(member)
+                        yield place.name, b"" if content is None else content.read()
+                while stream.read(_BLOCK_BYTES):
+                    pass  # at its end gzip compares its checksum
         except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise OSError(f"{self.path} cannot be read as a .tar.gz archive ({error}); {_REMEDY}") from error
 
-    def _views(self, name: str, content: IO[bytes]) -> Tensor:
+    def _views(self, name: str, content: bytes) -> Tensor:
         """Return the scaled views ``(elevations, azimuths, 64, 64, 3)`` of a car."""
         elevations, azimuths, _ = self._sizes
         try:
-            views = loadmat(content, variable_names=["im"]).get("im")
-        except (MatReadError, ValueError, TypeError, NotImplementedError, zlib.error) as error:
+            views = loadmat(BytesIO(content), variable_names=["im"]).get("im")
+        except (MatReadError, OSError, ValueError, TypeError, NotImplementedError, zlib.error) as error:
             raise OSError(f"{name} of {self.path} cannot be read as a MATLAB file ({error}); {_REMEDY}") from error
         shape = (_STORED_SIDE, _STORED_SIDE, 3, azimuths, elevations)
         if views is None or views.shape != shape or views.dtype != np.uint8:
@@ -151,7 +154,11 @@ class CarsImages:
             raise ValueError(f"{_LIST} of {self.path} must name {objects} different cars, got {len(order)}; {_REMEDY}")
         missing, extra = sorted(set(order) - found), sorted(found - set(order))
         if missing:
-            raise ValueError(f"{self.path} lacks {', '.join(missing)}.mat, which {_LIST} names; {_REMEDY}")
+            raise ValueError(
+                f"{self.path} lacks {len(missing)} of the cars that {_LIST} names, such as {missing[0]}.mat; {_REMEDY}"
+            )
         if extra:
-            raise ValueError(f"{self.path} has {', '.join(extra)}.mat, which {_LIST} does not name; {_REMEDY}")
+            raise ValueError(
+                f"{self.path} has {len(extra)} cars that {_LIST} does not name, such as {extra[0]}.mat; {_REMEDY}"
+            )
         return order

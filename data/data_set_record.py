@@ -1,10 +1,13 @@
 """What is known of a data set before it is opened, and of the files it comes from."""
 
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from lr_lightning.data.download import download
 from lr_lightning.data.factor_space import FactorSpace
@@ -52,35 +55,49 @@ class PublicFile:
             ValueError: If the only address gives a wrong file, or a file that was there is wrong, which is left alone.
         """
         path, failures = root / self.path, list[ConnectionError | ValueError]()
-        was_there = path.exists()
         for url in (self.url, *self.mirrors):
             try:
-                download(url, path, self.md5, remedy=remedy, progress=progress)
-                self._check_archive(path, url)
+                if self.md5 is None and self._is_archive:
+                    return _fetch_archive(url, path, remedy, progress)
+                return download(url, path, self.md5, remedy=remedy, progress=progress)
             except (ConnectionError, ValueError) as error:
-                if was_there or not self.mirrors:
+                if path.exists() or not self.mirrors:
                     raise
                 failures.append(error)
-            else:
-                return path
         raise ConnectionError("; ".join(map(str, failures))) from failures[0]
 
     @property
     def _is_archive(self) -> bool:
         return self.path.endswith((".npz", ".zip"))
 
-    def _check_archive(self, path: Path, url: str) -> None:
-        """Remove what is no whole archive; addresses without a checksum may give a page of text instead."""
-        if self.md5 is not None or not self._is_archive:
-            return
-        try:
-            with zipfile.ZipFile(path) as archive:
-                damaged = archive.testzip()
-        except zipfile.BadZipFile as error:
-            damaged = str(error)
-        if damaged is not None:
-            path.unlink()
-            raise ValueError(f"{url} gave no whole zip archive ({damaged}); it was removed, fetch {path} elsewhere")
+
+def _fetch_archive(url: str, path: Path, remedy: str, progress: Callable[[int, int | None], None] | None) -> Path:
+    """Fetch a zip archive of unknown checksum, which bears its name only once its members have theirs."""
+    if path.exists():
+        if damage := _damage(path):
+            raise ValueError(f"{path} is no whole zip archive ({damage}); move it away to have it fetched")
+        return path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = path.with_name(f".{path.name}.lock")
+    with FileLock(lock):
+        if not path.exists():  # else fetched by the process that this one waited for
+            unverified = download(url, path.with_name(f"{path.name}.unverified"), remedy=remedy, progress=progress)
+            if damage := _damage(unverified):
+                unverified.unlink()
+                raise ValueError(f"{url} gave no whole zip archive ({damage}), which was removed; {remedy}")
+            unverified.replace(path)
+        lock.unlink(missing_ok=True)
+    return path
+
+
+def _damage(path: Path) -> str | None:
+    """Say what is wrong with a zip archive, whose members have checksums; ``None`` if nothing is."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            member = archive.testzip()
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        return str(error)
+    return None if member is None else f"{member} is damaged"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.tensors import TensorFactors
 
 _PREFIXES = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}
+_TORCHVISION_FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
 class MNIST(TensorFactors):
@@ -27,7 +28,8 @@ class MNIST(TensorFactors):
     The single factor is the label, which is no full description of an image.
 
     Args:
-        root: Folder with the files.
+        root: Folder with the files; or one in which torchvision has put them, into ``raw`` or, by the name of the set,
+            ``MNIST/raw`` or ``FashionMNIST/raw``.
         split: ``"train"``, ``"test"``, or ``"all"`` for the training images followed by the test images.
         size: Side of the images. 28 leaves them alone; 32 adds a zero border of 2; 64 doubles every pixel to 56 and
             adds a zero border of 4, for networks made for images of 64.
@@ -55,7 +57,7 @@ class MNIST(TensorFactors):
             raise ValueError(f"split must be one of {', '.join(_PREFIXES)}, got {split!r}")
         if size not in (28, 32, 64):
             raise ValueError(f"size must be 28, 32 or 64, got {size}")
-        paths = _find(Path(root), _PREFIXES[split])
+        paths = _find(_folder(Path(root), name), _PREFIXES[split])
         images = torch.cat([read_idx(path) for path in paths[::2]])
         labels = torch.cat([read_idx(path) for path in paths[1::2]])
         files = " and ".join(str(path) for path in paths)
@@ -69,6 +71,7 @@ class MNIST(TensorFactors):
         super().__init__(name, _resize(images, size), labels.long()[:, None], FactorSpace(["label"], [10]))
 
 
+# torchvision's reader takes unpacked files only and meets a damaged one with a bare AssertionError or RuntimeError
 def read_idx(path: Path) -> Tensor:
     """Read an idx file of bytes, packed with gzip if its name ends in ``.gz``; a uint8 tensor of the shape it states.
 
@@ -89,6 +92,12 @@ def read_idx(path: Path) -> Tensor:
             f"{path} must unpack to {start + prod(shape)} bytes for shape {shape}, got {len(content)}; fetch it again"
         )
     return torch.from_numpy(np.frombuffer(content, np.uint8)[start:].reshape(shape).copy())
+
+
+def _folder(root: Path, name: str) -> Path:
+    """Return the first folder with files, of ``root`` and those of torchvision in it; ``root`` if none has any."""
+    folders = [root, root / "raw", root / _TORCHVISION_FOLDERS.get(name, name) / "raw"]
+    return next((folder for folder in folders if any(folder.glob("*-ubyte*"))), root)
 
 
 def _find(root: Path, prefixes: list[str]) -> list[Path]:

@@ -66,6 +66,24 @@ def test_reads_unpacked_files_too(tmp_path: Path) -> None:
     np.testing.assert_array_equal(MNIST(tmp_path, size=28).images(torch.tensor([1]))[0, 0].numpy(), DIGITS[1])
 
 
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [("raw", "mnist"), ("MNIST/raw", "mnist"), ("FashionMNIST/raw", "fashion_mnist"), ("KMNIST/raw", "KMNIST")],
+)
+def test_reads_the_folders_of_torchvision(tmp_path: Path, folder: str, name: str) -> None:
+    (tmp_path / "MNIST" / "raw").mkdir(parents=True)
+    (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+    write(tmp_path / folder, "t10k")
+    dataset = MNIST(tmp_path, "test", size=28, name=name)
+    np.testing.assert_array_equal(dataset.images(torch.arange(5)).numpy(), DIGITS[:, None])
+
+
+def test_files_in_the_folder_itself_come_before_those_of_torchvision(tmp_path: Path) -> None:
+    (tmp_path / "raw").mkdir()
+    write(write(tmp_path, "t10k") / "raw", "t10k", DIGITS[::-1])
+    assert torch.equal(MNIST(tmp_path, "test", 28).images(torch.tensor([0]))[0, 0], torch.from_numpy(DIGITS[0]))
+
+
 @pytest.mark.parametrize("split", ["train", "all"])
 def test_rejects_a_split_whose_files_are_missing(tmp_path: Path, split: Any) -> None:
     write(tmp_path, "t10k")

@@ -1,0 +1,136 @@
+"""Fetching a public file: mirrors, and archives without a published checksum."""
+
+import hashlib
+import io
+import threading
+import zipfile
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from lr_lightning.data.data_set_record import PublicFile
+
+CONTENT = b"images and labels" * 1000
+MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
+
+
+class QuietHandler(SimpleHTTPRequestHandler):
+    """Serves files without printing."""
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
+    """Yield the address of a server on this machine and its folder."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    monkeypatch.setenv("no_proxy", "*")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", folder
+        server.shutdown()
+        thread.join()
+
+
+def archive(content: bytes = b"0123456789" * 100) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as writer:
+        writer.writestr("images.npy", content)
+    return file.getvalue()
+
+
+def test_comes_from_the_first_address(served: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = served
+    (folder / "a.bin").write_bytes(CONTENT)
+    seen: list[tuple[int, int | None]] = []
+    file = PublicFile("sets/a.bin", f"{address}/a.bin", MD5, mirrors=(f"{address}/none.bin",))
+    path = file.fetch(tmp_path, remedy="", progress=lambda done, total: seen.append((done, total)))
+    assert path == tmp_path / "sets" / "a.bin"
+    assert path.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+
+
+@pytest.mark.parametrize("first", [None, b"<html>moved</html>"])
+def test_comes_from_a_mirror_where_the_first_gives_nothing_or_another_file(
+    served: tuple[str, Path], tmp_path: Path, first: bytes | None
+) -> None:
+    address, folder = served
+    if first is not None:
+        (folder / "a.bin").write_bytes(first)
+    (folder / "mirror.bin").write_bytes(CONTENT)
+    file = PublicFile("a.bin", f"{address}/a.bin", MD5, (f"{address}/none.bin", f"{address}/mirror.bin"))
+    assert file.fetch(tmp_path, remedy="").read_bytes() == CONTENT
+
+
+def test_tells_of_every_address_where_none_gives_it(served: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = served
+    (folder / "b.bin").write_bytes(b"<html>")
+    file = PublicFile("a.bin", f"{address}/a.bin", MD5, (f"{address}/b.bin",))
+    with pytest.raises(ConnectionError, match=r"a\.bin answered 404 .*; b\.bin's twin; .*b\.bin gave a file with md5"):
+        file.fetch(tmp_path, remedy="b.bin's twin")
+    assert not (tmp_path / "a.bin").exists()
+
+
+def test_a_wrong_file_that_was_there_is_left_alone(served: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = served
+    (folder / "a.bin").write_bytes(CONTENT)
+    (tmp_path / "a.bin").write_bytes(b"mine")
+    file = PublicFile("a.bin", f"{address}/a.bin", MD5, (f"{address}/a.bin?again",))
+    with pytest.raises(ValueError, match=r"a\.bin has md5 .* move it away"):
+        file.fetch(tmp_path, remedy="")
+    assert (tmp_path / "a.bin").read_bytes() == b"mine"
+
+
+def test_an_archive_without_md5_is_held_against_its_own_checksums(served: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = served
+    file = PublicFile("a.npz", f"{address}/a.npz", None)
+    whole = archive()
+    place = whole.index(b"0123456789")
+    damaged = whole[:place] + b"x" + whole[place + 1 :]
+    for content, message in (
+        (b"<html>too large to scan</html>", "File is not a zip file"),
+        (whole[: len(whole) // 2], "File is not a zip file"),
+        (damaged, r"images\.npy is damaged"),
+    ):
+        (folder / "a.npz").write_bytes(content)
+        with pytest.raises(ValueError, match=rf"a\.npz gave no whole zip archive \({message}\).*; by hand"):
+            file.fetch(tmp_path, remedy="by hand")
+        assert not [path for path in tmp_path.glob("*a.npz*") if not path.name.endswith(".lock")]
+    (folder / "a.npz").write_bytes(whole)
+    assert file.fetch(tmp_path, remedy="").read_bytes() == whole
+    assert [path.name for path in tmp_path.glob("*a.npz*") if not path.name.endswith(".lock")] == ["a.npz"]
+
+
+def test_an_archive_without_md5_that_is_there_is_verified_and_not_fetched(tmp_path: Path) -> None:
+    path, file = tmp_path / "a.npz", PublicFile("a.npz", "http://127.0.0.1:9/a.npz", None)
+    path.write_bytes(archive())
+    assert file.fetch(tmp_path, remedy="") == path
+    path.write_bytes(archive()[:-30])
+    with pytest.raises(ValueError, match=r"a\.npz is no whole zip archive \(.*\); move it away to have it fetched"):
+        file.fetch(tmp_path, remedy="")
+    assert path.exists()
+
+
+def test_another_file_without_md5_is_taken_as_it_comes(served: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = served
+    (folder / "a.jpg").write_bytes(b"a picture")
+    assert PublicFile("a.jpg", f"{address}/a.jpg", None).fetch(tmp_path, remedy="").read_bytes() == b"a picture"
+
+
+def test_an_archive_that_another_process_fetched_meanwhile_is_taken(served: tuple[str, Path], tmp_path: Path) -> None:
+    address, folder = served
+    (folder / "a.npz").write_bytes(archive())
+    file = PublicFile("a.npz", f"{address}/a.npz", None)
+    threads = [threading.Thread(target=file.fetch, args=(tmp_path,), kwargs={"remedy": ""}) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (tmp_path / "a.npz").read_bytes() == archive()
+    assert not list(tmp_path.glob("*.unverified*"))
