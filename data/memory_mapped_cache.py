@@ -1,10 +1,8 @@
 """Rows of any source in one file that is mapped into memory: converted once, checked at each opening."""
 
-import errno
 import hashlib
 import json
 import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lr_lightning.data.disk_room import room_for
 from lr_lightning.data.download import file_md5
 from lr_lightning.data.image_source import ImageSource
 
@@ -87,7 +86,7 @@ class MemoryMappedCache:
         """
         try:
             return self._map(verify)
-        except (FileNotFoundError, ValueError):
+        except (OSError, ValueError):
             pass  # looked at again under the lock, as another process may be building it
         with self._lock():
             try:
@@ -121,23 +120,15 @@ class MemoryMappedCache:
         unfinished = self.path.with_name(f"{self.path.name}.unfinished")
         unfinished.unlink(missing_ok=True)  # of a killed process: its room is needed
         try:
-            if (free := shutil.disk_usage(unfinished.parent).free) < size:
-                raise OSError(errno.ENOSPC, f"{free:,} are free")
-            with unfinished.open("wb") as file:
-                file.write(_header_line(header))
-                header["blake2b"] = self._write_rows(file, progress)
-                file.seek(0)
-                file.write(_header_line(header))
-                file.flush()
-                os.fsync(file.fileno())
-            unfinished.replace(self.path)
-        except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-            raise OSError(
-                f"there is no room for the memory-mapped cache {self.path}, which takes {size:,} bytes "
-                f"({error.strerror}); {_REMEDY}"
-            ) from error
+            with room_for(f"the memory-mapped cache {self.path}", size, self.path.parent, _REMEDY):
+                with unfinished.open("wb") as file:
+                    file.write(_header_line(header))
+                    header["blake2b"] = self._write_rows(file, progress)
+                    file.seek(0)
+                    file.write(_header_line(header))
+                    file.flush()
+                    os.fsync(file.fileno())
+                unfinished.replace(self.path)
         finally:
             unfinished.unlink(missing_ok=True)
 
