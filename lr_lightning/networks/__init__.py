@@ -5,6 +5,7 @@ from lr_lightning.networks.conv32 import Conv32
 from lr_lightning.networks.conv64_burgess import Conv64Burgess
 from lr_lightning.networks.conv64_leeb import Conv64Leeb
 from lr_lightning.networks.conv64_locatello import Conv64Locatello
+from lr_lightning.networks.discriminator import Discriminator
 from lr_lightning.networks.grouped import GroupedNetwork, check_grouped_network
 from lr_lightning.networks.ladder_conv64 import LadderConv64
 from lr_lightning.networks.mlp import MLP
@@ -17,6 +18,7 @@ __all__ = [
     "Conv64Burgess",
     "Conv64Leeb",
     "Conv64Locatello",
+    "Discriminator",
     "GroupedNetwork",
     "LadderConv64",
     "StructuralConv64",

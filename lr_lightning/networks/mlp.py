@@ -1,6 +1,6 @@
 """Fully connected encoder and decoder, for any shape of observation."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
 
@@ -50,15 +50,15 @@ class MLP(AutoencoderNetwork):
                 raise ValueError(f"{name} must be positive, got {tuple(sizes)}")
         size = prod(observation_shape)
         outputs = 2 * latent_dim if variational else latent_dim
-        encoder = nn.Sequential(nn.Flatten(), *_layers([size, *widths, outputs], activation))
+        encoder = nn.Sequential(nn.Flatten(), *linear_layers([size, *widths, outputs], activation))
         decoder = nn.Sequential(
-            *_layers([latent_dim, *decoder_widths, size], decoder_activation or activation),
+            *linear_layers([latent_dim, *decoder_widths, size], decoder_activation or activation),
             nn.Unflatten(1, tuple(observation_shape)),
         )
         super().__init__(encoder, decoder, latent_dim, tuple(observation_shape), variational)
 
 
-def _layers(sizes: Sequence[int], activation: type[nn.Module]) -> list[nn.Module]:
+def linear_layers(sizes: Sequence[int], activation: Callable[[], nn.Module]) -> list[nn.Module]:
     """Return linear layers between consecutive ``sizes`` with ``activation`` between them, not after the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):

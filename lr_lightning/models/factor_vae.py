@@ -1,0 +1,158 @@
+"""FactorVAE."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from pytorch_lightning.cli import OptimizerCallable
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+from torch.optim import Optimizer
+from typing_extensions import override
+
+from lr_lightning.losses import (
+    density_ratio_total_correlation,
+    discriminator_accuracy,
+    discriminator_loss,
+    permute_latents,
+)
+from lr_lightning.models.base import Objective, Penalty
+from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.vae import VAE, Posterior
+from lr_lightning.networks import AutoencoderNetwork, Discriminator
+
+
+class FactorVAE(VAE):
+    r"""VAE that lowers the total correlation of its codes, as a discriminator sees it.
+
+    The loss is reconstruction + KL + :math:`\gamma\, \mathbb{E}[D_0(z) - D_1(z)]`; the discriminator :math:`D` learns
+    to tell codes from codes whose latents were permuted over a batch. See :mod:`lr_lightning.losses.density_ratio`.
+
+    **A training batch holds the two batches of the paper**: the VAE trains on its first half, whose codes are also the
+    discriminator's examples of the joint distribution; the second half is encoded only, and its latents permuted. The
+    paper's and the study's batch size of 64 is ``data.batch_size: 128``. The second half is encoded by the VAE as just
+    updated, as in the paper.
+
+    Both parts are updated once a batch. The Trainer's ``max_steps``, checkpoints and logged steps count the updates of
+    the VAE, not the sum of both. As in all training with two optimizers, the Trainer's ``gradient_clip_val`` and
+    ``accumulate_grad_batches`` cannot be used. The discriminator's parameters have no gradients but within its own
+    update, so summaries call them not trainable. ``lr_scheduler`` is for the VAE's optimizer.
+
+    Terms beside reconstruction and KL: ``total_correlation``, which is :math:`\mathbb{E}[D_0 - D_1]`, and
+    ``discriminator_loss``, both in nats, and ``discriminator_accuracy``, a fraction of codes. In validation and testing
+    the permuted codes are those of the same batch, the whole of it.
+
+    Args:
+        network: Encoder and decoder; the encoder must be variational.
+        gamma: Weight of the total correlation. A schedule lets it change with the step.
+        discriminator_widths: Units of each hidden layer of the discriminator; six of 1,000 in the study.
+        discriminator_optimizer: Called with the discriminator's parameters; Adam with a learning rate of 1e-4 and betas
+            of 0.5 and 0.9, as in the paper, by default.
+        kwargs: Passed to :class:`VAE`.
+
+    Raises:
+        ValueError: If ``gamma`` is negative or not finite, or a width is below 1.
+
+    References:
+        Kim and Mnih, Disentangling by Factorising, ICML 2018, arXiv:1802.05983.
+    """
+
+    def __init__(
+        self,
+        network: AutoencoderNetwork,
+        gamma: float | Schedule = 10.0,
+        discriminator_widths: Sequence[int] = (1000,) * 6,
+        discriminator_optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(
+            parameters, lr=1e-4, betas=(0.5, 0.9)
+        ),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(network, **kwargs)
+        self.gamma = check_weight("gamma", gamma)
+        # Without gradients outside of its own update: the VAE's loss passes through it, and no process waits for it.
+        self.discriminator = Discriminator(network.latent_dim, discriminator_widths).requires_grad_(False)
+        self.discriminator_optimizer = discriminator_optimizer
+        self.automatic_optimization = False
+
+    @override
+    def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
+        """Return the KL term and ``gamma`` times the total correlation."""
+        total_correlation = density_ratio_total_correlation(self.discriminator(posterior.samples))
+        value = kl + value_at(self.gamma, self.steps_trained) * total_correlation
+        return Penalty(value, {"total_correlation": total_correlation})
+
+    @override
+    def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
+        """Return the loss of the VAE, and how well the discriminator does on the same batch."""
+        posterior = self.sample_posterior(observations, generator)
+        objective = self.objective_of(posterior, observations, generator)
+        terms = self._classification(posterior.samples, permute_latents(posterior.samples, generator))
+        return objective._replace(terms=objective.terms | {name: term.detach() for name, term in terms.items()})
+
+    @override
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
+        """Update the VAE on the first half of a batch, then the discriminator; return the former's loss.
+
+        Raises:
+            ValueError: If the batch holds fewer than four observations.
+        """
+        images = batch[0]
+        if len(images) < 4:
+            raise ValueError(
+                "FactorVAE permutes the latents of the second half of a training batch, which takes two observations "
+                f"or more; raise data.batch_size to at least 4, got a batch of {len(images)}"
+            )
+        first, second = images.tensor_split(2)
+        generator = self._training_noise()
+        posterior = self.sample_posterior(first, generator)
+        objective = self.objective_of(posterior, first, generator)
+        self._update_vae(objective.loss)
+        with torch.no_grad():
+            permuted = permute_latents(self.sample_posterior(second, generator).samples, generator)
+        terms = self._update_discriminator(posterior.samples.detach(), permuted)
+        self.train_terms = {"loss": objective.loss.detach()} | objective.terms | terms
+        return objective.loss.detach()
+
+    @override
+    def configure_optimizers(self) -> Any:
+        """Build the VAE's optimizer, with its schedule if there is one, and the discriminator's."""
+        vae = super().configure_optimizers()
+        discriminator = self.discriminator_optimizer(self.discriminator.parameters())
+        return [vae if isinstance(vae, dict) else {"optimizer": vae}, {"optimizer": discriminator}]
+
+    def _classification(self, codes: Tensor, permuted: Tensor) -> dict[str, Tensor]:
+        """Return the discriminator's loss and accuracy on ``codes`` (N, D) and ``permuted`` codes (M, D)."""
+        logits = self.discriminator(torch.cat([codes, permuted])).split([len(codes), len(permuted)])
+        return {
+            "discriminator_loss": discriminator_loss(*logits),
+            "discriminator_accuracy": discriminator_accuracy(*logits),
+        }
+
+    def _update_vae(self, loss: Tensor) -> None:
+        optimizer = cast(list[LightningOptimizer], self.optimizers())[0]
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        for config in self.trainer.lr_scheduler_configs:
+            self.lr_scheduler_step(config.scheduler, None)
+
+    def _update_discriminator(self, codes: Tensor, permuted: Tensor) -> dict[str, Tensor]:
+        """Update the discriminator on codes without gradients; return its terms before the update."""
+        optimizer = cast(list[Optimizer], self.optimizers(use_pl_optimizer=False))[1]
+        self.discriminator.requires_grad_(True)
+        terms = self._classification(codes, permuted)
+        optimizer.zero_grad()
+        # What manual_backward and LightningOptimizer.step do, but for two things: nothing is counted as a step of the
+        # Trainer, and DistributedDataParallel, which counts on gradients of the VAE in each backward pass, is left out.
+        precision = self.trainer.precision_plugin
+        precision.backward(precision.pre_backward(terms["discriminator_loss"], self), self, None)
+        self.discriminator.requires_grad_(False)
+        self._average_over_processes([p.grad for p in self.discriminator.parameters() if p.grad is not None])
+        self.trainer.strategy.optimizer_step(optimizer, closure=lambda: None, model=self)
+        return {name: term.detach() for name, term in terms.items()}
+
+    def _average_over_processes(self, gradients: list[Tensor]) -> None:
+        if self.trainer.world_size > 1:
+            mean = self.trainer.strategy.reduce(parameters_to_vector(gradients), reduce_op="mean")
+            vector_to_parameters(mean, gradients)
