@@ -81,7 +81,7 @@ class FactorGroups(ABC):
         for _ in range(_MAX_REDRAWS):
             outside = ~grid.contains(groups).all(dim=1)
             if not outside.any():
-                return grid.space.indices(groups)
+                return groups
             groups[outside] = self._propose(grid, int(outside.sum()), generator)
         raise ValueError(
             f"{type(self).__name__} finds no samples to go with others, as held_out and validation leave out nearly "
@@ -89,10 +89,11 @@ class FactorGroups(ABC):
         )
 
     def _propose(self, grid: TrainingGrid, num_groups: int, generator: torch.Generator) -> Tensor:
-        """Return factor values of groups that may lead outside of ``grid``, ``(num_groups, members, K)`` int64."""
+        """Return sample numbers of groups that may lead outside of ``grid``, ``(num_groups, members)`` int64."""
         anchors = grid.sample(num_groups, generator)
         changes = self.changes(grid, num_groups, generator)
-        return torch.stack([anchors, *(grid.change(anchors, changed, generator) for changed in changes)], dim=1)
+        others = [grid.change(anchors, changed, generator) for changed in changes]
+        return grid.space.indices(torch.stack([anchors, *others], dim=1))
 
 
 class FactorPairs(FactorGroups):
@@ -133,8 +134,8 @@ class FactorPairs(FactorGroups):
         wanted = self.num_changed or len(set(self.changed or ())) or 1
         if wanted >= len(grid.changeable):
             raise ValueError(
-                f"FactorPairs must leave a factor unchanged: {len(grid.changeable)} can change in training, so that "
-                f"at most {len(grid.changeable) - 1} may, got {wanted}"
+                f"pairs must share a factor: of the {len(grid.changeable)} that can change in training at most "
+                f"{len(grid.changeable) - 1} may, got {wanted}"
             )
 
     @override

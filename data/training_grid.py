@@ -1,9 +1,11 @@
 """The part of a factor grid that training may show, from which groups of related samples are drawn."""
 
 from collections.abc import Sequence
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from lr_lightning.data.correlation import FactorCorrelation, WeightedDraw, log_density
 from lr_lightning.data.factor_space import FactorSpace
@@ -29,17 +31,12 @@ class TrainingGrid:
         self._draw = WeightedDraw(indices, log_density(correlations, space, factors))
         self._contained = torch.zeros(len(space), dtype=torch.bool)
         self._contained[indices] = True
-        values = [torch.unique(column) for column in factors.unbind(1)]
+        values = [column.bincount().nonzero().flatten() for column in factors.unbind(1)]
         self.changeable = [column for column, present in enumerate(values) if len(present) > 1]
-        # of each set of linked factors: its columns (C,), combinations (M, C) and their log density (M,)
-        self._tables: list[tuple[Tensor, Tensor, Tensor]] = []
-        for columns in _linked_columns(space, correlations):
-            grid = torch.stack(torch.meshgrid([values[column] for column in columns], indexing="ij"), dim=-1)
-            combinations = torch.zeros(grid[..., 0].numel(), space.num_factors, dtype=torch.int64)
-            combinations[:, columns] = grid.flatten(0, -2)
-            inside = [c for c in correlations if space.position(c.first) in columns]
-            density = log_density(inside, space, combinations)
-            self._tables.append((torch.tensor(columns), combinations[:, columns], density))
+        sets = _linked_columns(space, correlations)
+        free = [columns for columns in sets if len(columns) == 1]
+        linked = [[columns] for columns in sets if len(columns) > 1]
+        self._tables = [_Table.of(part, values, space, correlations) for part in [free, *linked] if part]
 
     def sample(self, num_samples: int, generator: torch.Generator) -> Tensor:
         """Draw combinations with replacement, by their density; factor values ``(num_samples, K)`` int64."""
@@ -60,17 +57,54 @@ class TrainingGrid:
         """
         result = factors.clone()
         for columns, combinations, density in self._tables:
-            differs = combinations != factors[:, None, columns]  # (N, M, C)
-            fits = (differs == changed[:, None, columns]).all(dim=2)  # (N, M)
+            differs = combinations != factors[:, columns][:, :, None]  # (N, S, M, C)
+            fits = (differs == changed[:, columns][:, :, None]).all(dim=3)
             # the largest of log densities with Gumbel noise is a draw by density
             noise = -torch.empty(fits.shape, dtype=torch.float64).exponential_(generator=generator).log()
-            drawn = (density + noise).masked_fill_(~fits, -torch.inf).argmax(dim=1)
-            result[:, columns] = combinations[drawn]
+            drawn = (density + noise).masked_fill_(~fits, -torch.inf).argmax(dim=2)  # (N, S)
+            result[:, columns] = combinations[torch.arange(len(columns)), drawn]
         return result
 
-    def contains(self, factors: Tensor) -> Tensor:
-        """Tell which combinations ``(..., K)`` training may show; ``(...)`` bool."""
-        return self._contained[self.space.indices(factors)]
+    def contains(self, indices: Tensor) -> Tensor:
+        """Tell which combinations, given by number, training may show; bool of the shape of ``indices``."""
+        return self._contained[indices]
+
+
+class _Table(NamedTuple):
+    """Combinations of values, and their log density, of ``S`` sets of factors that are drawn apart from each other.
+
+    Attributes:
+        columns: Factors of each set, shape ``(S, C)``.
+        combinations: Their values, shape ``(S, M, C)``.
+        density: Logarithms of the density, shape ``(S, M)``; minus infinity where a set has fewer than ``M``.
+    """
+
+    columns: Tensor
+    combinations: Tensor
+    density: Tensor
+
+    @classmethod
+    def of(
+        cls,
+        sets: list[list[int]],
+        values: list[Tensor],
+        space: FactorSpace,
+        correlations: Sequence[FactorCorrelation],
+    ) -> Self:
+        """Return the table of ``sets`` of equally many columns, each factor with ``values``."""
+        combinations, densities = [], []
+        for columns in sets:
+            grid = torch.cartesian_prod(*(values[column] for column in columns)).view(-1, len(columns))  # (M, C)
+            factors = torch.zeros(len(grid), space.num_factors, dtype=torch.int64)
+            factors[:, columns] = grid
+            inside = [c for c in correlations if space.position(c.first) in columns]
+            combinations.append(grid)
+            densities.append(log_density(inside, space, factors))
+        return cls(
+            torch.tensor(sets),
+            pad_sequence(combinations, batch_first=True),
+            pad_sequence(densities, batch_first=True, padding_value=-torch.inf),
+        )
 
 
 def _linked_columns(space: FactorSpace, correlations: Sequence[FactorCorrelation]) -> list[list[int]]:
