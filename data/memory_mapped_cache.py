@@ -4,21 +4,20 @@ import hashlib
 import json
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from math import prod
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 from torch import Tensor
 
 from lr_lightning.data.disk_room import room_for
 from lr_lightning.data.download import file_md5
 from lr_lightning.data.image_source import ImageSource
+from lr_lightning.data.write_lock import write_lock
 
 FORMAT_VERSION = 1
 #: Name of the folder beside the source, where LR_LIGHTNING_CACHE names no other.
@@ -88,7 +87,7 @@ class MemoryMappedCache:
             return self._map(verify)
         except (OSError, ValueError):
             pass  # looked at again under the lock, as another process may be building it
-        with self._lock():
+        with write_lock(self.path, _REMEDY):
             try:
                 return self._map(verify)
             except FileNotFoundError:
@@ -149,19 +148,6 @@ class MemoryMappedCache:
         if done != total:
             raise ValueError(f"{self._names()} must yield {total} rows, got {done}")
         return checksum.hexdigest()
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        lock = FileLock(f"{self.path}.lock")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            lock.acquire()
-        except OSError as error:
-            raise OSError(f"the memory-mapped cache {self.path} cannot be written ({error}); {_REMEDY}") from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _description(self) -> dict[str, Any]:
         """Return what the header must say, as JSON gives it back."""

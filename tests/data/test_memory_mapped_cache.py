@@ -20,6 +20,7 @@ from torch import Tensor
 
 from lr_lightning.data import memory_mapped_cache
 from lr_lightning.data.memory_mapped_cache import MemoryMappedCache
+from lr_lightning.data.write_lock import write_lock
 
 ROWS = torch.arange(30, dtype=torch.uint8).view(10, 3)
 
@@ -241,7 +242,7 @@ def test_a_map_outlives_the_file_that_replaces_its_own(source: Numbers) -> None:
 
 def test_a_cache_in_a_folder_that_is_read_only_is_used(source: Numbers, monkeypatch: pytest.MonkeyPatch) -> None:
     cache_of(source).open()
-    monkeypatch.setattr(memory_mapped_cache, "FileLock", lambda _: pytest.fail("nothing needs to be written"))
+    monkeypatch.setattr(memory_mapped_cache, "write_lock", lambda *_: pytest.fail("nothing needs to be written"))
     cache_of(source).open(verify=True)
 
 
@@ -249,7 +250,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(
     source: Numbers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lr_lightning_cache").write_text("in the way")
-    with pytest.raises(OSError, match=r"the memory-mapped cache .*v1\.rows cannot be written \(.*\); let .* LR_LIGHT"):
+    with pytest.raises(OSError, match=r"lr_lightning_cache.*v1\.rows cannot be written \(.*\); let .* LR_LIGHT"):
         cache_of(source).open()
     monkeypatch.setenv("LR_LIGHTNING_CACHE", str(tmp_path / "free"))
     cache_of(source).open()
@@ -293,18 +294,6 @@ def test_another_error_of_the_disk_passes(source: Numbers, tmp_path: Path, monke
     with pytest.raises(OSError, match=r"^\[Errno 5\] bad sector$"):
         cache_of(source).open()
     assert files(tmp_path) == ["numbers.log", "numbers.txt"]
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 kB."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    mount = shutil.which("mount")
-    if mount is None or subprocess.run([mount, "-t", "tmpfs", "-o", "size=64k", "x", folder], check=False).returncode:
-        pytest.skip("mounting is not allowed")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
 
 
 def test_a_disk_that_is_full_indeed(source: Numbers, small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -357,7 +346,7 @@ def open_and_send(source: Numbers, sender: Connection) -> None:
 def test_of_two_processes_at_once_one_converts(source: Numbers) -> None:
     receiver, sender = FORK.Pipe(duplex=False)
     processes = [FORK.Process(target=open_and_send, args=(source, sender)) for _ in range(2)]
-    with cache_of(source)._lock():  # so that both find no file before either can write it
+    with write_lock(cache_of(source).path, ""):  # so that both find no file before either can write it
         for process in processes:
             process.start()
             assert receiver.recv() == "started"
