@@ -1,5 +1,6 @@
 """Order, completeness, resumption and division between processes of the batches."""
 
+from collections import Counter
 from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
@@ -8,8 +9,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
-from lr_lightning.data import BatchLoader, FactorBatch, FactorDataset, FactorSpace
+from lr_lightning.data import BatchLoader, FactorBatch, FactorDataset, FactorSpace, PairBatch, TripletBatch
 from lr_lightning.data.tensors import TensorFactors
 
 
@@ -186,3 +188,77 @@ def test_rejects(options: dict[str, int], message: str) -> None:
 
 def test_evaluation_takes_fewer_samples_than_a_batch() -> None:
     assert len(BatchLoader(numbers(3), torch.arange(3), 100, world_size=2)) == 1
+
+
+# Batches that are drawn
+
+
+def squares(num_samples: int, generator: torch.Generator) -> Tensor:
+    """Draw numbers, small ones more often."""
+    return (torch.rand(num_samples, generator=generator).square() * 46).long()
+
+
+def neighbours(num_samples: int, generator: torch.Generator) -> Tensor:
+    """Draw pairs of a number and the next."""
+    first = torch.randint(45, (num_samples,), generator=generator)
+    return torch.stack([first, first + 1], dim=1)
+
+
+def test_batches_are_drawn_anew_each_by_seed_and_number_alone() -> None:
+    batches = take(make(draw=squares), 200)
+    torch.rand(3)
+    assert take(make(draw=squares), 200) == batches
+    assert take(make(draw=squares, seed=4), 200) != batches
+    assert len({tuple(batch) for batch in batches}) > 190
+    assert max(Counter(chain(*batches)), key=Counter(chain(*batches)).__getitem__) == 0
+
+
+def test_an_epoch_of_drawn_batches_is_as_long_as_a_pass() -> None:
+    assert len(make(draw=squares)) == len(list(make(draw=squares))) == 4
+    assert len(list(make(draw=squares, num_batches=9))) == 9
+
+
+@given(
+    position=st.integers(0, 20),
+    num_batches=st.none() | st.integers(1, 9),
+    world_size=st.integers(1, 3),
+    seed=st.integers(0, 2**40),
+)
+def test_drawn_batches_resume_anywhere(position: int, num_batches: int | None, world_size: int, seed: int) -> None:
+    def loader() -> BatchLoader:
+        rank = world_size - 1
+        return BatchLoader(numbers(46), torch.arange(46), 3, True, seed, num_batches, rank, world_size, squares)
+
+    whole, begun, resumed = loader(), loader(), loader()
+    expected = take(whole, position + 12)
+    take(begun, position)
+    resumed.load_state_dict(begun.state_dict())
+    assert take(resumed, 12) == expected[position:]
+
+
+def test_processes_share_the_drawn_batch_of_one() -> None:
+    ranks = [take(make(draw=squares, rank=rank, world_size=2), 6) for rank in range(2)]
+    together = [first + second for first, second in zip(*ranks, strict=True)]
+    assert together == take(make(draw=squares, batch_size=10), 6)
+
+
+def test_pairs_become_batches_of_pairs(bars: FactorDataset) -> None:
+    loader = BatchLoader(bars, torch.arange(48), 5, True, draw=neighbours, batch_type=PairBatch)
+    for batch in loader:
+        assert isinstance(batch, PairBatch)
+        indices = bars.factor_space.indices(batch.factors)
+        assert torch.equal(bars.factor_space.indices(batch.second_factors), indices + 1)
+        assert torch.equal(batch.images, bars.images(indices))
+        assert torch.equal(batch.second_images, bars.images(indices + 1))
+
+
+def test_triplets_become_batches_of_triplets(bars: FactorDataset) -> None:
+    samples = torch.tensor([[4, 9, 2], [7, 0, 40]])
+    loader = BatchLoader(bars, torch.arange(48), 2, True, draw=lambda *_: samples, batch_type=TripletBatch)
+    batch = next(iter(loader))
+    assert isinstance(batch, TripletBatch)
+    images = [batch.images, batch.positive_images, batch.negative_images]
+    factors = [batch.factors, batch.positive_factors, batch.negative_factors]
+    for member, (found, labels) in enumerate(zip(images, factors, strict=True)):
+        assert torch.equal(found, bars.images(samples[:, member]))
+        assert torch.equal(labels, bars.factors(samples[:, member]))
