@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
+from lr_lightning.kernels import inverse_multiquadratic
 
 KERNEL_ENTRIES = 2**22
 """Entries of a kernel matrix held at once: 32 MiB in float64."""
@@ -94,8 +95,8 @@ def maximum_mean_discrepancy(
     sums = first.new_zeros(count)  # of h over each row
     for rows in torch.split(torch.arange(count, device=first.device), chunk_size or max(1, KERNEL_ENTRIES // count)):
         x, y = first[rows], second[rows]
-        h = _kernel(x, first, constant) + _kernel(y, second, constant)
-        h -= _kernel(x, second, constant) + _kernel(y, first, constant)
+        h = inverse_multiquadratic(x, first, [constant]) + inverse_multiquadratic(y, second, [constant])
+        h -= inverse_multiquadratic(x, second, [constant]) + inverse_multiquadratic(y, first, [constant])
         h[torch.arange(len(rows)), rows] = 0
         sums[rows] = h.sum(dim=1)
         null += (signs[rows] * (h @ signs)).sum(dim=0)
@@ -108,9 +109,3 @@ def maximum_mean_discrepancy(
     squared = squared.cpu()
     p_value = ((null >= squared).sum() + 1).double() / (num_permutations + 1) if len(null) else squared * torch.nan
     return MeanDiscrepancy(squared, error.cpu(), null, p_value, count)
-
-
-def _kernel(x: Tensor, y: Tensor, constant: float) -> Tensor:
-    """Return the inverse multiquadratic kernel of all pairs of rows, (n, m)."""
-    distances = torch.addmm(x.square().sum(dim=1)[:, None] + y.square().sum(dim=1), x, y.T, alpha=-2)
-    return constant / distances.clamp_min_(0).add_(constant)

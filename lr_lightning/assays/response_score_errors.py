@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.differentiation import gradients
 from lr_lightning.assays.response_matrix import ResponseMatrix, merge_response_matrices
 from lr_lightning.assays.response_scores import ResponseScores, response_scores
+from lr_lightning.gradients import gradients
 
 
 @dataclass(frozen=True, eq=False)

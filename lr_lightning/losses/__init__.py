@@ -1,5 +1,12 @@
 """The parts that objectives are made of: likelihoods of observations and divergences of posteriors."""
 
+from lr_lightning.losses.decoder_norms import decoder_gradient_norm, decoder_weight_norm
+from lr_lightning.losses.density_ratio import (
+    density_ratio_total_correlation,
+    discriminator_accuracy,
+    discriminator_loss,
+    permute_latents,
+)
 from lr_lightning.losses.dip import (
     CovariancePenalties,
     covariance_of_means,
@@ -7,7 +14,9 @@ from lr_lightning.losses.dip import (
     covariance_penalties,
 )
 from lr_lightning.losses.kl import KL_FORMS, KLForm, gaussian_kl, leeb2022_kl
+from lr_lightning.losses.latent_quantization import nearest_values, squared_gap, straight_through
 from lr_lightning.losses.likelihood import Bernoulli, Gaussian, Laplace, Likelihood
+from lr_lightning.losses.maximum_mean_discrepancy import discrepancy_from_prior, squared_discrepancy
 from lr_lightning.losses.total_correlation import (
     ESTIMATORS,
     Estimator,
@@ -31,9 +40,20 @@ __all__ = [
     "covariance_of_means",
     "covariance_of_samples",
     "covariance_penalties",
+    "decoder_gradient_norm",
+    "decoder_weight_norm",
     "decompose_kl",
+    "density_ratio_total_correlation",
+    "discrepancy_from_prior",
+    "discriminator_accuracy",
+    "discriminator_loss",
     "gaussian_kl",
     "leeb2022_kl",
+    "nearest_values",
+    "permute_latents",
+    "squared_discrepancy",
+    "squared_gap",
+    "straight_through",
     "stratified_log_weights",
     "weighted_log_weights",
 ]

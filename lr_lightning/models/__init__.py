@@ -8,6 +8,10 @@ from lr_lightning.models.base import AutoencoderModule, Objective, Penalty
 from lr_lightning.models.beta_tc_vae import BetaTCVAE
 from lr_lightning.models.beta_vae import BetaVAE
 from lr_lightning.models.dip_vae import DIPVAE
+from lr_lightning.models.factor_vae import FactorVAE
+from lr_lightning.models.info_vae import InfoVAE
+from lr_lightning.models.qlae import QLAE
+from lr_lightning.models.rae import RAE
 from lr_lightning.models.schedules import (
     CosineSchedule,
     CyclicSchedule,
@@ -19,11 +23,15 @@ from lr_lightning.models.schedules import (
 from lr_lightning.models.structural_autoencoder import StructuralAutoencoder
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.models.vlae import VLAE
+from lr_lightning.models.wae import WAE
 
 __all__ = [
     "DIPVAE",
+    "QLAE",
+    "RAE",
     "VAE",
     "VLAE",
+    "WAE",
     "AdaGVAE",
     "AdaMLVAE",
     "AnnealedVAE",
@@ -33,6 +41,8 @@ __all__ = [
     "BetaVAE",
     "CosineSchedule",
     "CyclicSchedule",
+    "FactorVAE",
+    "InfoVAE",
     "LinearSchedule",
     "Objective",
     "Penalty",

@@ -10,6 +10,7 @@ from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.core.mixins.hparams_mixin import _given_hyperparameters
 from torch import Tensor
 from torch.distributions import Normal
+from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
 from lr_lightning.logging_step import logging_step
@@ -18,7 +19,7 @@ from lr_lightning.models.noise import step_generator
 from lr_lightning.models.schedules import Schedule
 from lr_lightning.networks import AutoencoderNetwork
 
-_OBJECTS = ("network", "likelihood", "optimizer", "lr_scheduler", "assays")
+_OBJECTS = ("network", "likelihood", "optimizer", "lr_scheduler", "assays", "discriminator_optimizer")
 
 
 class Objective(NamedTuple):
@@ -37,9 +38,7 @@ class Objective(NamedTuple):
     log_variances: Tensor | None
 
     @classmethod
-    def of(
-        cls, loss: Tensor, terms: dict[str, Tensor], codes: Tensor, log_variances: Tensor | None = None
-    ) -> Self:
+    def of(cls, loss: Tensor, terms: dict[str, Tensor], codes: Tensor, log_variances: Tensor | None = None) -> Self:
         """Return the objective with gradients on ``loss`` alone, so that what is kept for logging holds no graph."""
         detached = {name: term.detach() for name, term in terms.items()}
         return cls(loss, detached, codes.detach(), None if log_variances is None else log_variances.detach())
@@ -200,10 +199,14 @@ class AutoencoderModule(LightningModule, ABC):
         """Return the assays that this model carries."""
         return self.assays
 
+    def optimized_parameters(self) -> ParamsT:
+        """Return what the optimizer is given: all parameters that are trained, or groups of them with options."""
+        return [parameter for parameter in self.parameters() if parameter.requires_grad]
+
     @override
     def configure_optimizers(self) -> Any:
         """Build the optimizer, and the schedule if there is one, that the constructor was given."""
-        optimizer = self.optimizer(p for p in self.parameters() if p.requires_grad)
+        optimizer = self.optimizer(self.optimized_parameters())
         if self.lr_scheduler is None:
             return optimizer
         return {

@@ -1,0 +1,64 @@
+"""InfoVAE with maximum mean discrepancy."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.losses import discrepancy_from_prior
+from lr_lightning.models.base import Penalty
+from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.vae import VAE, Posterior
+from lr_lightning.networks import AutoencoderNetwork
+
+
+class InfoVAE(VAE):
+    r"""VAE that keeps less of the KL term and draws the aggregate posterior towards the prior instead.
+
+    .. math:: \mathcal{L} = \text{reconstruction} + (1 - \alpha)\, \mathrm{KL}
+        + \lambda'\, \widehat{\mathrm{MMD}}^2\bigl(q(z), p(z)\bigr)
+
+    The paper writes the last weight as :math:`\lambda' = \alpha + \lambda - 1`. Here it is a parameter of its own, so
+    that changing :math:`\alpha` alone changes one term alone; for the paper's :math:`\lambda` set
+    ``discrepancy_weight`` to :math:`\alpha + \lambda - 1`. With ``alpha=1``, the MMD-VAE, nothing but the noise's cost
+    in reconstruction keeps a posterior from shrinking to a point; with ``alpha=0`` and no discrepancy it is the VAE.
+
+    The discrepancy compares one sample of each posterior to as many draws from the prior, by
+    :func:`~lr_lightning.losses.squared_discrepancy`; it is logged as ``maximum_mean_discrepancy`` and has no unit.
+
+    Args:
+        network: Encoder and decoder; the encoder must be variational.
+        alpha: Part of the KL term that is taken away, at most 1, or a schedule of it.
+        discrepancy_weight: Weight :math:`\lambda'` of the discrepancy, or a schedule of it.
+        kwargs: Passed to :class:`VAE`.
+
+    Raises:
+        ValueError: If ``alpha`` is above 1, ``discrepancy_weight`` is negative, one of them is not finite, or the
+            network is not variational.
+
+    References:
+        Zhao et al., InfoVAE: Balancing Learning and Inference in Variational Autoencoders, AAAI 2019, arXiv:1706.02262.
+    """
+
+    def __init__(
+        self,
+        network: AutoencoderNetwork,
+        alpha: float | Schedule = 0.0,
+        discrepancy_weight: float | Schedule = 10.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(network, **kwargs)
+        if not isinstance(alpha, Schedule) and not -math.inf < alpha <= 1:
+            raise ValueError(f"alpha must be finite and at most 1, got {alpha}")
+        self.alpha = alpha
+        self.discrepancy_weight = check_weight("discrepancy_weight", discrepancy_weight)
+
+    @override
+    def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
+        """Return the rest of the KL term and the weighted discrepancy of the posterior samples from the prior."""
+        discrepancy = discrepancy_from_prior(posterior.samples, generator)
+        kl_weight = 1 - value_at(self.alpha, self.steps_trained)
+        weight = value_at(self.discrepancy_weight, self.steps_trained)
+        return Penalty(kl_weight * kl + weight * discrepancy, {"maximum_mean_discrepancy": discrepancy})

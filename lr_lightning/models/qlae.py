@@ -1,0 +1,97 @@
+"""Quantised-latent autoencoder."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.optimizer import ParamsT
+from typing_extensions import override
+
+from lr_lightning.losses import nearest_values, squared_gap, straight_through
+from lr_lightning.models.autoencoder import Autoencoder
+from lr_lightning.models.base import Objective
+from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.networks import AutoencoderNetwork
+
+
+class QLAE(Autoencoder):
+    r"""Autoencoder in which each latent takes one of a few learned values.
+
+    .. math:: \mathcal{L} = \text{reconstruction} + \lambda_q \|\mathrm{sg}(z_e) - z_q\|^2
+        + \lambda_c \|z_e - \mathrm{sg}(z_q)\|^2
+
+    where :math:`z_e` is what the encoder gives, :math:`z_q` the nearest values, and sg stops gradients. The first
+    penalty, logged as ``quantization``, moves the values and nothing else does; the second, ``commitment``, moves the
+    encoder, which the gradient of the reconstruction reaches as if nothing had been quantised. Both are in squared
+    latent units, and equal but for their gradients.
+
+    :meth:`encode` gives quantised codes, so that scores and assays see those; gradients pass it straight through, so
+    that Jacobians are those of the encoder before quantisation. :meth:`decode` takes codes as they are: codes between
+    the values show how the decoder interpolates, and only the encoder's half of :meth:`response` quantises. The codes
+    follow no prior: draw from them with :func:`~lr_lightning.assays.posterior_samples` or
+    :func:`~lr_lightning.assays.hybrid_samples`.
+
+    The method counts on strong weight decay: use ``torch.optim.AdamW`` with the paper's ``weight_decay`` of 0.1, which
+    as in its authors' code spares biases and the codebook. That code averages over the ``n`` pixels and channels and
+    over the ``D`` latents; its weights of 0.01 are ``0.01 * n / D`` against the sums of this project: 4.1 for
+    dSprites with 10 latents, 10 for 64 x 64 images in colour with 12. With 0.01 against sums the encoder runs away
+    from its values: on dSprites its codes spread over hundreds of units within 250 steps.
+
+    Args:
+        network: Encoder and decoder; the encoder must not be variational.
+        num_values: Values of each latent, at least 2. They start evenly spaced in ``[-0.5, 0.5]``.
+        quantization_weight: Weight :math:`\lambda_q`, or a schedule of it.
+        commitment_weight: Weight :math:`\lambda_c`, or a schedule of it.
+        kwargs: Passed to :class:`Autoencoder`.
+
+    Raises:
+        ValueError: If ``num_values`` is below 2, a weight is negative or not finite, or the network is variational.
+
+    References:
+        Hsu et al., Disentanglement via Latent Quantization, NeurIPS 2023, arXiv:2305.18378, and its code.
+    """
+
+    def __init__(
+        self,
+        network: AutoencoderNetwork,
+        num_values: int = 10,
+        quantization_weight: float | Schedule = 4.0,
+        commitment_weight: float | Schedule = 4.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(network, **kwargs)
+        if num_values < 2:
+            raise ValueError(f"num_values must be at least 2, got {num_values}")
+        self.quantization_weight = check_weight("quantization_weight", quantization_weight)
+        self.commitment_weight = check_weight("commitment_weight", commitment_weight)
+        self.codebook = nn.Parameter(torch.linspace(-0.5, 0.5, num_values).repeat(self.latent_dim, 1))  # (D, V)
+
+    @override
+    def encode(self, observations: Tensor) -> Tensor:
+        """Return the quantised codes ``(B, D)`` of ``observations``, float32."""
+        codes = super().encode(observations)
+        return straight_through(codes, nearest_values(codes, self.codebook))
+
+    @override
+    def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
+        """Return the reconstruction from quantised codes and the two gaps; the codes are the quantised ones."""
+        codes = super().encode(observations)
+        values = nearest_values(codes, self.codebook)
+        reconstruction = self.reconstruction(straight_through(codes, values), observations)
+        quantization = squared_gap(codes.detach(), values)
+        commitment = squared_gap(codes, values.detach())
+        loss = reconstruction + value_at(self.quantization_weight, self.steps_trained) * quantization
+        loss = loss + value_at(self.commitment_weight, self.steps_trained) * commitment
+        terms = {"reconstruction": reconstruction, "quantization": quantization, "commitment": commitment}
+        return Objective.of(loss, terms, values)
+
+    @override
+    def optimized_parameters(self) -> ParamsT:
+        """Return the network's weights apart from what weight decay spares: biases, codebook and likelihood."""
+        decayed: list[Tensor] = []
+        spared: list[Tensor] = []
+        for name, parameter in self.named_parameters():
+            if parameter.requires_grad:
+                decays = name.startswith("network.") and not name.endswith("bias")
+                (decayed if decays else spared).append(parameter)
+        return [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]

@@ -1,0 +1,47 @@
+"""Wasserstein autoencoder with maximum mean discrepancy."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.losses import discrepancy_from_prior
+from lr_lightning.models.autoencoder import Autoencoder
+from lr_lightning.models.base import Penalty
+from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.networks import AutoencoderNetwork
+
+
+class WAE(Autoencoder):
+    r"""Autoencoder whose codes, taken together, are drawn towards a standard normal prior.
+
+    .. math:: \mathcal{L} = \text{reconstruction} + \lambda\, \widehat{\mathrm{MMD}}^2\bigl(q(z), p(z)\bigr)
+
+    with the estimate of :func:`~lr_lightning.losses.squared_discrepancy`, logged as ``maximum_mean_discrepancy``, which
+    has no unit. The encoder is deterministic, as in the paper's experiments. The authors' code weighs the penalty by
+    10 against 0.05 times the squared error: with the :class:`~lr_lightning.losses.Gaussian` likelihood, half the
+    squared error, that is a weight of 100.
+
+    Args:
+        network: Encoder and decoder; the encoder must not be variational.
+        discrepancy_weight: Weight :math:`\lambda` of the discrepancy, or a schedule of it.
+        kwargs: Passed to :class:`Autoencoder`.
+
+    Raises:
+        ValueError: If ``discrepancy_weight`` is negative or not finite, or the network is variational.
+
+    References:
+        Tolstikhin et al., Wasserstein Auto-Encoders, ICLR 2018, arXiv:1711.01558.
+    """
+
+    def __init__(self, network: AutoencoderNetwork, discrepancy_weight: float | Schedule = 10.0, **kwargs: Any) -> None:
+        super().__init__(network, **kwargs)
+        self.discrepancy_weight = check_weight("discrepancy_weight", discrepancy_weight)
+
+    @override
+    def penalty(self, codes: Tensor, generator: torch.Generator) -> Penalty:
+        """Return the weighted discrepancy between the codes and as many draws from the prior."""
+        discrepancy = discrepancy_from_prior(codes, generator)
+        weight = value_at(self.discrepancy_weight, self.steps_trained)
+        return Penalty(weight * discrepancy, {"maximum_mean_discrepancy": discrepancy})
