@@ -134,7 +134,7 @@ class ScreamDSprites(DSpritesVariant):
     The background is the mean of the crop and of a colour that is uniform on [0, 1] in each channel, rounded down to
     levels of 1 / 255. Crops are uniform over all positions; the original leaves out the last row and column of them.
 
-    The original picture is Munch's The Scream; none comes with this package. It is converted to RGB and, if larger,
+    The original picture is Munch's The Scream; ``lr-lightning data prepare scream_dsprites`` fetches it. It is converted to RGB and, if larger,
     scaled down to fit into 350 x 274 pixels (width, height) with its aspect kept, as in the original, so that a crop
     shows a good part of it; it is never enlarged.
 
@@ -182,8 +182,8 @@ def _read_picture(path: Path) -> Tensor:
     """Return the picture ``(3, height, width)`` uint8, scaled down to the size of the original."""
     if not path.is_file():
         raise FileNotFoundError(
-            f"no picture {path}; give the file of one, such as a photograph of Munch's The Scream, as none comes with "
-            "this package"
+            f"no picture {path}; give the file of one, or fetch a photograph of Munch's The Scream with "
+            "`lr-lightning data prepare scream_dsprites`"
         )
     try:
         with Image.open(path) as file:

@@ -1,25 +1,19 @@
-"""``lr-lightning data``: list, describe, render and fetch data sets."""
+"""``lr-lightning data``: list, describe, preview, render and fetch data sets."""
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
 
+from lr_lightning.commands.data_opening import is_class, is_description, open_named, prepare_cache
+from lr_lightning.commands.data_preview import check_suffix, write_preview
+from lr_lightning.commands.data_table import print_custom_info, print_info, print_list
+from lr_lightning.commands.progress import progress_bar
 from lr_lightning.data.catalogue import CATALOGUE, DataSetRecord, find_record
+from lr_lightning.data.custom_dataset import CustomDataset
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.rendered_dsprites import RenderedDSprites
 from lr_lightning.data.rendered_shapes3d import RenderedShapes3D
@@ -28,6 +22,9 @@ from lr_lightning.data.write_h5 import write_h5
 _DESCRIPTION = (
     "Data sets lie in the folder --root, by default $LR_LIGHTNING_DATA, or data_sets/ in the current folder without it."
 )
+_NAME = "name of the data set, see list"
+_OR_DESCRIPTION = f"{_NAME}, or a YAML file that describes a set of your own"
+_OR_CLASS = f"{_OR_DESCRIPTION}, or a class, such as ColorDSprites, with --dataset.ARGUMENT VALUE for its arguments"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -41,22 +38,16 @@ def main(argv: Sequence[str]) -> int:
         Ctrl-C. What went wrong is one sentence on standard error.
     """
     try:
-        arguments = _parser().parse_args(argv)
-        record = find_record(arguments.name) if "name" in arguments else None
+        arguments = _parse(argv)
+        name = getattr(arguments, "name", "")
+        record = find_record(name) if _is_of_catalogue(arguments.command, name) else None
     except SystemExit as exit_:  # of argparse, which has printed its message
         return int(exit_.code or 0)
     except KeyError as error:
         return _fail(error, 2)
     root = Path(arguments.root or os.environ.get("LR_LIGHTNING_DATA") or "data_sets")
     try:
-        if record is None:
-            _list(root)
-        elif arguments.command == "info":
-            _info(record, root)
-        elif arguments.command == "render":
-            _render(record, root, arguments.out, arguments.overwrite)
-        else:
-            _prepare(record, root)
+        _run(arguments, record, root)
     except KeyboardInterrupt:
         print("interrupted; no unfinished file bears a final name", file=sys.stderr)
         return 130
@@ -65,70 +56,72 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _run(arguments: argparse.Namespace, record: DataSetRecord | None, root: Path) -> None:
+    if arguments.command == "list":
+        print_list(root)
+    elif arguments.command == "preview":
+        _preview(arguments, root)
+    elif record is None:  # the user's own
+        dataset = CustomDataset(arguments.name)
+        if arguments.command == "info":
+            print_custom_info(dataset)
+        else:
+            _print_cache(dataset)
+    elif arguments.command == "info":
+        print_info(record, root)
+    elif arguments.command == "render":
+        _render(record, root, arguments.out, arguments.overwrite)
+    else:
+        _prepare(record, root, cache=not arguments.no_cache)
+
+
 def _fail(error: Exception, code: int) -> int:
     message = error.args[0] if isinstance(error, KeyError) else error  # str() of a KeyError adds quotes
     print(f"lr-lightning data: {message}", file=sys.stderr)
     return code
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lr-lightning data", description=_DESCRIPTION)
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    """Parse the command line; what only a class can take goes to ``class_arguments``."""
+    parser = argparse.ArgumentParser(prog="lr-lightning data", description=_DESCRIPTION, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     list_ = commands.add_parser("list", help="list the data sets and which are there", description=_DESCRIPTION)
     info = commands.add_parser("info", help="show factors, files and licence of a data set")
+    preview = commands.add_parser(
+        "preview", help="draw what each factor of a data set does", description="Draw what each factor does."
+    )
     render = commands.add_parser("render", help="write a rendered twin of a public set as an HDF5 file")
-    prepare = commands.add_parser("prepare", help="fetch the files of a public set and verify them")
-    for command in (list_, info, render, prepare):
+    prepare = commands.add_parser(
+        "prepare", help="fetch the files of a public set, verify and convert them for fast reading"
+    )
+    for command in (list_, info, preview, render, prepare):
         command.add_argument("--root", type=Path, help="folder of the data sets")
-    for command in (info, render, prepare):
-        command.add_argument("name", metavar="NAME", help="name of the data set, see list")
+    for command, text in ((info, _OR_DESCRIPTION), (preview, _OR_CLASS), (render, _NAME), (prepare, _OR_DESCRIPTION)):
+        command.add_argument("name", metavar="NAME", help=text)
+    preview.add_argument("out", type=Path, metavar="OUT", help="figure to write: .png, .pdf or .svg")
+    preview.add_argument("--num-columns", type=int, default=10, help="images of a row at most (10)")
+    preview.add_argument("--seed", type=int, default=0, help="seed of the choice of images (0)")
     render.add_argument("--out", type=Path, help="file to write instead of one in the folder of the data sets")
     render.add_argument("--overwrite", action="store_true", help="replace a file that is there")
-    return parser
+    prepare.add_argument("--no-cache", action="store_true", help="fetch and verify only, convert nothing")
+    arguments, rest = parser.parse_known_args(argv)
+    if rest and (arguments.command != "preview" or not rest[0].startswith("--dataset.")):
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    arguments.class_arguments = rest
+    return arguments
 
 
-def _list(root: Path) -> None:
-    table = Table("name", "samples", "factors", "where", title=f"Data sets under {root}", show_lines=True)
-    table.columns[1].justify = "right"
-    table.columns[0].no_wrap = True
-    for record in CATALOGUE:
-        space = record.factor_space
-        factors = ", ".join(f"{name} {size}" for name, size in zip(space.names, space.sizes, strict=True))
-        table.add_row(record.name, f"{record.num_samples:,}", factors, _where(record, root))
-    Console().print(table)
+def _is_of_catalogue(command: str, name: str) -> bool:
+    own = command != "render" and is_description(name)
+    return command != "list" and not own and not (command == "preview" and is_class(name))
 
 
-def _where(record: DataSetRecord, root: Path) -> str:
-    """Say where the set is, or how to come by it."""
-    paths = [root / file.path for file in record.files]
-    present = [path for path in paths if path.is_file()]
-    if paths and len(present) == len(paths):
-        return str(paths[0] if len(paths) == 1 else paths[0].parent)
-    if present:
-        return f"{len(present)} of {len(paths)} files in {paths[0].parent}"
-    if paths:
-        return f"missing: prepare {record.name}"
-    if record.rendered_path is not None and (root / record.rendered_path).is_file():
-        return str(root / record.rendered_path)
-    return "made on demand"
-
-
-def _info(record: DataSetRecord, root: Path) -> None:
-    console = Console(highlight=False)
-    shape = " x ".join(map(str, record.image_shape))
-    console.print(f"[bold]{record.name}[/]  {record.title}", soft_wrap=True)
-    console.print(f"{record.num_samples:,} observations {shape}, {record.class_path}, licence {record.licence}")
-    table = Table("factor", "size", "values")
-    for name, values in zip(record.factor_space.names, record.factor_space.values, strict=True):
-        shown = list(record.value_names.get(name, [f"{value:.4g}" for value in values]))
-        table.add_row(name, str(len(values)), ", ".join(shown if len(shown) <= 15 else [*shown[:3], "...", shown[-1]]))
-    console.print(table)
-    console.print(f"where: {_where(record, root)}", soft_wrap=True)
-    for file in record.files:
-        addresses = "".join(f"\n  url: {url}" for url in (file.url, *file.mirrors))
-        console.print(f"file:  {file.path}{addresses}\n  {file.check}", soft_wrap=True)
-    if record.twin is not None:
-        console.print(f"{'rendered twin' if record.files else 'rendered twin of'}: {record.twin}")
+def _preview(arguments: argparse.Namespace, root: Path) -> None:
+    check_suffix(arguments.out)  # before a set is opened
+    dataset = open_named(arguments.name, root, arguments.class_arguments)
+    prepare_cache(dataset)
+    write_preview(dataset, arguments.out, arguments.num_columns, arguments.seed)
+    Console(highlight=False).print(f"wrote {arguments.out}", soft_wrap=True)
 
 
 def _render(record: DataSetRecord, root: Path, out: Path | None, overwrite: bool) -> None:
@@ -140,8 +133,7 @@ def _render(record: DataSetRecord, root: Path, out: Path | None, overwrite: bool
     path = out or root / record.rendered_path
     if path.exists() and not overwrite:  # before the renderer is set up
         raise FileExistsError(f"{path} is there already; add --overwrite to replace it, or choose another with --out")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with _progress(record.name, *columns) as advance:
+    with progress_bar(record.name) as advance:
         write_h5(_renderer(record.name), path, overwrite=overwrite, progress=advance)
     Console(highlight=False).print(f"wrote {path}, {path.stat().st_size / 1e6:.0f} MB", soft_wrap=True)
 
@@ -150,7 +142,7 @@ def _renderer(name: str) -> FactorDataset:
     return RenderedShapes3D() if name == "rendered_shapes3d" else RenderedDSprites()
 
 
-def _prepare(record: DataSetRecord, root: Path) -> None:
+def _prepare(record: DataSetRecord, root: Path, cache: bool) -> None:
     console = Console(highlight=False)
     if not record.files:
         console.print(f"{record.name} needs no file: {record.class_path} makes it on demand", soft_wrap=True)
@@ -159,17 +151,15 @@ def _prepare(record: DataSetRecord, root: Path) -> None:
     if record.twin is not None:
         remedy = f"the rendered twin, {find_record(record.twin).class_path}, needs no file"
     for file in record.files:
-        path = root / file.path
-        columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        with _progress(path.name, *columns) as advance:
-            file.fetch(root, remedy=remedy, progress=advance)
+        with progress_bar(file.path, is_bytes=True) as advance:
+            path = file.fetch(root, remedy=remedy, progress=advance)
         console.print(f"{path} is there, {file.check}", soft_wrap=True)
+    if cache:
+        _print_cache(open_named(record.name, root))
 
 
-@contextmanager
-def _progress(title: str, *columns: ProgressColumn) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar on standard error; yields a function of what is done and the total."""
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+def _print_cache(dataset: FactorDataset) -> None:
+    path = prepare_cache(dataset)
+    if path is not None:
+        size = f"{path.stat().st_size / 1e6:,.0f} MB"
+        Console(highlight=False).print(f"{path} is there, {size}, mapped into memory by all runs", soft_wrap=True)

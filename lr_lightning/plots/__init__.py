@@ -2,6 +2,7 @@
 
 from lr_lightning.plots.attractors import attractors_figure
 from lr_lightning.plots.consistency import equivariance_figure, invariance_figure, self_consistency_figure
+from lr_lightning.plots.data_preview import ImageRow, factor_scatter_figure, image_rows_figure
 from lr_lightning.plots.discrepancies import prior_gap_figure, structure_score_figure
 from lr_lightning.plots.factor_topology import factor_topology_figure
 from lr_lightning.plots.idempotence import idempotence_figure
@@ -18,14 +19,17 @@ from lr_lightning.plots.samples import decoded_samples_figure
 from lr_lightning.plots.scores import score_matrix_figure
 
 __all__ = [
+    "ImageRow",
     "attractors_figure",
     "conditioned_response_figure",
     "decoded_samples_figure",
     "decoder_geometry_figure",
     "equivariance_figure",
+    "factor_scatter_figure",
     "factor_topology_figure",
     "idempotence_figure",
     "image_grid",
+    "image_rows_figure",
     "invariance_figure",
     "latent_statistics_figure",
     "matrix_heatmap",

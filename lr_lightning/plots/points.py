@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -10,6 +11,7 @@ from torch import Tensor
 from lr_lightning.plots.style import PALETTE, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -40,6 +42,7 @@ def scatter_reconstruction(
     labels = torch.zeros(len(points), dtype=torch.int64) if groups is None else groups.detach().cpu().flatten()
     if len(labels) != len(points):
         raise ValueError(f"expected one group for each of {len(points)} points, got {len(labels)}")
+    names = {number: f"{group_name} {number}" for number in labels.tolist()}
     original, decoded = points.detach().float().cpu(), reconstructions.detach().float().cpu()
     both = torch.cat([original, decoded])
     low, high = (ends.tolist() for ends in both[both.isfinite().all(dim=1)].aminmax(dim=0))
@@ -48,16 +51,32 @@ def scatter_reconstruction(
     figure = new_figure(8.0, 4.4, constrained=False)  # a layout that does not know of the third axis cuts its label off
     figure.subplots_adjust(left=0.0, right=0.94, bottom=0.1, top=0.88, wspace=0.1)
     figure.suptitle(f"{title} (root mean square error {error:.3f})")
-    for position, (name, cloud) in enumerate((("observations", original), ("reconstructions", decoded))):
+    for position, (what, cloud) in enumerate((("observations", original), ("reconstructions", decoded))):
         axes = figure.add_subplot(1, 2, position + 1, projection="3d")
-        for number in torch.unique(labels).tolist():
-            x, y, z = cloud[labels == number].T.numpy()
-            color = PALETTE[number % len(PALETTE)]
-            axes.scatter(x, y, z, s=7, color=color, alpha=0.7, linewidths=0, label=f"{group_name} {number}")
+        scatter_groups(axes, cloud, labels, names)
         axes.patch.set_visible(False)  # it would hide a label of the axes on the left
-        axes.set(title=name, xlabel="$x_1$", ylabel="$x_2$", zlabel="$x_3$")
+        axes.set(title=what, xlabel="$x_1$", ylabel="$x_2$", zlabel="$x_3$")
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
     if groups is not None:
-        handles, names = axes.get_legend_handles_labels()
-        figure.legend(handles, names, loc="lower center", ncols=len(names), markerscale=2)
+        handles, texts = axes.get_legend_handles_labels()
+        figure.legend(handles, texts, loc="lower center", ncols=len(texts), markerscale=2)
     return figure
+
+
+def scatter_groups(axes: Axes, points: Tensor, groups: Tensor, names: Mapping[int, str]) -> None:
+    """Draw points in two or three dimensions, each group in a colour of its own and with its name for a legend.
+
+    Args:
+        axes: Where to draw, with as many axes as the points have.
+        points: Shape ``(N, 2)`` or ``(N, 3)``.
+        groups: Group of each point, shape ``(N,)`` int64; more than there are colours go from dark to light in order.
+        names: Names of the groups.
+    """
+    from matplotlib import colormaps
+
+    numbers = torch.unique(groups).tolist()
+    few = numbers[-1] < len(PALETTE)
+    for place, number in enumerate(numbers):
+        color = PALETTE[number] if few else colormaps["viridis"](place / max(1, len(numbers) - 1))
+        scatter: Any = axes.scatter  # of two or three coordinates
+        scatter(*points[groups == number].T.numpy(), s=7, color=color, alpha=0.7, linewidths=0, label=names[number])

@@ -1,0 +1,96 @@
+"""Pick observations that show what each factor does."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from lr_lightning.data.dataset import FactorDataset
+
+
+class FactorTraversal(NamedTuple):
+    """Observations along one factor.
+
+    Attributes:
+        factor: Name of the factor.
+        positions: Which of its values they have, increasing, ``(V,)`` int64.
+        indices: The observations, ``(V,)`` int64.
+    """
+
+    factor: str
+    positions: Tensor
+    indices: Tensor
+
+
+def factor_traversals(
+    dataset: FactorDataset, num_values: int, generator: torch.Generator | None = None
+) -> list[FactorTraversal]:
+    """Traverse each factor, all from one random observation.
+
+    In a full grid the other factors stay as they are. Elsewhere each observation is the first of those that agree with
+    the random one in most of the other factors, and values that no observation has are left out.
+
+    Args:
+        dataset: The data.
+        num_values: Values of a factor to show at most, evenly spaced from its first to its last.
+        generator: Source of the observation, on the CPU.
+
+    Returns:
+        A traversal for each factor, in their order.
+
+    Raises:
+        ValueError: If ``num_values`` is below 2.
+    """
+    if num_values < 2:
+        raise ValueError(f"num_values must be at least 2, got {num_values}")
+    space = dataset.factor_space
+    start = torch.randint(len(dataset), (1,), generator=generator)
+    factors = start if dataset.full_grid else torch.arange(len(dataset))
+    factors = dataset.factors(factors).cpu()  # (1, K), or (N, K) to search in
+    traversals = []
+    for k, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
+        positions = torch.linspace(0, size - 1, min(size, num_values)).round().long()
+        if dataset.full_grid:
+            wanted = factors.repeat(len(positions), 1)
+            wanted[:, k] = positions
+            indices = space.indices(wanted)
+        else:
+            positions, indices = _nearest(factors, int(start), k, positions)
+        traversals.append(FactorTraversal(name, positions, indices))
+    return traversals
+
+
+def samples_of_values(
+    dataset: FactorDataset, factor: str, num_samples: int, generator: torch.Generator | None = None
+) -> list[Tensor]:
+    """Draw observations of each value of a factor, without replacement.
+
+    Args:
+        dataset: The data.
+        factor: Name of the factor.
+        num_samples: Observations of each value, or all if there are fewer.
+        generator: Source of the choice, on the CPU.
+
+    Returns:
+        For each value, observations ``(S,)`` int64.
+
+    Raises:
+        KeyError: If there is no such factor.
+        ValueError: If ``num_samples`` is below 1.
+    """
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+    position = dataset.factor_space.position(factor)
+    order = torch.randperm(len(dataset), generator=generator)
+    values = dataset.factors(order)[:, position].cpu()
+    return [order[values == value][:num_samples] for value in range(dataset.factor_space.sizes[position])]
+
+
+def _nearest(factors: Tensor, start: int, k: int, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return those of ``positions`` of factor ``k`` that occur, and the observations nearest to ``start`` with them."""
+    agreeing = (factors == factors[start]).long()
+    agreeing[:, k] = 0
+    agreement = agreeing.sum(dim=1)  # (N,)
+    occurring = [value for value in positions.tolist() if bool((factors[:, k] == value).any())]
+    indices = [int(agreement.where(factors[:, k] == value, -1).argmax()) for value in occurring]
+    return torch.tensor(occurring), torch.tensor(indices)
