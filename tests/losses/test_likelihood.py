@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Bernoulli as TorchBernoulli
+from torch.distributions import Laplace as TorchLaplace
 from torch.distributions import Normal
 
-from lr_lightning.losses import Bernoulli, Gaussian, Likelihood
+from lr_lightning.losses import Bernoulli, Gaussian, Laplace, Likelihood
 
 
 @pytest.fixture
@@ -86,9 +87,38 @@ def test_learned_std_ends_at_the_root_mean_square_of_the_residuals(raw: Tensor, 
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     expected = (raw.double() - grey.double()).square().mean().sqrt().log()
-    # The loss is 2 n = 96 times the squared distance from the optimum of log_std; below a round-off of 3e-6 of a
+    # The loss is 2 n = 96 times the squared distance from the optimum of log_scale; below a round-off of 3e-6 of a
     # loss of about 80 nats it is flat, which leaves sqrt(80 * 3e-6 / 96) = 0.0016.
     assert likelihood.log_scale.item() == pytest.approx(expected.item(), abs=0.002)
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.3])
+def test_laplace_is_the_log_probability_up_to_its_constant(raw: Tensor, grey: Tensor, scale: float) -> None:
+    pixels = TorchLaplace(raw.double(), scale).log_prob(grey.double())  # type: ignore[no-untyped-call]
+    expected = -pixels.sum(dim=(1, 2, 3)) - 48 * math.log(2)
+    learned = Laplace(scale, learn_scale=True).negative_log_likelihood(raw, grey)
+    fixed = Laplace(scale).negative_log_likelihood(raw, grey)
+    assert_equal_sums(learned, expected)
+    assert_equal_sums(fixed, expected - 48 * math.log(scale))
+
+
+def test_learned_scale_is_drawn_to_the_mean_absolute_error(raw: Tensor, grey: Tensor) -> None:
+    error = (raw.double() - grey.double()).abs().mean().item()
+    slopes = []
+    for scale in (0.5 * error, error, 2 * error):
+        likelihood = Laplace(scale, learn_scale=True)
+        likelihood.negative_log_likelihood(raw, grey).mean().backward()  # type: ignore[no-untyped-call]
+        assert likelihood.log_scale.grad is not None
+        slopes.append(likelihood.log_scale.grad.item())
+    # d/d log b of sum |x| / b + n log b is n (1 - error / b), with the round-off of 48 float32 terms.
+    assert slopes == pytest.approx([-48, 0, 24], abs=1e-3)
+
+
+def test_fixed_scale_is_not_trained(raw: Tensor, grey: Tensor) -> None:
+    likelihood = Laplace(0.5)
+    likelihood.negative_log_likelihood(raw.requires_grad_(), grey).sum().backward()  # type: ignore[no-untyped-call]
+    assert likelihood.log_scale.grad is None
+    assert likelihood.state_dict()["log_scale"].exp().item() == pytest.approx(0.5)
 
 
 def test_fixed_std_is_not_trained(raw: Tensor, grey: Tensor) -> None:
@@ -101,9 +131,10 @@ def test_fixed_std_is_not_trained(raw: Tensor, grey: Tensor) -> None:
 def test_means_are_in_data_range(raw: Tensor) -> None:
     torch.testing.assert_close(Bernoulli().mean(raw), 1 / (1 + (-raw).exp()), rtol=0, atol=1e-6)  # values below 1
     assert torch.equal(Gaussian().mean(raw), raw)
+    assert torch.equal(Laplace().mean(raw), raw)
 
 
-@pytest.mark.parametrize("likelihood", [Bernoulli(), Bernoulli(subtract_entropy=True), Gaussian(0.1)])
+@pytest.mark.parametrize("likelihood", [Bernoulli(), Bernoulli(subtract_entropy=True), Gaussian(0.1), Laplace(0.1)])
 def test_computes_in_float32_whatever_the_decoder_gives(likelihood: Likelihood, raw: Tensor, grey: Tensor) -> None:
     half = raw.bfloat16()
     loss = likelihood.negative_log_likelihood(half, grey)
@@ -116,3 +147,9 @@ def test_computes_in_float32_whatever_the_decoder_gives(likelihood: Likelihood, 
 def test_rejects_a_std_that_is_not_positive(std: float) -> None:
     with pytest.raises(ValueError, match=f"std must be positive, got {std}"):
         Gaussian(std)
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
+def test_rejects_a_scale_that_is_not_positive(scale: float) -> None:
+    with pytest.raises(ValueError, match=f"scale must be positive, got {scale}"):
+        Laplace(scale)
