@@ -36,7 +36,7 @@ from lr_lightning.commands.run_folder import (
     newest_run_folder,
     wandb_run_id,
 )
-from lr_lightning.data import FactorDataset
+from lr_lightning.data import FactorDataset, FactorGroups
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.loggers.atomic import write_atomically
 from lr_lightning.losses import Likelihood
@@ -280,8 +280,9 @@ def _known_arguments() -> list[str]:
 
 
 def _known_classes() -> list[str]:
-    """Return the names of models, networks, likelihoods, data sets and assays that need no module in front."""
-    found, open_classes = [], [AutoencoderModule, AutoencoderNetwork, Likelihood, FactorDataset, AssayCallback]
+    """Return the names of models, networks, likelihoods, data sets, groups and assays that need no module in front."""
+    found: list[str] = []
+    open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, FactorDataset, FactorGroups, AssayCallback]
     while open_classes:
         current: type = open_classes.pop()
         open_classes += current.__subclasses__()
