@@ -94,4 +94,5 @@ class QLAE(Autoencoder):
             if parameter.requires_grad:
                 decays = name.startswith("network.") and not name.endswith("bias")
                 (decayed if decays else spared).append(parameter)
-        return [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
+        groups: list[dict[str, Any]] = [{"params": decayed}, {"params": spared, "weight_decay": 0.0}]
+        return groups
