@@ -17,7 +17,7 @@ class FactorCorrelation:
         \quad \alpha = \frac{c_1^{\max}}{c_2^{\max}}
 
     The values :math:`c` of both factors run from 0 to 1 in equal steps, so that :math:`\alpha = 1`, the two may be
-    exchanged, and :math:`\sigma` is a part of a factor's range whatever its size.
+    exchanged, and :math:`\sigma` is a part of a factor's range whatever its size, as in the code of Roth et al.
 
     Args:
         first: Name of one factor.
@@ -29,6 +29,8 @@ class FactorCorrelation:
 
     References:
         Träuble et al., On Disentangled Representations Learned from Correlated Data, ICML 2021, arXiv:2006.07886.
+        Roth et al., Disentanglement of Correlated Factors via Hausdorff Factorized Support, ICLR 2023,
+        arXiv:2210.07347.
     """
 
     first: str

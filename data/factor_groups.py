@@ -99,8 +99,8 @@ class FactorGroups(ABC):
 class FactorPairs(FactorGroups):
     """Pairs that differ in exactly ``num_changed`` factors, or in those named.
 
-    The released code of the paper differs from its text, and from this: it lets one factor change instead of
-    ``num_changed`` in half of the pairs, and new values may be the old ones.
+    The released code of the paper differs: it lets one factor change instead of ``num_changed`` in half of the pairs,
+    and new values may be the old ones.
 
     Args:
         num_changed: Factors that differ, at least one less than can change in training; drawn from 1 up to that for
