@@ -9,7 +9,6 @@ import torch
 from lr_lightning.commands.data_values import value_texts
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.traversals import factor_traversals, samples_of_values
-from lr_lightning.loggers.atomic import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -36,6 +35,8 @@ def write_preview(dataset: FactorDataset, out: Path, num_columns: int, seed: int
         ValueError: If the observations are neither images nor points, ``num_columns`` is below 2, or ``out`` has
             another suffix.
     """
+    from lr_lightning.loggers.atomic import write_atomically  # imports Lightning
+
     check_suffix(out)
     if num_columns < 2:
         raise ValueError(f"--num-columns must be at least 2, got {num_columns}")

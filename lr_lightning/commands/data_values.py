@@ -11,7 +11,7 @@ from lr_lightning.data.factor_space import FactorSpace
 def texts_of_values(space: FactorSpace, value_names: Mapping[str, Sequence[str]]) -> list[list[str]]:
     """Return for each factor what its values are called: their names where they have some, else the numbers."""
     return [
-        list(value_names.get(name, [f"{value:.3g}" for value in values]))
+        list(value_names.get(name, [f"{value:.4g}" for value in values]))
         for name, values in zip(space.names, space.values, strict=True)
     ]
 

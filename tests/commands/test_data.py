@@ -8,9 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -18,6 +20,7 @@ from torch import Tensor
 from lr_lightning.commands import data
 from lr_lightning.commands.data import main
 from lr_lightning.data.catalogue import CATALOGUE, PublicFile, find_record
+from lr_lightning.data.custom_dataset import CustomDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.tensors import TensorFactors
 
@@ -68,6 +71,16 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         thread.join()
 
 
+def described(folder: Path) -> Path:
+    """Write a set of six images with its description; returns that."""
+    pixels = np.arange(6 * 4 * 5 * 3, dtype=np.uint16).reshape(6, 4, 5, 3).astype(np.uint8)
+    labels = [[hue, side] for hue in range(3) for side in range(2)]
+    np.savez(folder / "bars.npz", images=pixels, labels=np.array(labels))
+    path = folder / "bars.yaml"
+    path.write_text("name: bars\nfactors:\n  hue: [red, green, blue]\n  side: 2\nimages: bars.npz\n")
+    return path
+
+
 def test_list_names_every_set_its_factors_and_where_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,16 +89,26 @@ def test_list_names_every_set_its_factors_and_where_it_is(
         (root / file).parent.mkdir(parents=True, exist_ok=True)
         (root / file).touch()
     monkeypatch.setenv("LR_LIGHTNING_DATA", str(root))
+    (root / "3dshapes.h5").write_bytes(b"x" * 2_340_000)
+    (root / "mnist/t10k-images-idx3-ubyte.gz").write_bytes(b"x" * 512)
     assert main(["list"]) == 0
-    lines = {line.split("│")[1].strip(): line for line in capsys.readouterr().out.splitlines() if "│" in line}
-    assert {record.name for record in CATALOGUE} <= set(lines)
-    assert "480,000" in lines["shapes3d"]
-    assert "floor_hue 10, wall_hue 10, object_hue 10, scale 8, shape 4, orientation 15" in lines["shapes3d"]
-    assert "there/3dshapes.h5" in lines["shapes3d"]
-    assert "made on demand" in lines["rendered_shapes3d"]
-    assert "missing: prepare dsprites" in lines["dsprites"]
-    assert "there/rendered_dsprites.h5" in lines["rendered_dsprites"]
-    assert "1 of 4 files in" in lines["mnist"]
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    rows = {line.split()[0]: [line, below] for line, below in pairwise(lines) if line}
+    assert {record.name for record in CATALOGUE} <= set(rows)
+    # in memory: 480,000 images of 64 x 64 x 3 bytes, 737,280 of 64 x 64 bits, 70,000 of 32 x 32 bytes, 1,024 points
+    assert rows["shapes3d"] == [
+        f"shapes3d 480,000 5.9 GB 2.34 MB yes {root}/3dshapes.h5",
+        "floor_hue 10, wall_hue 10, object_hue 10, scale 8, shape 4, orientation 15",
+    ]
+    assert rows["rendered_shapes3d"][0] == "rendered_shapes3d 480,000 - - yes made on demand"
+    assert rows["dsprites"][0] == "dsprites 737,280 377 MB - no lr-lightning data prepare dsprites"
+    assert rows["rendered_dsprites"][0] == f"rendered_dsprites 737,280 - - yes {root}/rendered_dsprites.h5"
+    assert rows["color_dsprites"][0] == "color_dsprites 737,280 - - yes made on demand"
+    assert rows["mnist"] == [
+        "mnist 70,000 71.7 MB 512 B 1 of 4 files lr-lightning data prepare mnist",
+        "label 10",
+    ]
+    assert rows["double_helix"][0] == "double_helix 1,024 12.3 kB - yes made on demand"
 
 
 def test_info_shows_values_files_checksum_and_twin(capsys: pytest.CaptureFixture[str]) -> None:
@@ -96,6 +119,9 @@ def test_info_shows_values_files_checksum_and_twin(capsys: pytest.CaptureFixture
     assert "https://storage.googleapis.com/3d-shapes/3dshapes.h5" in out
     assert "099a2078d58cec4daad0702c55d06868" in out
     assert "rendered twin: rendered_shapes3d" in out
+    assert "cube, cylinder, sphere, capsule" in out
+    assert "present: no, lr-lightning data prepare shapes3d" in out
+    assert "in memory: 5.9 GB" in out
 
 
 @pytest.mark.parametrize("name", ["shapes3d", "rendered_shapes3d"])
@@ -135,9 +161,41 @@ def test_ctrl_c_leaves_nothing_and_exits_with_130(
 
 def test_prepare_fetches_once_and_verifies(served: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
-        assert main(["prepare", "shapes3d", "--root", "here"]) == 0
+        assert main(["prepare", "shapes3d", "--root", "here", "--no-cache"]) == 0
         assert "here/3dshapes.h5 is there, md5 " in capsys.readouterr().out
     assert (tmp_path / "here" / "3dshapes.h5").read_bytes() == served.read_bytes()
+
+
+def test_prepare_converts_what_it_fetched(
+    served: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    opened = []
+
+    def open_named(name: str, root: Path) -> CustomDataset:
+        opened.append((name, root, (root / "3dshapes.h5").exists()))
+        return CustomDataset(described(tmp_path))
+
+    monkeypatch.setattr(data, "open_named", open_named)
+    assert main(["prepare", "shapes3d", "--root", "here"]) == 0
+    assert opened == [("shapes3d", Path("here"), True)]
+    [cache] = tmp_path.glob("lr_lightning_cache/*.rows")
+    assert f"{cache} is there, 0 MB, mapped into memory by all runs" in capsys.readouterr().out
+
+
+def test_prepare_and_info_take_a_description(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = described(tmp_path)
+    assert main(["info", str(path)]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"bars {path} 6 observations 3 x 4 x 5, every combination once" in out
+    assert "│ hue │ 3 │ red, green, blue │ │ side │ 2 │ 0, 1 │" in out
+    assert f"images: {tmp_path}/bars.npz in memory: 360 B" in out
+    assert list(tmp_path.glob("**/*.rows")) == []
+    assert main(["prepare", str(path)]) == 0
+    assert len(list(tmp_path.glob("**/*.rows"))) == 1
+    capsys.readouterr()
+    path.write_text(path.read_text().replace("[red, green, blue]", "4") + "labels: labels\n")
+    assert main(["info", str(path)]) == 0
+    assert "6 observations 3 x 4 x 5, no full grid: there are 8 combinations" in capsys.readouterr().out
 
 
 def test_prepare_refuses_a_wrong_file_in_one_sentence(
@@ -148,7 +206,7 @@ def test_prepare_refuses_a_wrong_file_in_one_sentence(
     error = capsys.readouterr().err
     assert "gave a file with md5" in error
     assert "Traceback" not in error
-    assert list((tmp_path / "data_sets").iterdir()) == []
+    assert [path.name for path in (tmp_path / "data_sets").iterdir()] == [".3dshapes.h5.lock"]
 
 
 def test_prepare_names_the_twin_where_the_file_cannot_be_had(served: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,6 +232,11 @@ def test_prepare_has_nothing_to_do_for_a_set_without_files(capsys: pytest.Captur
         (["render", "zzz"], 2, "no data set 'zzz'; the data sets are"),
         (["render", "mnist"], 1, "mnist cannot be rendered; those that can are rendered_shapes3d, rendered_dsprites"),
         (["draw"], 2, "invalid choice: 'draw'"),
+        (["info", "missing.yaml"], 1, "no file missing.yaml; give the YAML file that describes your data set"),
+        (["prepare", "missing.yml"], 1, "no file missing.yml; give the YAML file that describes your data set"),
+        (["render", "my.yaml"], 2, "no data set 'my.yaml'; the data sets are"),
+        (["info", "mnist", "--dataset.seed", "1"], 2, "unrecognized arguments: --dataset.seed 1"),
+        (["list", "--rot", "x"], 2, "unrecognized arguments: --rot x"),
         ([], 2, "COMMAND"),
         (["info"], 2, "NAME"),
     ],
