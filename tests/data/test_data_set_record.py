@@ -5,9 +5,11 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -17,11 +19,14 @@ CONTENT = b"images and labels" * 1000
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    """Serves files without printing."""
+class CountingHandler(SimpleHTTPRequestHandler):
+    """Serves files without printing, and remembers what was asked for."""
+
+    asked: ClassVar[list[str]] = []
 
     def log_message(self, *_: object) -> None:
-        """Print nothing."""
+        """Remember the path."""
+        self.asked.append(self.path)
 
 
 @pytest.fixture
@@ -30,7 +35,8 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
     folder = tmp_path / "served"
     folder.mkdir()
     monkeypatch.setenv("no_proxy", "*")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder))) as server:
+    monkeypatch.setattr(CountingHandler, "asked", [])
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(CountingHandler, directory=str(folder))) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}", folder
@@ -123,14 +129,12 @@ def test_another_file_without_md5_is_taken_as_it_comes(served: tuple[str, Path],
     assert PublicFile("a.jpg", f"{address}/a.jpg", None).fetch(tmp_path, remedy="").read_bytes() == b"a picture"
 
 
-def test_an_archive_that_another_process_fetched_meanwhile_is_taken(served: tuple[str, Path], tmp_path: Path) -> None:
+def test_of_several_that_want_an_archive_at_once_one_fetches_it(served: tuple[str, Path], tmp_path: Path) -> None:
     address, folder = served
     (folder / "a.npz").write_bytes(archive())
     file = PublicFile("a.npz", f"{address}/a.npz", None)
-    threads = [threading.Thread(target=file.fetch, args=(tmp_path,), kwargs={"remedy": ""}) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: file.fetch(tmp_path, remedy=""), range(4)))
+    assert paths == [tmp_path / "a.npz"] * 4
     assert (tmp_path / "a.npz").read_bytes() == archive()
-    assert not list(tmp_path.glob("*.unverified*"))
+    assert CountingHandler.asked == ["/a.npz"]

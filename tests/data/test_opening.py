@@ -48,6 +48,7 @@ def test_files_are_found_under_the_root(tmp_path: Path) -> None:
     test_mnist.write(test_mnist.write(tmp_path / "fashion_mnist", "train"), "t10k")
     digits = open_data_set("fashion_mnist", tmp_path)
     assert (digits.name, len(digits), digits.image_shape) == ("fashion_mnist", 10, (1, 32, 32))
+    assert len(open_data_set("fashion_mnist", tmp_path, split="train")) == 5  # in place of what the catalogue knows
 
     test_mpi3d.write(tmp_path / "mpi3d_real_complex.npz", images=test_mpi3d.PIXELS)
     arm = open_data_set("mpi3d_real_complex", tmp_path, factor_space=test_mpi3d.SPACE)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from lr_lightning.data import binary_matrix
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.grid_file import Storage
@@ -74,6 +75,12 @@ def test_as_a_nuisance_the_instance_is_left_out_of_the_factors(tmp_path: Path) -
     combinations = dataset.factor_space.indices(dataset.factors(torch.arange(48)))
     assert combinations.tolist() == [i // 4 for i in range(48)]
     assert dataset.to("cpu").factors(torch.tensor([5])).tolist() == [FACTORS[5, :4].tolist()]
+
+
+def test_long_files_are_read_in_several_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binary_matrix, "_BLOCK_ROWS", 7)
+    dataset = SmallNORB(write(tmp_path), "factor", "memory", GRID)
+    np.testing.assert_array_equal(dataset.images(torch.arange(48)).numpy(), resize(PAIRS[:, 0], 64)[:, None])
 
 
 def test_whole_set_has_the_published_size() -> None:
