@@ -7,7 +7,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import LinearSchedule, Schedule, check_weight, value_at
+from lr_lightning.models.schedules import LinearSchedule, Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
 
@@ -54,5 +54,5 @@ class AnnealedVAE(VAE):
     @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return ``gamma`` times the distance of the KL term from the capacity."""
-        gap = (kl - self.capacity(self.steps_trained)).abs()
-        return Penalty(value_at(self.gamma, self.steps_trained) * gap, {"capacity_gap": gap})
+        gap = (kl - self.weight(self.capacity)).abs()
+        return Penalty(self.weight(self.gamma) * gap, {"capacity_gap": gap})

@@ -16,7 +16,7 @@ from typing_extensions import override
 from lr_lightning.logging_step import logging_step
 from lr_lightning.losses import Bernoulli, Likelihood
 from lr_lightning.models.noise import step_generator
-from lr_lightning.models.schedules import Schedule
+from lr_lightning.models.schedules import Schedule, value_at
 from lr_lightning.networks import AutoencoderNetwork
 
 _OBJECTS = ("network", "likelihood", "optimizer", "lr_scheduler", "assays", "discriminator_optimizer")
@@ -133,6 +133,10 @@ class AutoencoderModule(LightningModule, ABC):
     def reconstruction(self, codes: Tensor, observations: Tensor) -> Tensor:
         """Return how badly decoded ``codes`` (B, D) describe ``observations``, a scalar in nats per observation."""
         return self.likelihood.negative_log_likelihood(self.network.decode(codes), observations).mean()
+
+    def weight(self, value: float | Schedule) -> float:
+        """Return ``value`` itself, or what the schedule says at the present step."""
+        return value_at(value, self.steps_trained)
 
     def response(self, codes: Tensor) -> Tensor:
         """Return the latent response ``(B, D)``: the mean of what the encoder makes of decoded ``codes``."""

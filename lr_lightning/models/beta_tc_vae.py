@@ -9,7 +9,7 @@ from typing_extensions import override
 from lr_lightning.choices import check_choice
 from lr_lightning.losses import ESTIMATORS, Estimator, decompose_kl
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
 
@@ -86,7 +86,7 @@ class BetaTCVAE(VAE):
         means = posterior.means
         log_weights = self.log_weights(len(means), max(self.dataset_size, len(means)), means.device)
         parts = decompose_kl(posterior.samples, means, posterior.log_variances, log_weights)
-        alpha, beta, gamma = (value_at(weight, self.steps_trained) for weight in (self.alpha, self.beta, self.gamma))
+        alpha, beta, gamma = (self.weight(weight) for weight in (self.alpha, self.beta, self.gamma))
         value = alpha * parts.mutual_information + beta * parts.total_correlation + gamma * parts.dimension_wise_kl
         return Penalty(value, parts._asdict())
 

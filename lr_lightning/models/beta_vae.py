@@ -7,7 +7,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
 
@@ -38,4 +38,4 @@ class BetaVAE(VAE):
     @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return ``beta`` times the KL term."""
-        return Penalty(value_at(self.beta, self.steps_trained) * kl, {})
+        return Penalty(self.weight(self.beta) * kl, {})

@@ -9,7 +9,7 @@ from typing_extensions import override
 from lr_lightning.choices import check_choice
 from lr_lightning.losses import covariance_of_means, covariance_of_samples, covariance_penalties
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
 
@@ -66,11 +66,9 @@ class DIPVAE(VAE):
         else:
             covariance = covariance_of_samples(posterior.means, posterior.log_variances)
         off_diagonal, diagonal = covariance_penalties(covariance)
-        lambda_od = value_at(self.lambda_od, self.steps_trained)
-        if self.lambda_d is None:
-            lambda_d = _DIAGONAL_FACTORS[self.dip_type] * lambda_od
-        else:
-            lambda_d = value_at(self.lambda_d, self.steps_trained)
+        lambda_od = self.weight(self.lambda_od)
+        customary = _DIAGONAL_FACTORS[self.dip_type] * lambda_od
+        lambda_d = customary if self.lambda_d is None else self.weight(self.lambda_d)
         return Penalty(
             kl + lambda_od * off_diagonal + lambda_d * diagonal,
             {"covariance_off_diagonal": off_diagonal, "covariance_diagonal": diagonal},

@@ -18,7 +18,7 @@ from lr_lightning.losses import (
     permute_latents,
 )
 from lr_lightning.models.base import Objective, Penalty
-from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork, Discriminator
 
@@ -79,7 +79,7 @@ class FactorVAE(VAE):
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return the KL term and ``gamma`` times the total correlation."""
         total_correlation = density_ratio_total_correlation(self.discriminator(posterior.samples))
-        value = kl + value_at(self.gamma, self.steps_trained) * total_correlation
+        value = kl + self.weight(self.gamma) * total_correlation
         return Penalty(value, {"total_correlation": total_correlation})
 
     @override

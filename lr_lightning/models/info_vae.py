@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from lr_lightning.losses import discrepancy_from_prior
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
 
@@ -59,6 +59,6 @@ class InfoVAE(VAE):
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return the rest of the KL term and the weighted discrepancy of the posterior samples from the prior."""
         discrepancy = discrepancy_from_prior(posterior.samples, generator)
-        kl_weight = 1 - value_at(self.alpha, self.steps_trained)
-        weight = value_at(self.discrepancy_weight, self.steps_trained)
+        kl_weight = 1 - self.weight(self.alpha)
+        weight = self.weight(self.discrepancy_weight)
         return Penalty(kl_weight * kl + weight * discrepancy, {"maximum_mean_discrepancy": discrepancy})

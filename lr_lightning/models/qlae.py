@@ -10,7 +10,7 @@ from typing_extensions import override
 from lr_lightning.losses import nearest_values, squared_gap, straight_through
 from lr_lightning.models.autoencoder import Autoencoder
 from lr_lightning.models.base import Objective
-from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.networks import AutoencoderNetwork
 
 
@@ -80,8 +80,8 @@ class QLAE(Autoencoder):
         reconstruction = self.reconstruction(straight_through(codes, values), observations)
         quantization = squared_gap(codes.detach(), values)
         commitment = squared_gap(codes, values.detach())
-        loss = reconstruction + value_at(self.quantization_weight, self.steps_trained) * quantization
-        loss = loss + value_at(self.commitment_weight, self.steps_trained) * commitment
+        loss = reconstruction + self.weight(self.quantization_weight) * quantization
+        loss = loss + self.weight(self.commitment_weight) * commitment
         terms = {"reconstruction": reconstruction, "quantization": quantization, "commitment": commitment}
         return Objective.of(loss, terms, values)
 

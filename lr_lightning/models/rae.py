@@ -10,7 +10,7 @@ from lr_lightning.choices import check_choice
 from lr_lightning.losses import decoder_gradient_norm, decoder_weight_norm
 from lr_lightning.models.autoencoder import Autoencoder
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.networks import AutoencoderNetwork
 
 DecoderPenalty = Literal["weight", "gradient"]
@@ -76,6 +76,6 @@ class RAE(Autoencoder):
             decoder_norm = decoder_weight_norm(self.network.decoder)
         else:
             decoder_norm = decoder_gradient_norm(self.decode, codes, generator)
-        beta, weight = (value_at(w, self.steps_trained) for w in (self.beta, self.decoder_weight))
+        beta, weight = (self.weight(w) for w in (self.beta, self.decoder_weight))
         terms = {"code_norm": code_norm, f"decoder_{self.decoder_penalty}_norm": decoder_norm}
         return Penalty(beta * code_norm + weight * decoder_norm, terms)

@@ -9,7 +9,7 @@ from typing_extensions import override
 from lr_lightning.losses import discrepancy_from_prior
 from lr_lightning.models.autoencoder import Autoencoder
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight, value_at
+from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.networks import AutoencoderNetwork
 
 
@@ -43,5 +43,5 @@ class WAE(Autoencoder):
     def penalty(self, codes: Tensor, generator: torch.Generator) -> Penalty:
         """Return the weighted discrepancy between the codes and as many draws from the prior."""
         discrepancy = discrepancy_from_prior(codes, generator)
-        weight = value_at(self.discrepancy_weight, self.steps_trained)
+        weight = self.weight(self.discrepancy_weight)
         return Penalty(weight * discrepancy, {"maximum_mean_discrepancy": discrepancy})

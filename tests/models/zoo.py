@@ -1,0 +1,64 @@
+"""One small model of each objective, for tests of what holds for all of them."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+
+from lr_lightning import models
+from lr_lightning.data import FactorDataModule, FactorPairs, RenderedDSprites
+from lr_lightning.models import AutoencoderModule, CyclicSchedule
+from lr_lightning.networks import Conv64Burgess, GroupedNetwork, LadderConv64, StructuralConv64
+
+
+def _network(variational: bool = True) -> Conv64Burgess:
+    return Conv64Burgess(latent_dim=4, channels=1, variational=variational)
+
+
+def _variational(name: str, **options: Any) -> Callable[..., AutoencoderModule]:
+    return lambda **further: getattr(models, name)(_network(), **(options | further))
+
+
+def _deterministic(name: str, **options: Any) -> Callable[..., AutoencoderModule]:
+    return lambda **further: getattr(models, name)(_network(variational=False), **(options | further))
+
+
+def _grouped(name: str, kind: Callable[..., GroupedNetwork]) -> Callable[..., AutoencoderModule]:
+    return lambda **further: getattr(models, name)(kind(latent_dim=4, num_groups=2, channels=1), **further)
+
+
+MODELS: dict[str, Callable[..., AutoencoderModule]] = {
+    "autoencoder": _deterministic("Autoencoder"),
+    "wae": _deterministic("WAE"),
+    "rae_weight": _deterministic("RAE"),
+    "rae_gradient": _deterministic("RAE", decoder_penalty="gradient"),
+    "qlae": _deterministic("QLAE"),
+    "structural_autoencoder": _grouped("StructuralAutoencoder", StructuralConv64),
+    "vae": _variational("VAE"),
+    "beta_vae": _variational("BetaVAE"),
+    "scheduled_beta_vae": _variational("BetaVAE", beta=CyclicSchedule(0.0, 4.0, 200)),
+    "annealed_vae": _variational("AnnealedVAE"),
+    "factor_vae": _variational("FactorVAE", discriminator_widths=[50, 50]),
+    "beta_tc_vae": _variational("BetaTCVAE"),
+    "dip_vae_i": _variational("DIPVAE", dip_type="i"),
+    "dip_vae_ii": _variational("DIPVAE", dip_type="ii"),
+    "info_vae": _variational("InfoVAE"),
+    "vlae": _grouped("VLAE", LadderConv64),
+    "ada_gvae": _variational("AdaGVAE"),
+    "ada_mlvae": _variational("AdaMLVAE"),
+}
+"""Makers of models for images (1, 64, 64); keyword arguments are those of :class:`AutoencoderModule`."""
+
+
+def make(name: str) -> AutoencoderModule:
+    """Return a fresh model of ``MODELS``, with the same weights each time, trained with a learning rate of 1e-3."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return MODELS[name](optimizer=partial(torch.optim.Adam, lr=1e-3))
+
+
+def data_module(name: str, batch_size: int = 8) -> FactorDataModule:
+    """Return rendered dSprites in the batches that model ``name`` trains on, with 48 samples for validation."""
+    groups = FactorPairs() if name.startswith("ada_") else None
+    return FactorDataModule(RenderedDSprites(), batch_size, eval_batch_size=24, val_size=48, groups=groups)
