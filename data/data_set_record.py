@@ -55,11 +55,13 @@ class PublicFile:
             ValueError: If the only address gives a wrong file, or a file that was there is wrong, which is left alone.
         """
         path, failures = root / self.path, list[ConnectionError | ValueError]()
-        for url in (self.url, *self.mirrors):
+        addresses = (self.url, *self.mirrors)
+        for url in addresses:
+            last = remedy if url == addresses[-1] else "the next address was tried"
             try:
                 if self.md5 is None and self._is_archive:
-                    return _fetch_archive(url, path, remedy, progress)
-                return download(url, path, self.md5, remedy=remedy, progress=progress)
+                    return _fetch_archive(url, path, last, progress)
+                return download(url, path, self.md5, remedy=last, progress=progress)
             except (ConnectionError, ValueError) as error:
                 if path.exists() or not self.mirrors:
                     raise
