@@ -90,8 +90,7 @@ class GridFile(FactorDataset):
     @property
     def cache(self) -> MemoryMappedCache:
         """The memory-mapped cache of the images, whether made or not."""
-        conversion = f"{type(self).__name__}{'-bits' if self.binary else ''}"
-        return MemoryMappedCache(self._source, self._row_shape, self._to_rows, conversion)
+        return MemoryMappedCache(self._source, self._row_shape, self._to_rows, conversion=type(self).__name__)
 
     def images(self, indices: Tensor) -> Tensor:
         """Return images ``(N, C, H, W)`` uint8 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
@@ -172,17 +171,16 @@ def check_grid_order(labels: np.ndarray[Any, Any], space: FactorSpace, path: Pat
     Raises:
         ValueError: If a row is out of order; the message names the first.
     """
-    grid = space.factors(torch.arange(len(space)))  # (N, K)
     for k, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
-        traversal = torch.zeros(size, space.num_factors, dtype=torch.int64)
-        traversal[:, k] = torch.arange(size)
-        values = labels[space.indices(traversal).numpy(), k]
+        column = labels[:, k].reshape(space.sizes)
+        values = np.moveaxis(column, k, 0).reshape(size, -1)[:, 0]  # where all other factors are at their first value
         if not (np.diff(values) > 0).all():
             raise ValueError(f"{name} in {key!r} of {path} must increase from value to value, got {values}; {remedy}")
-        wrong = labels[:, k] != values[grid[:, k].numpy()]
+        expected = values.reshape([-1 if i == k else 1 for i in range(space.num_factors)])
+        wrong = (column != expected).ravel()
         if wrong.any():
             row = int(wrong.argmax())
             raise ValueError(
                 f"{key!r} of {path} is not in row-major order with the last factor fastest: {name} of row {row} is "
-                f"{labels[row, k]}, not {values[grid[row, k]]}; {remedy}"
+                f"{labels[row, k]}, not {np.broadcast_to(expected, space.sizes).flat[row]}; {remedy}"
             )

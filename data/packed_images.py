@@ -21,7 +21,7 @@ def pack_bits(images: Tensor) -> Tensor:
         ValueError: If a pixel has another value.
     """
     pixels = images.flatten(1)
-    if not ((pixels == 0) | (pixels == 255)).all():
+    if pixels.add(1).gt(1).any():  # 255 + 1 is 0 in uint8
         value = int(pixels[(pixels != 0) & (pixels != 255)][0])
         raise ValueError(f"only images of 0 and 255 can be packed into bits, got a pixel of {value}")
     return torch.from_numpy(np.packbits(pixels.numpy(), axis=1))

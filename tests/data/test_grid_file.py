@@ -110,11 +110,18 @@ def test_pickling_leaves_the_map_out(tmp_path: Path) -> None:
     assert torch.equal(copy.images(torch.arange(12)), PIXELS.permute(0, 3, 1, 2))
 
 
-def test_moves_to_a_device(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "device", ["meta", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU"))]
+)
+def test_moves_to_a_device(tmp_path: Path, device: str) -> None:
     dataset = Sprites("f", SPACE, Rows(tmp_path / "f", SPRITES))
-    assert dataset.to("meta") is dataset
+    assert dataset.to(device) is dataset
     assert dataset._loaded is not None
-    assert dataset._loaded.device.type == dataset.factors(torch.tensor([3])).device.type == "meta"
+    assert dataset._loaded.device.type == dataset.factors(torch.tensor([3])).device.type == device
+    images = dataset.images(torch.tensor([11, 0]))  # of indices on the CPU
+    assert images.device.type == device
+    if device == "cuda":
+        assert torch.equal(images.cpu(), SPRITES.permute(0, 3, 1, 2)[[11, 0]])
 
 
 def test_rejects(tmp_path: Path) -> None:

@@ -310,6 +310,20 @@ def test_a_disk_that_is_full_indeed(source: Numbers, small_disk: Path, monkeypat
     cache_of(source).open()
 
 
+def test_what_is_of_no_use_any_more_makes_room(
+    source: Numbers, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LR_LIGHTNING_CACHE", str(small_disk))
+    large = MemoryMappedCache(source, (3_000,), lambda rows: rows.repeat(1, 1_000), "large")  # 34 of 64 kB
+    large.open()
+    change_source(source, large.path)
+    with pytest.warns(UserWarning, match="changed since"):
+        large.open()
+    large.path.replace(large.path.with_name(f"{large.path.name}.unfinished"))  # as a killed process leaves it
+    large.open()
+    assert files(small_disk) == [large.path.name]
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError("the source is damaged")])
 def test_an_interrupted_conversion_leaves_nothing(source: Numbers, tmp_path: Path, error: BaseException) -> None:
     def fail(rows: Tensor) -> Tensor:

@@ -26,6 +26,14 @@ def test_the_first_pixel_is_the_highest_bit() -> None:
     assert pack_bits(image).tolist() == [[0b10000011, 0b10000000]]
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_unpacks_on_the_gpu_as_on_the_cpu() -> None:
+    packed = torch.arange(256, dtype=torch.uint8).view(2, 128)
+    images = unpack_bits(packed.cuda(), (1, 32, 32))
+    assert images.is_cuda
+    assert torch.equal(images.cpu(), unpack_bits(packed, (1, 32, 32)))
+
+
 def test_unpacks_on_the_device_of_the_bits() -> None:
     assert unpack_bits(torch.zeros(2, 1, dtype=torch.uint8, device="meta"), (1, 2, 4)).device.type == "meta"
 
