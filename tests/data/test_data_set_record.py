@@ -47,7 +47,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[st
 def archive(content: bytes = b"0123456789" * 100) -> bytes:
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as writer:
-        writer.writestr("images.npy", content)
+        writer.writestr(zipfile.ZipInfo("images.npy"), content)  # whose date is fixed
     return file.getvalue()
 
 
