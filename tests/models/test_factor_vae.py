@@ -134,6 +134,14 @@ def test_gamma_can_follow_the_step(tmp_path: Path, bars: FactorDataset) -> None:
         assert row["train/loss"] - vae == pytest.approx(row["train/gamma"] * row["train/total_correlation"], abs=1e-4)
 
 
+def test_gamma_is_that_of_the_steps_trained_outside_of_training_too() -> None:
+    model = make(gamma=LinearSchedule(0.0, 8.0, 4))
+    model.steps_trained = 3  # as from a checkpoint
+    objective = model.objective(torch.zeros(2, 3, 8, 8), torch.Generator().manual_seed(7))
+    vae = objective.terms["reconstruction"] + objective.terms["kl"]
+    torch.testing.assert_close(objective.loss - vae, 6 * objective.terms["total_correlation"], rtol=0, atol=1e-4)
+
+
 def replay(model: FactorVAE, batches: list[Tensor], encode_first: bool = False) -> None:
     """Train ``model`` by algorithm 2 of the paper, written out; ``encode_first``: the second half by the VAE before."""
     vae = Adam(model.network.parameters(), lr=RATE)
