@@ -16,7 +16,7 @@ Train autoencoders and VAEs while latent-response assays watch them.
   predict   encode a data set:  lr-lightning predict runs/quickstart
   assay     report on a model:  lr-lightning assay runs/quickstart --out report
   score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
-  data      list, render or download data sets:  lr-lightning data list
+  data      list, preview, prepare data sets:  lr-lightning data list
 
   lr-lightning COMMAND --help   tells more about a command
   lr-lightning --version        prints the version

@@ -3,16 +3,53 @@
 import re
 from pathlib import Path
 
+import h5py
+import numpy as np
 import torch
+import yaml
+from matplotlib.image import imread
+from PIL import Image
 
+import lr_lightning.data
 from lr_lightning.assays import ConditionedResponseMatrix
+from lr_lightning.commands import data
+from lr_lightning.data import CustomDataset, FactorDataModule
+from lr_lightning.data.catalogue import CATALOGUE
 from tests.metrics.cases import reference_case
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
+DATA = (Path(__file__).parents[1] / "docs" / "data.md").read_text()
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The code blocks of a page in one language, or of none."""
+    found = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    return [code for other, code in found if other == language]
+
+
+def _write_squares(folder: Path, description: dict[str, str]) -> None:
+    """Write 48 images of random pixels as ``description`` says."""
+    pixels = np.random.default_rng(0).integers(2, 256, (48, 8, 8, 3), dtype=np.uint8)
+    grid = np.array(list(np.ndindex(3, 4, 4)))
+    order = np.random.default_rng(1).permutation(48)
+    if description["images"].endswith(".npz"):
+        np.savez(folder / description["images"], **{description["key"]: pixels})  # type: ignore[arg-type]
+    elif description["images"].endswith(".h5"):
+        with h5py.File(folder / description["images"], "w") as file:
+            file[description["key"]] = pixels[order].transpose(0, 3, 1, 2)
+            file[description["labels"]] = grid[order] * [1, 1, 0.25]
+    else:
+        (folder / description["images"]).mkdir()
+        lines = ["file,colour,row,column"]
+        for number in order:
+            Image.fromarray(pixels[number]).save(folder / description["images"] / f"{number}.png")
+            colour, row, column = grid[number]
+            lines.append(f"{number}.png,{['red', 'green', 'blue'][colour]},{row},{column / 4}")
+        (folder / description["labels"]).write_text("\n".join(lines))
 
 
 def test_scores_in_python() -> None:
-    [block] = [text for text in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "DisentanglementSuite" in text]
+    [block] = [text for text in blocks(README, "python") if "DisentanglementSuite" in text]
     codes, factors, expected = reference_case("noise_and_leak")
     matrix = torch.eye(4, 6)
     response = ConditionedResponseMatrix(matrix, (), (), 32, "paper", "mean", "diagonal")
@@ -27,3 +64,58 @@ def test_scores_in_python() -> None:
     names["metric"].update(codes, factors)  # type: ignore[attr-defined]
     assert abs(names["metric"].compute().item() - expected["mig"]) < 0.03  # type: ignore[attr-defined]
     assert all(row.standard_error is not None for row in names["table"].rows)  # type: ignore[attr-defined]
+
+
+def test_a_data_set_of_ones_own(tmp_path: Path) -> None:
+    [code] = [text for text in blocks(README, "python") if "squares.npz" in text]
+    [description] = [text for text in blocks(README, "yaml") if "squares.npz" in text]
+    exec(code, {})
+    (tmp_path / "squares.yaml").write_text(description)
+    [commands] = [text for text in blocks(README, "") if "squares.yaml" in text]
+    words = commands.splitlines()[0].split()
+    assert words[:2] == ["lr-lightning", "data"]
+    assert data.main(words[2:]) == 0
+    assert imread(tmp_path / "squares.png").std() > 0.1
+    dataset = CustomDataset("squares.yaml")
+    assert dataset.full_grid
+    [image] = dataset.images(dataset.factor_space.indices(torch.tensor([[1, 2, 3]])))
+    assert image.nonzero().amin(dim=0).tolist() == [1, 32, 48]
+    assert image.nonzero().amax(dim=0).tolist() == [1, 47, 63]
+    sizes = {name: int(size) for name, size in re.findall(r"--data\.(val_size|batch_size) (\d+)", commands)}
+    module = FactorDataModule(dataset, **sizes)  # type: ignore[arg-type]
+    module.setup("fit")
+    assert len(next(iter(module.train_dataloader())).images) == sizes["batch_size"] == 16
+
+
+def test_data_sets_in_python() -> None:
+    [code] = blocks(DATA, "python")
+    names: dict[str, object] = {"print": lambda *_: None}
+    exec(code, names)
+    assert names["images"].shape == (2, 3, 64, 64)  # type: ignore[attr-defined]
+    assert names["factors"].tolist() == [[0] * 6, [0, 2, 5, 39, 31, 31]]  # type: ignore[attr-defined]
+
+
+def test_descriptions_of_data_sets_of_ones_own(tmp_path: Path) -> None:
+    """Those on the page of data sets are one set, stored in three ways."""
+    descriptions = [text for text in blocks(DATA, "yaml") if "images:" in text]
+    assert len(descriptions) == 3
+    spaces, images = [], []
+    for text in descriptions:
+        _write_squares(tmp_path, yaml.safe_load(text))
+        (tmp_path / "squares.yaml").write_text(text)
+        dataset = CustomDataset(tmp_path / "squares.yaml", storage="memory")
+        assert dataset.full_grid
+        spaces.append(dataset.factor_space)
+        images.append(dataset.images(torch.arange(48)))
+    assert spaces[0] == spaces[1] == spaces[2]
+    assert torch.equal(images[0], images[1])
+    assert torch.equal(images[0], images[2])
+
+
+def test_the_page_of_data_sets_names_them_all() -> None:
+    table = DATA[DATA.index("## The sets") : DATA.index("Images are 64")]
+    for record in CATALOGUE:
+        assert f"`{record.name}`" in table
+        assert f"`{record.class_path.removeprefix('lr_lightning.data.')}(" in table
+    for name in re.findall(r"`(\w+)\(", table):
+        assert hasattr(lr_lightning.data, name)
