@@ -54,7 +54,9 @@ def _unknown_option(class_path: str, option: str) -> str:
 
 
 def _suggest(what: str, name: str, known: Iterable[str]) -> str:
-    return f"there is no {what} {name!r}; {_closest(name, known)}"
+    if name in (candidates := set(known)):
+        return f"the {what} {name!r} is of another kind than what is needed here"
+    return f"there is no {what} {name!r}; {_closest(name, candidates)}"
 
 
 def _closest(name: str, known: Iterable[str]) -> str:

@@ -39,6 +39,10 @@ NESTED = """Parser key "model":
             "model: LatentStatisticsAssay has no argument 'seed'; there are active_threshold, every_n_validations",
         ),
         ("Expected a dot import path string: BetVAE", "model: there is no class 'BetVAE'; did you mean BetaVAE?"),
+        (
+            "Expected a dot import path string: VAE",  # known, and not what is asked for
+            "model: the class 'VAE' is of another kind than what is needed here",
+        ),
         ("Expected a dot import path string: Zzz", "model: there is no class 'Zzz'; there are BetaVAE, VAE"),
         (
             "Import path VEA does not implement Callable[[Any], Any]",
