@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytorch_lightning import Trainer
 from torch import Tensor
 from torch.distributions import Normal
 from torch.nn import functional as F
@@ -15,7 +16,7 @@ from lr_lightning.data import FactorDataset
 from lr_lightning.losses import Estimator
 from lr_lightning.models import VAE, BetaTCVAE, LinearSchedule, Posterior
 from lr_lightning.networks import MLP
-from tests.tiny_runs import tiny_data, tiny_trainer
+from tests.tiny_runs import tiny_data, tiny_trainer, weights
 
 
 def make(**options: Any) -> BetaTCVAE:
@@ -47,10 +48,10 @@ def test_objective_weights_the_three_parts(images: Tensor, estimator: Estimator)
     samples = means + q.stddev * torch.randn(5, 3, generator=torch.Generator().manual_seed(7))
     reconstruction = F.binary_cross_entropy_with_logits(model.network.decoder(samples), images, reduction="sum") / 5
     densities = q.log_prob(samples[:, None]).exp()  # type: ignore[no-untyped-call]
-    weights = weights_of(estimator, 5, 40)
+    matrix = weights_of(estimator, 5, 40)
     own = q.log_prob(samples).sum(dim=1)  # type: ignore[no-untyped-call]
-    joint = (weights * densities.prod(dim=2)).sum(dim=1).log()
-    marginals = (weights[:, :, None] * densities).sum(dim=1).log().sum(dim=1)
+    joint = (matrix * densities.prod(dim=2)).sum(dim=1).log()
+    marginals = (matrix[:, :, None] * densities).sum(dim=1).log().sum(dim=1)
     prior = Normal(0.0, 1.0).log_prob(samples).sum(dim=1)  # type: ignore[no-untyped-call]
     parts = {
         "mutual_information": (own - joint).mean(),
@@ -162,6 +163,21 @@ def test_checkpoint_keeps_the_size(tmp_path: Path, bars: FactorDataset) -> None:
     ]
     assert (fresh.dataset_size, with_others.dataset_size, without.dataset_size) == (36, 36, 36)
     assert results[0] == results[1] == results[2]
+
+
+def test_resumed_run_ends_as_one_that_was_not_interrupted(tmp_path: Path, bars: FactorDataset) -> None:
+    def fit(model: BetaTCVAE, epochs: int, checkpoint: Path | None = None) -> Trainer:
+        trainer = tiny_trainer(tmp_path, max_epochs=epochs, limit_val_batches=0)
+        trainer.fit(model, datamodule=tiny_data(bars), ckpt_path=checkpoint, weights_only=True)
+        return trainer
+
+    whole, half, rest = (make(beta=LinearSchedule(0.0, 8.0, num_steps=8)) for _ in range(3))
+    fit(whole, 3)
+    fit(half, 2).save_checkpoint(tmp_path / "half.ckpt")
+    rest.noise_seed = 123  # comes from the checkpoint
+    fit(rest, 3, tmp_path / "half.ckpt")
+    assert torch.equal(weights(rest), weights(whole))
+    assert not torch.equal(weights(half), weights(whole))
 
 
 def test_checkpoint_of_another_model_leaves_the_size_to_the_data(tmp_path: Path, bars: FactorDataset) -> None:
