@@ -282,6 +282,13 @@ def test_a_disk_that_fills_up_keeps_the_part(server: Server, small_disk: Path) -
     assert download(server.url, path, md5).read_bytes() == server.body
 
 
+def test_a_part_that_is_of_no_use_makes_room(server: Server, small_disk: Path) -> None:
+    server.body, server.ranges = BODY[:40_000], False
+    (small_disk / "f.h5.part").write_bytes(server.body[:30_000])  # of 64 kB
+    md5 = hashlib.md5(server.body, usedforsecurity=False).hexdigest()
+    assert download(server.url, small_disk / "f.h5", md5).read_bytes() == server.body
+
+
 def test_a_folder_that_cannot_be_written_to_is_told(server: Server, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(OSError, match=r"file/f\.h5 cannot be written \(.*\); choose a folder that can be written to"):

@@ -61,6 +61,15 @@ def test_gathers_images_and_factors_in_any_order(path: Path, monkeypatch: pytest
     assert (dataset.name, dataset.full_grid, dataset.image_shape) == ("dsprites", True, (1, 64, 64))
 
 
+def test_keeps_a_pixel_in_a_bit(path: Path) -> None:
+    dataset = DSprites(path, factor_space=SPACE).prepare()
+    assert dataset.cache.path.stat().st_size == 4096 + 12 * 512
+    dataset.to("cpu")
+    assert dataset._loaded is not None
+    assert dataset._loaded.nbytes == 12 * 512
+    np.testing.assert_array_equal(dataset.images(torch.arange(12)).numpy(), SPRITES[:, None] * 255)
+
+
 def test_reads_hdf5_on_demand(tmp_path: Path) -> None:
     dataset = DSprites(write_h5(tmp_path / "d.hdf5"), "file", SPACE)
     np.testing.assert_array_equal(dataset.images(torch.tensor([9, 1])).numpy(), SPRITES[[9, 1]][:, None] * 255)
