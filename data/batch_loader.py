@@ -34,10 +34,11 @@ class BatchLoader:
         draw: Called with a number of samples and a generator, returns sample numbers ``(N,)`` for training, or groups
             of them ``(N, G)``.
         batch_type: Called with images and then factors of each of the ``G`` members, makes the batch.
+        batches_at_once: How many batches a shuffled loader gathers at once and yields as one, one after the other.
 
     Raises:
-        ValueError: If ``batch_size`` or ``num_batches`` is below 1, or there are fewer samples than one batch for
-            each process.
+        ValueError: If ``batch_size``, ``num_batches`` or ``batches_at_once`` is below 1, or fewer samples than
+            one batch for each process are there.
     """
 
     def __init__(
@@ -52,11 +53,14 @@ class BatchLoader:
         world_size: int = 1,
         draw: Callable[[int, torch.Generator], Tensor] | None = None,
         batch_type: Callable[..., Batch] = FactorBatch,
+        batches_at_once: int = 1,
     ) -> None:
         if batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         if num_batches is not None and num_batches < 1:
             raise ValueError(f"num_batches must be at least 1, got {num_batches}")
+        if batches_at_once < 1:
+            raise ValueError(f"batches_at_once must be at least 1, got {batches_at_once}")
         if shuffle and len(indices) < batch_size * world_size:
             raise ValueError(
                 f"{len(indices)} training samples do not fill one batch of {batch_size} for each of {world_size} "
@@ -71,16 +75,18 @@ class BatchLoader:
         self.world_size = world_size
         self.draw = draw
         self.batch_type = batch_type
+        self.batches_at_once = batches_at_once
         self._batches_per_pass = len(indices) // (batch_size * world_size)
         self._num_batches = self._batches_per_pass if num_batches is None else num_batches
+        self._pass: tuple[int, Tensor] | None = None
         self._position = 0  # batches yielded since the beginning of training
         self._taken = 0  # batches yielded in the present iteration
         self._skipped = 0  # batches that the next iteration leaves out, after a resume inside of one
 
     def __len__(self) -> int:
-        """Return the number of batches of one iteration."""
+        """Return how often one iteration yields."""
         if self.shuffle:
-            return self._num_batches
+            return -(-self._num_batches // self.batches_at_once)
         own = len(range(self.rank, len(self.indices), self.world_size))
         return -(-own // self.batch_size)
 
@@ -106,25 +112,30 @@ class BatchLoader:
             yield self._gather(own[start : start + self.batch_size])
 
     def _shuffled(self) -> Iterator[Batch]:
-        order, number_of_order = torch.empty(0), -1
         skipped, self._skipped = self._skipped, 0
-        for taken in range(skipped, self._num_batches):
-            position = self._position
+        for taken in range(skipped, self._num_batches, self.batches_at_once):
+            count = min(self.batches_at_once, self._num_batches - taken)
+            batches = range(self._position, self._position + count)
             # before the yield, so that a checkpoint saved during this batch counts it
-            self._position, self._taken = self._position + 1, taken + 1
-            if self.draw is not None:
-                start, order = 0, self.draw(self.batch_size * self.world_size, self._generator(position))
-            else:
-                number, batch = divmod(position, self._batches_per_pass)
-                start = batch * self.batch_size * self.world_size
-                if number != number_of_order:
-                    order, number_of_order = self._order(number), number
-            start += self.rank * self.batch_size
-            yield self._gather(order[start : start + self.batch_size])
+            self._position, self._taken = self._position + count, taken + count
+            yield self._gather(torch.cat([self._samples(batch) for batch in batches]))
+
+    def _samples(self, batch: int) -> Tensor:
+        """Return what this process sees of training batch number ``batch``."""
+        if self.draw is not None:
+            start, order = 0, self.draw(self.batch_size * self.world_size, self._generator(batch))
+        else:
+            number, place = divmod(batch, self._batches_per_pass)
+            start, order = place * self.batch_size * self.world_size, self._order(number)
+        start += self.rank * self.batch_size
+        return order[start : start + self.batch_size]
 
     def _order(self, number: int) -> Tensor:
-        """Return the samples of pass ``number`` in its order."""
-        return self.indices[torch.randperm(len(self.indices), generator=self._generator(number))]
+        """Return the samples of pass ``number`` in its order, which is kept for the next batch."""
+        if self._pass is None or self._pass[0] != number:
+            permutation = torch.randperm(len(self.indices), generator=self._generator(number))
+            self._pass = number, self.indices[permutation]
+        return self._pass[1]
 
     def _generator(self, number: int) -> torch.Generator:
         """Return the generator of pass or batch ``number``."""

@@ -153,9 +153,20 @@ class FactorDataModule(LightningDataModule):
         self._position, self._train_loader = state_dict["position"], None  # one of an earlier run knows nothing of it
 
     @override
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Convert uint8 images to floats in ``[0, 1]``, on the device."""
-        return type(batch)(*map(as_float, batch))
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch | list[Batch]:
+        """Convert uint8 images to floats in ``[0, 1]``, on the device.
+
+        For a model that makes several updates a batch, a training batch becomes a list of batches of ``batch_size``.
+        """
+        converted = [as_float(field) for field in batch]
+        if self.trainer is None or not self.trainer.training or self._batches_at_once() == 1:
+            return type(batch)(*converted)
+        fields = [torch.split(field, self.batch_size) for field in converted]
+        return [type(batch)(*parts) for parts in zip(*fields, strict=True)]
+
+    def _batches_at_once(self) -> int:
+        """Return how many training batches the model takes at once."""
+        return int(getattr(self.trainer.lightning_module, "updates_per_batch", 1)) if self.trainer else 1
 
     def _check_training(self) -> None:
         for correlation in self.correlations:
@@ -199,4 +210,5 @@ class FactorDataModule(LightningDataModule):
             world_size=world_size,
             draw=self._draw if training else None,
             batch_type=self.groups.batch_type if training and self.groups is not None else FactorBatch,
+            batches_at_once=self._batches_at_once() if training else 1,
         )

@@ -242,6 +242,8 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
     keep_freed_memory()
     # Lightning's own calls of newer libraries, which no user can mend
     warnings.filterwarnings("ignore", message=r".*LeafSpec.*is deprecated", category=FutureWarning)
+    # It counts what the Trainer logs itself; models log by their own steps
+    warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
     # A run that is resumed has checkpoints; any other has a folder of its own
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")

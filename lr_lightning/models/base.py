@@ -15,8 +15,9 @@ from typing_extensions import override
 
 from lr_lightning.logging_step import logging_step
 from lr_lightning.losses import Bernoulli, Likelihood
-from lr_lightning.models.noise import step_generator
+from lr_lightning.models.noise import step_seed
 from lr_lightning.models.schedules import Schedule, value_at
+from lr_lightning.models.update_loop import UpdateLoop
 from lr_lightning.networks import AutoencoderNetwork
 
 _OBJECTS = ("network", "likelihood", "optimizer", "lr_scheduler", "assays", "discriminator_optimizer")
@@ -42,6 +43,10 @@ class Objective(NamedTuple):
         """Return the objective with gradients on ``loss`` alone, so that what is kept for logging holds no graph."""
         detached = {name: term.detach() for name, term in terms.items()}
         return cls(loss, detached, codes.detach(), None if log_variances is None else log_variances.detach())
+
+    def terms_and_loss(self) -> dict[str, Tensor]:
+        """Return what is logged in training: ``loss``, without gradients, and the terms."""
+        return {"loss": self.loss.detach()} | self.terms
 
 
 class Penalty(NamedTuple):
@@ -74,6 +79,12 @@ class AutoencoderModule(LightningModule, ABC):
         assays: Callbacks that belong to this model; more can be given to the Trainer.
         channels_last: Keep convolution weights in channels-last order, which is faster on most processors.
         compile_network: Compile encoder and decoder with ``torch.compile``.
+        updates_per_batch: Updates that the model makes on what the Trainer counts as one batch, each on a batch of its
+            own that the data module gathers along; see :class:`~lr_lightning.models.update_loop.UpdateLoop`. Steps
+            count updates as ever.
+
+    Raises:
+        ValueError: If ``updates_per_batch`` is below 1.
     """
 
     def __init__(
@@ -85,8 +96,11 @@ class AutoencoderModule(LightningModule, ABC):
         assays: Sequence[Callback] | None = None,
         channels_last: bool = True,
         compile_network: bool = False,
+        updates_per_batch: int = 1,
     ) -> None:
         super().__init__()
+        if updates_per_batch < 1:
+            raise ValueError(f"updates_per_batch must be at least 1, got {updates_per_batch}")
         # The command line hands over class paths and values, so its checkpoints reload alone. Objects built by hand
         # could only be pickled; they are left out, and given to load_from_checkpoint again.
         by_hand = _given_hyperparameters.get() is None
@@ -103,9 +117,13 @@ class AutoencoderModule(LightningModule, ABC):
         if compile_network:
             self.network.encoder.compile()
             self.network.decoder.compile()
+        self.updates_per_batch = updates_per_batch
+        self.automatic_optimization = updates_per_batch == 1
+        self.recorded_weights: dict[Schedule, Tensor] = {}
         self.steps_trained = 0
         self.noise_seed = torch.initial_seed()
         self.train_terms: dict[str, Tensor] = {}
+        self._update_loop: UpdateLoop | None = None
         self._totals: dict[str, Tensor] = {}
         self._random_state: dict[str, Any] | None = None
 
@@ -134,8 +152,13 @@ class AutoencoderModule(LightningModule, ABC):
         """Return how badly decoded ``codes`` (B, D) describe ``observations``, a scalar in nats per observation."""
         return self.likelihood.negative_log_likelihood(self.network.decode(codes), observations).mean()
 
-    def weight(self, value: float | Schedule) -> float:
-        """Return ``value`` itself, or what the schedule says at the present step."""
+    def weight(self, value: float | Schedule) -> float | Tensor:
+        """Return ``value`` itself, or what the schedule says at the present step.
+
+        While an update is recorded, that is a tensor, which is given the value of each step when it is replayed.
+        """
+        if isinstance(value, Schedule) and value in self.recorded_weights:
+            return self.recorded_weights[value]
         return value_at(value, self.steps_trained)
 
     def response(self, codes: Tensor) -> Tensor:
@@ -149,21 +172,43 @@ class AutoencoderModule(LightningModule, ABC):
 
     @override
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Return the loss of a batch; its terms are kept on the device and logged every n steps only."""
-        objective = self.training_objective(batch, self._training_noise())
-        self.train_terms = {"loss": objective.loss.detach()} | objective.terms
-        return objective.loss
+        """Return the loss of a batch, or make all updates of one; terms are kept and logged every n steps only."""
+        if self.automatic_optimization:
+            number = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
+            objective = self.training_objective(batch, self._noise(number))
+            self.train_terms = objective.terms_and_loss()
+            return objective.loss
+        self._update_loop = self._update_loop or UpdateLoop(self)
+        self.train_terms = self._update_loop.run(batch if isinstance(batch, list) else [batch])
+        return self.train_terms["loss"]
+
+    def update(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:
+        """Update the network once, with manual optimization; return loss and terms, without gradients."""
+        objective = self.training_objective(batch, generator)
+        self.descend(objective.loss)
+        return objective.terms_and_loss()
+
+    def descend(self, loss: Tensor) -> None:
+        """Take one step of the first optimizer down the gradient of ``loss``; the Trainer does not count it."""
+        optimizers = self.optimizers(use_pl_optimizer=False)
+        optimizer = optimizers[0] if isinstance(optimizers, list) else optimizers
+        optimizer.zero_grad()
+        with self._full_precision():
+            self.manual_backward(loss)
+        self.trainer.strategy.optimizer_step(optimizer, closure=lambda: None, model=self)
+        torch.clear_autocast_cache()  # the copies of the weights in low precision, which are out of date now
 
     @override
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Hand the terms to the loggers every ``log_every_n_steps``; ``self.log`` would cost time at every step."""
-        step = logging_step(self.trainer)
-        due = (step + 1) % self.trainer.log_every_n_steps == 0  # type: ignore[attr-defined]
+        step, every = logging_step(self.trainer), self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        updates = self._update_loop.num_updates if self._update_loop is not None else 1
+        due = (step + 1) // every > (step + 1 - updates) // every
         if due and not self.trainer.fit_loop._should_accumulate():
             metrics = {f"train/{name}": value.item() for name, value in self.train_terms.items()}
             for name, value in vars(self).items():
                 if isinstance(value, Schedule):
-                    metrics[f"train/{name}"] = value(self.steps_trained)
+                    metrics[f"train/{name}"] = value(step)
             self._check_finite(metrics["train/loss"])
             for logger in self.loggers:
                 logger.log_metrics(metrics, step=step)
@@ -249,13 +294,13 @@ class AutoencoderModule(LightningModule, ABC):
         """Return a context without autocast: what is measured is computed in the precision of the weights."""
         return torch.autocast(self.device.type, enabled=False)
 
-    def _training_noise(self) -> torch.Generator:
-        """Return the generator of the present training batch."""
-        return self._noise(self.trainer.fit_loop.epoch_loop.total_batch_idx + 1)
+    def noise_seed_of(self, batch: int) -> int:
+        """Return the seed of the noise of this process for batch number ``batch``."""
+        return step_seed(self.noise_seed, batch * self.trainer.world_size + self.global_rank)
 
     def _noise(self, batch: int) -> torch.Generator:
         """Return the generator of this process for batch number ``batch``."""
-        return step_generator(self.noise_seed, batch * self.trainer.world_size + self.global_rank, self.device)
+        return torch.Generator(self.device).manual_seed(self.noise_seed_of(batch))
 
     def _evaluation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
         if batch_idx == 0:

@@ -5,7 +5,6 @@ from typing import Any, cast
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
-from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 from torch.optim import Optimizer
@@ -91,8 +90,8 @@ class FactorVAE(VAE):
         return objective._replace(terms=objective.terms | {name: term.detach() for name, term in terms.items()})
 
     @override
-    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Update the VAE on the first half of a batch, then the discriminator; return the former's loss.
+    def update(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:
+        """Update the VAE on the first half of a batch, then the discriminator; return the terms of both.
 
         Raises:
             ValueError: If the batch holds fewer than four observations.
@@ -104,15 +103,12 @@ class FactorVAE(VAE):
                 f"or more; raise data.batch_size to at least 4, got a batch of {len(images)}"
             )
         first, second = images.tensor_split(2)
-        generator = self._training_noise()
         posterior = self.sample_posterior(first, generator)
         objective = self.objective_of(posterior, first, generator)
-        self._update_vae(objective.loss)
+        self.descend(objective.loss)
         with torch.no_grad():
             permuted = permute_latents(self.sample_posterior(second, generator).samples, generator)
-        terms = self._update_discriminator(posterior.samples.detach(), permuted)
-        self.train_terms = {"loss": objective.loss.detach()} | objective.terms | terms
-        return objective.loss.detach()
+        return objective.terms_and_loss() | self._update_discriminator(posterior.samples.detach(), permuted)
 
     @override
     def configure_optimizers(self) -> Any:
@@ -129,14 +125,6 @@ class FactorVAE(VAE):
             "discriminator_accuracy": discriminator_accuracy(*logits),
         }
 
-    def _update_vae(self, loss: Tensor) -> None:
-        optimizer = cast(list[LightningOptimizer], self.optimizers())[0]
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        optimizer.step()
-        for config in self.trainer.lr_scheduler_configs:
-            self.lr_scheduler_step(config.scheduler, None)
-
     def _update_discriminator(self, codes: Tensor, permuted: Tensor) -> dict[str, Tensor]:
         """Update the discriminator on codes without gradients; return its terms before the update."""
         optimizer = cast(list[Optimizer], self.optimizers(use_pl_optimizer=False))[1]
@@ -146,10 +134,12 @@ class FactorVAE(VAE):
         # What manual_backward and LightningOptimizer.step do, but for two things: nothing is counted as a step of the
         # Trainer, and DistributedDataParallel, which counts on gradients of the VAE in each backward pass, is left out.
         precision = self.trainer.precision_plugin
-        precision.backward(precision.pre_backward(terms["discriminator_loss"], self), self, None)
+        with self._full_precision():
+            precision.backward(precision.pre_backward(terms["discriminator_loss"], self), self, None)
         self.discriminator.requires_grad_(False)
         self._average_over_processes([p.grad for p in self.discriminator.parameters() if p.grad is not None])
         self.trainer.strategy.optimizer_step(optimizer, closure=lambda: None, model=self)
+        torch.clear_autocast_cache()
         return {name: term.detach() for name, term in terms.items()}
 
     def _average_over_processes(self, gradients: list[Tensor]) -> None:

@@ -1,19 +1,30 @@
 """Noise that depends on the step alone, so that nothing else can disturb it and a resumed run repeats it."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
+
+
+def step_seed(seed: int, step: int) -> int:
+    """Return the seed of one step.
+
+    Args:
+        seed: Any integer; it is scattered over 63 bits, so that neighbouring seeds share no steps.
+        step: Number of the batch, different for each process.
+    """
+    return _scattered(seed) + step
 
 
 def step_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
     """Return the generator of one step: equal ``seed`` and ``step`` give equal draws, on each kind of device.
 
     Args:
-        seed: Any integer; it is scattered over 63 bits, so that neighbouring seeds share no steps.
-        step: Number of the batch, different for each process.
+        seed: As for :func:`step_seed`.
+        step: As for :func:`step_seed`.
         device: Where the noise is drawn.
     """
-    scattered = torch.randint(2**62, (), generator=torch.Generator().manual_seed(seed)).item()
-    return torch.Generator(device).manual_seed(int(scattered) + step)
+    return torch.Generator(device).manual_seed(step_seed(seed, step))
 
 
 def reparameterize(means: Tensor, log_variances: Tensor, generator: torch.Generator) -> Tensor:
@@ -26,3 +37,8 @@ def reparameterize(means: Tensor, log_variances: Tensor, generator: torch.Genera
     """
     noise = torch.randn(means.shape, generator=generator, device=means.device, dtype=means.dtype)
     return means + noise * (0.5 * log_variances).exp()
+
+
+@cache
+def _scattered(seed: int) -> int:
+    return int(torch.randint(2**62, (), generator=torch.Generator().manual_seed(seed)).item())

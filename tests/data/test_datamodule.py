@@ -141,7 +141,7 @@ def test_processes_of_a_trainer_share_the_samples(bars: FactorDataset) -> None:
     parts = []
     for rank in range(2):
         data = make(bars)
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2, lightning_module=None)  # type: ignore[assignment]
         parts.append([samples(bars, loader()) for loader in (data.train_dataloader, data.val_dataloader)])
     data = make(bars, batch_size=16)
     assert set(parts[0][0] + parts[1][0]) == set(samples(bars, data.train_dataloader()))
@@ -153,11 +153,14 @@ def test_images_become_floats_after_the_transfer(bars: FactorDataset) -> None:
     data = make(bars)
     batch = next(iter(data.val_dataloader()))
     moved = data.on_after_batch_transfer(batch, 0)
+    assert isinstance(moved, FactorBatch)
     assert moved.images.dtype == torch.float32
     assert torch.equal(moved.images, batch.images / 255)
     assert moved.factors is batch.factors
     floats = torch.tensor([[3.0, -2.0]])  # data that are no images
-    assert data.on_after_batch_transfer(FactorBatch(floats, batch.factors), 0).images.tolist() == [[3.0, -2.0]]
+    unchanged = data.on_after_batch_transfer(FactorBatch(floats, batch.factors), 0)
+    assert isinstance(unchanged, FactorBatch)
+    assert unchanged.images.tolist() == [[3.0, -2.0]]
 
 
 class Movable(TensorFactors):
@@ -337,7 +340,7 @@ def test_processes_share_training_of_any_kind(bars: FactorDataset, options: dict
     parts = []
     for rank in range(2):
         data = make(bars, batch_size=4, batches_per_epoch=3, **options)
-        data.trainer = SimpleNamespace(global_rank=rank, world_size=2)  # type: ignore[assignment]
+        data.trainer = SimpleNamespace(global_rank=rank, world_size=2, lightning_module=None)  # type: ignore[assignment]
         parts.append(list(data.train_dataloader()))
     whole = make(bars, batch_size=8, batches_per_epoch=3, **options).train_dataloader()
     for batch, *ranks in zip(whole, *parts, strict=True):

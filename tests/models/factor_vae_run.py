@@ -10,7 +10,7 @@ from torch.optim import SGD
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lr_lightning.models import FactorVAE
-from lr_lightning.models.noise import step_generator
+from lr_lightning.models.noise import step_seed
 from lr_lightning.networks import MLP
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_trainer, weights
@@ -19,8 +19,9 @@ from tests.tiny_runs import tiny_data, tiny_trainer, weights
 class SameOnAll(FactorVAE):
     """Gives all processes the same noise and the same batches."""
 
-    def _noise(self, batch: int) -> torch.Generator:
-        return step_generator(self.noise_seed, batch, self.device)
+    def noise_seed_of(self, batch: int) -> int:
+        """Return the same seed on each process."""
+        return step_seed(self.noise_seed, batch)
 
     def on_before_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Return the images of the data set's beginning."""

@@ -398,6 +398,7 @@ def test_checkpoint_holds_tensors_and_plain_values_only(checkpoint: Path) -> Non
         "channels_last": True,
         "compile_network": False,
         "kl": "gaussian",
+        "updates_per_batch": 1,
     }
 
 

@@ -48,14 +48,17 @@ MODELS: dict[str, Callable[..., AutoencoderModule]] = {
     "ada_gvae": _variational("AdaGVAE"),
     "ada_mlvae": _variational("AdaMLVAE"),
 }
-"""Makers of models for images (1, 64, 64); keyword arguments are those of :class:`AutoencoderModule`."""
+"""Makers of models for images (1, 64, 64)."""
 
 
-def make(name: str) -> AutoencoderModule:
-    """Return a fresh model of ``MODELS``, with the same weights each time, trained with a learning rate of 1e-3."""
+def make(name: str, **options: Any) -> AutoencoderModule:
+    """Return a fresh model of ``MODELS``, with the same weights each time, trained with a learning rate of 1e-3.
+
+    Options are those of :class:`AutoencoderModule`.
+    """
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        return MODELS[name](optimizer=partial(torch.optim.Adam, lr=1e-3))
+        return MODELS[name](**({"optimizer": partial(torch.optim.Adam, lr=1e-3)} | options))
 
 
 def data_module(name: str, batch_size: int = 8) -> FactorDataModule:
