@@ -108,24 +108,35 @@ def test_rejects_no_updates() -> None:
         scheduled(0)
 
 
-def train_on_gpu(name: str, folder: Path, **options: Any) -> tuple[AutoencoderModule, list[Tensor]]:
+def train_on_gpu(name: str, folder: Path, noise_seed: int = 0, **options: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return how far twelve steps move all parameters, and the last terms."""
     model = make(name, **options)
+    model.noise_seed = noise_seed
+    initial = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
     trainer = tiny_trainer(folder, max_epochs=-1, max_steps=12, accelerator="gpu", limit_val_batches=0)
     data = data_module(name)
     data.device_resident = True
     trainer.fit(model, datamodule=data)
-    return model, [model.train_terms[key] for key in sorted(model.train_terms)]
+    final = torch.cat([parameter.detach().cpu().flatten() for parameter in model.parameters()])
+    return final - initial, {name: term.cpu() for name, term in model.train_terms.items()}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 @pytest.mark.parametrize("name", MODELS)
 def test_recorded_updates_are_those_of_plain_training(name: str, tmp_path: Path) -> None:
-    plain, terms = train_on_gpu(name, tmp_path)
+    moved, terms = train_on_gpu(name, tmp_path)
     recorded, recorded_terms = train_on_gpu(name, tmp_path, updates_per_batch=6)
-    # Sums of 4,096 float32 terms and twelve steps of Adam, fused in one case, apart.
-    torch.testing.assert_close(recorded_terms, terms, rtol=2e-2, atol=2e-2)
-    for first, second in zip(plain.parameters(), recorded.parameters(), strict=True):
-        torch.testing.assert_close(first, second, rtol=1e-2, atol=2e-3)
+    assert recorded_terms.keys() == terms.keys()
+    for key, term in terms.items():
+        torch.testing.assert_close(recorded_terms[key], term, rtol=2e-2, atol=2e-2)
+    # Adam moves a weight with next to no gradient by the sign of its round-off, so a few may be far apart.
+    assert (recorded - moved).norm() < 0.03 * moved.norm()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_recorded_noise_is_that_of_each_step(tmp_path: Path) -> None:
+    moved, other = (train_on_gpu("vae", tmp_path, seed, updates_per_batch=6)[0] for seed in (0, 1))
+    assert (other - moved).norm() > 0.06 * moved.norm()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
