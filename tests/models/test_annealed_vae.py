@@ -135,7 +135,7 @@ def test_evaluation_of_a_checkpoint_uses_its_step(tmp_path: Path, bars: FactorDa
     assert logged["test/capacity_gap"] == pytest.approx(abs(kl - 2.0), rel=1e-4)
     loaded = AnnealedVAE.load_from_checkpoint(tmp_path / "eight.ckpt", network=fresh.network, weights_only=True)
     assert loaded.capacity(loaded.steps_trained) == 2.0
-    assert loaded.hparams == {"channels_last": True, "compile_network": False, "kl": "gaussian"} | options()
+    assert loaded.hparams.items() >= options().items()
 
 
 # Errors
