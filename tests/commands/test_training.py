@@ -268,9 +268,10 @@ def test_every_config_trains_and_its_checkpoint_reloads_alone(name: str, tmp_pat
     assert run("fit", f"--config={CONFIG_FOLDER / f'{name}.yaml'}", *options, *QUIET, "--trainer.logger=false") == 0
     checkpoint = Path("runs") / name / "checkpoints" / "last.ckpt"
 
-    from lr_lightning.models import BetaVAE
+    from lr_lightning import models
 
-    model = BetaVAE.load_from_checkpoint(checkpoint, weights_only=True)
+    class_path = yaml.safe_load((CONFIG_FOLDER / f"{name}.yaml").read_text())["model"]["class_path"]
+    model = getattr(models, class_path).load_from_checkpoint(checkpoint, weights_only=True)
     saved = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert all(torch.equal(value, saved[key]) for key, value in model.state_dict().items())
 
