@@ -88,9 +88,7 @@ def samples_of_values(
 
 def _nearest(factors: Tensor, start: int, k: int, positions: Tensor) -> tuple[Tensor, Tensor]:
     """Return those of ``positions`` of factor ``k`` that occur, and the observations nearest to ``start`` with them."""
-    agreeing = (factors == factors[start]).long()
-    agreeing[:, k] = 0
-    agreement = agreeing.sum(dim=1)  # (N,)
+    agreement = (factors == factors[start]).sum(dim=1)  # (N,); of factor k it is alike in all that are compared
     occurring = [value for value in positions.tolist() if bool((factors[:, k] == value).any())]
     indices = [int(agreement.where(factors[:, k] == value, -1).argmax()) for value in occurring]
     return torch.tensor(occurring), torch.tensor(indices)

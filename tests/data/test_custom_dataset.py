@@ -109,6 +109,16 @@ def test_layouts(
     assert torch.equal(dataset.images(ALL), shown)
 
 
+def test_paths_are_seen_from_the_description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_folder(tmp_path)
+    (tmp_path / "some.csv").write_text(table_of([12, 4, 10]))
+    path = describe(tmp_path, images="images", labels="some.csv")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    for given in (path, Path("..") / path.name, f"../{path.name}"):
+        assert torch.equal(CustomDataset(given, "memory").images(ALL[:3]), EXPECTED[[12, 4, 10]])
+
+
 def test_key_names_the_array(tmp_path: Path) -> None:
     write_npz(tmp_path, images=PIXELS[:1], frames=PIXELS)
     assert torch.equal(CustomDataset(describe(tmp_path, key="frames")).images(ALL), EXPECTED)

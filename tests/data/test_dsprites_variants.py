@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from scipy.stats import chi2
+from scipy.stats import chi2, chi2_contingency
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -119,13 +119,21 @@ def test_scream_crops_are_uniform_over_all_positions(tmp_path: Path) -> None:
     found = (2 * slopes[:, None] - nearest).abs().argmin(dim=1)
     assert ((2 * slopes - nearest[found]).abs() <= 1).all()
     assert_uniform(found, 0, 11)
+    green = images[:, 1, 0, 0].int()  # half of the tint of green, as the picture has none
+    pairs = np.bincount((16 * found + green % 16).numpy(), minlength=192).reshape(12, 16)
+    assert chi2_contingency(pairs).pvalue > 1e-6  # crop and tint are independent
 
 
 def test_a_picture_is_scaled_down_into_350_x_274_and_never_up(tmp_path: Path) -> None:
     flat = plain(0, 1, 274, 200)
-    Image.new("RGB", (400, 548), (10, 20, 30)).save(tmp_path / "large.jpg")
-    image = ScreamDSprites(tmp_path / "large.jpg", flat).images(torch.tensor([0]))  # 200 x 274 fills one crop exactly
-    assert (image == image[:, :, :1, :1]).all()
+    large = Image.new("L", (400, 548))
+    large.paste(255, (0, 274, 400, 548))
+    large.save(tmp_path / "large.png")
+    [image] = ScreamDSprites(tmp_path / "large.png", flat).images(torch.tensor([0])).int()
+    # 200 x 274 fills one crop exactly: black above, white below, each averaged with the tint
+    assert (image[:, :130] == image[:, :1, :1]).all()
+    assert (image[:, 144:] == image[:, -1:, -1:]).all()
+    assert (image[:, -1, -1] - image[:, 0, 0] - 127.5).abs().max() < 1
     Image.new("RGB", (199, 274)).save(tmp_path / "small.jpg")
     with pytest.raises(
         ValueError, match=r"picture must be at least 200 x 274 pixels once .* got 199 x 274 from .*small"
