@@ -115,8 +115,8 @@ def test_paths_are_seen_from_the_description(tmp_path: Path, monkeypatch: pytest
     path = describe(tmp_path, images="images", labels="some.csv")
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    for given in (path, Path("..") / path.name, f"../{path.name}"):
-        assert torch.equal(CustomDataset(given, "memory").images(ALL[:3]), EXPECTED[[12, 4, 10]])
+    for seen in (path, Path("..") / path.name, f"../{path.name}"):
+        assert torch.equal(CustomDataset(seen, "memory").images(ALL[:3]), EXPECTED[[12, 4, 10]])
 
 
 def test_key_names_the_array(tmp_path: Path) -> None:
