@@ -108,19 +108,19 @@ def test_scream_is_the_mean_of_crop_and_colour_inverted_in_the_sprite(picture: P
 def test_scream_crops_are_uniform_over_all_positions(tmp_path: Path) -> None:
     # 4 x 3 positions of a crop 5 wide and 6 high, told apart by the difference of pixels of one image
     pixels = np.zeros((8, 8, 3), np.uint8)
-    pixels[..., 0] = np.arange(64).reshape(8, 8) ** 2 // 16
+    pixels[..., 1] = np.arange(64).reshape(8, 8) ** 2 // 16
     Image.fromarray(pixels).save(tmp_path / "p.png")
     images = ScreamDSprites(tmp_path / "p.png", plain(0, 6000, 6, 5)).images(torch.arange(6000))
-    slopes = images[:, 0, 5, 4].int() - images[:, 0, 0, 0].int()  # half of the crop's rise, up to rounding
-    red = torch.from_numpy(pixels[..., 0].astype(int))
-    rises = {int(red[top + 5, left + 4] - red[top, left]) for top in range(3) for left in range(4)}
+    slopes = images[:, 1, 5, 4].int() - images[:, 1, 0, 0].int()  # half of the crop's rise, up to rounding
+    level = torch.from_numpy(pixels[..., 1].astype(int))
+    rises = {int(level[top + 5, left + 4] - level[top, left]) for top in range(3) for left in range(4)}
     assert len(rises) == 12
     nearest = torch.tensor(sorted(rises))
     found = (2 * slopes[:, None] - nearest).abs().argmin(dim=1)
     assert ((2 * slopes - nearest[found]).abs() <= 1).all()
     assert_uniform(found, 0, 11)
-    green = images[:, 1, 0, 0].int()  # half of the tint of green, as the picture has none
-    pairs = np.bincount((16 * found + green % 16).numpy(), minlength=192).reshape(12, 16)
+    red = images[:, 0, 0, 0].int()  # half of the tint's, as the picture has none
+    pairs = np.bincount((16 * found + red % 16).numpy(), minlength=192).reshape(12, 16)
     assert chi2_contingency(pairs).pvalue > 1e-6  # crop and tint are independent
 
 
