@@ -7,6 +7,7 @@ from lr_lightning.callbacks.consistency import ConsistencyAssay
 from lr_lightning.callbacks.decoder_geometry import DecoderGeometryAssay
 from lr_lightning.callbacks.disentanglement import DisentanglementAssay
 from lr_lightning.callbacks.dynamics import DynamicsAssay
+from lr_lightning.callbacks.ensemble_assay import EnsembleAssay
 from lr_lightning.callbacks.factor_topology import FactorTopologyAssay
 from lr_lightning.callbacks.latent_statistics import LatentStatisticsAssay
 from lr_lightning.callbacks.latent_traversal import LatentTraversalAssay
@@ -19,6 +20,7 @@ from lr_lightning.callbacks.response_matrix import ResponseMatrixAssay
 from lr_lightning.callbacks.response_path import ResponsePathAssay
 from lr_lightning.callbacks.run_record import RunRecord
 from lr_lightning.callbacks.sampling import SamplingAssay
+from lr_lightning.callbacks.seed_checkpoints import SeedCheckpoints
 
 __all__ = [
     "AssayCallback",
@@ -28,6 +30,7 @@ __all__ = [
     "DecoderGeometryAssay",
     "DisentanglementAssay",
     "DynamicsAssay",
+    "EnsembleAssay",
     "FactorTopologyAssay",
     "Findings",
     "LatentStatisticsAssay",
@@ -41,5 +44,6 @@ __all__ = [
     "RunProgressBar",
     "RunRecord",
     "SamplingAssay",
+    "SeedCheckpoints",
     "Subject",
 ]

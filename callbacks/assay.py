@@ -83,6 +83,7 @@ class AssayCallback(Callback):
     Attributes:
         name: Middle part of the keys. Each kind of assay has one of its own; give another to the second of a kind.
         num_observations: Number of observations that the assay asks for.
+        group: What names of figures, tables and files begin with, such as ``"seed_3/"`` for one of several models.
         progress: Called within long computations with what is done and the total; for whoever shows it.
         findings: What it found the last time it ran, ``None`` before.
 
@@ -97,6 +98,7 @@ class AssayCallback(Callback):
 
     name: str
     num_observations: int = 0
+    group: str = ""
     progress: Callable[[int, int], None] | None = None
 
     def __init__(self, every_n_validations: int = 1, seed: int = 0) -> None:
@@ -200,14 +202,19 @@ class AssayCallback(Callback):
     def _begin(self, trainer: Trainer) -> None:
         if trainer.state.fn != "fit":
             self.total_seconds = 0.0  # that of training came with the checkpoint
-        # The first assay of the Trainer collects the codes for all of them.
-        first = first_assay(trainer)
-        self._collector = CodeTableCollector() if first is self else first._collector
+        self._share_codes(first_assay(trainer))
         self._observations = []
+
+    def _share_codes(self, first: "AssayCallback") -> None:
+        """Read what ``first``, the first assay of the Trainer, collects for all of them."""
+        self._collector = CodeTableCollector() if first is self else first._collector
+
+    def _add_codes(self, outputs: Any) -> None:
+        self._collector.add(outputs)
 
     def _collect(self, trainer: Trainer, outputs: Any, batch: Any) -> None:
         if first_assay(trainer) is self:
-            self._collector.add(outputs)
+            self._add_codes(outputs)
         missing = self.num_observations - sum(map(len, self._observations))
         if missing > 0:
             self._observations.append(batch[0][:missing])
@@ -243,11 +250,11 @@ class AssayCallback(Callback):
             self.findings = findings = self.run(subject)
             if trainer.is_global_zero:
                 for key, draw in findings.figures.items():
-                    save_figure(trainer, f"{self.prefix}/{key}", draw())
+                    save_figure(trainer, f"{self.group}{self.prefix}/{key}", draw())
                 for key, (columns, rows) in findings.tables.items():
-                    save_table(trainer, f"{self.prefix}/{key}", columns, rows)
+                    save_table(trainer, f"{self.group}{self.prefix}/{key}", columns, rows)
                 if findings.arrays:
-                    save_arrays(trainer, f"assay/{self.name}", findings.arrays)
+                    save_arrays(trainer, f"{self.group}assay/{self.name}", findings.arrays)
         seconds = time.perf_counter() - start
         self.total_seconds += seconds
         scalars = {f"{self.prefix}/{key}": float(value) for key, value in findings.scalars.items()}

@@ -90,7 +90,7 @@ class DisentanglementAssay(AssayCallback):
         else:
             self.table = self._undefined(names, table, subject.generator)
         if subject.trainer.is_global_zero:
-            save_score_table(subject.trainer, f"assay/{self.name}", self.table)
+            save_score_table(subject.trainer, f"{self.group}assay/{self.name}", self.table)
         scalars = {f"{row.metric}/{row.variant}": row.value for row in self.table.rows}
         drawn = distinct_matrices(self.table)
         figures: dict[str, Any] = {

@@ -10,10 +10,20 @@ from rich.table import Table
 from lr_lightning.callbacks.assay import assays_of
 from lr_lightning.callbacks.conditioned_response import ConditionedResponseAssay
 from lr_lightning.callbacks.disentanglement import DisentanglementAssay
+from lr_lightning.callbacks.ensemble_assay import Ensemble, EnsembleAssay
 from lr_lightning.callbacks.latent_statistics import LatentStatisticsAssay
 from lr_lightning.callbacks.response_matrix import ResponseMatrixAssay
 from lr_lightning.callbacks.score_report import score_report
 from lr_lightning.loggers import RunWandbLogger
+
+_OF_SEEDS = {
+    "active_units": "Active units",
+    "active_latents": "Active latents",
+    "cds": "CDS",
+    "cds_norm": "CDS_norm",
+    "ccs": "CCS",
+}
+"""What is shown of several seeds; what is said of each latent has no mean over seeds, whose latents differ."""
 
 
 def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, record: dict[str, Any]) -> None:
@@ -26,7 +36,10 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
         record: The entry of this run in ``results.json``.
     """
     scalars = record["scalars"]
-    table = Table(title=f"{type(pl_module).__name__} after {record['step']:,} steps ({stage})", show_header=False)
+    name = type(pl_module).__name__
+    if isinstance(pl_module, Ensemble):
+        name = f"{type(pl_module.members[0]).__name__}, mean ± standard deviation of {len(pl_module.seeds)} seeds,"
+    table = Table(title=f"{name} after {record['step']:,} steps ({stage})", show_header=False)
     table.add_column(style="bold")
     table.add_column()
     for name, text in [*_loss_rows(scalars, "test" if stage == "test" else "val"), *_assay_rows(trainer, scalars)]:
@@ -55,7 +68,13 @@ def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
     """Return the lines on the terms of the loss."""
     names = {"reconstruction": "Reconstruction", "kl": "KL"}
     present = {label: f"{stage}/{term}" for term, label in names.items() if f"{stage}/{term}" in scalars}
-    return [(label, f"{scalars[key]:.2f} nats per observation") for label, key in present.items()]
+    return [(label, f"{_with_deviation(scalars, key, 2)} nats per observation") for label, key in present.items()]
+
+
+def _with_deviation(scalars: dict[str, float], key: str, digits: int) -> str:
+    """Return a scalar as text, with its standard deviation over seeds if there is one."""
+    deviation = scalars.get(f"{key}_sd")
+    return f"{scalars[key]:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
 
 
 def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, str]]:
@@ -67,6 +86,9 @@ def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, 
         if not found:
             continue  # no validation yet
         match assay:
+            case EnsembleAssay():
+                shown = [key for key in _OF_SEEDS if key in found]
+                rows += [(_OF_SEEDS[key], _with_deviation(found, key, 3)) for key in shown]
             case LatentStatisticsAssay():
                 per_latent = [value for key, value in found.items() if key.startswith("kl_latent_")]
                 if per_latent:

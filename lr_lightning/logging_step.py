@@ -12,6 +12,12 @@ def logging_step(trainer: Trainer) -> int:
     return trainer.fit_loop.epoch_loop._batches_that_stepped
 
 
+def is_logging_due(trainer: Trainer, num_updates: int) -> bool:
+    """Return whether one of the last ``num_updates`` training steps is one of ``log_every_n_steps``."""
+    done, every = logging_step(trainer) + 1, trainer.log_every_n_steps  # type: ignore[attr-defined]
+    return bool(done // every > (done - num_updates) // every)
+
+
 def set_logging_step(trainer: Trainer, num_steps: int) -> None:
     """Let an evaluation outside of training log under the last of the ``num_steps`` steps of its checkpoint."""
     trainer.fit_loop.epoch_loop._batches_that_stepped = max(num_steps - 1, 0)

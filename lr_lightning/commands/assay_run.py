@@ -13,6 +13,8 @@ from typing_extensions import override
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.commands.assay_catalogue import CATALOGUE, Target
 from lr_lightning.commands.training import RunCLI, named_assays
+from lr_lightning.models import SeedEnsemble
+from lr_lightning.seed_statistics import seed_name
 
 SETTINGS = (
     "--trainer.logger=false",
@@ -157,6 +159,12 @@ class AssayCLI(RunCLI):
     @override
     def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
         return self.folder, Path(self.config[self.subcommand].ckpt_path)
+
+    @override
+    def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
+        checkpoint = Path(self._get(self.config, "ckpt_path"))
+        paths = ", ".join(str(checkpoint.with_name(f"{seed_name(seed)}.ckpt")) for seed in seeds)
+        raise ValueError(f"{checkpoint} holds {len(seeds)} seeds and a report is of one; take one of {paths}")
 
     @override
     def _assay_callbacks(self) -> list[Callback]:

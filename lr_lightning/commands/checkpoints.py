@@ -2,9 +2,28 @@
 
 import pickle
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return a checkpoint, whose tensors are read from the file when they are looked at.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no checkpoint, is damaged, or holds more than tensors and plain values.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no checkpoint {path}")
+    try:
+        checkpoint: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        _ = checkpoint["state_dict"], int(checkpoint["global_step"])
+    except (RuntimeError, KeyError, EOFError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(f"{path} is no readable checkpoint ({reason})") from error
+    return checkpoint
 
 
 def check_checkpoint(path: Path, model: nn.Module) -> int:
@@ -21,15 +40,8 @@ def check_checkpoint(path: Path, model: nn.Module) -> int:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no checkpoint, is damaged, holds more than tensors and plain values, or does not fit.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        weights, step = checkpoint["state_dict"], int(checkpoint["global_step"])
-    except (RuntimeError, KeyError, EOFError, TypeError, ValueError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path} is no readable checkpoint ({reason})") from error
-    shapes = {name: tuple(value.shape) for name, value in weights.items()}
+    checkpoint = read_checkpoint(path)
+    shapes = {name: tuple(value.shape) for name, value in checkpoint["state_dict"].items()}
     wanted = {name: tuple(value.shape) for name, value in model.state_dict().items()}
     differing = sorted(name for name in shapes | wanted if shapes.get(name) != wanted.get(name))
     if differing:
@@ -38,4 +50,4 @@ def check_checkpoint(path: Path, model: nn.Module) -> int:
             f"{path} was saved from another model: {name} is {shapes.get(name, 'missing')} there and "
             f"{wanted.get(name, 'missing')} in this {type(model).__name__}; use the config.yaml of its run folder"
         )
-    return step
+    return int(checkpoint["global_step"])

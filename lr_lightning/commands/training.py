@@ -10,15 +10,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
+from jsonargparse import Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
-from pytorch_lightning import LightningDataModule, LightningModule, Trainer
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, Logger
+from pytorch_lightning.utilities.seed import isolate_rng
 from typing_extensions import override
 
 import lr_lightning.data.datamodule  # noqa: F401  (short class names need their classes imported)
-from lr_lightning.callbacks import AssayCallback, DisentanglementAssay, RunProgressBar, RunRecord
+from lr_lightning.callbacks import (
+    AssayCallback,
+    DisentanglementAssay,
+    EnsembleAssay,
+    RunProgressBar,
+    RunRecord,
+    SeedCheckpoints,
+)
 from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.codes import write_codes
 from lr_lightning.commands.memory import keep_freed_memory
@@ -36,12 +45,14 @@ from lr_lightning.commands.run_folder import (
     newest_run_folder,
     wandb_run_id,
 )
+from lr_lightning.commands.seeds import seed_of_checkpoint, seeds_of_run
 from lr_lightning.data import FactorDataset, FactorGroups
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.loggers.atomic import write_atomically
 from lr_lightning.losses import Likelihood
-from lr_lightning.models import AutoencoderModule
+from lr_lightning.models import AutoencoderModule, SeedEnsemble
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.seed_statistics import seed_name
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -64,13 +75,19 @@ class SaveRunConfig(SaveConfigCallback):
 class RunCLI(LightningCLI):
     """LightningCLI with named assays, one folder per run, W&B with an offline fallback and two checkpoints.
 
-    Added keys: ``assays.NAME`` (any assay callback, ``null`` to drop one), ``wandb.*`` (arguments of
-    :class:`RunWandbLogger`) and ``checkpoint.*`` (which checkpoint is the best). The run folder is
-    ``trainer.default_root_dir``, with a number added if it holds a run already.
+    Added keys: ``seeds`` (how many seeds of the model to train, or which), ``assays.NAME`` (any assay callback,
+    ``null`` to drop one), ``wandb.*`` (arguments of :class:`RunWandbLogger`) and ``checkpoint.*`` (which checkpoint is
+    the best). The run folder is ``trainer.default_root_dir``, with a number added if it holds a run already.
     """
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--seeds",
+            type=int | list[int] | None,
+            default=None,
+            help="Seeds to train at once: their number, counted from seed_everything, or a list of them.",
+        )
         parser.add_argument(
             "--assays", type=dict[str, AssayCallback | None], default={}, help="Assays by a name of your choice."
         )
@@ -92,13 +109,33 @@ class RunCLI(LightningCLI):
     @override
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
+        self._seeds = seeds_of_run(config.seeds, config.seed_everything)
         folder, checkpoint = self._folder_and_checkpoint()
+        if self._seeds is not None and checkpoint is not None:
+            self._check_seeds(checkpoint)
         config.ckpt_path = None if checkpoint is None else str(checkpoint)
         config.trainer.default_root_dir = str(folder)
         config.weights_only = config.weights_only is not False
         if "verbose" in config:
             config.verbose = False  # the summary at the end says it more readably
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
+
+    def _check_seeds(self, checkpoint: Path) -> None:
+        """Evaluate a single model if ``checkpoint`` is one of the seeds of the configured ensemble.
+
+        Raises:
+            ValueError: If it is to be trained on.
+        """
+        seed = seed_of_checkpoint(checkpoint)
+        if seed is None:
+            return
+        if self.subcommand == "fit":
+            raise ValueError(
+                f"{checkpoint} holds one model, which cannot go on as {len(self._seeds or ())} seeds; "
+                "resume from the last.ckpt of the run"
+            )
+        config = self.config[self.subcommand]
+        config.seeds, config.seed_everything, self._seeds = None, seed, None
 
     def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
         """Return where this run lives and what it starts from.
@@ -125,6 +162,8 @@ class RunCLI(LightningCLI):
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        if self._seeds is not None:
+            self.model = self._ensemble(self._seeds)
         trainer, checkpoint = self._get(self.config_init, "trainer"), self._get(self.config, "ckpt_path")
         self._step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
         callbacks = self._assay_callbacks()
@@ -141,23 +180,38 @@ class RunCLI(LightningCLI):
             **kwargs,
         )
 
+    def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
+        """Return the configured model once for each seed, built as a run with that seed alone builds it."""
+        model = {"model": self._get(self.config, "model")}
+        config = Namespace({"subcommand": self.subcommand, str(self.subcommand): Namespace(model)})  # type: ignore[no-untyped-call]
+        members = []
+        with isolate_rng():
+            for seed in seeds:
+                seed_everything(seed, workers=True, verbose=False)
+                members.append(self._get(self.parser.instantiate_classes(config), "model"))
+        return SeedEnsemble(members, seeds, [self._of_each_seed(assay) for assay in members[0].assays])
+
+    def _of_each_seed(self, callback: Callback) -> Callback:
+        return EnsembleAssay(callback) if isinstance(callback, AssayCallback) else callback
+
     def _assay_callbacks(self) -> list[Callback]:
         """Return the assays of the config, and in a test the disentanglement scores."""
         assays = dict(self._get(self.config_init, "assays"))
         if self.subcommand == "test" and not any(isinstance(assay, DisentanglementAssay) for assay in assays.values()):
             assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null turns it off
-        return list(named_assays(assays))
+        named = named_assays(assays)
+        return list(named) if self._seeds is None else [self._of_each_seed(assay) for assay in named]
 
     def _checkpoints(self, folder: Path) -> list[Callback]:
         """Return what writes ``best.ckpt`` and ``last.ckpt`` at the end of each epoch, after its validation."""
         checkpoint = partial(
             ModelCheckpoint, folder / CHECKPOINTS, save_on_train_epoch_end=True, enable_version_counter=False
         )
-        last = checkpoint(filename="last", monitor=None)
-        if self._get(self.config, "trainer").limit_val_batches == 0:
-            return [last]
-        wanted = self._get(self.config, "checkpoint")
-        return [checkpoint(filename="best", monitor=wanted.monitor, mode=wanted.mode), last]
+        callbacks: list[Callback] = [checkpoint(filename="last", monitor=None)]
+        if self._get(self.config, "trainer").limit_val_batches != 0:
+            wanted = self._get(self.config, "checkpoint")
+            callbacks.insert(0, checkpoint(filename="best", monitor=wanted.monitor, mode=wanted.mode))
+        return callbacks if self._seeds is None else [*callbacks, SeedCheckpoints(folder / CHECKPOINTS)]
 
     def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
         """Return the loggers: W&B unless others were given, and a CSV file in any case but ``logger=False``.
@@ -201,9 +255,14 @@ class RunCLI(LightningCLI):
             print(f"This run had ended at step {self._step:,}; raise --trainer.max_epochs or max_steps to train on.")
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **options: Any) -> None:
-        """Encode the data and write ``codes.npz`` into the run folder."""
-        batches = self.trainer.predict(model, datamodule=datamodule, **options)
-        write_codes(Path(self.trainer.default_root_dir) / "codes.npz", datamodule, batches)
+        """Encode the data and write ``codes.npz`` into the run folder, or ``codes_seed_<s>.npz`` for each seed."""
+        folder = Path(self.trainer.default_root_dir)
+        batches = self.trainer.predict(model, datamodule=datamodule, **options) or []
+        if self._seeds is None:
+            write_codes(folder / "codes.npz", datamodule, batches)
+        else:
+            for seed, own in zip(self._seeds, zip(*batches, strict=True), strict=True):
+                write_codes(folder / f"codes_{seed_name(seed)}.npz", datamodule, own)
 
 
 _Prepared = TypeVar("_Prepared", bound=RunCLI)
@@ -271,6 +330,7 @@ def _known_arguments() -> list[str]:
     own = [
         "--config",
         "--seed_everything",
+        "--seeds",
         "--ckpt_path",
         "--model",
         "--data",

@@ -1,5 +1,6 @@
 """Figures, tables and raw arrays: to files in the run folder and to whichever loggers there are."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,8 +71,11 @@ def arrays_path(trainer: Trainer, key: str) -> Path:
 
 
 def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path:
-    """Return ``folder/assay-quantity-step000100.png`` for ``assay/assay/quantity``, ``-test.png`` for one in a test."""
+    """Return ``folder/matrix-active-step000100.png`` for ``assay/matrix/active``, ``-test.png`` for one in a test.
+
+    That of a seed, ``seed_3/assay/matrix/active``, is ``folder/seed_3-matrix-active-step000100.png``.
+    """
     function = str(trainer.state.fn.value) if trainer.state.fn else "fit"
     moment = f"step{trainer.global_step:06d}" if function == "fit" else function
-    name = key.removeprefix("assay/").replace("/", "-")
+    name = re.sub(r"(^|/)assay/", r"\1", key, count=1).replace("/", "-")
     return Path(trainer.default_root_dir) / folder / f"{name}-{moment}{suffix}"

@@ -20,6 +20,7 @@ from lr_lightning.models.schedules import (
     ScheduledLearningRate,
     WarmUp,
 )
+from lr_lightning.models.seed_ensemble import SeedEnsemble
 from lr_lightning.models.structural_autoencoder import StructuralAutoencoder
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.models.vlae import VLAE
@@ -49,6 +50,7 @@ __all__ = [
     "Posterior",
     "Schedule",
     "ScheduledLearningRate",
+    "SeedEnsemble",
     "StructuralAutoencoder",
     "WarmUp",
 ]

@@ -1,5 +1,6 @@
 """The base of all models: how an objective is trained, validated, logged and made ready for assays."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Self
@@ -13,7 +14,7 @@ from torch.distributions import Normal
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
-from lr_lightning.logging_step import logging_step
+from lr_lightning.logging_step import is_logging_due, logging_step
 from lr_lightning.losses import Bernoulli, Likelihood
 from lr_lightning.models.noise import step_seed
 from lr_lightning.models.schedules import Schedule, value_at
@@ -70,6 +71,7 @@ class AutoencoderModule(LightningModule, ABC):
 
     Attributes:
         steps_trained: Updates of the network so far, which schedules depend on; a checkpoint keeps it.
+        first_optimizer: Place of its first optimizer among the Trainer's; above 0 in a :class:`SeedEnsemble` only.
 
     Args:
         network: Encoder and decoder.
@@ -121,6 +123,7 @@ class AutoencoderModule(LightningModule, ABC):
         self.automatic_optimization = updates_per_batch == 1
         self.recorded_weights: dict[Schedule, Tensor] = {}
         self.steps_trained = 0
+        self.first_optimizer = 0
         self.noise_seed = torch.initial_seed()
         self.train_terms: dict[str, Tensor] = {}
         self._update_loop: UpdateLoop | None = None
@@ -161,6 +164,10 @@ class AutoencoderModule(LightningModule, ABC):
             return self.recorded_weights[value]
         return value_at(value, self.steps_trained)
 
+    def scheduled_values(self, step: int) -> dict[str, float]:
+        """Return what each attribute that is a schedule says at ``step``, by name."""
+        return {name: value(step) for name, value in vars(self).items() if isinstance(value, Schedule)}
+
     def response(self, codes: Tensor) -> Tensor:
         """Return the latent response ``(B, D)``: the mean of what the encoder makes of decoded ``codes``."""
         return self._mean_codes(self.decode(codes))
@@ -178,8 +185,8 @@ class AutoencoderModule(LightningModule, ABC):
             objective = self.training_objective(batch, self._noise(number))
             self.train_terms = objective.terms_and_loss()
             return objective.loss
-        self._update_loop = self._update_loop or UpdateLoop(self)
-        self.train_terms = self._update_loop.run(batch if isinstance(batch, list) else [batch])
+        self._update_loop = self._update_loop or UpdateLoop([self])
+        [self.train_terms] = self._update_loop.run(batch)
         return self.train_terms["loss"]
 
     def update(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:
@@ -190,8 +197,7 @@ class AutoencoderModule(LightningModule, ABC):
 
     def descend(self, loss: Tensor) -> None:
         """Take one step of the first optimizer down the gradient of ``loss``; the Trainer does not count it."""
-        optimizers = self.optimizers(use_pl_optimizer=False)
-        optimizer = optimizers[0] if isinstance(optimizers, list) else optimizers
+        optimizer = self.trainer.optimizers[self.first_optimizer]
         optimizer.zero_grad()
         with self._full_precision():
             self.manual_backward(loss)
@@ -201,15 +207,12 @@ class AutoencoderModule(LightningModule, ABC):
     @override
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """Hand the terms to the loggers every ``log_every_n_steps``; ``self.log`` would cost time at every step."""
-        step, every = logging_step(self.trainer), self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         updates = self._update_loop.num_updates if self._update_loop is not None else 1
-        due = (step + 1) // every > (step + 1 - updates) // every
-        if due and not self.trainer.fit_loop._should_accumulate():
-            metrics = {f"train/{name}": value.item() for name, value in self.train_terms.items()}
-            for name, value in vars(self).items():
-                if isinstance(value, Schedule):
-                    metrics[f"train/{name}"] = value(step)
-            self._check_finite(metrics["train/loss"])
+        if is_logging_due(self.trainer, updates) and not self.trainer.fit_loop._should_accumulate():
+            step = logging_step(self.trainer)
+            terms = {name: value.item() for name, value in self.train_terms.items()} | self.scheduled_values(step)
+            metrics = {f"train/{name}": value for name, value in terms.items()}
+            check_finite("the loss", terms["loss"], self.global_step)
             for logger in self.loggers:
                 logger.log_metrics(metrics, step=step)
         self.steps_trained = self.global_step
@@ -232,6 +235,12 @@ class AutoencoderModule(LightningModule, ABC):
         if isinstance(posterior, Normal):
             return {"codes": posterior.mean, "log_vars": 2 * posterior.stddev.log()}
         return {"codes": posterior, "log_vars": None}
+
+    def evaluation_means(self) -> dict[str, Tensor]:
+        """Return loss and terms by name, float32, averaged over the validation or test set that was just seen."""
+        totals = {name: self.trainer.strategy.reduce(total, reduce_op="sum") for name, total in self._totals.items()}
+        count = totals.pop("count")
+        return {name: (total / count).float() for name, total in totals.items()}
 
     @override
     def on_validation_epoch_end(self) -> None:
@@ -315,15 +324,14 @@ class AutoencoderModule(LightningModule, ABC):
         return {"codes": objective.codes, "log_vars": objective.log_variances, "factors": factors}
 
     def _log_means(self, stage: str) -> None:
-        totals = {name: self.trainer.strategy.reduce(total, reduce_op="sum") for name, total in self._totals.items()}
-        count = totals.pop("count")
-        means = {f"{stage}/{name}": (total / count).float() for name, total in totals.items()}
-        self._check_finite(means[f"{stage}/loss"].item())
-        self.log_dict(means, sync_dist=True)
+        means = self.evaluation_means()
+        check_finite("the loss", means["loss"].item(), self.global_step)
+        self.log_dict({f"{stage}/{name}": mean for name, mean in means.items()}, sync_dist=True)
 
-    def _check_finite(self, loss: float) -> None:
-        if not torch.isfinite(torch.tensor(loss)):
-            raise FloatingPointError(
-                f"the loss is {loss} at step {self.global_step}; lower the learning rate, or look for broken images "
-                "in the data"
-            )
+
+def check_finite(name: str, loss: float, step: int) -> None:
+    """Raise ``FloatingPointError`` if ``loss`` is not finite; the text calls it ``name``."""
+    if not math.isfinite(loss):
+        raise FloatingPointError(
+            f"{name} is {loss} at step {step}; lower the learning rate, or look for broken images in the data"
+        )

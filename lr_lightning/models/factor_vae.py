@@ -1,13 +1,12 @@
 """FactorVAE."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from pytorch_lightning.cli import OptimizerCallable
 from torch import Tensor
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
-from torch.optim import Optimizer
 from typing_extensions import override
 
 from lr_lightning.losses import (
@@ -127,7 +126,7 @@ class FactorVAE(VAE):
 
     def _update_discriminator(self, codes: Tensor, permuted: Tensor) -> dict[str, Tensor]:
         """Update the discriminator on codes without gradients; return its terms before the update."""
-        optimizer = cast(list[Optimizer], self.optimizers(use_pl_optimizer=False))[1]
+        optimizer = self.trainer.optimizers[self.first_optimizer + 1]
         self.discriminator.requires_grad_(True)
         terms = self._classification(codes, permuted)
         optimizer.zero_grad()

