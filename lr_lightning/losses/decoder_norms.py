@@ -37,11 +37,10 @@ def decoder_gradient_norm(decode: Callable[[Tensor], Tensor], codes: Tensor, gen
         Hutchinson, A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines,
         Communications in Statistics 1990.
     """
-    trained = torch.is_grad_enabled()
     with gradients():
         # A copy where there is no graph: tensors of inference mode take no part in gradients.
         inputs = codes if codes.requires_grad else codes.detach().clone().requires_grad_()
         decoded = decode(inputs)
         signs = torch.randint(2, decoded.shape, generator=generator, device=decoded.device, dtype=decoded.dtype)
-        (pulled,) = torch.autograd.grad(decoded, inputs, 2 * signs - 1, create_graph=trained)
+        (pulled,) = torch.autograd.grad(decoded, inputs, 2 * signs - 1, create_graph=True)
     return pulled.square().sum(dim=1).mean()

@@ -29,7 +29,8 @@ class QLAE(Autoencoder):
     that Jacobians are those of the encoder before quantisation. :meth:`decode` takes codes as they are: codes between
     the values show how the decoder interpolates, and only the encoder's half of :meth:`response` quantises. The codes
     follow no prior: draw from them with :func:`~lr_lightning.assays.posterior_samples` or
-    :func:`~lr_lightning.assays.hybrid_samples`.
+    :func:`~lr_lightning.assays.hybrid_samples`. Nor do they have its scale: in a range of about 1 no response exceeds
+    the 0.5 by which latents of variance 1 count as active.
 
     The method counts on strong weight decay: use ``torch.optim.AdamW`` with the paper's ``weight_decay`` of 0.1, which
     as in its authors' code spares biases and the codebook. That code averages over the ``n`` pixels and channels and
