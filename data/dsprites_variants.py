@@ -134,9 +134,9 @@ class ScreamDSprites(DSpritesVariant):
     The background is the mean of the crop and of a colour that is uniform on [0, 1] in each channel, rounded down to
     levels of 1 / 255. Crops are uniform over all positions; the original leaves out the last row and column of them.
 
-    The original picture is Munch's The Scream; ``lr-lightning data prepare scream_dsprites`` fetches it. It is converted to RGB and, if larger,
-    scaled down to fit into 350 x 274 pixels (width, height) with its aspect kept, as in the original, so that a crop
-    shows a good part of it; it is never enlarged.
+    The original picture is Munch's The Scream; ``lr-lightning data prepare scream_dsprites`` fetches it. It is
+    converted to RGB and, if larger, scaled down to fit into 350 x 274 pixels (width, height) with its aspect kept, as
+    in the original, so that a crop shows a good part of it; it is never enlarged.
 
     Args:
         picture: File of the picture, in any format that Pillow reads.

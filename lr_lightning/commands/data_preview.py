@@ -65,7 +65,8 @@ def _draw(dataset: FactorDataset, num_columns: int, generator: torch.Generator) 
         )
     label_only = not dataset.full_grid and space.num_factors == 1
     rows = (_sample_rows if label_only else _traversal_rows)(dataset, values, num_columns, generator)
-    return image_rows_figure(rows, title=title)
+    near = "" if label_only or dataset.full_grid else ", the other factors as near as there are"
+    return image_rows_figure(rows, title=f"{title}{near}")
 
 
 def _traversal_rows(

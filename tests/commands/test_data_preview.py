@@ -109,6 +109,13 @@ def test_a_set_of_ones_own(figures: list[Figure], tmp_path: Path) -> None:
     assert len(list(tmp_path.glob("lr_lightning_cache/*.rows"))) == 1
 
 
+def test_the_title_tells_that_other_factors_are_not_fixed(figures: list[Figure], tmp_path: Path) -> None:
+    space = FactorSpace(["x", "y"], [3, 3])
+    dataset = TensorFactors("t", torch.zeros(3, 1, 4, 4), torch.arange(3)[:, None].repeat(1, 2), space)
+    write_preview(dataset, tmp_path / "p.png", 3, 0)
+    assert figures[0].get_suptitle() == "t: 3 observations, the other factors as near as there are"
+
+
 @pytest.mark.parametrize("name", ["ColorDSprites", "lr_lightning.data.ColorDSprites"])
 def test_a_class_with_arguments(figures: list[Figure], name: str) -> None:
     for seed in ("1", "2"):
