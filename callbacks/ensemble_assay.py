@@ -43,6 +43,12 @@ class EnsembleAssay(AssayCallback):
         self.num_observations = assay.num_observations
         self.copies: list[AssayCallback] = []
 
+    @property
+    @override
+    def state_key(self) -> str:
+        """Name of the state in checkpoints."""
+        return f"EnsembleAssay of {self.assay.state_key}"
+
     @override
     def run(self, subject: Subject) -> Findings:
         """Run the assay itself on one model."""

@@ -38,7 +38,7 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     scalars = record["scalars"]
     name = type(pl_module).__name__
     if isinstance(pl_module, Ensemble):
-        name = f"{type(pl_module.members[0]).__name__}, mean ± standard deviation of {len(pl_module.seeds)} seeds,"
+        name = f"{type(pl_module.members[0]).__name__}, {len(pl_module.seeds)} seeds (mean ± sd),"
     table = Table(title=f"{name} after {record['step']:,} steps ({stage})", show_header=False)
     table.add_column(style="bold")
     table.add_column()

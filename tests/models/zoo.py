@@ -9,11 +9,11 @@ import torch
 from lr_lightning import models
 from lr_lightning.data import FactorDataModule, FactorPairs, RenderedDSprites
 from lr_lightning.models import AutoencoderModule, CyclicSchedule
-from lr_lightning.networks import Conv64Burgess, GroupedNetwork, LadderConv64, StructuralConv64
+from lr_lightning.networks import MLP, GroupedNetwork
 
 
-def _network(variational: bool = True) -> Conv64Burgess:
-    return Conv64Burgess(latent_dim=4, channels=1, variational=variational)
+def _network(variational: bool = True) -> MLP:
+    return MLP(4, (1, 64, 64), widths=(64,), variational=variational)
 
 
 def _variational(name: str, **options: Any) -> Callable[..., AutoencoderModule]:
@@ -24,8 +24,16 @@ def _deterministic(name: str, **options: Any) -> Callable[..., AutoencoderModule
     return lambda **further: getattr(models, name)(_network(variational=False), **(options | further))
 
 
-def _grouped(name: str, kind: Callable[..., GroupedNetwork]) -> Callable[..., AutoencoderModule]:
-    return lambda **further: getattr(models, name)(kind(latent_dim=4, num_groups=2, channels=1), **further)
+def _grouped(name: str, variational: bool) -> Callable[..., AutoencoderModule]:
+    """Return a maker of a model with a small network in place of the twelve layers that such models have."""
+
+    def make(**further: Any) -> AutoencoderModule:
+        parts = _network(variational)
+        network = GroupedNetwork(parts.encoder, parts.decoder, 4, 2, (1, 64, 64), variational)
+        model: AutoencoderModule = getattr(models, name)(network, **further)
+        return model
+
+    return make
 
 
 MODELS: dict[str, Callable[..., AutoencoderModule]] = {
@@ -34,7 +42,7 @@ MODELS: dict[str, Callable[..., AutoencoderModule]] = {
     "rae_weight": _deterministic("RAE"),
     "rae_gradient": _deterministic("RAE", decoder_penalty="gradient"),
     "qlae": _deterministic("QLAE"),
-    "structural_autoencoder": _grouped("StructuralAutoencoder", StructuralConv64),
+    "structural_autoencoder": _grouped("StructuralAutoencoder", variational=False),
     "vae": _variational("VAE"),
     "beta_vae": _variational("BetaVAE"),
     "scheduled_beta_vae": _variational("BetaVAE", beta=CyclicSchedule(0.0, 4.0, 200)),
@@ -44,20 +52,20 @@ MODELS: dict[str, Callable[..., AutoencoderModule]] = {
     "dip_vae_i": _variational("DIPVAE", dip_type="i"),
     "dip_vae_ii": _variational("DIPVAE", dip_type="ii"),
     "info_vae": _variational("InfoVAE"),
-    "vlae": _grouped("VLAE", LadderConv64),
+    "vlae": _grouped("VLAE", variational=True),
     "ada_gvae": _variational("AdaGVAE"),
     "ada_mlvae": _variational("AdaMLVAE"),
 }
 """Makers of models for images (1, 64, 64)."""
 
 
-def make(name: str, **options: Any) -> AutoencoderModule:
-    """Return a fresh model of ``MODELS``, with the same weights each time, trained with a learning rate of 1e-3.
+def make(name: str, seed: int = 0, **options: Any) -> AutoencoderModule:
+    """Return a fresh model of ``MODELS``, with the same weights for each seed, trained with a learning rate of 1e-3.
 
     Options are those of :class:`AutoencoderModule`.
     """
     with torch.random.fork_rng():
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         return MODELS[name](**({"optimizer": partial(torch.optim.Adam, lr=1e-3)} | options))
 
 

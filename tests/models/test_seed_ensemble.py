@@ -1,0 +1,278 @@
+"""Each member of an ensemble ends as the same seed does alone."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning import LightningModule, Trainer
+from torch import Tensor
+
+from lr_lightning.models import AutoencoderModule, BetaVAE, LinearSchedule, ScheduledLearningRate, SeedEnsemble
+from lr_lightning.networks import MLP
+from tests.conftest import Bars
+from tests.models.test_base import Recorder
+from tests.models.zoo import MODELS, data_module, make
+from tests.tiny_runs import tiny_data, tiny_trainer
+
+# Lightning counts lists, and their logging by the Trainer
+pytestmark = pytest.mark.filterwarnings("ignore:The number of training batches")
+
+SEEDS = (3, 0, 7)
+
+
+def scheduled(seed: int, updates_per_batch: int = 1, lr: float = 1e-2) -> BetaVAE:
+    """Return a beta-VAE of a seed, whose beta and learning rate follow the step."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        return BetaVAE(
+            MLP(3, (3, 8, 8), widths=(16,)),
+            beta=LinearSchedule(0.0, 2.0, 9),
+            optimizer=lambda parameters: torch.optim.Adam(parameters, lr=lr),
+            lr_scheduler=lambda optimizer: ScheduledLearningRate(optimizer, LinearSchedule(1.0, 0.1, 9)),
+            updates_per_batch=updates_per_batch,
+        )
+
+
+def ensemble(**options: Any) -> SeedEnsemble:
+    return SeedEnsemble([scheduled(seed, **options) for seed in SEEDS], SEEDS)
+
+
+def fit(folder: Path, model: LightningModule, checkpoint: Path | None = None, **options: Any) -> tuple[Trainer, Any]:
+    """Train on the bars; return the Trainer and what was logged."""
+    recorder = Recorder()
+    defaults: dict[str, Any] = {"max_epochs": -1, "max_steps": 8, "logger": recorder, "log_every_n_steps": 2}
+    trainer = tiny_trainer(folder, **(defaults | options))
+    data = tiny_data(Bars(), batches_per_epoch=4, val_size=12)
+    trainer.fit(model, datamodule=data, ckpt_path=checkpoint, weights_only=True)
+    return trainer, recorder.rows
+
+
+def same(first: LightningModule, second: LightningModule) -> bool:
+    states = [model.state_dict() for model in (first, second)]
+    return all(torch.equal(states[1][name], value) for name, value in states[0].items())
+
+
+def train(folder: Path, name: str, model: LightningModule, **options: Any) -> dict[str, Tensor]:
+    """Train a model of the zoo for four steps and validate it; return what was logged of that."""
+    trainer = tiny_trainer(folder, max_epochs=1, num_sanity_val_steps=0, **options)
+    data = data_module(name)
+    data.batches_per_epoch = 4
+    trainer.fit(model, datamodule=data)
+    return dict(trainer.callback_metrics)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("name", ["scheduled_beta_vae", "factor_vae", "beta_tc_vae", "ada_gvae", "qlae"])
+def test_members_end_as_each_seed_alone_to_the_bit(tmp_path: Path, name: str, precision: Any) -> None:
+    together = SeedEnsemble([make(name, seed) for seed in (0, 5)], (0, 5))
+    metrics = train(tmp_path, name, together, precision=precision)
+    assert not same(*together.members)
+    for seed, member in zip((0, 5), together.members, strict=True):
+        alone = make(name, seed)
+        own = train(tmp_path, name, alone, precision=precision)
+        assert same(alone, member)
+        assert alone.steps_trained == member.steps_trained == 4
+        assert own
+        for key, value in own.items():
+            assert torch.equal(metrics[f"seed_{seed}/{key}"], value)
+
+
+@pytest.mark.parametrize("updates", [1, 3])
+def test_schedules_learning_rates_and_rows_are_those_of_each_seed_alone(tmp_path: Path, updates: int) -> None:
+    together = ensemble(updates_per_batch=updates)
+    trainer, rows = fit(tmp_path, together)
+    assert trainer.global_step == 8
+    assert trainer.optimizers[2].param_groups[0]["lr"] == pytest.approx(1e-2 * (1 - 0.9 * 8 / 9))
+    found = [(step, row) for step, row in rows if "train/loss" in row]
+    alone = []
+    for seed, member in zip(SEEDS, together.members, strict=True):
+        single = scheduled(seed, updates)
+        _, own_rows = fit(tmp_path, single)
+        assert same(single, member)
+        alone.append([(step, row) for step, row in own_rows if "train/loss" in row])
+    for number, (step, row) in enumerate(found):
+        for seed, rows_of_seed in zip(SEEDS, alone, strict=True):
+            own_step, own = rows_of_seed[number]
+            assert own_step == step
+            assert {key: row[f"seed_{seed}/{key}"] for key in ("train/loss", "train/reconstruction", "train/kl")} == {
+                key: own[key] for key in ("train/loss", "train/reconstruction", "train/kl")
+            }
+            assert row["train/beta"] == own["train/beta"] == pytest.approx(2.0 * step / 9)
+        losses = np.array([rows_of_seed[number][1]["train/loss"] for rows_of_seed in alone])
+        assert row["train/loss"] == pytest.approx(losses.mean(), rel=1e-12)
+        assert row["train/loss_sd"] == pytest.approx(losses.std(ddof=1), rel=1e-12)
+
+
+def test_validation_and_test_log_mean_and_deviation(tmp_path: Path) -> None:
+    together = ensemble()
+    trainer, _ = fit(tmp_path, together)
+    validated = dict(trainer.callback_metrics)
+    tested = trainer.test(together, datamodule=trainer.datamodule, verbose=False)[0]  # type: ignore[attr-defined]
+    for stage, metrics in (("val", validated), ("test", tested)):
+        for term in ("loss", "reconstruction", "kl"):
+            values = np.array([float(metrics[f"seed_{seed}/{stage}/{term}"]) for seed in SEEDS])
+            assert len(set(values)) == 3
+            # logged in float32
+            assert float(metrics[f"{stage}/{term}"]) == pytest.approx(values.mean(), rel=1e-6)
+            assert float(metrics[f"{stage}/{term}_sd"]) == pytest.approx(values.std(ddof=1), rel=1e-6)
+
+
+def test_an_ensemble_of_one_logs_no_deviation(tmp_path: Path) -> None:
+    trainer, rows = fit(tmp_path, SeedEnsemble([scheduled(3)], [3]))
+    assert torch.equal(trainer.callback_metrics["val/loss"], trainer.callback_metrics["seed_3/val/loss"])
+    assert not [key for _, row in rows for key in row if key.endswith("_sd")]
+
+
+def test_a_resumed_run_equals_one_that_was_not_interrupted(tmp_path: Path) -> None:
+    trainer, _ = fit(tmp_path, ensemble(), max_steps=5)
+    trainer.save_checkpoint(tmp_path / "half.ckpt")
+    resumed, whole = ensemble(), ensemble()
+    for member in resumed.members:
+        member.noise_seed = 123  # comes from the checkpoint
+    resumed_trainer, _ = fit(tmp_path, resumed, tmp_path / "half.ckpt")
+    fit(tmp_path, whole)
+    assert same(whole, resumed)
+    assert resumed_trainer.global_step == resumed.members[2].steps_trained == 8
+
+
+def test_a_member_keeps_what_only_its_kind_keeps(tmp_path: Path) -> None:
+    together = SeedEnsemble([make("beta_tc_vae", seed) for seed in (0, 1)], (0, 1))
+    trainer = tiny_trainer(tmp_path, max_steps=1, limit_val_batches=0)
+    trainer.fit(together, datamodule=data_module("beta_tc_vae"))
+    trainer.save_checkpoint(tmp_path / "whole.ckpt")
+    kept = torch.load(tmp_path / "whole.ckpt", weights_only=True)["members"]
+    assert [own["dataset_size"] for own in kept] == [737280 - 48] * 2
+    assert [own["noise_seed"] for own in kept] == [0, 1]
+    assert together.member_checkpoint(1)["dataset_size"] == 737280 - 48
+
+
+def test_a_member_s_checkpoint_is_that_of_a_single_model(tmp_path: Path) -> None:
+    together, alone = ensemble(), scheduled(0)
+    fit(tmp_path, together)
+    fit(tmp_path, alone)[0].save_checkpoint(tmp_path / "alone.ckpt")
+    torch.save(together.member_checkpoint(1), tmp_path / "member.ckpt")
+    single = torch.load(tmp_path / "alone.ckpt", weights_only=True)
+    member = torch.load(tmp_path / "member.ckpt", weights_only=True)
+    for key in ("global_step", "noise_seed", "hyper_parameters", "pytorch-lightning_version"):
+        assert member[key] == single[key]
+    network = MLP(3, (3, 8, 8), widths=(16,))
+    loaded = BetaVAE.load_from_checkpoint(tmp_path / "member.ckpt", network=network, weights_only=True)
+    assert same(alone, loaded)
+    assert loaded.steps_trained == 8
+
+
+def test_predictions_are_those_of_each_member(tmp_path: Path) -> None:
+    together = ensemble()
+    trainer, _ = fit(tmp_path, together)
+    batches = cast(list[Any], trainer.predict(together, datamodule=trainer.datamodule))  # type: ignore[attr-defined]
+    images = torch.cat([batch[0] for batch in trainer.datamodule.predict_dataloader()])  # type: ignore[attr-defined]
+    for index, member in enumerate(together.members):
+        codes = torch.cat([batch[index]["codes"] for batch in batches])
+        with torch.no_grad():
+            expected = member.encode(images.float() / 255).mean
+        torch.testing.assert_close(codes, expected)  # other batch sizes, other round-off
+
+
+def test_the_progress_bar_shows_means(tmp_path: Path) -> None:
+    together = ensemble()
+    assert together.train_terms == {}
+    _, rows = fit(tmp_path, together)
+    last = [row for _, row in rows if "train/loss" in row][-1]
+    assert together.train_terms["loss"].item() == pytest.approx(last["train/loss"], rel=1e-6)
+
+
+def test_a_loss_that_is_not_finite_names_its_seed(tmp_path: Path) -> None:
+    together = ensemble()
+    with torch.no_grad():
+        next(together.members[1].parameters()).fill_(torch.nan)
+    with pytest.raises(FloatingPointError, match=r"the loss of seed 0 is nan at step 0; lower"):
+        fit(tmp_path, together)
+
+
+def test_rejects_seeds_that_do_not_fit() -> None:
+    with pytest.raises(ValueError, match=r"one seed for each member, got 0 and seeds \[\]"):
+        SeedEnsemble([], [])
+    with pytest.raises(ValueError, match=r"one seed for each member, got 1 and seeds \[1, 2\]"):
+        SeedEnsemble([scheduled(1)], [1, 2])
+    with pytest.raises(ValueError, match=r"seeds must differ, got \[1, 1\]"):
+        SeedEnsemble([scheduled(1), scheduled(1)], [1, 1])
+
+
+def test_rejects_several_processes() -> None:
+    together = ensemble()
+    together.trainer = cast(Any, SimpleNamespace(world_size=2))
+    with pytest.raises(ValueError, match=r"trains on one device, got 2; set trainer\.devices to 1"):
+        together.setup("fit")
+
+
+def test_rejects_a_checkpoint_of_other_seeds(tmp_path: Path) -> None:
+    fit(tmp_path, ensemble())[0].save_checkpoint(tmp_path / "whole.ckpt")
+    other = SeedEnsemble([scheduled(seed) for seed in (3, 0, 8)], (3, 0, 8))
+    with pytest.raises(ValueError, match=r"the checkpoint holds the seeds \[3, 0, 7\], this ensemble \[3, 0, 8\]"):
+        fit(tmp_path, other, tmp_path / "whole.ckpt")
+
+
+def train_on_gpu(name: str, folder: Path, model: LightningModule) -> None:
+    trainer = tiny_trainer(folder, max_epochs=-1, max_steps=12, accelerator="gpu", limit_val_batches=0)
+    data = data_module(name)
+    data.device_resident = True
+    trainer.fit(model, datamodule=data)
+
+
+def flat(model: LightningModule) -> Tensor:
+    return torch.cat([parameter.detach().cpu().flatten() for parameter in model.parameters()])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize(("name", "updates"), [(name, 1) for name in MODELS] + [("factor_vae", 6), ("beta_vae", 6)])
+def test_recorded_members_are_those_of_plain_training(name: str, updates: int, tmp_path: Path) -> None:
+    seeds = (0, 5)
+    together = SeedEnsemble([make(name, seed, updates_per_batch=updates) for seed in seeds], seeds)
+    train_on_gpu(name, tmp_path, together)
+    for seed, member, terms in zip(seeds, together.members, together._terms, strict=True):
+        alone = make(name, seed)
+        initial = flat(alone)
+        train_on_gpu(name, tmp_path, alone)
+        for key, term in alone.train_terms.items():
+            torch.testing.assert_close(terms[key], term, rtol=2e-2, atol=2e-2)
+        # Adam moves a weight with next to no gradient by the sign of its round-off, so a few may be far apart.
+        assert (flat(member) - flat(alone)).norm() < 0.03 * (flat(alone) - initial).norm()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_recorded_noise_is_each_seed_s_own(tmp_path: Path) -> None:
+    models: list[AutoencoderModule] = [make("vae") for _ in range(3)]
+    models[2].noise_seed = 1
+    initial = flat(models[0])
+    train_on_gpu("vae", tmp_path, SeedEnsemble(models, (0, 1, 2)))
+    moved = [flat(model) - initial for model in models]
+    assert (moved[1] - moved[0]).norm() < 0.03 * moved[0].norm()
+    assert (moved[2] - moved[0]).norm() > 0.06 * moved[0].norm()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_resumed_recording_goes_on_as_before(tmp_path: Path) -> None:
+    gpu: dict[str, Any] = {"accelerator": "gpu", "max_steps": 12}
+    fit(tmp_path, ensemble(), **(gpu | {"max_steps": 6}))[0].save_checkpoint(tmp_path / "half.ckpt")
+    resumed, whole = ensemble(), ensemble()
+    fit(tmp_path, resumed, tmp_path / "half.ckpt", **gpu)
+    fit(tmp_path, whole, **gpu)
+    for first, second in zip(whole.parameters(), resumed.parameters(), strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-4)  # steps of 1e-3 to 1e-2
+
+
+def test_batches_may_be_lists_and_of_another_size(tmp_path: Path) -> None:
+    images = torch.rand(44, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+
+    def moved(model: LightningModule) -> None:
+        loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images), batch_size=8)  # the last holds 4
+        tiny_trainer(tmp_path, max_epochs=3, accelerator="auto").fit(model, loader, loader)
+
+    together, alone = ensemble(), scheduled(SEEDS[1])
+    moved(together)
+    moved(alone)
+    on_gpu = torch.cuda.is_available()  # steps are 1e-3 to 1e-2 long
+    torch.testing.assert_close(flat(together.members[1]), flat(alone), rtol=1e-3 * on_gpu, atol=1e-3 * on_gpu)
