@@ -1,6 +1,7 @@
 """A folder of images, one file each, as rows of one array."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -44,9 +45,11 @@ class FolderImages:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
-        # other images of the same folder, or the same in another order, are another source
-        names = "/".join(path.name for path in self.paths)
-        self.key = hashlib.blake2b(names.encode(), digest_size=6).hexdigest()
+        # other images, or the same in another order, are another source; the same moved elsewhere are not
+        names = [str(path.absolute()) for path in self.paths]
+        shared = len(os.path.commonpath([self.paths[0].parent.absolute(), min(names), max(names)]))
+        names = [name[shared:] for name in names]
+        self.key = hashlib.blake2b("\0".join(names).encode(), digest_size=6).hexdigest()
         first = _read(self.paths[0], grey=None)
         self.shape: tuple[int, ...] = (len(self.paths), *first.shape)
 

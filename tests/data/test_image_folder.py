@@ -68,6 +68,19 @@ def test_other_files_or_another_order_are_another_source(tmp_path: Path) -> None
     assert FolderImages(paths).key in keys
 
 
+def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    (tmp_path / "set" / "b").mkdir()
+    write(tmp_path / "set", ["0.png", "a/1.png", "b/1.png"])
+    names, exchanged = ["0.png", "a/1.png", "b/1.png"], ["0.png", "b/1.png", "a/1.png"]
+    key = FolderImages([tmp_path / "set" / name for name in names]).key
+    assert FolderImages([tmp_path / "set" / name for name in exchanged]).key != key
+    monkeypatch.chdir(tmp_path / "set")
+    assert FolderImages([Path(name) for name in names]).key == key  # however the folder is named
+    (tmp_path / "set").rename(tmp_path / "moved")
+    assert FolderImages([tmp_path / "moved" / name for name in names]).key == key
+
+
 def test_refuses_a_folder_without_images(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"no image in .*; images end in \.png, \.jpg"):
         image_files(tmp_path)
