@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
-
 from lr_lightning.data.download import download
 from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.write_lock import write_lock
 
 
 @dataclass(frozen=True)
@@ -79,9 +78,7 @@ def _fetch_archive(url: str, path: Path, remedy: str, progress: Callable[[int, i
         if damage := _damage(path):
             raise ValueError(f"{path} is no whole zip archive ({damage}); move it away to have it fetched")
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lock = path.with_name(f".{path.name}.lock")
-    with FileLock(lock):
+    with write_lock(path, "choose a folder that can be written to") as lock:
         if not path.exists():  # else fetched by the process that this one waited for
             unverified = download(url, path.with_name(f"{path.name}.unverified"), remedy=remedy, progress=progress)
             if damage := _damage(unverified):

@@ -54,7 +54,7 @@ def download(
             _check(path, md5)
         else:
             _fetch_whole(url, path, md5, remedy, timeout, progress)
-        lock.unlink()  # not after a failure: another process may wait for it to try in turn
+        lock.unlink(missing_ok=True)  # not after a failure: another process may wait for it to try in turn
     return path
 
 

@@ -128,6 +128,13 @@ def test_an_archive_without_md5_that_is_there_is_verified_and_not_fetched(tmp_pa
     assert path.exists()
 
 
+def test_an_archive_needs_a_folder_that_can_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "sets").touch()
+    file = PublicFile("a.npz", "http://127.0.0.1:9/a.npz", None)
+    with pytest.raises(OSError, match=r"a\.npz cannot be written \(.*\); choose a folder that can be written to"):
+        file.fetch(tmp_path / "sets", remedy="")
+
+
 def test_another_file_without_md5_is_taken_as_it_comes(served: tuple[str, Path], tmp_path: Path) -> None:
     address, folder = served
     (folder / "a.jpg").write_bytes(b"a picture")
