@@ -159,7 +159,7 @@ def _prepare(record: DataSetRecord, root: Path, cache: bool) -> None:
 
 
 def _print_cache(dataset: FactorDataset) -> None:
-    path = prepare_cache(dataset)
+    path = prepare_cache(dataset, verify=True)
     if path is not None:
         size = f"{path.stat().st_size / 1e6:,.0f} MB"
         Console(highlight=False).print(f"{path} is there, {size}, mapped into memory by all runs", soft_wrap=True)

@@ -43,8 +43,12 @@ def is_class(name: str) -> bool:
     return name in _known_classes() or ("." in name and not is_description(name))
 
 
-def prepare_cache(dataset: FactorDataset) -> Path | None:
+def prepare_cache(dataset: FactorDataset, *, verify: bool = False) -> Path | None:
     """Convert a set's file to a memory-mapped cache where there is none yet, showing a progress bar.
+
+    Args:
+        dataset: Any set; of a variant of dSprites, the cache is that of its sprites.
+        verify: Hold a cache that is there against its checksum, and convert anew if it is damaged.
 
     Returns:
         The cache; ``None`` if the set has none.
@@ -54,7 +58,7 @@ def prepare_cache(dataset: FactorDataset) -> Path | None:
     if not isinstance(dataset, GridFile) or dataset.storage != "cache":
         return None
     with progress_bar(f"converting {dataset.name}") as advance:
-        dataset.prepare(progress=advance)
+        dataset.prepare(verify=verify, progress=advance)
     return dataset.cache.path
 
 

@@ -42,3 +42,15 @@ def test_a_cache_is_made_for_sets_that_keep_one(description: Path, tmp_path: Pat
     assert path is not None
     assert [path] == list(tmp_path.glob("lr_lightning_cache/*.rows"))
     assert prepare_cache(CustomDataset(description)) == path
+
+
+def test_a_damaged_cache_is_found_where_that_is_asked_for(description: Path) -> None:
+    path = prepare_cache(CustomDataset(description))
+    assert path is not None
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + b"x")
+    prepare_cache(CustomDataset(description))
+    assert path.read_bytes() != whole
+    with pytest.warns(UserWarning, match="is built anew, as its rows do not have the checksum in its header"):
+        prepare_cache(CustomDataset(description), verify=True)
+    assert path.read_bytes() == whole
