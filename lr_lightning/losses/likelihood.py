@@ -39,7 +39,8 @@ class Bernoulli(Likelihood):
         return raw.float().sigmoid()
 
     def negative_log_likelihood(self, raw: Tensor, observations: Tensor) -> Tensor:
-        """Return the cross-entropy ``(B,)`` in nats, computed in float32 whatever the precision of ``raw``."""
+        """Return the cross-entropy ``(B,)`` in nats, computed in float32 whatever the precision of either."""
+        observations = observations.float()  # in bfloat16, as under bf16-true, sums would be off by some 30 nats
         cross_entropy = F.binary_cross_entropy_with_logits(raw.float(), observations, reduction="none")
         total = cross_entropy.flatten(1).sum(dim=1)
         if self.subtract_entropy:
