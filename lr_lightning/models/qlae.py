@@ -71,13 +71,13 @@ class QLAE(Autoencoder):
     def encode(self, observations: Tensor) -> Tensor:
         """Return the quantised codes ``(B, D)`` of ``observations``, float32."""
         codes = super().encode(observations)
-        return straight_through(codes, nearest_values(codes, self.codebook))
+        return straight_through(codes, nearest_values(codes, self.codebook.float()))
 
     @override
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
         """Return the reconstruction from quantised codes and the two gaps; the codes are the quantised ones."""
         codes = super().encode(observations)
-        values = nearest_values(codes, self.codebook)
+        values = nearest_values(codes, self.codebook.float())
         reconstruction = self.reconstruction(straight_through(codes, values), observations)
         quantization = squared_gap(codes.detach(), values)
         commitment = squared_gap(codes, values.detach())

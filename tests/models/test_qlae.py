@@ -55,6 +55,14 @@ def test_encodes_to_the_nearest_values_to_the_bit(images: Tensor) -> None:
     assert all(set(codes[:, d].tolist()) <= set(model.codebook[d].tolist()) for d in range(3))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_codes_are_float32_whatever_the_precision_of_the_weights(dtype: torch.dtype, images: Tensor) -> None:
+    model = make().to(dtype)
+    objective = model.objective(images, torch.Generator())
+    assert model.encode(images).dtype == objective.codes.dtype == objective.terms["quantization"].dtype == torch.float32
+    torch.testing.assert_close(objective.codes, brute_force(model, model.network.codes(images)))
+
+
 def test_objective_is_the_reconstruction_and_both_gaps(images: Tensor) -> None:
     model = make(quantization_weight=3.0, commitment_weight=0.5)
     codes = model.network.encoder(images)
