@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Normal
 from typing_extensions import override
 
+from lr_lightning.choices import check_choice
 from lr_lightning.losses import KL_FORMS, KLForm
 from lr_lightning.models.base import AutoencoderModule, Objective, Penalty
 from lr_lightning.models.noise import reparameterize
@@ -49,8 +50,7 @@ class VAE(AutoencoderModule):
         super().__init__(network, **kwargs)
         if not network.variational:
             raise ValueError(f"{type(self).__name__} needs a variational network, got variational=False")
-        if kl not in KL_FORMS:
-            raise ValueError(f"kl must be one of {', '.join(KL_FORMS)}, got {kl!r}")
+        check_choice("kl", kl, tuple(KL_FORMS))
         self.kl = KL_FORMS[kl]
 
     @override
