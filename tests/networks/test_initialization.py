@@ -19,6 +19,21 @@ def test_activations_keep_their_size_through_many_layers() -> None:
     assert all(not layer.bias.any() for layer in layers if isinstance(layer, nn.Linear))
 
 
+def test_transposed_convolutions_halve_activations() -> None:
+    torch.manual_seed(0)
+    layer = nn.ConvTranspose2d(64, 64, kernel_size=4, stride=2, padding=1)
+    initialize_for_relu(layer)
+    features = torch.randn(16, 64, 16, 16).relu()  # mean square 1/2
+    with torch.no_grad():
+        ratio = layer(features).square().mean() / (2 * features.square().mean())
+    # Inside, a pixel of 32 * 32 has 64 * 4 inputs and weights of variance 2 / (64 * 16): a quarter in the square. The
+    # 120 at the sides have half of the inputs, and the 4 corners a quarter.
+    expected = 0.25 * (900 + 120 / 2 + 4 / 4) / 1024
+    # Units have the mean .4, so that a third of the square is that of 64 * 4 sums of weights: a standard error of
+    # sqrt(2 / 256) / 3 = .03 of it.
+    assert abs(ratio / expected - 1) < 5 * 0.03
+
+
 def test_burgess_decoder_answers_to_its_latents_from_the_start() -> None:
     torch.manual_seed(0)
     network = Conv64Burgess(latent_dim=10, channels=3)
