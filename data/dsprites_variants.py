@@ -145,6 +145,7 @@ class ScreamDSprites(DSpritesVariant):
 
     Raises:
         FileNotFoundError: If there is no such picture.
+        OSError: If it is damaged.
         ValueError: If it is no picture or smaller than a sprite's image after scaling, the images of ``sprites`` have
             no single channel, or ``seed`` lies outside ``[0, 2^63)``.
 
@@ -190,5 +191,7 @@ def _read_picture(path: Path) -> Tensor:
             picture = file.convert("RGB")
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is no picture that Pillow reads; give a .jpg or .png file") from error
+    except (OSError, SyntaxError) as error:  # of a PNG with a broken chunk
+        raise OSError(f"{path} is damaged ({error}); move it away and fetch it anew, or give another") from error
     picture.thumbnail(_LARGEST_PICTURE)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)

@@ -246,3 +246,7 @@ def test_rejects_what_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "text.jpg").write_text("no picture")
     with pytest.raises(ValueError, match=r"text\.jpg is no picture that Pillow reads; give a \.jpg or \.png file"):
         ScreamDSprites(tmp_path / "text.jpg")
+    Image.new("RGB", (80, 80)).save(tmp_path / "cut.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:-40])
+    with pytest.raises(OSError, match=r"cut\.jpg is damaged \(.*truncated.*\); move it away and fetch it anew"):
+        ScreamDSprites(tmp_path / "cut.jpg")
