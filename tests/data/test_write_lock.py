@@ -19,7 +19,7 @@ def test_makes_the_folder_and_keeps_others_out_until_it_ends(tmp_path: Path) -> 
 
 
 def test_an_error_inside_gives_the_lock_back_and_is_not_changed(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="^of the writer$"), write_lock(tmp_path / "rows", "remedy"):
+    with pytest.raises(OSError, match=r"^of the writer$"), write_lock(tmp_path / "rows", "remedy"):
         raise OSError("of the writer")
     with FileLock(tmp_path / ".rows.lock").acquire(timeout=0):
         pass
