@@ -11,10 +11,9 @@ With ``--ideal`` each factor moves one latent only, the others stand still; then
 
 import argparse
 from collections.abc import Callable, Sequence
-from statistics import median
 
 import torch
-from response_matrix import ConvAutoencoder, timed  # the benchmark beside this one
+from response_matrix import Comparison, ConvAutoencoder, compare  # the benchmark beside this one
 from torch import Tensor
 
 from lr_lightning.assays import conditioned_response_matrix, intervene
@@ -63,6 +62,27 @@ def make_traversals(num_factors: int, num_values: int, num_traversals: int, dim:
     return traversals
 
 
+def compare_conditioned_matrices(
+    traversals: Sequence[Tensor], samples: int, rounds: int, chunk_size: int | None = None
+) -> Comparison:
+    """Compare the conditioned response matrix along ``traversals``, each (T, V, D), with the plain way."""
+    torch.manual_seed(0)
+    autoencoder = ConvAutoencoder(traversals[0].shape[2]).to(traversals[0].device).eval()
+    ways: dict[str, Callable[[], Tensor]] = {
+        "plain": lambda: plain_conditioned_matrix(autoencoder, traversals, samples, torch.Generator().manual_seed(1)),
+        "batched": lambda: (
+            conditioned_response_matrix(
+                autoencoder,
+                traversals,
+                samples=samples,
+                generator=torch.Generator().manual_seed(1),
+                chunk_size=chunk_size,
+            ).matrix
+        ),
+    }
+    return compare(autoencoder, ways, rounds)
+
+
 def main() -> None:
     """Run the comparison and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -78,38 +98,13 @@ def main() -> None:
     options = parser.parse_args()
 
     torch.manual_seed(0)
-    autoencoder = ConvAutoencoder(options.latent_dim).to(options.device).eval()
     shape = (options.factors, options.values, options.traversals, options.latent_dim)
     traversals = [codes.to(options.device) for codes in make_traversals(*shape, ideal=options.ideal)]
-    ways: dict[str, Callable[[], Tensor]] = {
-        "plain": lambda: plain_conditioned_matrix(
-            autoencoder, traversals, options.samples, torch.Generator().manual_seed(1)
-        ),
-        "batched": lambda: (
-            conditioned_response_matrix(
-                autoencoder,
-                traversals,
-                samples=options.samples,
-                generator=torch.Generator().manual_seed(1),
-                chunk_size=options.chunk_size,
-            ).matrix
-        ),
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    samples, matrices = {}, {}
-    for repeat in range(options.repeats + 1):
-        for name, way in ways.items():
-            autoencoder.samples = 0
-            elapsed, matrices[name] = timed(way)
-            samples[name] = autoencoder.samples // 2
-            if repeat:  # the first warms up
-                seconds[name].append(elapsed)
-
-    torch.testing.assert_close(matrices["batched"], matrices["plain"], rtol=1e-3, atol=1e-6)
-    for name in ways:
-        print(f"{name:8} {samples[name]:8,} samples decoded and encoded, median {median(seconds[name]):.3f} s")
-    print(f"samples  ratio {samples['batched'] / samples['plain']:.3f}")
-    print(f"time     ratio {median(seconds['batched']) / median(seconds['plain']):.3f} on {options.device}")
+    found = compare_conditioned_matrices(traversals, options.samples, options.repeats, options.chunk_size)
+    for name, count in found.samples.items():
+        print(f"{name:8} {count:8,} samples decoded and encoded, {found.seconds[name]} s")
+    print(f"samples  ratio {found.samples['batched'] / found.samples['plain']:.3f}")
+    print(f"time     ratio {found.time_ratio} on {options.device}")
 
 
 if __name__ == "__main__":

@@ -8,10 +8,9 @@ timings. Set OMP_NUM_THREADS=1 on a machine that is not idle.
 
 import argparse
 from collections.abc import Callable
-from statistics import median
 
 import torch
-from response_matrix import ConvAutoencoder, timed  # the benchmark beside this one
+from response_matrix import ConvAutoencoder, compare  # the benchmark beside this one
 from torch import Tensor
 
 from lr_lightning.assays.latent_slice import LatentSlice
@@ -51,18 +50,10 @@ def main() -> None:
             response_map(autoencoder, base, window, num_steps=options.num_steps, chunk_size=options.chunk_size).field
         ),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    fields = {}
-    for repeat in range(options.repeats + 1):
-        for name, way in ways.items():
-            elapsed, fields[name] = timed(way)
-            if repeat:  # the first warms up
-                seconds[name].append(elapsed)
-
-    torch.testing.assert_close(fields["batched"], fields["plain"], rtol=1e-3, atol=1e-5)
-    for name in ways:
-        print(f"{name:8} {options.num_steps**2:6,} nodes, median {median(seconds[name]):.3f} s")
-    print(f"time     ratio {median(seconds['batched']) / median(seconds['plain']):.3f} on {options.device}")
+    found = compare(autoencoder, ways, options.repeats, tolerance=(1e-3, 1e-5))
+    for name, seconds in found.seconds.items():
+        print(f"{name:8} {options.num_steps**2:6,} nodes, {seconds} s")
+    print(f"time     ratio {found.time_ratio} on {options.device}")
 
 
 if __name__ == "__main__":

@@ -7,11 +7,12 @@ the medians of interleaved timings. Set OMP_NUM_THREADS=1 on a machine that is n
 """
 
 import argparse
-import time
-from collections.abc import Callable
-from statistics import median
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
 
 import torch
+from measuring import Spread, interleaved, ratio
 from torch import Tensor, nn
 
 from lr_lightning.assays import intervene, marginal_donors, response_matrix
@@ -62,11 +63,63 @@ def plain_response_matrix(autoencoder: ConvAutoencoder, base: Tensor, donors: Te
     return torch.stack(rows)
 
 
-def timed(run: Callable[[], Tensor]) -> tuple[float, Tensor]:
-    """Return the seconds that ``run`` takes, and what it returns, on the CPU."""
-    start = time.perf_counter()
-    result = run().cpu()  # waits for the device
-    return time.perf_counter() - start, result
+class Comparison(NamedTuple):
+    """How two ways to the same numbers compare.
+
+    Attributes:
+        seconds: What each way took, in each turn.
+        samples: Samples that each way decoded and encoded.
+    """
+
+    seconds: dict[str, Spread]
+    samples: dict[str, int]
+
+    @property
+    def time_ratio(self) -> Spread:
+        """Time of the batched way over that of the plain way."""
+        return ratio(self.seconds["batched"], self.seconds["plain"])
+
+
+def compare(
+    autoencoder: ConvAutoencoder,
+    ways: Mapping[str, Callable[[], Tensor]],
+    rounds: int,
+    tolerance: tuple[float, float] = (1e-3, 1e-6),
+) -> Comparison:
+    """Time ``"plain"`` and ``"batched"`` of ``ways`` in turns.
+
+    Args:
+        autoencoder: What both use.
+        ways: Each returns the same tensor.
+        rounds: How often each runs, after a warm-up.
+        tolerance: Relative and absolute difference that is allowed between the two.
+    """
+    samples = {}
+
+    def counted(name: str) -> Tensor:
+        autoencoder.samples = 0
+        result = ways[name]().cpu()  # waits for the device
+        samples[name] = autoencoder.samples // 2
+        return result
+
+    seconds, results = interleaved({name: partial(counted, name) for name in ways}, rounds)
+    torch.testing.assert_close(results["batched"], results["plain"], rtol=tolerance[0], atol=tolerance[1])
+    return Comparison(seconds, samples)
+
+
+def compare_response_matrices(
+    latent_dim: int, samples: int, rounds: int, batch_size: int = 64, chunk_size: int | None = None, device: str = "cpu"
+) -> Comparison:
+    """Compare the response matrix of ``samples`` codes with the plain way, in batches of ``batch_size``."""
+    torch.manual_seed(0)
+    autoencoder = ConvAutoencoder(latent_dim).to(device).eval()
+    base = torch.randn(samples, latent_dim, device=device)
+    donors = marginal_donors(base)
+    ways: dict[str, Callable[[], Tensor]] = {
+        "plain": lambda: plain_response_matrix(autoencoder, base, donors, batch_size),
+        "batched": lambda: response_matrix(autoencoder, base, donors, pair=True, chunk_size=chunk_size).matrix,
+    }
+    return compare(autoencoder, ways, rounds)
 
 
 def main() -> None:
@@ -79,34 +132,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
-
-    torch.manual_seed(0)
-    autoencoder = ConvAutoencoder(options.latent_dim).to(options.device).eval()
-    base = torch.randn(options.samples, options.latent_dim, device=options.device)
-    donors = marginal_donors(base)
-    ways: dict[str, Callable[[], Tensor]] = {
-        "plain": lambda: plain_response_matrix(autoencoder, base, donors, options.batch_size),
-        "batched": lambda: response_matrix(autoencoder, base, donors, pair=True, chunk_size=options.chunk_size).matrix,
-    }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    samples, matrices = {}, {}
-    for repeat in range(options.repeats + 1):
-        for name, way in ways.items():
-            autoencoder.samples = 0
-            elapsed, matrices[name] = timed(way)
-            samples[name] = autoencoder.samples // 2
-            if repeat:  # the first warms up
-                seconds[name].append(elapsed)
-
-    torch.testing.assert_close(matrices["batched"], matrices["plain"], rtol=1e-3, atol=1e-6)
+    sizes = (options.latent_dim, options.samples, options.repeats, options.batch_size, options.chunk_size)
+    found = compare_response_matrices(*sizes, device=options.device)
     dim = options.latent_dim
-    for name in ways:
-        print(f"{name:8} {samples[name]:8,} samples decoded and encoded, median {median(seconds[name]):.3f} s")
+    for name, count in found.samples.items():
+        print(f"{name:8} {count:8,} samples decoded and encoded, {found.seconds[name]} s")
     print(
-        f"samples  ratio {samples['batched'] / samples['plain']:.3f}, "
+        f"samples  ratio {found.samples['batched'] / found.samples['plain']:.3f}, "
         f"expected (D + 1) / 2D = {(dim + 1) / (2 * dim):.3f}"
     )
-    print(f"time     ratio {median(seconds['batched']) / median(seconds['plain']):.3f} on {options.device}")
+    print(f"time     ratio {found.time_ratio} on {options.device}")
 
 
 if __name__ == "__main__":

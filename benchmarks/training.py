@@ -1,120 +1,113 @@
-"""Time ``lr-lightning``'s training against a bare PyTorch loop on the same network, precision and batches.
+"""Training on dSprites: ``lr-lightning fit`` beside bare loops, a plain LightningModule, disent and pythae.
 
-The bare loop reads from a tensor of images in memory; the Trainer runs as the command line sets it up, with rendered
-images, CSV logging and a progress bar, and no assays. Rounds of both are interleaved; prints medians and their ratio.
+All train the network of Burgess et al. with 10 latents as a beta-VAE with Adam, on the same 737,280 images, each in a
+process of its own; they take turns. The bare loops index a tensor of bytes that lies in memory; the peers read single
+images from the same bytes, as their documentation shows it; ``lr-lightning`` draws its images, as its config says. The
+command line lets the C library keep freed memory (``commands/memory.py``); bare loops run without that, as they are
+usually written, and with it.
 
-    python benchmarks/training.py --steps 100 --rounds 5
+    python benchmarks/setup_peers.py
+    OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/training.py
 """
 
-import argparse
-import contextlib
-import io
 import tempfile
-import time
-from statistics import median
-from typing import Any
+from pathlib import Path
 
-import torch
-from pytorch_lightning import Callback, Trainer
+from assay_share import BURGESS, assay_share, without_assays
+from measuring import Cell, Group, Table, Target, benchmark_parser, deliver, ratio
+from race import KEEP_MEMORY, Race, contestant, dsprites_images, fit, peer, race, require_linux
 
-from lr_lightning.callbacks import RunProgressBar
-from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.precision import default_precision
-from lr_lightning.data import FactorDataModule, RenderedShapes3D
-from lr_lightning.loggers import RunCSVLogger
-from lr_lightning.models import BetaVAE
-from lr_lightning.networks import Conv64Burgess
+
+BARE, BARE_LOW = "bare loop, float32", "bare loop, bfloat16, channels-last"
+KEPT = ", freed memory kept"
+FIT, FIT_FULL, FIT_ASSAYS = "lr-lightning fit", "lr-lightning fit, float32", "lr-lightning fit, the config's assays"
+DISENT, PYTHAE = "disent 0.8.0", "pythae 0.1.2"
+NUM_STEPS = 1000
 
 
-class Clock(Callback):
-    """Notes when training steps begin and end, warm-up left out.
-
-    Args:
-        warm_up: Steps not counted.
-    """
-
-    def __init__(self, warm_up: int) -> None:
-        self.warm_up = warm_up
-        self.start = 0.0
-        self.seconds = 0.0
-
-    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        """Start the clock after the warm-up."""
-        if trainer.global_step == self.warm_up:
-            self.start = time.perf_counter()
-
-    def on_train_end(self, *_: Any) -> None:
-        """Stop the clock."""
-        self.seconds = time.perf_counter() - self.start
-
-
-def make_model() -> BetaVAE:
-    """Return the quickstart's model."""
-    return BetaVAE(Conv64Burgess(10, 3), optimizer=lambda parameters: torch.optim.Adam(parameters, lr=1e-3))
+def commands(batch_size: int, images: Path, folder: Path) -> dict[str, list[str]]:
+    """Return how each contestant is started."""
+    data = ("--images", images, "--batch-size", batch_size)
+    ours = (*BURGESS, f"--data.batch_size={batch_size}", f"--data.batches_per_epoch={10**6}")
+    found = {
+        BARE: contestant("bare", *data),
+        BARE + KEPT: [*KEEP_MEMORY, *contestant("bare", *data)],
+        FIT_FULL: fit("dsprites_betavae", *ours, *without_assays(), "--trainer.precision=32-true"),
+        FIT: fit("dsprites_betavae", *ours, *without_assays()),
+        FIT_ASSAYS: fit("dsprites_betavae", *ours),
+        "LightningModule, DataLoader": contestant("lightning", *data),
+        "LightningModule, DataLoader, 2 workers": contestant("lightning", *data, "--num-workers", 2),
+        DISENT: peer("disent", folder, *data),
+        PYTHAE: peer("pythae", folder, *data),
+    }
+    if default_precision("cpu") == "bf16-mixed":
+        low = contestant("bare", *data, "--bfloat16")
+        found |= {BARE_LOW: low, BARE_LOW + KEPT: [*KEEP_MEMORY, *low]}
+    return found
 
 
-def bare_loop(images: torch.Tensor, precision: str, steps: int, warm_up: int, batch_size: int) -> float:
-    """Return steps per second of a plain loop on resident uint8 ``images``."""
-    model = make_model()
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    generator = torch.Generator().manual_seed(0)
-    autocast: Any = torch.autocast("cpu", torch.bfloat16) if precision == "bf16-mixed" else contextlib.nullcontext()
-    start = 0.0
-    for step in range(warm_up + steps):
-        if step == warm_up:
-            start = time.perf_counter()
-        batch = images[torch.randint(len(images), (batch_size,), generator=generator)].float().div_(255)
-        with autocast:
-            loss = model.objective(batch, generator).loss
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    return steps / (time.perf_counter() - start)
-
-
-def trainer_loop(dataset: RenderedShapes3D, precision: Any, steps: int, warm_up: int, batch_size: int) -> float:
-    """Return steps per second of the Trainer as the command line sets it up, without assays."""
-    clock = Clock(warm_up)
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
-        trainer = Trainer(
-            default_root_dir=folder,
-            max_steps=warm_up + steps,
-            precision=precision,
-            accelerator="cpu",
-            logger=RunCSVLogger(folder),
-            callbacks=[clock, RunProgressBar()],
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            limit_val_batches=0,
+def table(found: Race, batch_size: int, starts: bool) -> Table:
+    """Return the rates of a race; with ``starts`` also the time of 1,000 steps from the start of the process."""
+    columns = ["batch " + str(batch_size), "images/s", "of the bare float32 loop", "own memory, MB", "mapped files, MB"]
+    columns += ["s to the first step", f"s for {NUM_STEPS:,} steps from the start"] * starts
+    rows: list[list[Cell]] = []
+    for name, rate in found.rates.items():
+        own, mapped = found.memory[name]
+        row: list[Cell] = [name, rate.scaled(batch_size), ratio(rate, found.rates[BARE]), own, mapped]
+        if starts:
+            first = found.first_steps[name]
+            row += [first, first + (NUM_STEPS - 1) / rate.median]
+        rows.append(row)
+    note = "Medians of turns, with the lowest and the highest." + found.note()
+    if starts:
+        note += (
+            f" The last column is the time to the first step, measured once, and {NUM_STEPS - 1} at the median rate."
         )
-        trainer.fit(make_model(), datamodule=FactorDataModule(dataset, batch_size=batch_size))
-    return steps / clock.seconds
+    return Table(f"Steps of batch {batch_size}", columns, rows, note)
+
+
+def targets(found: Race, batch_size: int) -> list[Target]:
+    """Return the goals that a race tells about."""
+    rates = found.rates
+    bare = BARE_LOW if BARE_LOW in rates else BARE
+    pairs = [(FIT, bare + KEPT, 0.95), (FIT_FULL, BARE + KEPT, 0.95), (FIT, DISENT, 1.7), (FIT, PYTHAE, 1.7)]
+    return [
+        Target(
+            f"batch {batch_size}: images/s of {ours} over {other}",
+            ratio(rates[ours], rates[other]).median if {ours, other} <= rates.keys() else None,
+            bound,
+        )
+        for ours, other, bound in pairs
+    ]
 
 
 def main() -> None:
-    """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=100)
-    parser.add_argument("--warm-up", type=int, default=10)
+    """Run both races and measure the assays."""
+    parser = benchmark_parser(__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--precision", default=default_precision("cpu"), choices=["32-true", "bf16-mixed"])
-    parser.add_argument("--plain-malloc", action="store_true", help="leave the C library's memory thresholds alone")
     options = parser.parse_args()
-    if not options.plain_malloc:
-        keep_freed_memory()  # as the command line does
-    dataset = RenderedShapes3D()
-    indices = torch.randint(len(dataset), (4096,), generator=torch.Generator().manual_seed(0))
-    images = dataset.images(indices)
-    sizes = (options.steps, options.warm_up, options.batch_size)
-    rates: dict[str, list[float]] = {"bare loop": [], "Trainer": []}
-    for _ in range(options.rounds):
-        rates["bare loop"].append(bare_loop(images, options.precision, *sizes))
-        rates["Trainer"].append(trainer_loop(dataset, options.precision, *sizes))
-    for name, values in rates.items():
-        print(f"{name:10} median {median(values):6.2f} steps/s of {[round(value, 2) for value in values]}")
-    ratio = median(rates["Trainer"]) / median(rates["bare loop"])
-    print(f"ratio {ratio:.3f}, {options.precision}, batch {options.batch_size}, {torch.get_num_threads()} threads")
+    require_linux()
+    images = dsprites_images(options.folder, options.quick)
+    group = Group("Training")
+    sizes = {64: (3, 12), 256: (2, 4)}
+    with tempfile.TemporaryDirectory() as scratch:
+        for batch_size, (warm_up, steps) in sizes.items():
+            found = race(
+                commands(batch_size, images, options.folder),
+                Path(scratch, str(batch_size)),
+                rounds=2 if options.quick else options.rounds,
+                warm_up=1 if options.quick else warm_up,
+                steps=2 if options.quick else steps,
+                start_together=batch_size != 64 or options.quick,
+            )
+            group.tables.append(table(found, batch_size, starts=batch_size == 64))
+            group.targets += targets(found, batch_size)
+            if batch_size == 64 and FIT in found.rates:
+                assays, share = assay_share(1 / found.rates[FIT].median, options.quick)
+                group.tables.append(assays)
+                group.targets.append(Target("assays, share of training time", share, 0.05, at_least=False))
+    deliver(group, options)
 
 
 if __name__ == "__main__":

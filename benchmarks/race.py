@@ -1,0 +1,136 @@
+"""Contestants that train in turns, and what each of them needed."""
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from measuring import Spread
+from setup_peers import peers_python
+from turns import Contestant, ContestantError
+
+from lr_lightning.data import RenderedDSprites
+
+HERE = Path(__file__).parent
+CONFIGS = HERE.parent / "configs"
+# what lr-lightning asks of the C library by itself, for those that do not
+KEEP_MEMORY = ("env", f"MALLOC_TRIM_THRESHOLD_={1 << 30}", f"MALLOC_MMAP_THRESHOLD_={32 << 20}")
+
+
+@dataclass
+class Race:
+    """What a race found, by the names of the contestants.
+
+    Attributes:
+        rates: Steps per second in each turn.
+        first_steps: Seconds from the start of the process until the end of the first step.
+        memory: Own memory and mapped files in MB, at the end.
+        failures: Why a contestant is missing.
+    """
+
+    rates: dict[str, Spread] = field(default_factory=dict)
+    first_steps: dict[str, float] = field(default_factory=dict)
+    memory: dict[str, tuple[float, float]] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def note(self) -> str:
+        """Return a sentence for each contestant that is missing."""
+        return "".join(f" {name} is missing: {reason}." for name, reason in self.failures.items())
+
+
+def contestant(script: str, *arguments: object) -> list[str]:
+    """Return the command that starts ``contestant_<script>.py`` in this environment."""
+    return [sys.executable, str(HERE / f"contestant_{script}.py"), *map(str, arguments)]
+
+
+def fit(config: str, *arguments: object) -> list[str]:
+    """Return the command that trains with ``lr-lightning fit`` and one of the shipped configs."""
+    return contestant(
+        "fit", "fit", "--config", CONFIGS / f"{config}.yaml", "--trainer.default_root_dir=run", *arguments
+    )
+
+
+def peer(script: str, folder: Path, *arguments: object) -> list[str]:
+    """Return the command that starts ``contestant_<script>.py`` in the environment of the peers."""
+    return [str(peers_python(folder)), *contestant(script, *arguments)[1:]]
+
+
+def race(
+    commands: Mapping[str, Sequence[str]],
+    folder: Path,
+    *,
+    rounds: int,
+    warm_up: int,
+    steps: int,
+    start_together: bool = False,
+) -> Race:
+    """Start all contestants and let them train in turns.
+
+    Args:
+        commands: How each is started.
+        folder: Receives a folder of each.
+        rounds: Turns of each.
+        warm_up: Steps of a turn before those that count: what a loader has gathered while it waited is used up.
+        steps: Steps of a turn that count.
+        start_together: Start them at once, where the time that this takes is not looked at.
+    """
+    found = Race()
+    starters = len(commands) if start_together else 1
+    with ThreadPoolExecutor(starters) as pool:
+        started = {name: pool.submit(start, name, command, folder) for name, command in commands.items()}
+    racing: dict[str, Contestant] = {}
+    for name, future in started.items():
+        try:
+            racing[name] = future.result()
+            found.first_steps[name] = racing[name].seconds_to_first_step
+        except (ContestantError, FileNotFoundError) as error:
+            found.failures[name] = reason(error)
+    rates: dict[str, list[float]] = {name: [] for name in racing}
+    for _ in range(rounds):
+        for name, runner in racing.items():
+            rates[name].append(runner.turn(warm_up, steps))
+    found.rates = {name: Spread(tuple(values)) for name, values in rates.items()}
+    found.memory = {name: runner.memory() for name, runner in racing.items()}
+    for runner in racing.values():
+        runner.stop()
+    return found
+
+
+def start(name: str, command: Sequence[str], folder: Path) -> Contestant:
+    """Start a contestant in a folder of its own and wait for its first step."""
+    quiet = {"WANDB_MODE": "offline", "WANDB_ERROR_REPORTING": "false", "PYTHONPATH": str(HERE)}
+    return Contestant(name, command, folder / "".join(filter(str.isalnum, name)), quiet)
+
+
+def reason(error: Exception) -> str:
+    """Return why a contestant is missing."""
+    return "its environment is not there (setup_peers.py)" if isinstance(error, FileNotFoundError) else str(error)
+
+
+def dsprites_images(folder: Path, quick: bool) -> Path:
+    """Write the 737,280 images of dSprites as plain bytes, 3 GB, unless they are there; return the file.
+
+    They are read once, so that they lie in memory.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    dataset, path = RenderedDSprites(), (folder / f"dsprites{'_quick' * quick}.u8").absolute()
+    count = 4096 if quick else len(dataset)
+    if not path.exists():
+        unfinished = path.with_suffix(".unfinished")
+        with unfinished.open("wb") as file:
+            for indices in torch.split(torch.arange(count), 4096):
+                file.write(dataset.images(indices).numpy().tobytes())
+        unfinished.replace(path)
+    with path.open("rb") as file:
+        while file.read(1 << 24):
+            pass
+    return path
+
+
+def require_linux() -> None:
+    """Raise ``OSError`` where memory and processes cannot be looked at."""
+    if os.name != "posix" or not Path("/proc/self/smaps_rollup").exists():
+        raise OSError("these benchmarks read /proc and run on Linux only")

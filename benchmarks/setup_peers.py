@@ -1,0 +1,43 @@
+"""Make an environment of its own for the peers that the benchmarks compare with.
+
+    python benchmarks/setup_peers.py
+
+disent 0.8.0 and pythae 0.1.2, the newest releases, install beside a current torch as they are: neither has an upper
+bound that is in the way, and no flag or older pin was needed. disent warns that numba is missing, which its data sets
+use, not its training. torch is pinned to the version of the environment that runs this, so that both train with the
+same one.
+"""
+
+import subprocess
+import sys
+import venv
+from importlib.metadata import version
+from pathlib import Path
+
+from measuring import benchmark_parser
+
+PEERS = ("disent==0.8.0", "pythae==0.1.2")
+
+
+def peers_python(folder: Path) -> Path:
+    """Return the interpreter of the peers' environment, whether it is there or not."""
+    return folder.absolute() / "peers" / "bin" / "python"
+
+
+def main() -> None:
+    """Make the environment unless it is there; say what could not be installed."""
+    parser = benchmark_parser(__doc__)
+    parser.add_argument("--pip-option", action="append", default=[], help="such as --pip-option=--no-index")
+    options = parser.parse_args()
+    python = peers_python(options.folder)
+    if not python.exists():
+        venv.create(python.parents[1], with_pip=True)
+    pinned = f"torch=={version('torch').split('+')[0]}"
+    for peer in PEERS:
+        command = [str(python), "-m", "pip", "install", "--quiet", *options.pip_option, peer, pinned]
+        if subprocess.run(command).returncode:
+            print(f"{peer} could not be installed; benchmarks leave it out and say so", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""What a step costs besides its arithmetic: a tiny network, points of a double helix in batches of 128.
+
+``lr-lightning fit`` with its loggers, bar, checkpoints and callbacks beside ``Trainer(barebones=True)``, which has none
+of them and is given whole batches, and beside a bare loop.
+
+    OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/step_overhead.py
+"""
+
+import tempfile
+from pathlib import Path
+
+from measuring import Cell, Group, Table, Target, benchmark_parser, deliver, ratio
+from race import contestant, fit, race, require_linux
+
+BAREBONES, FIT, FIT_50 = "Trainer(barebones=True)", "lr-lightning fit", "lr-lightning fit, updates_per_batch 50"
+
+
+def main() -> None:
+    """Run the race."""
+    parser = benchmark_parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    options = parser.parse_args()
+    require_linux()
+    plain = ("--task", "helix", "--batch-size", 128)
+    ours = ("--data.batches_per_epoch=1000000", "--model.optimizer.init_args.amsgrad=false")
+    commands = {
+        BAREBONES: contestant("lightning", *plain, "--barebones"),
+        "bare loop": contestant("bare", *plain),
+        "Trainer with its defaults, DataLoader": contestant("lightning", *plain),
+        FIT: fit("helix", *ours),
+        FIT_50: fit("helix", *ours, "--model.updates_per_batch=50"),
+    }
+    with tempfile.TemporaryDirectory() as scratch:
+        found = race(
+            commands,
+            Path(scratch),
+            rounds=2 if options.quick else options.rounds,
+            warm_up=20 if options.quick else 100,
+            steps=50 if options.quick else 1000,
+            start_together=True,
+        )
+    base = found.rates[BAREBONES]
+    rows: list[list[Cell]] = [[name, rate.inverse(1000), ratio(base, rate)] for name, rate in found.rates.items()]
+    columns = ["", "ms per step", "time of a barebones step"]
+    group = Group("Overhead of a step", [Table("A tiny network", columns, rows, found.note().strip())])
+    for name in (FIT, FIT_50):
+        slower = ratio(base, found.rates[name]).median if name in found.rates else None
+        group.targets.append(Target(f"time of a step, {name} over {BAREBONES}", slower, 1.3, at_least=False))
+    deliver(group, options)
+
+
+if __name__ == "__main__":
+    main()

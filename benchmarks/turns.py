@@ -1,0 +1,155 @@
+"""Processes that train in turns, each in an environment of its own, so that no time of day favours one.
+
+A contestant calls :meth:`Turns.step` after each of its steps. It waits there until it is told to go on, and says how
+long its steps took. The standard library is enough for this file: peers import it without this package.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+_SOCKET = "BENCHMARK_SOCKET"
+
+
+class Turns:
+    """The side of the contestant."""
+
+    def __init__(self) -> None:
+        self._stream = socket.socket(fileno=int(os.environ[_SOCKET])).makefile("rw")
+        self._begun = self._timing = False
+        self._start, self._done, self._warm_up, self._steps = 0.0, 0, 0, 0
+
+    def step(self, count: int = 1) -> None:
+        """Count ``count`` steps that were made since the last call.
+
+        Raises:
+            KeyboardInterrupt: If this was the last turn.
+        """
+        self._done += count
+        if not self._begun:
+            self._begun = True
+            self._say({"first_step": time.time()})
+            self._wait()
+        elif not self._timing and self._done >= self._warm_up:
+            self._timing, self._start, self._done = True, time.perf_counter(), 0
+        elif self._timing and self._done >= self._steps:
+            self._say({"seconds": time.perf_counter() - self._start, "steps": self._done})
+            self._wait()
+
+    def _say(self, message: dict[str, float]) -> None:
+        self._stream.write(json.dumps(message) + "\n")
+        self._stream.flush()
+
+    def _wait(self) -> None:
+        line = self._stream.readline()
+        if not line:
+            raise KeyboardInterrupt
+        order = json.loads(line)
+        self._timing, self._done = False, 0
+        self._warm_up, self._steps = order["warm_up"], order["steps"]
+
+
+class CountSteps:
+    """Callback of a Trainer that reports its steps; to be mixed with Lightning's ``Callback``, by either name."""
+
+    def __init__(self) -> None:
+        self._turns, self._seen = Turns(), 0
+
+    def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
+        """Report the steps of the batch, which may be several."""
+        count, self._seen = trainer.global_step - self._seen, trainer.global_step
+        self._turns.step(count)
+
+
+class ContestantError(RuntimeError):
+    """A contestant ended before it was told to; the text has the last lines that it wrote."""
+
+
+class Contestant:
+    """The side of the benchmark: a process that was started and has made its first step.
+
+    Attributes:
+        name: What it is called in tables.
+        seconds_to_first_step: From the start of the process until the end of its first step.
+
+    Args:
+        name: What it is called in tables.
+        command: Program and arguments.
+        folder: Receives what it prints; its working folder.
+        environment: Variables besides those of this process.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+    ) -> None:
+        self.name = name
+        folder.mkdir(parents=True, exist_ok=True)
+        self._log = folder / "output.txt"
+        ours, theirs = socket.socketpair()
+        started = time.time()
+        with self._log.open("w") as log, theirs:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                env=os.environ | dict(environment or {}) | {_SOCKET: str(theirs.fileno())},
+                pass_fds=[theirs.fileno()],
+            )
+        self._socket, self._stream = ours, ours.makefile("rw")
+        self.seconds_to_first_step = self._hear()["first_step"] - started
+
+    def turn(self, warm_up: int, steps: int) -> float:
+        """Let it make ``warm_up`` steps and then ``steps`` that count; return steps per second."""
+        self._stream.write(json.dumps({"warm_up": warm_up, "steps": steps}) + "\n")
+        self._stream.flush()
+        answer = self._hear()
+        return answer["steps"] / answer["seconds"]
+
+    def memory(self) -> tuple[float, float]:
+        """Return its own memory and its part of mapped files, in MB, with those of its children."""
+        own = mapped = 0.0
+        for process in _tree(self._process.pid):
+            sizes = _proportional_sizes(process)
+            own, mapped = own + sizes["Pss_Anon"], mapped + sizes["Pss_File"] + sizes["Pss_Shmem"]
+        return own, mapped
+
+    def stop(self) -> None:
+        """End it."""
+        self._stream.close()
+        self._socket.close()
+        try:
+            self._process.wait(timeout=60)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+    def _hear(self) -> dict[str, float]:
+        line = self._stream.readline()
+        if not line:
+            self.stop()
+            lines = [line for line in self._log.read_text().splitlines() if line.strip()]
+            raise ContestantError(f"{self.name} ended: {' / '.join(lines[-3:])}")
+        message: dict[str, float] = json.loads(line)
+        return message
+
+
+def _tree(process: int) -> list[int]:
+    """Return ``process`` and all that it has started."""
+    found = [process]
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += _tree(int(child))
+    return found
+
+
+def _proportional_sizes(process: int) -> dict[str, float]:
+    """Return the sizes of a process in MB, shared pages counted in part."""
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
+    return {line.split(":")[0]: int(line.split()[1]) * 1024 / 1e6 for line in lines}
