@@ -121,7 +121,7 @@ class AutoencoderModule(LightningModule, ABC):
             self.network.decoder.compile()
         self.updates_per_batch = updates_per_batch
         self.automatic_optimization = updates_per_batch == 1
-        self.recorded_weights: dict[Schedule, Tensor] = {}
+        self.recorded_weights: dict[int, Tensor] = {}  # by the identity of schedules, which need not be hashable
         self.steps_trained = 0
         self.first_optimizer = 0
         self.noise_seed = torch.initial_seed()
@@ -160,8 +160,8 @@ class AutoencoderModule(LightningModule, ABC):
 
         While an update is recorded, that is a tensor, which is given the value of each step when it is replayed.
         """
-        if isinstance(value, Schedule) and value in self.recorded_weights:
-            return self.recorded_weights[value]
+        if id(value) in self.recorded_weights:
+            return self.recorded_weights[id(value)]
         return value_at(value, self.steps_trained)
 
     def scheduled_values(self, step: int) -> dict[str, float]:

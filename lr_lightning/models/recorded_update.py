@@ -43,7 +43,7 @@ class RecordedUpdate:
         self._graph: torch.cuda.CUDAGraph | None = None
         self._done = 0
         self._batch: Any = None
-        self._weights: dict[Schedule, Tensor] = {}
+        self._weights: list[tuple[Schedule, Tensor]] = []
         self._terms: list[dict[str, Tensor]] = []
         trainer = models[0].trainer
         for optimizer in trainer.optimizers:
@@ -64,7 +64,7 @@ class RecordedUpdate:
             return self._update_all(batch)
         for place, value in zip(self._batch, batch, strict=True):
             place.copy_(value)
-        for schedule, weight in self._weights.items():
+        for schedule, weight in self._weights:
             weight.fill_(schedule(self._models[0].steps_trained))
         graph.replay()
         return self._terms
@@ -86,14 +86,14 @@ class RecordedUpdate:
         copies = [value.clone() for value in batch]
         self._batch = batch._make(copies) if hasattr(batch, "_make") else copies
         schedules = [value for model in self._models for value in vars(model).values() if isinstance(value, Schedule)]
-        self._weights = {schedule: torch.zeros((), device=self._device) for schedule in schedules}
+        self._weights = [(schedule, torch.zeros((), device=self._device)) for schedule in schedules]
         for optimizer in self._models[0].trainer.optimizers:
             optimizer.zero_grad()  # gradients are to lie in the graph's memory
         self._graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             self._graph.register_generator_state(generator)
         for model in self._models:
-            model.recorded_weights = self._weights
+            model.recorded_weights = {id(schedule): weight for schedule, weight in self._weights}
         torch.clear_autocast_cache()  # the copies of weights in low precision must be part of the recording
         with torch.cuda.graph(self._graph):
             self._terms = self._update_all(self._batch)
