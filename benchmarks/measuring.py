@@ -100,6 +100,10 @@ class Group:
     tables: list[Table] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
 
+    def record(self) -> dict[str, Any]:
+        """Return the group as plain values, from which :func:`group_of` makes it again."""
+        return asdict(self)
+
     def markdown(self) -> str:
         """Return the group as markdown."""
         tables = list(self.tables)
@@ -200,11 +204,11 @@ def deliver(group: Group, options: argparse.Namespace) -> None:
     """Print ``group``, and write it to the file that was asked for."""
     print(group.markdown(), flush=True)
     if options.json is not None:
-        options.json.write_text(json.dumps(asdict(group), indent=1))
+        options.json.write_text(json.dumps(group.record(), indent=1))
 
 
 def group_of(record: dict[str, Any]) -> Group:
-    """Return the group that :func:`deliver` has written."""
+    """Return the group that :meth:`Group.record` gave."""
     tables = [
         Table(table["title"], table["columns"], [list(map(_cell_of, row)) for row in table["rows"]], table["note"])
         for table in record["tables"]

@@ -1,0 +1,102 @@
+"""How time and memory of each assay grow with the number of codes that it measures at.
+
+Each assay of ``lr-lightning assay`` that has such a number runs without a Trainer or a figure, on two untrained
+networks, at 10, 24 and 64 latents, from 32 codes on, four times as many each time, up to 10,000 or until the next run
+would take longer than ``--seconds``. Exponents are slopes of log time and log memory over the log of that number: 1 is
+linear.
+
+    OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/assay_growth.py
+"""
+
+import logging
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+from measuring import Cell, Group, Table, benchmark_parser, deliver, growth_exponent, peak_memory
+from pytorch_lightning import Trainer
+
+from lr_lightning.callbacks import AssayCallback
+from lr_lightning.callbacks.assay import Subject
+from lr_lightning.callbacks.code_table import CodeTable
+from lr_lightning.commands.assay_catalogue import CATALOGUE
+from lr_lightning.models import VAE
+from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess
+
+SIZES = (32, 128, 512, 2048, 10_000)
+NETWORKS: dict[str, Callable[[int], AutoencoderNetwork]] = {
+    "MLP of 100 observed values": lambda latent_dim: MLP(latent_dim, (100,), widths=(256, 256)),
+    "convolutions of 1x64x64 images": lambda latent_dim: Conv64Burgess(latent_dim, 1),
+}
+
+
+def make_subject(network: AutoencoderNetwork, num_codes: int, seed: int) -> Subject:
+    """Return what an assay works on: a model, random codes and observations."""
+    generator = torch.Generator().manual_seed(seed)
+    codes = torch.randn(num_codes, network.latent_dim, generator=generator)
+    return Subject(
+        autoencoder=VAE(network).eval(),
+        table=CodeTable(codes, torch.full_like(codes, -2.0), None),
+        observations=torch.rand(16, *network.observation_shape, generator=generator),
+        dataset=None,
+        trainer=Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False),
+        generator=generator,
+    )
+
+
+def make_assay(name: str, num_codes: int) -> AssayCallback:
+    """Return an assay of the catalogue that measures at ``num_codes`` codes."""
+    arguments = CATALOGUE[name].config(seed=0, num_samples=num_codes)["init_args"]
+    return CATALOGUE[name].assay(**arguments)
+
+
+def measure(
+    name: str, network: AutoencoderNetwork, limit: float, sizes: tuple[int, ...]
+) -> list[tuple[int, float, float]]:
+    """Return sizes with the seconds and MB that they take, as far as ``limit`` seconds a run allow."""
+    found: list[tuple[int, float, float]] = []
+    make_assay(name, 16).run(make_subject(network, 16, seed=1))  # imports, and the first use of each operation
+    for size in sizes:
+        if found and found[-1][1] * size / found[-1][0] > limit:
+            break
+        assay, subject, megabytes = make_assay(name, size), make_subject(network, size, seed=0), list[float]()
+        with peak_memory(megabytes):
+            start = time.perf_counter()
+            assay.run(subject)
+            seconds = time.perf_counter() - start
+        found.append((size, seconds, max(megabytes[0], 0.1)))
+    return found
+
+
+def row(name: str, latent_dim: int, found: list[tuple[int, float, float]]) -> list[Cell]:
+    """Return a row of the table."""
+    sizes, seconds, megabytes = zip(*found, strict=True)
+    largest = f"{sizes[-1]:,}"
+    exponents = (growth_exponent(sizes, seconds), growth_exponent(sizes, megabytes))
+    return [name, str(latent_dim), seconds[0], largest, seconds[-1], megabytes[-1], *exponents]
+
+
+def main() -> None:
+    """Measure all assays."""
+    parser = benchmark_parser(__doc__)
+    parser.add_argument("--seconds", type=float, default=1.5, help="that one run may take, as its predecessor tells")
+    options = parser.parse_args()
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")  # scores that are undefined on an untrained network
+    sizes = (32, 64) if options.quick else SIZES
+    columns = ["assay", "latents", f"s at {sizes[0]} codes", "most codes", "s", "MB", "exponent of time", "of memory"]
+    group = Group("How assays grow")
+    for title, make_network in NETWORKS.items():
+        torch.manual_seed(0)
+        rows: list[list[Cell]] = []
+        for name in [name for name, entry in CATALOGUE.items() if entry.size is not None]:
+            for latent_dim in (10,) if options.quick else (10, 24, 64):
+                found = measure(name, make_network(latent_dim), options.seconds, sizes)
+                rows.append(row(name, latent_dim, found))
+        group.tables.append(Table(title, columns, rows))
+    deliver(group, options)
+
+
+if __name__ == "__main__":
+    main()

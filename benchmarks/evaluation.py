@@ -1,0 +1,126 @@
+"""Evaluation: all scores at the study's sizes, encoding all of dSprites, assays beside the authors' algorithm.
+
+OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/evaluation.py
+"""
+
+import time
+import warnings
+
+import torch
+from conditioned_response import compare_conditioned_matrices, make_traversals
+from disentanglement_suite import code_table
+from measuring import Cell, Group, Table, benchmark_parser, deliver, interleaved, peak_memory, ratio
+from plain_vae import PlainVAE, burgess_layers
+from response_matrix import Comparison, compare_response_matrices
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from lr_lightning.data import FactorDataModule, FactorDataset, RenderedDSprites
+from lr_lightning.metrics import DisentanglementSuite
+from lr_lightning.models import BetaVAE
+from lr_lightning.networks import Conv64Burgess
+
+
+def scores(quick: bool) -> Table:
+    """Return the time of each metric of ``default``, which share what they have in common."""
+    import lightgbm  # noqa: F401  (what is imported late is not memory of the suite)
+    import sklearn.linear_model  # noqa: F401
+
+    codes, factors, log_variances = code_table()
+    suite = DisentanglementSuite(["fast"] if quick else ["default"])
+    megabytes: list[float] = []
+    with warnings.catch_warnings(), peak_memory(megabytes):
+        warnings.simplefilter("ignore")
+        start = time.perf_counter()
+        table = suite.run(codes, factors, log_variances)
+        seconds = time.perf_counter() - start
+    each = {(row.metric, row.seconds) for row in table.rows}
+    slowest = sorted(each, key=lambda pair: -pair[1])
+    rows: list[list[Cell]] = [[metric, taken] for metric, taken in slowest[:8]]
+    rows += [["the others", sum(taken for _, taken in slowest[8:])], ["all", seconds]]
+    note = (
+        f"{len(table.results)} metrics, {len(table.rows)} scores, on a table of {len(codes):,} codes; 10,000 rows to "
+        f"fit on and 5,000 held out, as in the study. At most {megabytes[0]:,.0f} MB above the table."
+    )
+    return Table("Scores", ["metric", "seconds"], rows, note)
+
+
+class Items(Dataset[Tensor]):
+    """One image at a time."""
+
+    def __init__(self, images: Tensor) -> None:
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return self.images[index].float() / 255
+
+
+def encoding(dataset: FactorDataset, num_images: int, rounds: int) -> Table:
+    """Return the time to encode the set, by what ``lr-lightning predict`` runs and by a plain loop."""
+    images = dataset.images(torch.arange(num_images))
+    model = BetaVAE(Conv64Burgess(10, 1)).eval()
+    data = FactorDataModule(dataset, val_size=num_images)
+    data.setup("test")
+    data.test_indices = torch.arange(num_images)
+    plain = PlainVAE(*burgess_layers(), beta=4.0, images=True).eval()
+
+    @torch.inference_mode()
+    def ours() -> Tensor:
+        batches = (data.on_after_batch_transfer(batch, 0) for batch in data.test_dataloader())
+        codes = [model.predict_step(batch, 0)["codes"] for batch in batches]
+        return torch.cat([batch for batch in codes if batch is not None])
+
+    @torch.inference_mode()
+    def items() -> Tensor:
+        return torch.cat([plain.encoder(batch)[:, :10] for batch in DataLoader(Items(images), 256)])
+
+    seconds, _ = interleaved({"lr-lightning": ours, "DataLoader of single images": items}, rounds)
+    whole = len(dataset) / num_images
+    rows: list[list[Cell]] = [
+        [name, spread.inverse(num_images), spread.scaled(whole)] for name, spread in seconds.items()
+    ]
+    rows.append(["ratio of times", ratio(seconds["lr-lightning"], seconds["DataLoader of single images"]), None])
+    note = f"Measured on {num_images:,} images in batches of 256, float32; the last column is that times {whole:.0f}."
+    return Table("Encoding all of dSprites", ["", "images/s", f"s for {len(dataset):,} images"], rows, note)
+
+
+def authors(quick: bool) -> Table:
+    """Return assays beside the published algorithm: one latent at a time, h(base) computed again for each."""
+    samples, rounds = (16, 1) if quick else (64, 3)
+    found: dict[str, Comparison] = {
+        f"response matrix, {dim} latents, {samples} codes": compare_response_matrices(dim, samples, rounds)
+        for dim in ((10,) if quick else (10, 24, 64))
+    }
+    factors, traversals = (2, 2) if quick else (5, 10)
+    codes = make_traversals(factors, 10, traversals, 10, ideal=False)
+    name = f"conditioned response matrix, {factors} factors, {traversals} traversals, 10 latents"
+    found[name] = compare_conditioned_matrices(codes, 8, rounds)
+    rows: list[list[Cell]] = [
+        [
+            name,
+            one.seconds["plain"],
+            one.seconds["batched"],
+            one.time_ratio,
+            one.samples["batched"] / one.samples["plain"],
+        ]
+        for name, one in found.items()
+    ]
+    columns = ["assay", "s by the published algorithm", "s here", "ratio of times", "of decoded and encoded samples"]
+    note = "Both give the same matrix, which is checked."
+    return Table("Assays beside the published algorithm", columns, rows, note)
+
+
+def main() -> None:
+    """Measure all three."""
+    options = benchmark_parser(__doc__).parse_args()
+    dataset = RenderedDSprites()
+    compared = authors(options.quick)
+    whole = encoding(dataset, 1024 if options.quick else 16_384, rounds=1 if options.quick else 3)
+    deliver(Group("Evaluation", [scores(options.quick), whole, compared]), options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Run all benchmarks in order, each in a process of its own, and write the tables.
+
+    python benchmarks/setup_peers.py
+    python benchmarks/run_all.py            # a quarter of an hour on two idle cores
+    python benchmarks/run_all.py --quick    # to see whether all of them run
+
+Writes ``benchmarks/results.json`` and ``docs/benchmarks.md``; with ``--quick``, both into the folder of ``--folder``.
+Idle OpenMP threads sleep (``OMP_WAIT_POLICY=PASSIVE``): else those of a process that waits for its turn would take the
+cores from others. ``--gpu FILE`` takes the results of ``gpu_training.py --json FILE``, from a machine with a GPU, in.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+
+from measuring import Group, benchmark_parser, group_of, machine
+from race import HERE
+from setup_peers import PEERS, peers_python
+
+from lr_lightning.callbacks.provenance import git_commit, versions
+
+GROUPS = ("training", "step_overhead", "start_up", "memory", "evaluation", "assay_growth", "seed_ensembles")
+
+
+def run(name: str, options: list[str], environment: dict[str, str]) -> Group:
+    """Run one benchmark; one that fails is said to have."""
+    with tempfile.TemporaryDirectory() as folder:
+        result = Path(folder, "result.json")
+        start = time.perf_counter()
+        command = [sys.executable, str(HERE / f"{name}.py"), "--json", str(result), *options]
+        code = subprocess.run(command, env=os.environ | environment).returncode
+        print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
+        return group_of(json.loads(result.read_text())) if code == 0 else Group(f"{name} failed with code {code}")
+
+
+def page(groups: list[Group], facts: dict[str, str]) -> str:
+    """Return the tables as one page."""
+    about = "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
+    head = (
+        "# Benchmarks\n\nWritten by `python benchmarks/run_all.py`. What is compared ran in turns; numbers are "
+        "medians, with the lowest and the highest turn in brackets; ratios are medians of the ratios within turns.\n"
+    )
+    return "\n".join([head, about, "", *(group.markdown() for group in groups)])
+
+
+def main() -> None:
+    """Run them all."""
+    parser = benchmark_parser(__doc__)
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS, help="these alone")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of OpenMP, in each process")
+    parser.add_argument("--gpu", type=Path, help="results of gpu_training.py")
+    options = parser.parse_args()
+    environment = {"OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "PASSIVE"}
+    os.environ |= environment
+    if not peers_python(options.folder).exists():
+        print("the peers are missing: run setup_peers.py first; going on without them", file=sys.stderr)
+    passed_on = ["--folder", str(options.folder), *(["--quick"] if options.quick else [])]
+    groups = [run(name, passed_on, environment) for name in options.only]
+    if options.gpu is not None:
+        groups.append(group_of(json.loads(options.gpu.read_text())))
+    facts = {"date": date.today().isoformat(), "commit": git_commit() or "unknown"} | machine()
+    facts["versions"] = ", ".join(f"{name} {version}" for name, version in versions().items())
+    facts["peers"] = ", ".join(peer.replace("==", " ") for peer in PEERS)
+    folder = options.folder if options.quick else HERE.parent
+    table, record = (
+        (folder / "benchmarks.md", folder / "results.json")
+        if options.quick
+        else (folder / "docs" / "benchmarks.md", HERE / "results.json")
+    )
+    table.write_text(page(groups, facts))
+    record.write_text(json.dumps({"facts": facts, "groups": [group.record() for group in groups]}, indent=1) + "\n")
+    print(f"written to {table} and {record}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""Several seeds in one run, ``lr-lightning fit --seeds S``, beside as many runs one after the other.
+
+OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/seed_ensembles.py
+"""
+
+import tempfile
+from pathlib import Path
+
+from assay_share import BURGESS, without_assays
+from measuring import Cell, Group, Spread, Table, benchmark_parser, deliver, ratio
+from race import Race, fit, race, require_linux
+
+NUMBERS = (1, 4, 16)
+TASKS = {
+    "double helix, a tiny network": ("helix", ("--data.batches_per_epoch=1000000",), 5000),
+    "dSprites, network of Burgess et al.": ("dsprites_betavae", (*BURGESS, *without_assays()), 300_000),
+}
+
+
+def table(title: str, found: Race, num_steps: int) -> Table:
+    """Return what runs of ``num_steps`` would take, from their start and their rates."""
+    rows: list[list[Cell]] = []
+    for number in NUMBERS:
+        if (name := f"{number} seeds") not in found.rates:
+            continue
+        one, together = found.rates["1 seeds"], found.rates[name]
+        alone = Spread(tuple(number * (found.first_steps["1 seeds"] + num_steps / rate) for rate in one.values))
+        whole = Spread(tuple(found.first_steps[name] + num_steps / rate for rate in together.values))
+        rows.append([str(number), together, together.scaled(number), ratio(whole, alone), found.memory[name][0]])
+    columns = ["seeds", "steps/s", "times seeds", f"time of {num_steps:,} steps over that many runs", "own memory, MB"]
+    return Table(title, columns, rows, "With the start of each process." + found.note())
+
+
+def main() -> None:
+    """Run a race for each task."""
+    parser = benchmark_parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    require_linux()
+    group = Group("Many seeds")
+    for title, (config, arguments, num_steps) in TASKS.items():
+        steps = (200 if config == "helix" else 2) if not options.quick else 1
+        with tempfile.TemporaryDirectory() as scratch:
+            commands = {f"{n} seeds": fit(config, *arguments, f"--seeds={n}") for n in NUMBERS}
+            rounds = 1 if options.quick else options.rounds
+            found = race(commands, Path(scratch), rounds=rounds, warm_up=1, steps=steps)
+        group.tables.append(table(title, found, num_steps))
+    deliver(group, options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""From the start of a process to its first step, what importing takes, and when a data set is ready.
+
+OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/start_up.py
+"""
+
+import subprocess
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from assay_share import BURGESS
+from measuring import Cell, Group, Spread, Table, benchmark_parser, deliver, interleaved
+from race import contestant, dsprites_images, fit, peer, reason, require_linux, start
+from setup_peers import peers_python
+from turns import ContestantError
+
+IMPORTS = {
+    "torch": "import torch",
+    "torch and pytorch_lightning": "import torch, pytorch_lightning",
+    "lr_lightning.assays": "import lr_lightning.assays",
+    "all that lr-lightning fit imports": "import lr_lightning.commands.training",
+}
+PEER_IMPORTS = {
+    "disent's frameworks, data and networks": "import disent.frameworks.vae, disent.dataset.data, disent.model.ae",
+    "pythae's models and pipelines": "import pythae.models, pythae.pipelines",
+}
+DATA_SETS = ("RenderedDSprites", "RenderedShapes3D", "DoubleHelix")
+
+
+def run(python: str, code: str) -> None:
+    """Run ``code`` in a process of its own."""
+    quiet = subprocess.DEVNULL
+    subprocess.run([python, "-W", "ignore", "-c", code], check=True, stdout=quiet, stderr=quiet)
+
+
+def first_steps(folder: Path, rounds: int, quick: bool) -> Table:
+    """Return how long contestants take until the end of their first step."""
+    data = ("--images", dsprites_images(folder, quick))
+    commands = {
+        "bare loop": contestant("bare", *data),
+        "LightningModule, DataLoader": contestant("lightning", *data),
+        "lr-lightning fit, dSprites": fit("dsprites_betavae", *BURGESS),
+        "lr-lightning fit, double helix": fit("helix"),
+        "disent 0.8.0": peer("disent", folder, *data),
+        "pythae 0.1.2": peer("pythae", folder, *data),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    missing: dict[str, str] = {}
+    for turn in range(rounds):
+        for name, command in commands.items():
+            if name in missing:
+                continue
+            with tempfile.TemporaryDirectory() as scratch:
+                try:
+                    runner = start(name, command, Path(scratch, str(turn)))
+                except (ContestantError, FileNotFoundError) as error:
+                    missing[name] = reason(error)
+                    continue
+                seconds[name].append(runner.seconds_to_first_step)
+                runner.stop()
+    rows: list[list[Cell]] = [
+        [name, Spread(tuple(values)) if values else missing[name]] for name, values in seconds.items()
+    ]
+    note = "`lr-lightning fit` starts W&B offline and tries validation on two batches first, as a Trainer does."
+    return Table("From the start of the process to the end of the first step", ["", "seconds"], rows, note)
+
+
+def imports(folder: Path, rounds: int) -> Table:
+    """Return how long a process takes that only imports."""
+    ways = {name: partial(run, sys.executable, code) for name, code in IMPORTS.items()}
+    ways["lr-lightning --help"] = partial(run, sys.executable, "from lr_lightning.cli import main; main(['--help'])")
+    if (python := peers_python(folder)).exists():
+        ways |= {name: partial(run, str(python), code) for name, code in PEER_IMPORTS.items()}
+    seconds, _ = interleaved(ways, rounds, warm_up=0)
+    return Table(
+        "Importing", ["a process that imports", "seconds"], [[name, spread] for name, spread in seconds.items()]
+    )
+
+
+def data_sets(rounds: int) -> Table:
+    """Return how long data sets take until they have given a batch."""
+    import torch
+
+    import lr_lightning.data
+
+    def first_batch(name: str) -> None:
+        dataset = getattr(lr_lightning.data, name)()
+        dataset.images(torch.arange(64))
+
+    seconds, _ = interleaved({name: partial(first_batch, name) for name in DATA_SETS}, rounds)
+    note = "Sets that are read from files: `data_sets.py`."
+    return Table(
+        "Until a data set has given its first batch", ["", "seconds"], [[*pair] for pair in seconds.items()], note
+    )
+
+
+def main() -> None:
+    """Measure all three."""
+    parser = benchmark_parser(__doc__)
+    parser.add_argument("--rounds", type=int, default=2)
+    options = parser.parse_args()
+    require_linux()
+    rounds = 1 if options.quick else options.rounds
+    tables = [
+        first_steps(options.folder, rounds, options.quick),
+        imports(options.folder, rounds),
+        data_sets(rounds),
+    ]
+    deliver(Group("Start", tables), options)
+
+
+if __name__ == "__main__":
+    main()
