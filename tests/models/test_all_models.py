@@ -24,6 +24,7 @@ from tests.tiny_runs import tiny_trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*undefined"),  # scores of models of a few steps
+    pytest.mark.filterwarnings("ignore:no topology for factors"),
 ]
 STEPS = 300
 
@@ -84,11 +85,11 @@ def test_loss_falls_and_stays_finite(name: str, precision: str, folder: Path) ->
     rows = trained(name, precision, folder).rows
     assert len(rows) == STEPS
     assert all(torch.isfinite(torch.tensor(list(row.values()))).all() for row in rows)
-    # An untrained decoder costs log 2 for each of 4,096 pixels; the mean image some 350 nats.
-    reconstruction = [row["reconstruction"] for row in rows]
-    assert sum(reconstruction[:3]) / 3 > 1000
-    assert sum(reconstruction[-20:]) / 20 < 400
-    assert sum(row["loss"] for row in rows[-20:]) / 20 < 0.5 * sum(row["loss"] for row in rows[:3]) / 3
+    # An untrained decoder costs log 2 for each of 4,096 pixels, 2,839 nats.
+    for term in ("reconstruction", "loss"):
+        first, last = (sum(row[term] for row in part) / len(part) for part in (rows[:3], rows[-20:]))
+        assert first == pytest.approx(2839, abs=500)
+        assert last < 0.25 * first
 
 
 @pytest.mark.parametrize("name", MODELS)

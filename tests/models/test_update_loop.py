@@ -113,7 +113,8 @@ def train_on_gpu(name: str, folder: Path, noise_seed: int = 0, **options: Any) -
     model = make(name, **options)
     model.noise_seed = noise_seed
     initial = torch.cat([parameter.detach().flatten() for parameter in model.parameters()])
-    trainer = tiny_trainer(folder, max_epochs=-1, max_steps=12, accelerator="gpu", limit_val_batches=0)
+    double = {"precision": "64-true", "accelerator": "gpu"}  # so that algorithms chosen anew hardly differ
+    trainer = tiny_trainer(folder, max_epochs=-1, max_steps=12, limit_val_batches=0, **double)
     data = data_module(name)
     data.device_resident = True
     trainer.fit(model, datamodule=data)
