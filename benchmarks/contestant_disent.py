@@ -4,6 +4,7 @@ Runs in the environment that ``setup_peers.py`` makes; started by ``training.py`
 """
 
 import argparse
+from typing import Any
 
 import lightning
 from disent.dataset import DisentDataset
@@ -50,30 +51,34 @@ class Decoder(DisentDecoder):  # type: ignore[misc]
         return logits
 
 
-def main() -> None:
-    """Train until told to stop."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", required=True, help="file of uint8 pixels")
-    parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--accelerator", default="cpu")
-    options = parser.parse_args()
-    images = open_images(options.images).numpy()
-    data = ArrayGroundTruthData(images[:, 0, :, :, None], factor_names=("index",), factor_sizes=(len(images),))
+def train(images: Tensor, batch_size: int, accelerator: str, callback: Any, max_steps: int = -1) -> None:
+    """Train on ``images`` (N, 1, 64, 64) uint8."""
+    array = images[:, 0, :, :, None].numpy()
+    data = ArrayGroundTruthData(array, factor_names=("index",), factor_sizes=(len(array),))
     dataset = DisentDataset(dataset=data, sampler=SingleSampler(), transform=ToImgTensorF32())
-    loader = DataLoader(dataset=dataset, batch_size=options.batch_size, shuffle=True, num_workers=0)
+    loader = DataLoader(dataset=dataset, batch_size=batch_size, shuffle=True, num_workers=0)
     config = BetaVae.cfg(
         optimizer="adam", optimizer_kwargs={"lr": 1e-4}, loss_reduction="mean_sum", beta=4, recon_loss="bce"
     )
     module = BetaVae(model=AutoEncoder(encoder=Encoder(), decoder=Decoder()), cfg=config)
     trainer = lightning.Trainer(
-        max_steps=-1,
+        max_steps=max_steps,
         max_epochs=-1,
-        accelerator=options.accelerator,
+        accelerator=accelerator,
         logger=False,
         enable_checkpointing=False,
-        callbacks=[TurnsCallback()],
+        callbacks=[callback],
     )
     trainer.fit(module, loader)
+
+
+def main() -> None:
+    """Train until told to stop."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", required=True, help="file of uint8 pixels")
+    parser.add_argument("--batch-size", type=int, default=64)
+    options = parser.parse_args()
+    train(open_images(options.images), options.batch_size, "cpu", TurnsCallback())
 
 
 if __name__ == "__main__":
