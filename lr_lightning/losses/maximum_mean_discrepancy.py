@@ -42,7 +42,9 @@ def squared_discrepancy(first: Tensor, second: Tensor) -> Tensor:
     both = torch.cat([first, second]).double()
     kernel = inverse_multiquadratic(both, both, [2 * dim * scale for scale in SCALES])
     within_first, within_second = kernel[:count, :count], kernel[count:, count:]
-    within = within_first.sum() - within_first.trace() + within_second.sum() - within_second.trace()
+    # Not trace(), whose gradient waits for the device
+    own = within_first.diagonal().sum() + within_second.diagonal().sum()
+    within = within_first.sum() + within_second.sum() - own
     discrepancy = within / (count * (count - 1)) - 2 * kernel[:count, count:].mean()
     return discrepancy.to(first.dtype)
 

@@ -86,7 +86,7 @@ class RecordedUpdate:
         copies = [value.clone() for value in batch]
         self._batch = batch._make(copies) if hasattr(batch, "_make") else copies
         schedules = [value for model in self._models for value in vars(model).values() if isinstance(value, Schedule)]
-        self._weights = [(schedule, torch.zeros((), device=self._device)) for schedule in schedules]
+        self._weights = [(s, torch.zeros((), dtype=torch.float32, device=self._device)) for s in schedules]
         for optimizer in self._models[0].trainer.optimizers:
             optimizer.zero_grad()  # gradients are to lie in the graph's memory
         self._graph = torch.cuda.CUDAGraph()
