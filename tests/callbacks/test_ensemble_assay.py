@@ -106,6 +106,14 @@ def test_scalars_files_and_statistics_are_those_of_each_seed_alone(tmp_path: Pat
         np.testing.assert_allclose(found[f"{key}_sd"], values.std(ddof=1), rtol=1e-5, atol=1e-6 * abs(values).max())
 
 
+def test_tables_are_named_by_their_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keys: list[str] = []
+    monkeypatch.setattr("lr_lightning.callbacks.assay.save_table", lambda *given: keys.append(given[1]))
+    trainer = tiny_trainer(tmp_path, EnsembleAssay(ResponseMatrixAssay(num_samples=10)), max_epochs=1)
+    trainer.fit(ensemble(), datamodule=tiny_data(Bars()))
+    assert keys == ["seed_4/assay/response_matrix/table", "seed_1/assay/response_matrix/table"]
+
+
 def test_training_does_not_notice_assays(tmp_path: Path) -> None:
     models = [ensemble(), ensemble(*map(EnsembleAssay, assays()))]
     for model in models:

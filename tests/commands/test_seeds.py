@@ -62,7 +62,7 @@ def test_each_seed_equals_a_run_of_its_own(precision: str) -> None:
 
 
 def test_a_seed_s_checkpoint_serves_as_any_other(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run("fit", *QUICK, "--seeds=[5,2]", "--trainer.default_root_dir=runs/both") == 0
+    assert run("fit", *QUICK, "--seeds=[2,5]", "--trainer.default_root_dir=runs/both") == 0
     assert run("fit", *QUICK, "--seed_everything=2", "--trainer.default_root_dir=runs/two") == 0
     model = BetaVAE.load_from_checkpoint("runs/both/checkpoints/seed_2.ckpt", weights_only=True)
     expected = load("runs/two/checkpoints/last.ckpt")["state_dict"]
@@ -75,7 +75,7 @@ def test_a_seed_s_checkpoint_serves_as_any_other(capsys: pytest.CaptureFixture[s
     assert Path("report/index.html").is_file()
     capsys.readouterr()
     assert run("assay", "runs/both", "--out", "other") != 0
-    sentence = "holds 2 seeds and a report is of one; take one of runs/both/checkpoints/seed_5.ckpt, runs/both"
+    sentence = "holds 2 seeds and a report is of one; take one of runs/both/checkpoints/seed_2.ckpt, runs/both"
     assert sentence in capsys.readouterr().err
     assert run("fit", "runs/both/checkpoints/seed_2.ckpt", "--trainer.logger=false") != 0
     assert "seed_2.ckpt holds one model, which cannot go on as 2 seeds" in capsys.readouterr().err

@@ -7,8 +7,9 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
+from typing_extensions import override
 
 from lr_lightning.models import AutoencoderModule, BetaVAE, LinearSchedule, ScheduledLearningRate, SeedEnsemble
 from lr_lightning.networks import MLP
@@ -21,6 +22,14 @@ from tests.tiny_runs import tiny_data, tiny_trainer
 pytestmark = pytest.mark.filterwarnings("ignore:The number of training batches")
 
 SEEDS = (3, 0, 7)
+
+
+class Draws(Callback):
+    """Draws from the global generator after each batch."""
+
+    @override
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        torch.rand(7)
 
 
 def scheduled(seed: int, updates_per_batch: int = 1, lr: float = 1e-2) -> BetaVAE:
@@ -120,6 +129,14 @@ def test_validation_and_test_log_mean_and_deviation(tmp_path: Path) -> None:
             assert float(metrics[f"{stage}/{term}_sd"]) == pytest.approx(values.std(ddof=1), rel=1e-6)
 
 
+def test_a_test_of_each_member_is_that_of_its_seed_alone(tmp_path: Path) -> None:
+    data: dict[str, Any] = {"datamodule": tiny_data(Bars()), "verbose": False}
+    found = tiny_trainer(tmp_path).test(ensemble(), **data)[0]
+    for seed in SEEDS:
+        alone = tiny_trainer(tmp_path).test(scheduled(seed), **data)[0]
+        assert {key: found[f"seed_{seed}/{key}"] for key in alone} == alone
+
+
 def test_an_ensemble_of_one_logs_no_deviation(tmp_path: Path) -> None:
     trainer, rows = fit(tmp_path, SeedEnsemble([scheduled(3)], [3]))
     assert torch.equal(trainer.callback_metrics["val/loss"], trainer.callback_metrics["seed_3/val/loss"])
@@ -136,6 +153,22 @@ def test_a_resumed_run_equals_one_that_was_not_interrupted(tmp_path: Path) -> No
     fit(tmp_path, whole)
     assert same(whole, resumed)
     assert resumed_trainer.global_step == resumed.members[2].steps_trained == 8
+
+
+def test_the_global_random_state_goes_on_after_a_resume(tmp_path: Path) -> None:
+    def state_after(checkpoint: Path | None, max_steps: int) -> Tensor:
+        trainer = tiny_trainer(tmp_path, Draws(), max_epochs=-1, max_steps=max_steps, limit_val_batches=0)
+        trainer.fit(ensemble(), datamodule=tiny_data(Bars()), ckpt_path=checkpoint, weights_only=True)
+        trainer.save_checkpoint(tmp_path / "last.ckpt")
+        return torch.get_rng_state()
+
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        whole = state_after(None, 6)
+        torch.manual_seed(0)
+        state_after(None, 3)
+        torch.rand(11)
+        assert torch.equal(state_after(tmp_path / "last.ckpt", 6), whole)
 
 
 def test_a_member_keeps_what_only_its_kind_keeps(tmp_path: Path) -> None:
