@@ -1,0 +1,77 @@
+"""Medians, ratios, exponents and tables of the benchmarks."""
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+from measuring import Group, Spread, Table, Target, deliver, group_of, growth_exponent, interleaved, number, ratio
+
+
+def test_ratio_is_of_what_ran_in_the_same_turn() -> None:
+    # a machine that slows down by ten in the last turn, where the second way takes twice as long as the first
+    first, second = Spread((1.0, 2.0, 10.0)), Spread((2.0, 4.0, 20.0))
+    assert ratio(second, first).values == (2.0, 2.0, 2.0)
+    assert ratio(Spread((1.0, 9.0, 4.0)), Spread((1.0, 3.0, 2.0))).median == 2.0
+
+
+def test_spread_scaled_inverted_and_shown() -> None:
+    spread = Spread((4.0, 1.0, 2.0))
+    assert spread.median == 2.0
+    assert spread.scaled(3).values == (12.0, 3.0, 6.0)
+    assert spread.inverse(8).values == (2.0, 8.0, 4.0)
+    assert str(spread) == "2.00 (1.00-4.00)"
+    assert str(Spread((5.0,))) == "5.00"
+
+
+def test_ways_run_in_turns_and_the_warm_up_does_not_count() -> None:
+    calls: list[str] = []
+    seconds, results = interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2, warm_up=1)
+    assert calls == ["a", "b"] * 3
+    assert {name: len(spread.values) for name, spread in seconds.items()} == {"a": 2, "b": 2}
+    assert results == {"a": None, "b": None}
+
+
+@pytest.mark.parametrize("exponent", [0.0, 1.0, 2.5])
+def test_exponent_of_a_power_law(exponent: float) -> None:
+    sizes = [10, 100, 5000]
+    found = growth_exponent(sizes, [3 * size**exponent for size in sizes])
+    assert found == pytest.approx(exponent, abs=1e-9)  # round-off of logarithms of at most 1e10
+    assert growth_exponent([10], [1.0]) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.012345, "0.0123"), (1.0, "1.00"), (99.96, "100.0"), (123.4, "123"), (54321.0, "54,321"), (0.0, "0")],
+)
+def test_numbers_have_three_digits_or_all(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+def test_table_and_targets_as_markdown() -> None:
+    group = Group("Title", [Table("Rows", ["", "s"], [["a", Spread((1.0, 3.0))], ["b", None]], note="A note.")])
+    group.targets = [Target("speed", 2.0, 1.7), Target("time", 1.5, 1.3, at_least=False), Target("gone", None, 1.0)]
+    lines = group.markdown().splitlines()
+    assert lines[:2] == ["## Title", ""]
+    for line in (
+        "A note.",
+        "| a | 2.00 (1.00-3.00) |",
+        "| b | - |",
+        "| speed | ≥ 1.70 | 2.00 | yes |",
+        "| time | ≤ 1.30 | 1.50 | **no** |",
+        "| gone | ≥ 1.00 | not measured |  |",
+    ):
+        assert line in lines
+
+
+def test_a_goal_that_is_just_met_is_met() -> None:
+    assert Target("", 1.7, 1.7).row()[-1] == "yes"
+    assert Target("", 1.3, 1.3, at_least=False).row()[-1] == "yes"
+
+
+def test_group_that_was_written_reads_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    group = Group("Title", [Table("Rows", ["", "s"], [["a", Spread((1.0, 3.0))], ["b", 2.0]])], [Target("x", 1.0, 2.0)])
+    path = tmp_path / "group.json"
+    deliver(group, argparse.Namespace(json=path))
+    assert group_of(json.loads(path.read_text())) == group
+    assert capsys.readouterr().out.strip() == group.markdown().strip()
