@@ -32,7 +32,7 @@ def main() -> None:
         "dSprites and 5,898 MB of 3DShapes; as float32, which pythae's own data set holds, four times that."
     )
     rows: list[list[Cell]] = [[name, *found.memory[name]] for name in found.memory]
-    table = Table("Training", ["", "own memory, MB", "mapped files, MB"], rows, note + found.note())
+    table = Table("Training", ["", "own memory, MB", "mapped files, MB"], rows, note)
     deliver(Group("Memory", [table]), options)
 
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -66,6 +66,7 @@ def race(
     warm_up: int,
     steps: int,
     start_together: bool = False,
+    optional: Collection[str] = (),
 ) -> Race:
     """Start all contestants and let them train in turns.
 
@@ -76,6 +77,10 @@ def race(
         warm_up: Steps of a turn before those that count: what a loader has gathered while it waited is used up.
         steps: Steps of a turn that count.
         start_together: Start them at once, where the time that this takes is not looked at.
+        optional: Names of those that may be missing.
+
+    Raises:
+        ContestantError: If another one ends early.
     """
     found = Race()
     starters = len(commands) if start_together else 1
@@ -87,6 +92,8 @@ def race(
             racing[name] = future.result()
             found.first_steps[name] = racing[name].seconds_to_first_step
         except (ContestantError, FileNotFoundError) as error:
+            if name not in optional:
+                raise
             found.failures[name] = reason(error)
     rates: dict[str, list[float]] = {name: [] for name in racing}
     for _ in range(rounds):

@@ -21,14 +21,13 @@ def table(title: str, found: Race, num_steps: int) -> Table:
     """Return what runs of ``num_steps`` would take, from their start and their rates."""
     rows: list[list[Cell]] = []
     for number in NUMBERS:
-        if (name := f"{number} seeds") not in found.rates:
-            continue
+        name = f"{number} seeds"
         one, together = found.rates["1 seeds"], found.rates[name]
         alone = Spread(tuple(number * (found.first_steps["1 seeds"] + num_steps / rate) for rate in one.values))
         whole = Spread(tuple(found.first_steps[name] + num_steps / rate for rate in together.values))
         rows.append([str(number), together, together.scaled(number), ratio(whole, alone), found.memory[name][0]])
     columns = ["seeds", "steps/s", "times seeds", f"time of {num_steps:,} steps over that many runs", "own memory, MB"]
-    return Table(title, columns, rows, "With the start of each process." + found.note())
+    return Table(title, columns, rows, "With the start of each process.")
 
 
 def main() -> None:

@@ -100,10 +100,11 @@ def main() -> None:
                 warm_up=1 if options.quick else warm_up,
                 steps=2 if options.quick else steps,
                 start_together=batch_size != 64 or options.quick,
+                optional=(DISENT, PYTHAE),
             )
             group.tables.append(table(found, batch_size, starts=batch_size == 64))
             group.targets += targets(found, batch_size)
-            if batch_size == 64 and FIT in found.rates:
+            if batch_size == 64:
                 assays, share = assay_share(1 / found.rates[FIT].median, options.quick)
                 group.tables.append(assays)
                 group.targets.append(Target("assays, share of training time", share, 0.05, at_least=False))
