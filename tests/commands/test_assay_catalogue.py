@@ -18,7 +18,7 @@ from tests.conftest import Bars
 
 
 def test_every_assay_callback_is_in_the_catalogue_under_its_own_name() -> None:
-    offered = {name for name in callbacks.__all__ if name.endswith("Assay")}
+    offered = {name for name in callbacks.__all__ if name.endswith("Assay")} - {"EnsembleAssay"}  # it runs the others
     assert {entry.assay.__name__ for entry in CATALOGUE.values()} == offered
     assert all(name == entry.assay.name for name, entry in CATALOGUE.items())
 

@@ -51,7 +51,7 @@ NESTED = """Parser key "model":
         (
             "Problem with given class_path 'lr_lightning.models.BetaVAE':\n        Option 'zzz' is not accepted",
             "model: BetaVAE has no argument 'zzz'; there are assays, beta, channels_last, compile_network, kl, "
-            "likelihood, lr_scheduler, network, optimizer",
+            "likelihood, lr_scheduler, network, optimizer, updates_per_batch",
         ),
     ],
 )
