@@ -1,16 +1,10 @@
 """A convolutional network for 32 x 32 images."""
 
-from torch import nn
-
-from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
-from lr_lightning.networks.initialization import initialize_for_relu
-from lr_lightning.networks.strided import double, halve
+from lr_lightning.networks.burgess import BurgessNetwork
 
 
-class Conv32(AutoencoderNetwork):
+class Conv32(BurgessNetwork):
     """The network of Burgess et al. with one convolution fewer on each side: for digits padded to 32 x 32.
-
-    Weights start as :func:`~lr_lightning.networks.initialization.initialize_for_relu` draws them.
 
     Args:
         latent_dim: Number of latents ``D``.
@@ -19,36 +13,7 @@ class Conv32(AutoencoderNetwork):
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.
-
-    References:
-        Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
     """
 
     def __init__(self, latent_dim: int = 10, channels: int = 1, variational: bool = True) -> None:
-        check_latent_dim(latent_dim)
-        check_channels(channels)
-        encoder = nn.Sequential(
-            *halve(channels, 32),  # (B, 32, 16, 16)
-            *halve(32, 32),
-            *halve(32, 32),  # (B, 32, 4, 4)
-            nn.Flatten(),
-            nn.Linear(512, 256),
-            nn.ReLU(),
-            nn.Linear(256, 256),
-            nn.ReLU(),
-            nn.Linear(256, 2 * latent_dim if variational else latent_dim),
-        )
-        decoder = nn.Sequential(
-            nn.Linear(latent_dim, 256),
-            nn.ReLU(),
-            nn.Linear(256, 256),
-            nn.ReLU(),
-            nn.Linear(256, 512),
-            nn.ReLU(),
-            nn.Unflatten(1, (32, 4, 4)),
-            *double(32, 32),
-            *double(32, 32),
-            nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),  # (B, C, 32, 32)
-        )
-        super().__init__(encoder, decoder, latent_dim, (channels, 32, 32), variational)
-        initialize_for_relu(self)
+        super().__init__(3, latent_dim, channels, variational)

@@ -1,16 +1,10 @@
 """The convolutional network of Burgess et al. for 64 x 64 images."""
 
-from torch import nn
-
-from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
-from lr_lightning.networks.initialization import initialize_for_relu
-from lr_lightning.networks.strided import double, halve
+from lr_lightning.networks.burgess import BurgessNetwork
 
 
-class Conv64Burgess(AutoencoderNetwork):
+class Conv64Burgess(BurgessNetwork):
     """Four strided convolutions of 32 channels and two layers of 256 units, mirrored in the decoder.
-
-    Weights start as :func:`~lr_lightning.networks.initialization.initialize_for_relu` draws them.
 
     Args:
         latent_dim: Number of latents ``D``.
@@ -25,32 +19,4 @@ class Conv64Burgess(AutoencoderNetwork):
     """
 
     def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool = True) -> None:
-        check_latent_dim(latent_dim)
-        check_channels(channels)
-        encoder = nn.Sequential(
-            *halve(channels, 32),  # (B, 32, 32, 32)
-            *halve(32, 32),
-            *halve(32, 32),
-            *halve(32, 32),  # (B, 32, 4, 4)
-            nn.Flatten(),
-            nn.Linear(512, 256),
-            nn.ReLU(),
-            nn.Linear(256, 256),
-            nn.ReLU(),
-            nn.Linear(256, 2 * latent_dim if variational else latent_dim),
-        )
-        decoder = nn.Sequential(
-            nn.Linear(latent_dim, 256),
-            nn.ReLU(),
-            nn.Linear(256, 256),
-            nn.ReLU(),
-            nn.Linear(256, 512),
-            nn.ReLU(),
-            nn.Unflatten(1, (32, 4, 4)),
-            *double(32, 32),
-            *double(32, 32),
-            *double(32, 32),
-            nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),  # (B, C, 64, 64)
-        )
-        super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational)
-        initialize_for_relu(self)
+        super().__init__(4, latent_dim, channels, variational)

@@ -1,0 +1,55 @@
+"""What the networks after Burgess et al. share."""
+
+from torch import nn
+
+from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
+from lr_lightning.networks.initialization import initialize_for_relu
+from lr_lightning.networks.strided import double, halve
+
+
+class BurgessNetwork(AutoencoderNetwork):
+    """Strided convolutions of 32 channels down to 4 x 4 and two layers of 256 units, mirrored in the decoder.
+
+    Weights start as :func:`~lr_lightning.networks.initialization.initialize_for_relu` draws them.
+
+    Args:
+        num_convolutions: Convolutions on each side; images have a side of ``4 * 2 ** num_convolutions``.
+        latent_dim: Number of latents ``D``.
+        channels: Image channels ``C``.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+
+    Raises:
+        ValueError: If ``latent_dim`` or ``channels`` is below 1.
+
+    References:
+        Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
+    """
+
+    def __init__(self, num_convolutions: int, latent_dim: int, channels: int, variational: bool) -> None:
+        check_latent_dim(latent_dim)
+        check_channels(channels)
+        inner = range(num_convolutions - 1)
+        encoder = nn.Sequential(
+            *halve(channels, 32),
+            *(layer for _ in inner for layer in halve(32, 32)),  # (B, 32, 4, 4)
+            nn.Flatten(),
+            nn.Linear(512, 256),
+            nn.ReLU(),
+            nn.Linear(256, 256),
+            nn.ReLU(),
+            nn.Linear(256, 2 * latent_dim if variational else latent_dim),
+        )
+        decoder = nn.Sequential(
+            nn.Linear(latent_dim, 256),
+            nn.ReLU(),
+            nn.Linear(256, 256),
+            nn.ReLU(),
+            nn.Linear(256, 512),
+            nn.ReLU(),
+            nn.Unflatten(1, (32, 4, 4)),
+            *(layer for _ in inner for layer in double(32, 32)),
+            nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),
+        )
+        side = 4 * 2**num_convolutions
+        super().__init__(encoder, decoder, latent_dim, (channels, side, side), variational)
+        initialize_for_relu(self)
