@@ -2,10 +2,23 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
 import pytest
-from measuring import Group, Spread, Table, Target, deliver, group_of, growth_exponent, interleaved, number, ratio
+from measuring import (
+    Group,
+    Spread,
+    Table,
+    Target,
+    deliver,
+    group_of,
+    growth_exponent,
+    interleaved,
+    number,
+    peak_memory,
+    ratio,
+)
 
 
 def test_ratio_is_of_what_ran_in_the_same_turn() -> None:
@@ -46,6 +59,16 @@ def test_exponent_of_a_power_law(exponent: float) -> None:
 )
 def test_numbers_have_three_digits_or_all(value: float, text: str) -> None:
     assert number(value) == text
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_peak_memory_is_what_came_on_top_and_starts_anew() -> None:
+    found: list[float] = []
+    for megabytes in (200, 80):
+        with peak_memory(found):
+            bytes(bytearray(b"1") * (megabytes * 500_000))  # two copies at once, each half of it
+    assert 190 < found[0] < 220  # the system counts in batches of pages; the interpreter takes little besides
+    assert 70 < found[1] < 100
 
 
 def test_table_and_targets_as_markdown() -> None:

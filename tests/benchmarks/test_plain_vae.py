@@ -1,5 +1,6 @@
 """The plainly written networks of the benchmarks are those that the package trains."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,19 @@ def test_same_loss() -> None:
         network.encoder[-1].bias[10:] = -60  # type: ignore[index]
     ours = BetaVAE(network, beta=4.0).objective(images, torch.Generator().manual_seed(0)).loss
     torch.testing.assert_close(plain(images), ours, rtol=1e-5, atol=0)  # sums of 4096 terms in float32
+
+
+def test_noise_has_the_posterior_s_standard_deviation() -> None:
+    class Constant(nn.Module):
+        def forward(self, observations: torch.Tensor) -> torch.Tensor:
+            return torch.tensor([0.0, 2 * math.log(3)]).repeat(len(observations), 1)  # mean 0, deviation 3
+
+    size = 20_000
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        loss = PlainVAE(Constant(), nn.Identity(), beta=0.0, images=False)(torch.zeros(size, 1))
+    # half the mean square of codes; its relative standard error is sqrt(2 / size) = 1 %
+    torch.testing.assert_close(loss, torch.tensor(4.5), rtol=0.05, atol=0)
 
 
 def test_images_of_a_file(tmp_path: Path) -> None:
