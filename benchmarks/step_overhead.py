@@ -36,7 +36,7 @@ def main() -> None:
             Path(scratch),
             rounds=2 if options.quick else options.rounds,
             warm_up=20 if options.quick else 100,
-            steps=50 if options.quick else 1000,
+            steps=50 if options.quick else 600,
             start_together=True,
         )
     base = found.rates[BAREBONES]
