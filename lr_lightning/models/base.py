@@ -182,7 +182,7 @@ class AutoencoderModule(LightningModule, ABC):
         """Return the loss of a batch, or make all updates of one; terms are kept and logged every n steps only."""
         if self.automatic_optimization:
             number = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
-            objective = self.training_objective(batch, self._noise(number))
+            objective = self.training_objective(batch, self.noise(number))
             self.train_terms = objective.terms_and_loss()
             return objective.loss
         self._update_loop = self._update_loop or UpdateLoop([self])
@@ -307,7 +307,7 @@ class AutoencoderModule(LightningModule, ABC):
         """Return the seed of the noise of this process for batch number ``batch``."""
         return step_seed(self.noise_seed, batch * self.trainer.world_size + self.global_rank)
 
-    def _noise(self, batch: int) -> torch.Generator:
+    def noise(self, batch: int) -> torch.Generator:
         """Return the generator of this process for batch number ``batch``."""
         return torch.Generator(self.device).manual_seed(self.noise_seed_of(batch))
 
@@ -315,7 +315,7 @@ class AutoencoderModule(LightningModule, ABC):
         if batch_idx == 0:
             self._totals = {}
         with self._full_precision():
-            objective = self.objective(batch[0], self._noise(batch_idx))
+            objective = self.objective(batch[0], self.noise(batch_idx))
         count = torch.tensor(len(batch[0]), dtype=torch.float64, device=self.device)
         for name, mean in ({"loss": objective.loss} | objective.terms).items():
             self._totals[name] = self._totals.get(name, torch.zeros_like(count)) + mean.double() * count

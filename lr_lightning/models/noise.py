@@ -7,24 +7,13 @@ from torch import Tensor
 
 
 def step_seed(seed: int, step: int) -> int:
-    """Return the seed of one step.
+    """Return the seed of one step: generators with it on one kind of device give equal draws.
 
     Args:
         seed: Any integer; it is scattered over 63 bits, so that neighbouring seeds share no steps.
         step: Number of the batch, different for each process.
     """
     return _scattered(seed) + step
-
-
-def step_generator(seed: int, step: int, device: torch.device) -> torch.Generator:
-    """Return the generator of one step: equal ``seed`` and ``step`` give equal draws, on each kind of device.
-
-    Args:
-        seed: As for :func:`step_seed`.
-        step: As for :func:`step_seed`.
-        device: Where the noise is drawn.
-    """
-    return torch.Generator(device).manual_seed(step_seed(seed, step))
 
 
 def reparameterize(means: Tensor, log_variances: Tensor, generator: torch.Generator) -> Tensor:

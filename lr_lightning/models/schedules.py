@@ -17,7 +17,19 @@ class Schedule(ABC):
 
 
 @dataclass(frozen=True)
-class LinearSchedule(Schedule):
+class _Ramp(Schedule, ABC):
+    """What leads from one value to another in some steps and stays there."""
+
+    start: float
+    end: float
+    num_steps: int
+
+    def __post_init__(self) -> None:
+        _check_positive("num_steps", self.num_steps)
+
+
+@dataclass(frozen=True)
+class LinearSchedule(_Ramp):
     """A straight line from ``start`` to ``end`` over ``num_steps`` steps, then ``end``.
 
     Args:
@@ -29,20 +41,13 @@ class LinearSchedule(Schedule):
         ValueError: If ``num_steps`` is below 1.
     """
 
-    start: float
-    end: float
-    num_steps: int
-
-    def __post_init__(self) -> None:
-        _check_positive("num_steps", self.num_steps)
-
     def __call__(self, step: int) -> float:
         """Return the value at ``step``."""
         return self.start + (self.end - self.start) * min(step / self.num_steps, 1.0)
 
 
 @dataclass(frozen=True)
-class CosineSchedule(Schedule):
+class CosineSchedule(_Ramp):
     """Half a cosine wave from ``start`` to ``end`` over ``num_steps`` steps, then ``end``.
 
     Args:
@@ -53,13 +58,6 @@ class CosineSchedule(Schedule):
     Raises:
         ValueError: If ``num_steps`` is below 1.
     """
-
-    start: float
-    end: float
-    num_steps: int
-
-    def __post_init__(self) -> None:
-        _check_positive("num_steps", self.num_steps)
 
     def __call__(self, step: int) -> float:
         """Return the value at ``step``."""

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
 from lr_lightning.models.recorded_update import RecordedUpdate
@@ -51,13 +50,9 @@ class UpdateLoop:
         return terms
 
     def _update(self, batch: Any) -> list[dict[str, Tensor]]:
-        seeds = [model.noise_seed_of(model.steps_trained + 1) for model in self._models]
         if self._recorded is not None:
-            return self._recorded(batch, seeds)
-        return [
-            model.update(batch, torch.Generator(model.device).manual_seed(seed))
-            for model, seed in zip(self._models, seeds, strict=True)
-        ]
+            return self._recorded(batch, [model.noise_seed_of(model.steps_trained + 1) for model in self._models])
+        return [model.update(batch, model.noise(model.steps_trained + 1)) for model in self._models]
 
     def _count(self) -> None:
         """Count an update of all models as one step, and let learning rates follow."""

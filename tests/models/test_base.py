@@ -128,7 +128,7 @@ def test_each_batch_of_each_process_has_its_own_noise() -> None:
     draws = []
     for rank in range(3):
         model._trainer = cast(Any, SimpleNamespace(world_size=3, global_rank=rank))
-        draws += [torch.randn(4, generator=model._noise(batch)) for batch in range(1, 6)]
+        draws += [torch.randn(4, generator=model.noise(batch)) for batch in range(1, 6)]
     assert not any(torch.equal(a, b) for a, b in combinations(draws, 2))
 
 

@@ -23,7 +23,7 @@ from typing_extensions import override
 from lr_lightning.data import FactorDataset, FactorSpace
 from lr_lightning.data.tensors import TensorFactors
 from lr_lightning.models import FactorVAE, LinearSchedule
-from lr_lightning.models.noise import step_generator
+from lr_lightning.models.noise import step_seed
 from lr_lightning.networks import MLP, AutoencoderNetwork
 from tests.models.test_base import Recorder
 from tests.tiny_runs import tiny_data, tiny_trainer, weights
@@ -147,7 +147,7 @@ def replay(model: FactorVAE, batches: list[Tensor], encode_first: bool = False) 
     vae = Adam(model.network.parameters(), lr=RATE)
     discriminator = Adam(model.discriminator.requires_grad_(True).parameters(), lr=1e-4, betas=(0.5, 0.9))
     for step, images in enumerate(batches, start=1):
-        generator = step_generator(model.noise_seed, step, torch.device("cpu"))
+        generator = torch.Generator().manual_seed(step_seed(model.noise_seed, step))
         first, second = images[:4], images[4:]
         posterior, codes = sampled(model.network, first, torch.randn(4, 3, generator=generator))
         noise, keys = noise_and_keys(generator, 4)
@@ -317,7 +317,7 @@ def test_evaluation_reports_whole_batches_of_any_size_and_updates_nothing(
     images = bars.images(data.val_indices).float() / 255
     expected = dict.fromkeys(names[1:], 0.0)
     for batch, part in enumerate(torch.split(images, size)):
-        objective = model.objective(part, model._noise(batch))
+        objective = model.objective(part, model.noise(batch))
         for name, term in objective.terms.items():
             expected[name] += term.item() * len(part) / 12
     for name, value in expected.items():
