@@ -30,6 +30,7 @@ from lr_lightning.callbacks import (
 )
 from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.codes import write_codes
+from lr_lightning.commands.device_check import settle_device_check
 from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.commands.precision import default_precision
@@ -299,6 +300,7 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
         UsageError: If the arguments or a config cannot be parsed.
     """
     keep_freed_memory()
+    settle_device_check()
     # Lightning's own calls of newer libraries, which no user can mend
     warnings.filterwarnings("ignore", message=r".*LeafSpec.*is deprecated", category=FutureWarning)
     # It counts what the Trainer logs itself; models log by their own steps
