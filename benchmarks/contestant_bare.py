@@ -16,14 +16,15 @@ def main() -> None:
     parser.add_argument("--task", choices=["dsprites", "helix"], default="dsprites")
     parser.add_argument("--images", help="file of uint8 pixels")
     parser.add_argument("--batch-size", type=int, default=64)
-    parser.add_argument("--bfloat16", action="store_true", help="autocast and channels-last weights")
+    parser.add_argument("--bfloat16", action="store_true", help="autocast")
+    parser.add_argument("--channels-last", action="store_true", help="weights in this order")
     parser.add_argument("--in-memory", action="store_true", help="read the whole file instead of mapping it")
     options = parser.parse_args()
     turns = Turns()
     model, observations, learning_rate = make_task(options.task, options.images)
     if options.in_memory:
         observations = observations.clone()
-    if options.bfloat16:
+    if options.channels_last:
         model.to(memory_format=torch.channels_last)
     optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
     while True:

@@ -1,10 +1,11 @@
 """Run all benchmarks in order, each in a process of its own, and write the tables.
 
     python benchmarks/setup_peers.py
-    python benchmarks/run_all.py            # a quarter of an hour on two idle cores
+    python benchmarks/run_all.py            # half an hour on two idle cores
     python benchmarks/run_all.py --quick    # to see whether all of them run
 
-Writes ``benchmarks/results.json`` and ``docs/benchmarks.md``; with ``--quick``, both into the folder of ``--folder``.
+Writes ``benchmarks/results.json``, ``docs/benchmarks.md`` and the goals in the README; with ``--quick``, or with
+``--only``, the first two into the folder of ``--folder`` and the README not at all.
 Idle OpenMP threads sleep (``OMP_WAIT_POLICY=PASSIVE``): else those of a process that waits for its turn would take the
 cores from others. ``--gpu FILE`` takes the results of ``gpu_training.py --json FILE``, from a machine with a GPU, in.
 """
@@ -18,11 +19,13 @@ import time
 from datetime import date
 from pathlib import Path
 
+from front_page import goals, write_goals
 from measuring import Group, benchmark_parser, group_of, machine
 from race import HERE
 from setup_peers import PEERS, peers_python
 
 from lr_lightning.callbacks.provenance import git_commit, versions
+from lr_lightning.commands.precision import default_precision
 
 GROUPS = ("training", "step_overhead", "start_up", "memory", "evaluation", "assay_growth", "seed_ensembles")
 
@@ -65,15 +68,18 @@ def main() -> None:
         groups.append(group_of(json.loads(options.gpu.read_text())))
     facts = {"date": date.today().isoformat(), "commit": git_commit() or "unknown"} | machine()
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in versions().items())
+    facts["precision"] = default_precision("cpu")
     facts["peers"] = ", ".join(peer.replace("==", " ") for peer in PEERS)
-    folder = options.folder if options.quick else HERE.parent
+    complete = not options.quick and set(options.only) == set(GROUPS)
     table, record = (
-        (folder / "benchmarks.md", folder / "results.json")
-        if options.quick
-        else (folder / "docs" / "benchmarks.md", HERE / "results.json")
+        (HERE.parent / "docs" / "benchmarks.md", HERE / "results.json")
+        if complete
+        else (options.folder / "benchmarks.md", options.folder / "results.json")
     )
     table.write_text(page(groups, facts))
     record.write_text(json.dumps({"facts": facts, "groups": [group.record() for group in groups]}, indent=1) + "\n")
+    if complete:
+        write_goals(HERE.parent / "README.md", goals(groups, facts))
     print(f"written to {table} and {record}")
 
 

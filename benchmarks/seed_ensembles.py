@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from assay_share import BURGESS, without_assays
-from measuring import Cell, Group, Spread, Table, benchmark_parser, deliver, ratio
+from measuring import Cell, Group, Spread, Table, Target, benchmark_parser, deliver, ratio
 from race import Race, fit, race, require_linux
 
 NUMBERS = (1, 4, 16)
@@ -17,15 +17,21 @@ TASKS = {
 }
 
 
+def together_over_alone(found: Race, number: int, num_steps: int) -> Spread:
+    """Return the time of one run with ``number`` seeds over that of as many runs, with the start of each process."""
+    name, one = f"{number} seeds", "1 seeds"
+    alone = Spread(tuple(number * (found.first_steps[one] + num_steps / rate) for rate in found.rates[one].values))
+    together = Spread(tuple(found.first_steps[name] + num_steps / rate for rate in found.rates[name].values))
+    return ratio(together, alone)
+
+
 def table(title: str, found: Race, num_steps: int) -> Table:
     """Return what runs of ``num_steps`` would take, from their start and their rates."""
     rows: list[list[Cell]] = []
     for number in NUMBERS:
         name = f"{number} seeds"
-        one, together = found.rates["1 seeds"], found.rates[name]
-        alone = Spread(tuple(number * (found.first_steps["1 seeds"] + num_steps / rate) for rate in one.values))
-        whole = Spread(tuple(found.first_steps[name] + num_steps / rate for rate in together.values))
-        rows.append([str(number), together, together.scaled(number), ratio(whole, alone), found.memory[name][0]])
+        rate, times = found.rates[name], together_over_alone(found, number, num_steps)
+        rows.append([str(number), rate, rate.scaled(number), times, found.memory[name][0]])
     columns = ["seeds", "steps/s", "times seeds", f"time of {num_steps:,} steps over that many runs", "own memory, MB"]
     return Table(title, columns, rows, "With the start of each process.")
 
@@ -33,17 +39,20 @@ def table(title: str, found: Race, num_steps: int) -> Table:
 def main() -> None:
     """Run a race for each task."""
     parser = benchmark_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=6)
     options = parser.parse_args()
     require_linux()
     group = Group("Many seeds")
     for title, (config, arguments, num_steps) in TASKS.items():
-        steps = (200 if config == "helix" else 2) if not options.quick else 1
+        steps = (100 if config == "helix" else 2) if not options.quick else 1
         with tempfile.TemporaryDirectory() as scratch:
             commands = {f"{n} seeds": fit(config, *arguments, f"--seeds={n}") for n in NUMBERS}
             rounds = 1 if options.quick else options.rounds
             found = race(commands, Path(scratch), rounds=rounds, warm_up=1, steps=steps)
         group.tables.append(table(title, found, num_steps))
+        times = together_over_alone(found, NUMBERS[-1], num_steps).median
+        what = f"{title}: time of {NUMBERS[-1]} seeds in one run over that of {NUMBERS[-1]} runs"
+        group.targets.append(Target(what, times, 1.0, at_least=False))
     deliver(group, options)
 
 

@@ -42,7 +42,7 @@ def structure_score_figure(score: StructureScore, *, title: str = "Structure sco
     axes.set(ylabel="squared MMD", title=f"{title}\n{count:,} samples each, bars: standard error")
     axes.axhline(0, color="black", linewidth=0.8)
     if labelled:
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _tidy(axes)
     return figure
 

@@ -101,7 +101,7 @@ def _draw_singular_values(axes: Axes, result: DecoderGeometry) -> None:
         axes.fill_between(numbers, low, high, color=PALETTE[0], alpha=0.25, linewidth=0, label="80% of the codes")
         axes.plot(numbers, middle, color=PALETTE[0], marker="o", markersize=4, label="median")
         axes.set_yscale("log")
-        axes.legend()
+        axes.legend(loc="upper right")
     axes.set(title="singular values of the Jacobian", xlabel="largest to smallest", ylabel="data units / latent unit")
     _whole_numbers(axes.xaxis)
     _clean(axes)
@@ -119,7 +119,7 @@ def _draw_distribution(axes: Axes, samples: dict[str, Tensor], title: str, unit:
             median = float(values.median())
             axes.hist(values.numpy(), bins=bins, color=color, alpha=0.55, label=f"{name} (median {median:.3g})")
             axes.axvline(median, color=color, linestyle=":", linewidth=1.6)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper right")
     axes.set(title=title, xlabel=unit, ylabel="codes")
     axes.margins(y=0.2)  # room for the legend
     _whole_numbers(axes.yaxis)

@@ -70,7 +70,7 @@ def path_map_figure(
     axes.set(title=title, xlabel=latent_names[0], ylabel=latent_names[1])
     axes.set_aspect("equal")
     if paths:
-        axes.legend(facecolor="#888888", labelcolor="white", loc="best")
+        figure.legend(facecolor="#888888", labelcolor="white", loc="outside lower center", ncols=3)
     figure.colorbar(mesh, ax=axes, label="movement $|h(z) - z|$ [latent units]")
     return figure
 

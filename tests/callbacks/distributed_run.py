@@ -61,7 +61,7 @@ def main(devices: int, folder: Path) -> None:
         entries = {f"matrix/{i}": float(value) for i, value in enumerate(arrays["matrix"].flatten())}
         (folder / "metrics.json").write_text(json.dumps({**metrics, **entries}))
     stop = EarlyStopping("assay/response_matrix/effective_dimension", patience=5)
-    again = tiny_trainer(folder, *assays, stop, **options)
+    again = tiny_trainer(folder, *assays, stop, max_epochs=2, **options)
     again.fit(tiny_model(), datamodule=tiny_data(Bars(), val_size=13, batch_size=4))
     if again.is_global_zero:
         (folder / "trained.json").write_text(json.dumps({"epoch": again.current_epoch}))

@@ -14,12 +14,7 @@ def test_steps_open_no_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # as importing Lightning sets it
     opened: list[str] = []
     library = ctypes.CDLL
-
-    def spy(name: str, *arguments: int) -> ctypes.CDLL:
-        opened.append(name)
-        return library(name, *arguments)
-
-    monkeypatch.setattr(ctypes, "CDLL", spy)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: opened.append(name) or library(name))  # type: ignore[func-returns-value]
     weight = torch.nn.Parameter(torch.ones(3))
     weight.grad = torch.ones(3)
     optimizer = torch.optim.Adam([weight])

@@ -264,6 +264,8 @@ def test_every_config_trains_and_its_checkpoint_reloads_alone(name: str, tmp_pat
     if name not in ("mnist", "helix"):
         few = ["num_traversals=2", "samples=2", "num_resamples=5"]
         options += [f"--assays.conditioned_response.{option}" for option in few]
+        if name != "dsprites_betavae":  # the last scores of one config stand for those of all, which are the same
+            options.append("--assays.disentanglement.final_metrics=[]")
     options.append("--assays.response_matrix.num_samples=8")
     assert run("fit", f"--config={CONFIG_FOLDER / f'{name}.yaml'}", *options, *QUIET, "--trainer.logger=false") == 0
     checkpoint = Path("runs") / name / "checkpoints" / "last.ckpt"
@@ -278,9 +280,9 @@ def test_every_config_trains_and_its_checkpoint_reloads_alone(name: str, tmp_pat
 
 @pytest.mark.slow
 def test_a_killed_and_resumed_run_ends_with_the_weights_of_one_that_was_not(tmp_path: Path) -> None:
-    options = ["--config", str(CONFIG_FOLDER / "helix.yaml"), *QUIET, "--data.batches_per_epoch=150"]
+    options = ["--config", str(CONFIG_FOLDER / "helix.yaml"), *QUIET, "--data.batches_per_epoch=75"]
     options += ["--trainer.max_epochs=6", "--model.lr_scheduler=torch.optim.lr_scheduler.CosineAnnealingLR"]
-    options += ["--model.lr_scheduler.T_max=900"]
+    options += ["--model.lr_scheduler.T_max=450"]
     command = [sys.executable, "-m", "lr_lightning", "fit", *options]
     # Not the W&B service of this process, in which the killed run would live on
     environment = {key: value for key, value in os.environ.items() if "WANDB_SERVICE" not in key}
@@ -296,7 +298,7 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_one_that_was_not(tmp_
         time.sleep(0.02)
     killed.send_signal(signal.SIGKILL)
     killed.wait()
-    assert torch.load("runs/killed/checkpoints/last.ckpt", weights_only=True)["global_step"] < 900
+    assert torch.load("runs/killed/checkpoints/last.ckpt", weights_only=True)["global_step"] < 450
     for rest in (
         ["--trainer.default_root_dir=runs/killed", "--ckpt_path=last"],
         ["--trainer.default_root_dir=runs/whole"],
@@ -307,7 +309,7 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_one_that_was_not(tmp_
     resumed, whole = (
         torch.load(f"runs/{name}/checkpoints/last.ckpt", weights_only=True) for name in ("killed", "whole")
     )
-    assert resumed["global_step"] == whole["global_step"] == 900
+    assert resumed["global_step"] == whole["global_step"] == 450
     assert all(torch.equal(value, resumed["state_dict"][key]) for key, value in whole["state_dict"].items())
     run_ids = {path.stem for path in Path("runs/killed").glob("wandb/offline-run-*/*.wandb")}
     assert len(run_ids) == 1  # both starts belong to one W&B run

@@ -58,6 +58,16 @@ def trained(name: str, precision: str, folder: Path) -> Trained:
     return Trained(model.eval(), terms.rows)
 
 
+def different_to_assays() -> list[str]:
+    """Return the first of those models that assays cannot tell apart: they encode, decode and respond alike."""
+    first: dict[tuple[Any, ...], str] = {}
+    for name in MODELS:
+        model = make(name)
+        ways = type(model).encode, type(model).decode, type(model).response, type(model).reconstruction
+        first.setdefault((*ways, type(model.network), model.network.variational), name)
+    return list(first.values())
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("zoo")
@@ -109,7 +119,7 @@ def test_is_an_autoencoder_to_the_assays(name: str, folder: Path, images: Tensor
     torch.testing.assert_close(model.response(codes), response, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", different_to_assays())
 def test_every_assay_runs(name: str, folder: Path) -> None:
     small: dict[str, dict[str, Any]] = {
         "conditioned_response": {"num_traversals": 2, "samples": 2, "num_resamples": 3},

@@ -47,8 +47,7 @@ def test_map_has_the_first_latent_from_left_to_right() -> None:
     named = {str(line.get_label()): line for line in axes.lines}
     np.testing.assert_array_equal(named["path"].get_xydata(), points)
     np.testing.assert_array_equal(named["line"].get_xydata(), points[[0, -1]])
-    legend = axes.get_legend()
-    assert legend is not None
+    (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["path", "line"]
     assert figure.axes[1].get_ylabel() == "movement $|h(z) - z|$ [latent units]"
 
