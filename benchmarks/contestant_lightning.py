@@ -8,10 +8,10 @@ import logging
 from collections.abc import Iterator
 
 import torch
-from plain_vae import PlainVAE, as_float, make_task
+from plain_vae import Items, PlainVAE, as_float, make_task
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, IterableDataset
+from torch.utils.data import DataLoader, IterableDataset
 from turns import CountSteps
 
 
@@ -36,19 +36,6 @@ class PlainModule(LightningModule):
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Return Adam."""
         return torch.optim.Adam(self.parameters(), lr=self.learning_rate)
-
-
-class Items(Dataset[Tensor]):
-    """One observation at a time, as it is usually written."""
-
-    def __init__(self, observations: Tensor) -> None:
-        self.observations = observations
-
-    def __len__(self) -> int:
-        return len(self.observations)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return as_float(self.observations[index])
 
 
 class Batches(IterableDataset[Tensor]):
@@ -79,7 +66,9 @@ def main() -> None:
         loader = DataLoader(Batches(observations, options.batch_size), batch_size=None)
     else:
         workers = {"num_workers": options.num_workers, "persistent_workers": options.num_workers > 0}
-        loader = DataLoader(Items(observations), options.batch_size, shuffle=True, drop_last=True, **workers)
+        # epochs end with a checkpoint, which is no part of a step; those of the helix would have eight steps
+        repeats = 1000 if options.task == "helix" else 1
+        loader = DataLoader(Items(observations, repeats), options.batch_size, shuffle=True, drop_last=True, **workers)
     trainer = Trainer(accelerator="cpu", max_steps=-1, max_epochs=-1, barebones=options.barebones)
     if options.barebones:
         trainer.callbacks.append(turns)  # type: ignore[attr-defined]  # which it refuses to be given

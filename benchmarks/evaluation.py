@@ -10,10 +10,10 @@ import torch
 from conditioned_response import compare_conditioned_matrices, make_traversals
 from disentanglement_suite import code_table
 from measuring import Cell, Group, Table, Target, benchmark_parser, deliver, interleaved, peak_memory, ratio
-from plain_vae import PlainVAE, burgess_layers
+from plain_vae import Items, PlainVAE, burgess_layers
 from response_matrix import Comparison, compare_response_matrices
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
 from lr_lightning.data import FactorDataModule, FactorDataset, RenderedDSprites
 from lr_lightning.metrics import DisentanglementSuite
@@ -46,19 +46,6 @@ def scores(quick: bool) -> Table:
     return Table("Scores", ["metric", "seconds"], rows, note)
 
 
-class Items(Dataset[Tensor]):
-    """One image at a time."""
-
-    def __init__(self, images: Tensor) -> None:
-        self.images = images
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, index: int) -> Tensor:
-        return self.images[index].float() / 255
-
-
 def encoding(dataset: FactorDataset, num_images: int, rounds: int) -> Table:
     """Return the time to encode the set, by what ``lr-lightning predict`` runs and by a plain loop."""
     images = dataset.images(torch.arange(num_images))
@@ -84,7 +71,10 @@ def encoding(dataset: FactorDataset, num_images: int, rounds: int) -> Table:
         [name, spread.inverse(num_images), spread.scaled(whole)] for name, spread in seconds.items()
     ]
     rows.append(["ratio of times", ratio(seconds["lr-lightning"], seconds["DataLoader of single images"]), None])
-    note = f"Measured on {num_images:,} images in batches of 256, float32; the last column is that times {whole:.0f}."
+    note = (
+        f"Measured on {num_images:,} images in batches of 256, float32; the last column is the time of them times "
+        f"{whole:.0f}."
+    )
     return Table("Encoding all of dSprites", ["", "images/s", f"s for {len(dataset):,} images"], rows, note)
 
 
@@ -101,7 +91,7 @@ def authors(quick: bool) -> tuple[Table, list[Target]]:
     }
     factors, traversals = (2, 2) if quick else (5, 10)
     codes = make_traversals(factors, 10, traversals, 10, ideal=False)
-    name = f"conditioned response matrix, {factors} factors, {traversals} traversals, 10 latents"
+    name = f"conditioned response matrix, {factors} factors, {traversals} traversals, 8 samples, 10 latents"
     found[name] = compare_conditioned_matrices(codes, 8, rounds)
     rows: list[list[Cell]] = [
         [

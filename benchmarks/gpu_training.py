@@ -23,6 +23,7 @@ from assay_share import BURGESS, CONFIG, assay_share, without_assays
 from measuring import Cell, Group, Spread, Table, benchmark_parser, deliver
 from plain_vae import PlainVAE, as_float, burgess_layers
 from pytorch_lightning import Callback
+from setup_peers import DISENT
 from torch import Tensor
 
 from lr_lightning.commands.training import RunCLI, prepare
@@ -31,6 +32,8 @@ from lr_lightning.data import RenderedDSprites
 BATCH_SIZE = 64
 STANDARD_STEPS = 300_000
 PARTS = 3  # of each run, whose rates show how steady it was
+WARM_UP, QUICK_WARM_UP = 200, 2  # steps
+BARE, FIT = "bare loop, float32", "fit"
 
 
 def now() -> float:
@@ -63,7 +66,7 @@ class Rates:
         return Spread(tuple((last - first) / (end - start) for (first, start), (last, end) in pairwise(self._marks)))
 
 
-class CountSteps:
+class CountForRates:
     """Callback that tells :class:`Rates` of the steps; to be mixed with Lightning's ``Callback``, by either name."""
 
     def __init__(self, rates: Rates) -> None:
@@ -74,7 +77,7 @@ class CountSteps:
         self.rates.reached(trainer.global_step)
 
 
-class TrainerRates(CountSteps, Callback):
+class TrainerRates(CountForRates, Callback):
     """The same for this package's Trainer."""
 
 
@@ -110,12 +113,15 @@ def fit(steps: int, warm_up: int, *arguments: str) -> Spread:
 
 
 def disent(images: Tensor, steps: int, warm_up: int, accelerator: str) -> Spread:
-    """Return the rates of disent, whose images stay with the processor."""
+    """Return the rates of disent, whose images stay with the processor, where this environment has it."""
     import lightning
     from contestant_disent import train
 
+    class TheirRates(CountForRates, lightning.Callback):  # type: ignore[misc]
+        """The same for disent's Trainer."""
+
     rates = Rates(steps, warm_up)
-    callback = type("TheirRates", (CountSteps, lightning.Callback), {})(rates)
+    callback = TheirRates(rates)
     train(images.cpu(), BATCH_SIZE, accelerator, callback, max_steps=warm_up + steps)
     return rates.spread()
 
@@ -142,36 +148,31 @@ def ways(images: Tensor, quick: bool) -> dict[str, Way]:
 
     def size(steps: int) -> tuple[int, int]:
         """Return ``steps`` and the warm-up before them."""
-        return (2 * PARTS, 2) if quick else (steps, 200)
+        return (2 * PARTS, QUICK_WARM_UP) if quick else (steps, WARM_UP)
 
     return {
-        "bare loop, float32": Way(lambda: bare_loop(images, *size(1500), low_precision=False), 6),
+        BARE: Way(lambda: bare_loop(images, *size(1500), low_precision=False), 6),
         "bare loop, bfloat16, channels-last": Way(lambda: bare_loop(images, *size(1500), low_precision=True), 6),
-        "fit": Way(lambda: fit(*size(1500)), 8),
+        FIT: Way(lambda: fit(*size(1500)), 8),
         f"fit, updates_per_batch {updates}": Way(lambda: fit(*size(12_000), several), 10),
         f"fit, updates_per_batch {updates}, compile_network": Way(
             lambda: fit(*size(12_000), several, "--model.compile_network=true"), 40
         ),
         f"fit, updates_per_batch {updates}, 4 seeds": Way(lambda: fit(*size(3000), several, "--seeds=4"), 8, 4),
         f"fit, updates_per_batch {updates}, 16 seeds": Way(lambda: fit(*size(1200), several, "--seeds=16"), 12, 16),
-        "disent 0.8.0": Way(lambda: disent(images, *size(150), accelerator), 10),
+        DISENT: Way(lambda: disent(images, *size(150), accelerator), 10),
     }
 
 
-def main() -> None:
-    """Measure what the budget allows; what fails is said to have and does not keep the others from running."""
-    parser = benchmark_parser(__doc__)
-    parser.add_argument("--budget", type=float, default=95.0, help="seconds")
-    options = parser.parse_args()
-    end = time.perf_counter() + options.budget
-    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
-    warnings.simplefilter("ignore")
-    dataset = RenderedDSprites().to("cuda" if torch.cuda.is_available() else "cpu")
-    indices = torch.arange(2048 if options.quick else len(dataset))
-    images = torch.cat([dataset.images(part) for part in torch.split(indices, 1 << 16)])
+def measured(ways: dict[str, Way], end: float) -> tuple[list[list[Cell]], dict[str, Spread]]:
+    """Measure what ends before ``end``; what fails is said to have and does not keep the others from running.
+
+    Returns:
+        Rows of the table, and the rates of what ran.
+    """
     rows: list[list[Cell]] = []
     found: dict[str, Spread] = {}
-    for name, way in ways(images, options.quick).items():
+    for name, way in ways.items():
         start = time.perf_counter()
         if end - start < way.expected:
             rows.append([name, "left out: no time left", None, None, None, None])
@@ -181,29 +182,37 @@ def main() -> None:
         except Exception as error:
             rows.append([name, f"failed: {error!r}"[:150], None, None, None, None])
             continue
-        median, base = rate.median, found["bare loop, float32"].median
+        median, base = rate.median, found.get(BARE)
+        relative = None if base is None else way.seeds * median / base.median
         whole = time.perf_counter() - start
-        rows.append(
-            [name, rate, way.seeds * median / base, BATCH_SIZE * way.seeds * median, STANDARD_STEPS / median, whole]
-        )
+        rows.append([name, rate, relative, BATCH_SIZE * way.seeds * median, STANDARD_STEPS / median, whole])
+    return rows, found
+
+
+def main() -> None:
+    """Measure what the budget allows."""
+    parser = benchmark_parser(__doc__)
+    parser.add_argument("--budget", type=float, default=95.0, help="seconds")
+    options = parser.parse_args()
+    end = time.perf_counter() + options.budget
+    logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
+    warnings.simplefilter("ignore")
+    dataset = RenderedDSprites().to("cuda" if torch.cuda.is_available() else "cpu")
+    indices = torch.arange(2048 if options.quick else len(dataset))
+    images = torch.cat([dataset.images(part) for part in torch.split(indices, 1 << 16)])
+    rows, found = measured(ways(images, options.quick), end)
     graphics = torch.cuda.get_device_name() if images.is_cuda else "no GPU"
-    columns = [
-        "",
-        "steps/s",
-        "times seeds, over the first",
-        "images/s",
-        f"s for {STANDARD_STEPS:,} steps",
-        "s measured",
-    ]
+    rates = ["steps/s", "times seeds, over the first", "images/s"]
+    columns = ["", *rates, f"s for {STANDARD_STEPS:,} steps", "s measured"]
+    warm_up = QUICK_WARM_UP if options.quick else WARM_UP
     note = (
-        f"torch {torch.__version__}. Steps a second after {200} steps of warm-up, in {PARTS} parts of a run; the last "
-        "column is how long that run took as a whole, with its command line, warm-up and last checkpoint."
+        f"torch {torch.__version__}. Steps a second after {warm_up} steps of warm-up, in {PARTS} parts of a run; the "
+        "last column is how long that run took as a whole, with its command line, warm-up and last checkpoint."
     )
     tables = [Table(f"dSprites, batch {BATCH_SIZE}, on {graphics}", columns, rows, note)]
-    best = max((rate.median for name, rate in found.items() if name.startswith("fit")), default=1.0)
-    if end - time.perf_counter() > 20:
+    if FIT in found and end - time.perf_counter() > 20:
         try:
-            tables.append(assay_share(1 / best, options.quick)[0])
+            tables.append(assay_share(1 / found[FIT].median, options.quick)[0])
         except Exception as error:
             tables.append(Table("Assays", ["failed"], [[repr(error)[:300]]]))
     deliver(Group("Training on a GPU", tables), options)

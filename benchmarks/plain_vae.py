@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.data import Dataset
 
 
 def burgess_layers(latent_dim: int = 10, channels: int = 1) -> tuple[nn.Sequential, nn.Sequential]:
@@ -88,6 +89,24 @@ def open_images(path: str) -> Tensor:
     """Return the images (N, 1, 64, 64) uint8 of a file, mapped into memory, which processes share."""
     size = Path(path).stat().st_size
     return torch.from_file(path, shared=True, size=size, dtype=torch.uint8).view(-1, 1, 64, 64)
+
+
+class Items(Dataset[Tensor]):
+    """One observation at a time, as it is usually written.
+
+    Args:
+        observations: ``(N, *observation_shape)``.
+        repeats: How often all of them come in an epoch.
+    """
+
+    def __init__(self, observations: Tensor, repeats: int = 1) -> None:
+        self.observations, self.repeats = observations, repeats
+
+    def __len__(self) -> int:
+        return self.repeats * len(self.observations)
+
+    def __getitem__(self, index: int) -> Tensor:
+        return as_float(self.observations[index % len(self.observations)])
 
 
 def as_float(batch: Tensor) -> Tensor:

@@ -63,8 +63,8 @@ def race(
     folder: Path,
     *,
     rounds: int,
-    warm_up: int,
-    steps: int,
+    warm_up: int | Mapping[str, int],
+    steps: int | Mapping[str, int],
     start_together: bool = False,
     optional: Collection[str] = (),
 ) -> Race:
@@ -74,8 +74,9 @@ def race(
         commands: How each is started.
         folder: Receives a folder of each.
         rounds: Turns of each.
-        warm_up: Steps of a turn before those that count: what a loader has gathered while it waited is used up.
-        steps: Steps of a turn that count.
+        warm_up: Steps of a turn before those that count, of each or of all: what a loader has gathered while it waited
+            is used up.
+        steps: Steps of a turn that count, of each or of all.
         start_together: Start them at once, where the time that this takes is not looked at.
         optional: Names of those that may be missing.
 
@@ -98,7 +99,8 @@ def race(
     rates: dict[str, list[float]] = {name: [] for name in racing}
     for _ in range(rounds):
         for name, runner in racing.items():
-            rates[name].append(runner.turn(warm_up, steps))
+            before, counted = (n if isinstance(n, int) else n[name] for n in (warm_up, steps))
+            rates[name].append(runner.turn(before, counted))
     found.rates = {name: Spread(tuple(values)) for name, values in rates.items()}
     found.memory = {name: runner.memory() for name, runner in racing.items()}
     for runner in racing.values():
@@ -108,7 +110,12 @@ def race(
 
 def start(name: str, command: Sequence[str], folder: Path) -> Contestant:
     """Start a contestant in a folder of its own and wait for its first step."""
-    quiet = {"WANDB_MODE": "offline", "WANDB_ERROR_REPORTING": "false", "PYTHONPATH": str(HERE)}
+    quiet = {
+        "CUDA_VISIBLE_DEVICES": "",
+        "WANDB_MODE": "offline",
+        "WANDB_ERROR_REPORTING": "false",
+        "PYTHONPATH": str(HERE),
+    }
     return Contestant(name, command, folder / "".join(filter(str.isalnum, name)), quiet)
 
 

@@ -4,10 +4,11 @@
     python benchmarks/run_all.py            # half an hour on two idle cores
     python benchmarks/run_all.py --quick    # to see whether all of them run
 
-Writes ``benchmarks/results.json``, ``docs/benchmarks.md`` and the goals in the README; with ``--quick``, or with
-``--only``, the first two into the folder of ``--folder`` and the README not at all.
-Idle OpenMP threads sleep (``OMP_WAIT_POLICY=PASSIVE``): else those of a process that waits for its turn would take the
-cores from others. ``--gpu FILE`` takes the results of ``gpu_training.py --json FILE``, from a machine with a GPU, in.
+Writes ``benchmarks/results.json``, ``docs/benchmarks.md`` and the goals in the README. With ``--quick`` or ``--only``,
+or where one failed, it writes the first two into the folder of ``--folder`` and leaves the README alone. All run on the
+processor: a GPU is hidden from them. Idle OpenMP threads sleep (``OMP_WAIT_POLICY=PASSIVE``): else those of a process
+that waits for its turn would take the cores from others. ``--gpu FILE`` takes the results of ``gpu_training.py --json
+FILE``, from a machine with a GPU, in.
 """
 
 import json
@@ -22,7 +23,7 @@ from pathlib import Path
 from front_page import goals, write_goals
 from measuring import Group, benchmark_parser, group_of, machine
 from race import HERE
-from setup_peers import PEERS, peers_python
+from setup_peers import DISENT, PYTHAE, peers_python
 
 from lr_lightning.callbacks.provenance import git_commit, versions
 from lr_lightning.commands.precision import default_precision
@@ -30,15 +31,15 @@ from lr_lightning.commands.precision import default_precision
 GROUPS = ("training", "step_overhead", "start_up", "memory", "evaluation", "assay_growth", "seed_ensembles")
 
 
-def run(name: str, options: list[str], environment: dict[str, str]) -> Group:
-    """Run one benchmark; one that fails is said to have."""
+def run(name: str, options: list[str]) -> Group | None:
+    """Run one benchmark; return what it found, ``None`` if it failed."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder, "result.json")
         start = time.perf_counter()
         command = [sys.executable, str(HERE / f"{name}.py"), "--json", str(result), *options]
-        code = subprocess.run(command, env=os.environ | environment).returncode
+        code = subprocess.run(command).returncode
         print(f"{name}: {time.perf_counter() - start:.0f} s", flush=True)
-        return group_of(json.loads(result.read_text())) if code == 0 else Group(f"{name} failed with code {code}")
+        return group_of(json.loads(result.read_text())) if code == 0 else None
 
 
 def page(groups: list[Group], facts: dict[str, str]) -> str:
@@ -58,19 +59,21 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of OpenMP, in each process")
     parser.add_argument("--gpu", type=Path, help="results of gpu_training.py")
     options = parser.parse_args()
-    environment = {"OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "PASSIVE"}
-    os.environ |= environment
+    os.environ |= {"OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
+    options.folder.mkdir(parents=True, exist_ok=True)
     if not peers_python(options.folder).exists():
         print("the peers are missing: run setup_peers.py first; going on without them", file=sys.stderr)
     passed_on = ["--folder", str(options.folder), *(["--quick"] if options.quick else [])]
-    groups = [run(name, passed_on, environment) for name in options.only]
+    found = {name: run(name, passed_on) for name in options.only}
+    failed = [name for name, group in found.items() if group is None]
+    groups = [group for group in found.values() if group is not None]
     if options.gpu is not None:
         groups.append(group_of(json.loads(options.gpu.read_text())))
     facts = {"date": date.today().isoformat(), "commit": git_commit() or "unknown"} | machine()
     facts["versions"] = ", ".join(f"{name} {version}" for name, version in versions().items())
     facts["precision"] = default_precision("cpu")
-    facts["peers"] = ", ".join(peer.replace("==", " ") for peer in PEERS)
-    complete = not options.quick and set(options.only) == set(GROUPS)
+    facts["peers"] = f"{DISENT}, {PYTHAE}"
+    complete = not options.quick and set(options.only) == set(GROUPS) and not failed
     table, record = (
         (HERE.parent / "docs" / "benchmarks.md", HERE / "results.json")
         if complete
@@ -81,6 +84,8 @@ def main() -> None:
     if complete:
         write_goals(HERE.parent / "README.md", goals(groups, facts))
     print(f"written to {table} and {record}")
+    if failed:
+        sys.exit(f"these failed and are missing there: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 from measuring import benchmark_parser
 
 PEERS = ("disent==0.8.0", "pythae==0.1.2")
+DISENT, PYTHAE = (peer.replace("==", " ") for peer in PEERS)
 
 
 def peers_python(folder: Path) -> Path:

@@ -12,7 +12,7 @@ from pathlib import Path
 from assay_share import BURGESS
 from measuring import Cell, Group, Spread, Table, benchmark_parser, deliver, interleaved
 from race import contestant, dsprites_images, fit, peer, reason, require_linux, start
-from setup_peers import peers_python
+from setup_peers import DISENT, PYTHAE, peers_python
 from turns import ContestantError
 
 IMPORTS = {
@@ -34,6 +34,15 @@ def run(python: str, code: str) -> None:
     subprocess.run([python, "-W", "ignore", "-c", code], check=True, stdout=quiet, stderr=quiet)
 
 
+def works(python: Path, code: str) -> bool:
+    """Return whether ``code`` runs, which it does not where a peer is not installed."""
+    try:
+        run(str(python), code)
+    except (subprocess.CalledProcessError, FileNotFoundError):
+        return False
+    return True
+
+
 def first_steps(folder: Path, rounds: int, quick: bool) -> Table:
     """Return how long contestants take until the end of their first step."""
     data = ("--images", dsprites_images(folder, quick))
@@ -42,12 +51,12 @@ def first_steps(folder: Path, rounds: int, quick: bool) -> Table:
         "LightningModule, DataLoader": contestant("lightning", *data),
         "lr-lightning fit, dSprites": fit("dsprites_betavae", *BURGESS),
         "lr-lightning fit, double helix": fit("helix"),
-        "disent 0.8.0": peer("disent", folder, *data),
-        "pythae 0.1.2": peer("pythae", folder, *data),
+        DISENT: peer("disent", folder, *data),
+        PYTHAE: peer("pythae", folder, *data),
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     missing: dict[str, str] = {}
-    for turn in range(rounds):
+    for turn in range(1 + rounds):
         for name, command in commands.items():
             if name in missing:
                 continue
@@ -55,9 +64,12 @@ def first_steps(folder: Path, rounds: int, quick: bool) -> Table:
                 try:
                     runner = start(name, command, Path(scratch, str(turn)))
                 except (ContestantError, FileNotFoundError) as error:
+                    if name not in (DISENT, PYTHAE):
+                        raise
                     missing[name] = reason(error)
                     continue
-                seconds[name].append(runner.seconds_to_first_step)
+                if turn > 0:  # the first read its files from the disk
+                    seconds[name].append(runner.seconds_to_first_step)
                 runner.stop()
     rows: list[list[Cell]] = [
         [name, Spread(tuple(values)) if values else missing[name]] for name, values in seconds.items()
@@ -70,9 +82,9 @@ def imports(folder: Path, rounds: int) -> Table:
     """Return how long a process takes that only imports."""
     ways = {name: partial(run, sys.executable, code) for name, code in IMPORTS.items()}
     ways["lr-lightning --help"] = partial(run, sys.executable, "from lr_lightning.cli import main; main(['--help'])")
-    if (python := peers_python(folder)).exists():
-        ways |= {name: partial(run, str(python), code) for name, code in PEER_IMPORTS.items()}
-    seconds, _ = interleaved(ways, rounds, warm_up=0)
+    python = peers_python(folder)
+    ways |= {name: partial(run, str(python), code) for name, code in PEER_IMPORTS.items() if works(python, code)}
+    seconds, _ = interleaved(ways, rounds)
     return Table(
         "Importing", ["a process that imports", "seconds"], [[name, spread] for name, spread in seconds.items()]
     )

@@ -67,7 +67,7 @@ class CountSteps:
 
 
 class ContestantError(RuntimeError):
-    """A contestant ended before it was told to; the text has the last lines that it wrote."""
+    """A contestant ended before it was told to; the text has the last line that it wrote."""
 
 
 class Contestant:
@@ -135,7 +135,7 @@ class Contestant:
         if not line:
             self.stop()
             lines = [line for line in self._log.read_text().splitlines() if line.strip()]
-            raise ContestantError(f"{self.name} ended: {' / '.join(lines[-3:])}")
+            raise ContestantError(f"{self.name} ended: {lines[-1] if lines else 'without a word'}")
         message: dict[str, float] = json.loads(line)
         return message
 

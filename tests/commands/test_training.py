@@ -65,8 +65,10 @@ def wandb_history(folder: Path) -> dict[str, Any]:
     return {key: value for item in items for key, value in item.items()}
 
 
-def test_fit_leaves_a_complete_run_folder(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fit_leaves_a_complete_run_folder(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTORCH_NVML_BASED_CUDA_CHECK", "1")  # as importing Lightning sets it
     assert run("fit", *HELIX) == 0
+    assert torch.cuda.device_count() or "PYTORCH_NVML_BASED_CUDA_CHECK" not in os.environ
     folder = Path("runs/helix")
     results = json.loads((folder / "results.json").read_text())["fit"]
     scalars = {key: value for key, value in results["scalars"].items() if value is not None}  # None: undefined
