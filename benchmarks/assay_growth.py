@@ -83,7 +83,7 @@ def row(name: str, latent_dim: int, found: list[tuple[int, float, float]]) -> li
 def main() -> None:
     """Measure all assays."""
     parser = benchmark_parser(__doc__)
-    parser.add_argument("--seconds", type=float, default=1.0, help="that one run may take, as its predecessor tells")
+    parser.add_argument("--seconds", type=float, default=5.0, help="that one run may take, as its predecessor tells")
     options = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")  # scores that are undefined on an untrained network
