@@ -1,0 +1,89 @@
+"""Run folders that an earlier version wrote are evaluated, assayed and resumed."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import wandb
+
+from lr_lightning.cli import main
+from lr_lightning.models import BetaVAE, FactorVAE
+
+RUNS = Path(__file__).parent / "fixtures" / "runs"
+NAMES = sorted(path.name for path in RUNS.iterdir() if path.is_dir())
+QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:independence is undefined"),  # models of a few steps
+    pytest.mark.filterwarnings("ignore:score undefined"),
+    pytest.mark.filterwarnings("ignore:The dirpath has changed"),  # a run that was moved
+]
+
+
+@pytest.fixture(params=NAMES)
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """Return a copy of an old run in the place that its config names."""
+    copy = tmp_path / "runs" / request.param
+    shutil.copytree(RUNS / request.param, copy)
+    return copy
+
+
+def run(*arguments: str) -> int | str | None:
+    """Return the exit code of the command line on ``arguments``."""
+    with pytest.raises(SystemExit) as stopped:
+        main(list(arguments))
+    wandb.finish()
+    return stopped.value.code
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    """Return the rows of ``metrics.csv``, without empty cells."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        return [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def test_each_kind_of_run_is_there() -> None:
+    assert NAMES == ["beta_vae", "factor_vae", "resumed", "seeds"]
+
+
+def test_an_old_run_is_evaluated(folder: Path) -> None:
+    """Its weights and data give the recorded losses again, through every command that reads a run."""
+    recorded = json.loads((folder / "results.json").read_text())["fit"]["scalars"]
+    last = str(folder / "checkpoints" / "last.ckpt")
+    assert run("validate", last, *QUIET) == 0
+    found = json.loads((folder / "results.json").read_text())["validate"]["scalars"]
+    for key in ("val/loss", "val/reconstruction", "val/kl"):
+        assert found[key] == pytest.approx(recorded[key], rel=1e-5)
+    assert run("test", str(folder), *QUIET, "--assays.disentanglement=null") == 0
+    assert run("predict", str(folder), *QUIET) == 0
+    names = ["codes_seed_3.npz", "codes_seed_4.npz"] if folder.name == "seeds" else ["codes.npz"]
+    for name in names:
+        with np.load(folder / name, allow_pickle=False) as codes:
+            assert codes["codes"].shape == (128, 2)
+    best = str(folder / "checkpoints" / ("seed_3.ckpt" if folder.name == "seeds" else "best.ckpt"))
+    assert run("assay", best, "--out=report", "--assays=response_matrix,latent_statistics", "--num_samples=16") == 0
+    assert Path("report/index.html").is_file()
+
+
+def test_an_old_run_is_resumed(folder: Path, request: pytest.FixtureRequest) -> None:
+    if folder.name == "resumed":  # it stopped by max_steps
+        request.applymarker(pytest.mark.xfail(reason="steps shift when a run that max_steps ended is resumed"))
+    before = rows(folder)
+    limit = "--trainer.max_steps=16" if folder.name == "resumed" else "--trainer.max_epochs=4"
+    assert run("fit", f"--config={folder / 'config.yaml'}", "--ckpt_path=last", limit, *QUIET) == 0
+    after = rows(folder)
+    assert [row for row in after if row in before] == before  # every earlier row, as it was
+    assert [int(row["step"]) for row in after if "val/loss" in row][-1] == 15
+    checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 16
+
+
+@pytest.mark.parametrize(("name", "kind"), [("beta_vae", BetaVAE), ("factor_vae", FactorVAE), ("seeds", BetaVAE)])
+def test_an_old_checkpoint_loads_in_python(name: str, kind: type[BetaVAE]) -> None:
+    path = RUNS / name / "checkpoints" / ("seed_4.ckpt" if name == "seeds" else "best.ckpt")
+    model = kind.load_from_checkpoint(path, map_location="cpu", weights_only=True)
+    assert model.latent_dim == 2
