@@ -16,6 +16,7 @@ from pytorch_lightning import LightningDataModule, LightningModule, Trainer, see
 from pytorch_lightning.callbacks import Callback, ModelCheckpoint
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, Logger
+from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.utilities.seed import isolate_rng
 from typing_extensions import override
 
@@ -28,6 +29,7 @@ from lr_lightning.callbacks import (
     RunRecord,
     SeedCheckpoints,
 )
+from lr_lightning.commands.checkpoint_io import AtomicCheckpointIO
 from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.codes import write_codes
 from lr_lightning.commands.device_check import settle_device_check
@@ -49,7 +51,7 @@ from lr_lightning.commands.run_folder import (
 from lr_lightning.commands.seeds import seed_of_checkpoint, seeds_of_run
 from lr_lightning.data import FactorDataset, FactorGroups
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
-from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.loggers.atomic import remove_unfinished, write_atomically
 from lr_lightning.losses import Likelihood
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
 from lr_lightning.networks import AutoencoderNetwork
@@ -69,6 +71,7 @@ class SaveRunConfig(SaveConfigCallback):
             config.ckpt_path = config.wandb.run_id = None
             text = self.parser.dump(config, skip_none=False)
             folder = Path(trainer.default_root_dir)
+            remove_unfinished(folder)
             write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))
             (folder / CLAIM).unlink(missing_ok=True)
 
@@ -175,11 +178,14 @@ class RunCLI(LightningCLI):
         given = trainer["callbacks"] or []
         given = given if isinstance(given, list) else [given]
         record = RunRecord(self._plain_config(), self._step)
-        return super().instantiate_trainer(
+        built: Trainer = super().instantiate_trainer(
             callbacks=[*given, *callbacks, record],
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
             **kwargs,
         )
+        if type(built.strategy.checkpoint_io) is TorchCheckpointIO:  # none of the user's or of a special strategy
+            built.strategy.checkpoint_io = AtomicCheckpointIO()
+        return built
 
     def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
         """Return the configured model once for each seed, built as a run with that seed alone builds it."""

@@ -17,6 +17,7 @@ import torch
 import wandb
 import yaml
 from PIL import Image
+from pytorch_lightning.plugins import TorchCheckpointIO
 
 from lr_lightning.cli import main
 from lr_lightning.configs import CONFIG_FOLDER
@@ -100,6 +101,18 @@ def test_fit_leaves_a_complete_run_folder(capsys: pytest.CaptureFixture[str], mo
     assert f"{scalars['val/reconstruction']:.2f} nats" in printed
     assert f"wandb sync {folder.absolute()}/wandb/offline-run" in printed
     assert "Traceback" not in printed
+
+
+def test_checkpoints_do_not_pass_through_the_folder_for_temporary_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*args: Any) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(TorchCheckpointIO, "save_checkpoint", refuse)
+    Path("runs/helix/figures").mkdir(parents=True)
+    Path("runs/helix/figures/.a.png.x.unfinished").touch()
+    assert run("fit", *HELIX, "--trainer.logger=false", "--assays={}") == 0
+    assert {path.name for path in Path("runs/helix/checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    assert not list(Path("runs/helix").rglob("*.unfinished"))  # that of a killed process is gone
 
 
 def test_wandb_holds_the_numbers_of_results_json_and_the_media() -> None:

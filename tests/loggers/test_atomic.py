@@ -6,7 +6,7 @@ from typing import IO
 
 import pytest
 
-from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.loggers.atomic import remove_unfinished, replaced_atomically, write_atomically
 
 
 def test_makes_the_folder_and_writes_the_file_alone(tmp_path: Path) -> None:
@@ -64,3 +64,44 @@ def test_others_may_read_what_the_umask_allows(tmp_path: Path, umask: int) -> No
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_content_is_on_the_disk_before_its_name_and_the_name_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, flushed = tmp_path / "results.json", []
+
+    def fsync(descriptor: int) -> None:
+        target = Path(f"/proc/self/fd/{descriptor}").resolve()
+        flushed.append(("folder" if target.is_dir() else target.read_bytes(), path.exists()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    write_atomically(path, lambda file: file.write(b"{}"))
+    assert flushed == [(b"{}", False), ("folder", True)]
+
+
+def test_others_can_write_the_file_by_its_temporary_name(tmp_path: Path) -> None:
+    path = tmp_path / "folder" / "hparams.yaml"
+    with replaced_atomically(path) as unfinished:
+        unfinished.write_text("a: 1")
+        assert not path.exists()
+    assert path.read_text() == "a: 1"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "figures").mkdir()
+    kept = [tmp_path / ".hidden.png", tmp_path / "figures" / "a.png", tmp_path / "a.unfinished"]
+    for path in kept:
+        path.touch()
+
+    def killed(file: IO[bytes]) -> None:
+        left = next(tmp_path.rglob(".b.png.*"))
+        left.with_name(left.name.replace("b.png", "c.png")).touch()  # as if this process could not remove it
+
+    write_atomically(tmp_path / "b.png", killed)
+    write_atomically(tmp_path / "figures" / "b.png", killed)
+    assert len([*tmp_path.rglob(".c.png.*")]) == 2
+    remove_unfinished(tmp_path)
+    kept += [tmp_path / "b.png", tmp_path / "figures" / "b.png"]
+    assert {path for path in tmp_path.rglob("*") if path.is_file()} == {*kept}
