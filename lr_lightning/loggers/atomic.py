@@ -40,13 +40,13 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         umask = os.umask(0)
         os.umask(umask)
         unfinished.chmod(0o666 & ~umask)  # mkstemp makes private files
-        _flush_to_disk(unfinished, os.O_RDWR)  # first: a rename may reach the disk before the content it names
+        flush_to_disk(unfinished)  # first: a rename may reach the disk before the content it names
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
     with suppress(OSError):  # some file systems cannot flush a folder
-        _flush_to_disk(path.parent, os.O_RDONLY)
+        flush_to_disk(path.parent)
 
 
 def remove_unfinished(folder: Path) -> None:
@@ -58,8 +58,9 @@ def remove_unfinished(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _flush_to_disk(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
+def flush_to_disk(path: Path) -> None:
+    """Return when what was written to the file ``path``, or what names a folder holds, survives a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

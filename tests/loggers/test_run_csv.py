@@ -1,14 +1,19 @@
 """One metrics.csv for a run, however often it is resumed."""
 
 import csv
+import os
+import signal
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 
 from lr_lightning.loggers import RunCSVLogger
+from lr_lightning.loggers.metrics_file import read_metrics
 
 
 def read(folder: Path) -> list[dict[str, str]]:
@@ -77,3 +82,99 @@ def test_other_processes_leave_the_file_alone(tmp_path: Path, monkeypatch: pytes
     log(tmp_path, {7: {"train/loss": 7.0}})
     _ = RunCSVLogger(tmp_path).experiment
     assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
+
+
+@pytest.mark.parametrize("half", ["0,7", "0,7,3.", "0,7,3.125\r"])
+def test_half_a_line_counts_as_none_however_far_it_got(tmp_path: Path, half: str) -> None:
+    (tmp_path / "metrics.csv").write_text(f"epoch,step,train/loss\r\n0,3,3.0\r\n{half}", newline="")
+    assert [row["step"] for row in read_metrics(tmp_path / "metrics.csv").rows] == ["3"]
+    log(tmp_path, {11: {"epoch": 0, "train/loss": 11.0}})
+    assert [row["step"] for row in read(tmp_path)] == ["3", "11"]
+
+
+def test_damaged_lines_are_left_out_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("step,train/loss\n3,3.0\n\0\0,1.0\n7\n9,9.0,9.0\n11,11.0\n")
+    with pytest.warns(UserWarning, match="3 damaged lines of .*metrics.csv"):
+        log(tmp_path, {15: {"train/loss": 15.0}})
+    assert [row["step"] for row in read(tmp_path)] == ["3", "11", "15"]
+
+
+def test_a_table_of_something_else_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("name,value\na,1\n")
+    with pytest.raises(ValueError, match=r"metrics.csv has no column 'step'"):
+        log(tmp_path, {3: {"train/loss": 3.0}})
+    assert (tmp_path / "metrics.csv").read_text() == "name,value\na,1\n"
+
+
+def test_a_row_is_appended_and_a_new_column_alone_rewrites_the_file(tmp_path: Path) -> None:
+    logger = RunCSVLogger(tmp_path)
+    inodes = []
+    for step, key in enumerate(["train/loss", "train/loss", "val/loss", "train/loss"]):
+        logger.log_metrics({key: 1.0}, step=step)
+        logger.save()
+        inodes.append((tmp_path / "metrics.csv").stat().st_ino)
+    assert inodes[0] == inodes[1] != inodes[2] == inodes[3]
+    before = inodes[3]
+    log(tmp_path, {4: {"train/loss": 1.0}}, resume_step=3)  # drops none
+    assert (tmp_path / "metrics.csv").stat().st_ino == before
+    assert [row["step"] for row in read(tmp_path)] == ["0", "1", "2", "3", "4"]
+    assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
+
+
+@pytest.mark.parametrize("written", [{"train/loss": 7.0}, {"val/loss": 7.0}])
+def test_a_full_disk_leaves_whole_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: dict[str, float]
+) -> None:
+    log(tmp_path, {3: {"train/loss": 3.0}})
+    logger = RunCSVLogger(tmp_path)
+    logger.log_metrics(written, step=7)
+
+    def full(writer: Any, rows: list[Any]) -> None:
+        writer.writer.writerow(["7", "7."])
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="disk full"):
+        patch.setattr(csv.DictWriter, "writerows", full)
+        logger.save()
+    assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
+    logger.finalize("failed")  # some room has been freed
+    assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}, {"step": "7"} | {k: "7.0" for k in written}]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_run_killed_while_it_resumes_or_adds_a_column_loses_no_row(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_text("step,train/loss\n" + "".join(f"{step},{step}.0\n" for step in range(20_000)))
+    for seconds in (0.01, 0.04, 0.08, 0.12, 0.16, 0.24):
+        child = os.fork()
+        if not child:
+            for number in range(10_000):
+                log(tmp_path, {19_000: {f"val/{os.getpid()}_{number}": 1.0}}, resume_step=18_999)
+        time.sleep(seconds)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        steps = [int(row["step"]) for row in read_metrics(path).rows]
+        assert steps[:19_000] == list(range(19_000))
+    log(tmp_path, {19_000: {"train/loss": 1.0}}, resume_step=18_999)
+    assert len(read(tmp_path)) == 19_001
+
+
+def test_rows_are_on_the_disk_with_each_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    logger, flushed = RunCSVLogger(tmp_path), []
+    logger.after_save_checkpoint(None)  # type: ignore[arg-type]  # before the first row
+    for step in (3, 7):
+        logger.log_metrics({"train/loss": 3.0}, step=step)
+        logger.save()
+    monkeypatch.setattr(os, "fsync", lambda number: flushed.append(Path(f"/proc/self/fd/{number}").resolve().name))
+    logger.after_save_checkpoint(None)  # type: ignore[arg-type]
+    assert flushed == ["metrics.csv"]
+
+
+def test_hyperparameters_are_written_beside_and_renamed(tmp_path: Path) -> None:
+    logger = RunCSVLogger(tmp_path)
+    logger.log_hyperparams({"beta": 4})
+    first = (tmp_path / "hparams.yaml").stat().st_ino
+    logger.log_hyperparams({"lr": 0.1})
+    assert yaml.safe_load((tmp_path / "hparams.yaml").read_text()) == {"beta": 4, "lr": 0.1}
+    assert (tmp_path / "hparams.yaml").stat().st_ino != first
+    assert [path.name for path in tmp_path.iterdir()] == ["hparams.yaml"]
