@@ -38,6 +38,9 @@ class CustomDataset(GridFile):
     column for each factor and one with the names of the files, seen from the folder, called ``file`` or whatever
     ``key`` says. If the labels turn out to be the full grid, the images are put into its order.
 
+    A label of listed numbers is one of them, up to a hundredth of the distance between values, as it may be rounded;
+    else it is the whole number of a value, from 0, or, in a table, its name. Text that is a number counts as one.
+
     Images are uint8 in 0..255 with one or three channels, or bool.
 
     Args:

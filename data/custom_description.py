@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from lr_lightning.data.custom_factors import read_factors, shown
+from lr_lightning.data.description_yaml import read_yaml
 from lr_lightning.data.factor_space import FactorSpace
 
 LAYOUTS = ("NHWC", "NCHW", "NHW")
@@ -24,6 +24,7 @@ class CustomDescription:
         name: Name of the set.
         factor_space: Its factors. Values that are no numbers are numbered from 0.
         value_names: For each factor whose values are no numbers, what they are called.
+        listed: The factors whose values are listed as numbers.
         images: File or folder with the images.
         key: Name of the array of images in a file; of the column of file names in the table of a folder.
         layout: Order of the axes of the array, one of ``"NHWC"``, ``"NCHW"`` and ``"NHW"``.
@@ -34,6 +35,7 @@ class CustomDescription:
     name: str
     factor_space: FactorSpace
     value_names: dict[str, tuple[str, ...]]
+    listed: frozenset[str]
     images: Path
     key: str
     layout: str
@@ -59,31 +61,30 @@ def read_description(path: Path) -> CustomDescription:
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; give the YAML file that describes your data set")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as YAML: {' '.join(str(error).split())}") from error
+    content = read_yaml(path)
     if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold the keys {', '.join(_REQUIRED)}, got {content!r}")
+        raise ValueError(f"{path} must hold the keys {', '.join(_REQUIRED)}, got {shown(content)}")
     _check_keys(path, content)
-    names, values, value_names = _factors(path, content["factors"])
+    factors = read_factors(path, content["factors"])
+    values = [factor.values for factor in factors.values()]
     images = path.parent / content["images"]
     if not images.exists():
         raise FileNotFoundError(
             f"no {images}; set `images` in {path} to a file or folder, as seen from where {path} is"
         )
-    if images.is_file() and images.suffix not in _ARRAYS:
+    if not images.is_dir() and not (images.is_file() and images.suffix in _ARRAYS):
         raise ValueError(f"images in {path} must be {', '.join(_ARRAYS)} or a folder of images, got {images}")
     if images.is_dir() and "layout" in content:
         raise ValueError(f"layout in {path} is for arrays; leave it out, as {images} is a folder of images")
     layout = content.get("layout", "NHWC")
     if layout not in LAYOUTS:
-        raise ValueError(f"layout in {path} must be one of {', '.join(LAYOUTS)}, got {layout!r}")
+        raise ValueError(f"layout in {path} must be one of {', '.join(LAYOUTS)}, got {shown(layout)}")
     return CustomDescription(
         path=path,
         name=content["name"],
-        factor_space=FactorSpace(names, [len(row) for row in values], values),
-        value_names=value_names,
+        factor_space=FactorSpace(list(factors), [len(row) for row in values], values),
+        value_names={name: factor.names for name, factor in factors.items() if factor.names},
+        listed=frozenset(name for name, factor in factors.items() if factor.listed),
         images=images,
         key=content.get("key", "file" if images.is_dir() else "images"),
         layout=layout,
@@ -96,35 +97,10 @@ def _check_keys(path: Path, content: dict[Any, Any]) -> None:
         if key not in _KNOWN:
             close = get_close_matches(str(key), _KNOWN, n=1)
             hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(_KNOWN)}"
-            raise ValueError(f"{path} has an unknown key {key!r}; {hint}")
+            raise ValueError(f"{path} has an unknown key {shown(key)}; {hint}")
     missing = [key for key in _REQUIRED if key not in content]
     if missing:
         raise ValueError(f"{path} lacks {', '.join(missing)}")
     for key in _KNOWN:
         if key != "factors" and key in content and not (isinstance(content[key], str) and content[key]):
-            raise ValueError(f"{key} in {path} must be text, got {content[key]!r}")
-
-
-def _factors(path: Path, factors: Any) -> tuple[list[str], list[list[float]], dict[str, tuple[str, ...]]]:
-    """Return the names of the factors, their values as numbers, and what values are called that are none."""
-    if not isinstance(factors, dict) or not factors:
-        raise ValueError(f"factors in {path} must map names to a number of values or a list of them, got {factors!r}")
-    values, value_names = list[list[float]](), dict[str, tuple[str, ...]]()
-    for name, given in factors.items():
-        if not isinstance(name, str):  # YAML reads y, no, on and the like as truth values
-            raise ValueError(f"factors in {path} must have names that are text, got {name!r}; put it in quotes")
-        listed = list(range(given)) if isinstance(given, int) and not isinstance(given, bool) else given
-        if not isinstance(listed, list) or not listed:
-            raise ValueError(
-                f"factor {name!r} in {path} must be a number of values of at least 1 or a list of values, got {given!r}"
-            )
-        texts = [value for value in listed if isinstance(value, str)]
-        numbers = [value for value in listed if isinstance(value, int | float) and not isinstance(value, bool)]
-        if len(listed) not in (len(texts), len(numbers)):
-            raise ValueError(f"factor {name!r} in {path} must have values all numbers or all text, got {listed}")
-        if len(set(listed)) != len(listed):
-            raise ValueError(f"factor {name!r} in {path} must have values that differ, got {listed}")
-        if texts:
-            value_names[name] = tuple(texts)
-        values.append(list(map(float, numbers)) or list(map(float, range(len(texts)))))
-    return list(factors), values, value_names
+            raise ValueError(f"{key} in {path} must be text, got {shown(content[key])}")

@@ -20,7 +20,7 @@ class FactorSpace:
             themselves if left out.
 
     Raises:
-        ValueError: If lengths differ, a name repeats or a size is below 1.
+        ValueError: If lengths differ, a name repeats, a size is below 1, or there are 2^63 combinations or more.
 
     Example:
         >>> space = FactorSpace(["shape", "hue"], [2, 3])
@@ -44,6 +44,8 @@ class FactorSpace:
             raise ValueError(f"names must be unique, got {self.names}")
         if min(self.sizes) < 1:
             raise ValueError(f"sizes must be at least 1, got {self.sizes}")
+        if (bits := prod(self.sizes).bit_length()) > 63:
+            raise ValueError(f"sizes must make fewer than 2^63 combinations, got 2^{bits - 1} at least")
         self.values = tuple(
             tuple(float(v) for v in row) for row in (map(range, self.sizes) if values is None else values)
         )

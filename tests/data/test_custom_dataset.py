@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from lr_lightning.data import CustomDataset
+from lr_lightning.data.custom_labels import positions
 from lr_lightning.data.dataset import FactorDataset
 
 FACTORS = {"colour": ["red", "green"], "height": 3, "position": [0.0, 0.1, 0.3]}
@@ -178,6 +179,66 @@ def test_labels_are_values_or_names_or_numbers_of_names(tmp_path: Path) -> None:
     assert dataset.factors(ALL[:2]).tolist() == [[1, 2, 1], [1, 0, 2]]
 
 
+def described_labels(folder: Path, factors: str, labels: list[float] | list[str]) -> list[int]:
+    """Positions that labels get under the text of one factor, from an array or, as text, from a table."""
+    path = folder / "set.yaml"
+    if isinstance(labels[0], str):
+        if not (folder / "images").exists():
+            write_folder(folder)
+        rows = "".join(f"i{i}.png,{label}\n" for i, label in enumerate(labels))
+        (folder / "t.csv").write_text(f"file,a\n{rows}")
+        path.write_text(f"name: bars\nfactors:\n  a: {factors}\nimages: images\nlabels: t.csv\n")
+    else:
+        write_npz(folder, images=PIXELS[: len(labels)], labels=np.array(labels)[:, None])
+        path.write_text(f"name: bars\nfactors:\n  a: {factors}\nimages: images.npz\nlabels: labels\n")
+    dataset = CustomDataset(path)
+    labels_found = positions(dataset.description, {"a": labels if isinstance(labels[0], str) else np.array(labels)})
+    return labels_found[:, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    ("factors", "labels", "expected"),
+    [
+        ("[1e-4, 1e-3, 1e-2]", [1e-3, 1e-4, 1e-2], [1, 0, 2]),
+        ("[1e-4, 1E-3, .01]", ["0.0001", "1e-2", "1.0e-3"], [0, 2, 1]),
+        ("['1', '2', '3']", [1.0, 2.0, 2.0], [0, 1, 1]),  # and not the second and third
+        ("['1', '2', '3']", ["1", "2", "2"], [0, 1, 1]),
+        ("[008, 009, 010]", [8.0, 10.0], [0, 2]),
+        ("[1:30, 2:30]", ["2:30", "1:30"], [1, 0]),
+        ("[low, high]", [1.0, 0.0], [1, 0]),
+        ("[low, high]", ["1.0", "low"], [1, 0]),
+    ],
+)
+def test_numbers_are_read_alike_in_descriptions_and_labels(
+    tmp_path: Path, factors: str, labels: list[Any], expected: list[int]
+) -> None:
+    assert described_labels(tmp_path, factors, labels) == expected
+
+
+@pytest.mark.parametrize(
+    ("factors", "labels", "message"),
+    [
+        ("[low, high]", [0.0, 1.001], r"a of image 1 is 1\.001 in labels, but .* has the values low, high"),
+        ("[low, high]", ["0", "0.999"], r"a of image 1 is 0\.999 in t\.csv"),
+        ("[low, high]", ["high", "nan"], r"a of image 1 is nan in t\.csv"),
+        ("3", [1e-4, 1e-3, 1e-2], r"a of image 0 is 0\.0001 in labels, but .* has the values 0, 1, 2"),
+        ("[0, 1, 2]", [1e-4, 1e-3, 1.0], r"a is 0\.0001 and 0\.001 in labels, which would both be 0; list its values"),
+        ("[1e-4]", [1e-4, 9e-3], r"a of image 1 is 0\.009 in labels"),
+        ("[1, 2]", ["1", "1_0"], r"a of image 1 is 1_0 in t\.csv"),
+        ("40", [0.0, 41.0], r"a of image 1 is 41\.0 in labels, but .* has the values 0, 1, .*, 19, \.\.\.$"),
+    ],
+)
+def test_refuses_labels_that_are_nearly_a_value(tmp_path: Path, factors: str, labels: list[Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        described_labels(tmp_path, factors, labels)
+
+
+def test_many_labels_of_many_values_need_little_memory(tmp_path: Path) -> None:
+    write_npz(tmp_path, images=np.zeros((30_000, 1, 1, 1), np.uint8), labels=np.arange(30_000.0)[::-1, None])
+    dataset = CustomDataset(describe(tmp_path, factors={"x": 30_000}, labels="labels"))  # a matrix would take 7 GB
+    assert dataset.full_grid
+
+
 def test_values_need_not_increase(tmp_path: Path) -> None:
     write_npz(tmp_path, images=PIXELS[:3], labels=np.array([[5.0], [-1.0], [2.0]]))
     dataset = CustomDataset(describe(tmp_path, factors={"x": [2.0, 5.0, -1.0]}, labels="labels"))
@@ -207,6 +268,15 @@ def test_values_need_not_increase(tmp_path: Path) -> None:
         ),
         ({"factors": {"x": [1, True]}}, r"factor 'x' in .* must have values all numbers or all text, got \[1, True\]"),
         ({"factors": {"x": [1, 1.0]}}, r"factor 'x' in .* must have values that differ, got \[1, 1\.0\]"),
+        ({"factors": {"x": [1, 2, float("nan")]}}, r"factor 'x' in .* must have finite values, got \[1, 2, nan\]"),
+        ({"factors": {"x": [float("-inf"), 1]}}, r"factor 'x' in .* must have finite values, got \[-inf, 1\]"),
+        ({"factors": {"x": ["1e999", "1"]}}, r"factor 'x' in .* must have finite values"),
+        ({"factors": {"x": [10**25, 10**25 + 1]}}, r"factor 'x' in .* must have values that differ"),
+        ({"factors": {"x": ["1", "two"]}}, r"factor 'x' in .* must have values all numbers or all text, got \['1', 't"),
+        ({"factors": {"x": 10**12}}, r"factor 'x' in .* must have at most 1,000,000 values, got 1000000000000"),
+        ({"factors": {"x": 10**25}}, r"factor 'x' in .* must have at most 1,000,000 values, got 10{25}"),
+        ({"factors": dict.fromkeys("abcd", 10**6)}, r"sizes must make fewer than 2\^63 combinations"),
+        ({"factors": dict.fromkeys(map(str, range(1001)), 1)}, r"factors in .* must be at most 1,000, got 1,001"),
         ({"images": "set.yaml"}, r"images in .* must be \.h5, \.hdf5, \.npz or a folder of images, got .*set\.yaml"),
         ({"layout": "HWC"}, r"layout in .*set\.yaml must be one of NHWC, NCHW, NHW, got 'HWC'"),
         (
@@ -290,6 +360,25 @@ def test_refuses_what_is_no_description(tmp_path: Path) -> None:
         path.write_text(text)
         with pytest.raises(ValueError, match=message):
             CustomDataset(path)
+    nested = "a: &a [x]\n" + "".join(
+        f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in itertools.pairwise("abcdefghi")
+    )
+    for text, message in {
+        "name: bars\nname: boxes": r"set\.yaml cannot be read as YAML: the key 'name' is there twice",
+        "name: &a {b: 1}\nfactors: {<<: *a}": r"set\.yaml cannot be read as YAML: mappings cannot be merged",
+        "[" * 3000: r"set\.yaml cannot be read as YAML: lists or mappings are nested too deeply",
+        "name: " + "9" * 5000: r"set\.yaml cannot be read as YAML: .*limit",
+        "name: !!timestamp 5": r"set\.yaml cannot be read as YAML",
+        'name: "\\ud800"': r"set\.yaml cannot be read as YAML: '\\ud800' is no text",
+        nested.replace("i:", "name:"): r"set\.yaml has an unknown key 'a'",
+        nested.replace("i: &i", "factors:").replace("a:", "name:").replace("b:", "images:"): r"unknown key 'c'",
+        "name: &a [*a]\nfactors: *a\nimages: x": r"name in .*set\.yaml must be text, got \[\[\[\[\.\.\.\]\]\]\]",
+        "#" * (1 << 20) + "\n": r"set\.yaml has 1,048,577 bytes, and a description at most 1,048,576",
+    }.items():
+        path.write_text(text)
+        with pytest.raises(ValueError, match=message) as refused:
+            CustomDataset(path)
+        assert len(str(refused.value)) < 1000
 
 
 @pytest.mark.parametrize("storage", ["cache", "memory"])
@@ -315,6 +404,11 @@ def test_refuses_images_of_0_and_1_when_they_are_read(tmp_path: Path, storage: A
             r"colour of image 0 is blue in t\.csv, but .*set\.yaml has the values red, green",
         ),
         ("file,colour,height,position\ni99.png,red,1,0\n", FileNotFoundError, r"no image .*i99\.png"),
+        (
+            "file,colour,height,position,colour\ni0.png,red,1,0,green\n",
+            ValueError,
+            r"t\.csv has the column colour more than once",
+        ),
         (b"\xff\xfe\x00", ValueError, r"t\.csv cannot be read as a CSV table"),
     ],
 )
