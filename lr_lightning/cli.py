@@ -1,6 +1,5 @@
 """The command ``lr-lightning``: hands each subcommand to its module, which is imported only then."""
 
-import os
 import sys
 
 from lr_lightning import __version__
@@ -53,7 +52,7 @@ def _run(arguments: list[str]) -> int:
     Returns:
         Exit code: 0 if all went well, 1 if something failed, 2 for a wrong command line or config, 130 after Ctrl-C.
     """
-    from lr_lightning.commands.messages import UsageError
+    from lr_lightning.commands.failure import fail
 
     try:
         if arguments[0] == "assay":
@@ -68,20 +67,8 @@ def _run(arguments: list[str]) -> int:
         print(f"lr-lightning {arguments[0]}: interrupted; {interrupt}".rstrip("; "), file=sys.stderr)
         return 130
     except Exception as error:
-        if os.environ.get("LR_LIGHTNING_TRACEBACK"):
-            raise
-        usage = isinstance(error, UsageError)
-        line = "" if usage else "\n"  # below a progress bar
-        print(f"{line}lr-lightning {arguments[0]}: {_sentence(error)}", file=sys.stderr)
-        return 2 if usage else 1
+        return fail(arguments[0], error, below_progress=True)
     return 0
-
-
-def _sentence(error: Exception) -> str:
-    """Return the text of an error; the kind of one that is not a user's is part of what it says."""
-    text = str(error)
-    told = isinstance(error, ValueError | OSError | FloatingPointError)
-    return text if text and told else f"{type(error).__name__}: {text} (LR_LIGHTNING_TRACEBACK=1 shows where)"
 
 
 if __name__ == "__main__":

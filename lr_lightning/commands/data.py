@@ -11,6 +11,7 @@ from rich.console import Console
 from lr_lightning.commands.data_opening import is_class, is_description, open_named, prepare_cache
 from lr_lightning.commands.data_preview import check_suffix, write_preview
 from lr_lightning.commands.data_table import print_custom_info, print_info, print_list
+from lr_lightning.commands.failure import fail, sentence
 from lr_lightning.commands.progress import progress_bar
 from lr_lightning.data.catalogue import CATALOGUE, DataSetRecord, find_record
 from lr_lightning.data.custom_dataset import CustomDataset
@@ -44,15 +45,16 @@ def main(argv: Sequence[str]) -> int:
     except SystemExit as exit_:  # of argparse, which has printed its message
         return int(exit_.code or 0)
     except KeyError as error:
-        return _fail(error, 2)
+        print(f"lr-lightning data: {sentence(error)}", file=sys.stderr)
+        return 2
     root = Path(arguments.root or os.environ.get("LR_LIGHTNING_DATA") or "data_sets")
     try:
         _run(arguments, record, root)
     except KeyboardInterrupt:
         print("interrupted; no unfinished file bears a final name", file=sys.stderr)
         return 130
-    except (OSError, ValueError, KeyError) as error:
-        return _fail(error, 1)
+    except Exception as error:
+        return fail("data", error)
     return 0
 
 
@@ -73,12 +75,6 @@ def _run(arguments: argparse.Namespace, record: DataSetRecord | None, root: Path
         _render(record, root, arguments.out, arguments.overwrite)
     else:
         _prepare(record, root, cache=not arguments.no_cache)
-
-
-def _fail(error: Exception, code: int) -> int:
-    message = error.args[0] if isinstance(error, KeyError) else error  # str() of a KeyError adds quotes
-    print(f"lr-lightning data: {message}", file=sys.stderr)
-    return code
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:

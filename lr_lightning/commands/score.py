@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from lr_lightning.commands.failure import fail
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -55,9 +57,8 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         print("lr-lightning score: interrupted", file=sys.stderr)
         return 130
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        print(f"lr-lightning score: {error}", file=sys.stderr)
-        return 1
+    except Exception as error:
+        return fail("score", error)
     return 0
 
 
