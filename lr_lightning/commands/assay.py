@@ -128,7 +128,7 @@ def _prepare(options: argparse.Namespace, rest: Sequence[str]) -> "AssayCLI":
     assays = {name: CATALOGUE[name].config(options.seed, options.num_samples) for name in names}
     stage = "test" if options.split == "test" else "validate"
     stage, config, checkpoint, *overrides = expand_run_argument([stage, *rest])
-    words = [stage, config, checkpoint, *SETTINGS, f"--assays={json.dumps(assays)}", *overrides]
+    words = [stage, config, checkpoint, *SETTINGS, "--assays=null", f"--assays={json.dumps(assays)}", *overrides]
     return prepare(words, partial(AssayCLI, folder=options.out))
 
 

@@ -1,50 +1,101 @@
 """Which folder a run lives in, and where its config and checkpoints lie."""
 
-import atexit
 import os
 import re
 import secrets
+import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
+from lr_lightning.commands.lease import STALE_AFTER, FolderInUseError, Lease, acquire
+from lr_lightning.commands.lease import age as lease_age
 from lr_lightning.loggers.atomic import write_atomically
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
-CLAIM = ".claimed"
 RUN_ID = "wandb_run_id"
+_ABANDONED_AFTER = 10 * STALE_AFTER
 _FOLDER_VARIABLE = "LR_LIGHTNING_RUN_FOLDER"
 
 
-def new_run_folder(root: Path) -> Path:
-    """Claim and return ``root``, or if that holds a run the first of ``root-1``, ``root-2``, ... that does not.
+class RunFolder:
+    """A run folder that this process holds until :meth:`leave`.
+
+    Attributes:
+        path: The folder.
+        lease: What keeps other processes out; ``None`` in the further processes of a distributed run.
+        is_begun: Whether there is something worth keeping in it, set by whoever begins to train or evaluate.
+
+    Args:
+        path: The folder; it is made if needed.
+        wait: Whether to watch a holder on another machine for a while, or to take it for alive.
+
+    Raises:
+        FolderInUseError: If another process holds it.
+        OSError: If it cannot be made or written to.
+    """
+
+    def __init__(self, path: Path, wait: bool = True) -> None:
+        self.path = path
+        self.lease: Lease | None = None
+        self.is_begun = False
+        self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
+        if _is_first_process():
+            check_writable(path)
+            self.lease = acquire(path, wait)
+
+    def leave(self) -> None:
+        """Let others in. A folder that was made for a run which never began goes away again."""
+        if self.lease is None:
+            return
+        is_removed = not self.is_begun and self.path in self._made
+        if is_removed:
+            shutil.rmtree(self.path, ignore_errors=True)  # while others are still kept out
+        self.lease.release()
+        self.lease = None
+        with suppress(OSError):  # somebody has put something there
+            for parent in self._made[1:] if is_removed else ():
+                parent.rmdir()
+
+
+def new_run_folder(root: Path) -> RunFolder:
+    """Return ``root``, or if that holds a run or is in use the first of ``root-1``, ``root-2``, ... that does not.
 
     Runs that start at the same time get different folders. The other processes of a distributed run return the folder
-    that their first one has claimed; they write nothing there.
+    that their first one has taken; they write nothing there.
 
     Raises:
         OSError: If the folder cannot be made or written to.
     """
-    if any(os.environ.get(name, "0") != "0" for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID")):
-        return Path(os.environ.get(_FOLDER_VARIABLE, root))
-    folder, number = root, 0
-    while (folder / CONFIG).exists() or not _claim(folder):
+    if not _is_first_process():
+        return RunFolder(Path(os.environ.get(_FOLDER_VARIABLE, root)))
+    path, number = root, 0
+    while (folder := _take(path)) is None:
         number += 1
-        folder = root.with_name(f"{root.name}-{number}")
-    os.environ[_FOLDER_VARIABLE] = str(folder)
+        path = root.with_name(f"{root.name}-{number}")
+    os.environ[_FOLDER_VARIABLE] = str(path)
     return folder
 
 
-def _claim(folder: Path) -> bool:
-    """Make ``folder`` and a mark in it, until its config is there; return ``False`` if there is a mark already."""
-    check_writable(folder)
-    mark = folder / CLAIM
+def _take(path: Path) -> RunFolder | None:
+    """Return ``path`` unless it holds a run or is in use."""
+    if (path / CONFIG).exists():
+        return None
+    # One that a killed run has left on another machine is worth a wait; those who start now are not
+    wait = path.is_dir() and lease_age(path) > _ABANDONED_AFTER
     try:
-        mark.touch(exist_ok=False)
-    except FileExistsError:
-        return False
-    atexit.register(mark.unlink, missing_ok=True)
-    return True
+        folder = RunFolder(path, wait)
+    except FolderInUseError:
+        return None
+    if (path / CONFIG).exists():  # of a run that has just ended
+        folder.leave()
+        return None
+    return folder
+
+
+def _is_first_process() -> bool:
+    return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
 
 
 def newest_run_folder(root: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import shlex
 import warnings
 from argparse import ArgumentError
 from collections.abc import Callable, Mapping
@@ -9,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
+import pytorch_lightning
 import yaml
 from jsonargparse import Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
@@ -32,15 +34,17 @@ from lr_lightning.callbacks import (
 from lr_lightning.commands.checkpoint_io import AtomicCheckpointIO
 from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.codes import write_codes
+from lr_lightning.commands.composition import ComposingConfigFile, split_assays
 from lr_lightning.commands.device_check import settle_device_check
+from lr_lightning.commands.folder_guard import FolderGuard
+from lr_lightning.commands.lease import FolderInUseError
 from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.run_folder import (
     CHECKPOINTS,
-    CLAIM,
     CONFIG,
-    check_writable,
+    RunFolder,
     expand_run_argument,
     folder_of_checkpoint,
     is_run_of,
@@ -73,7 +77,6 @@ class SaveRunConfig(SaveConfigCallback):
             folder = Path(trainer.default_root_dir)
             remove_unfinished(folder)
             write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))
-            (folder / CLAIM).unlink(missing_ok=True)
 
 
 class RunCLI(LightningCLI):
@@ -84,6 +87,19 @@ class RunCLI(LightningCLI):
     the best). The run folder is ``trainer.default_root_dir``, with a number added if it holds a run already.
     """
 
+    _held: RunFolder | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except BaseException:
+            self._leave_folder()
+            raise
+
+    def _leave_folder(self) -> None:
+        if self._held is not None:
+            self._held.leave()
+
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument(
@@ -93,13 +109,25 @@ class RunCLI(LightningCLI):
             help="Seeds to train at once: their number, counted from seed_everything, or a list of them.",
         )
         parser.add_argument(
-            "--assays", type=dict[str, AssayCallback | None], default={}, help="Assays by a name of your choice."
+            "--assays",
+            type=dict[str, AssayCallback | None] | None,
+            default={},
+            help="Assays by a name of your choice, added to those of configs before; null drops one, or all.",
         )
         parser.add_class_arguments(RunWandbLogger, "wandb", skip={"save_dir"}, instantiate=False)
         parser.add_argument(
             "--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in."
         )
         parser.add_argument("--checkpoint.mode", type=str, default="min", help="Whether 'min' or 'max' is best.")
+
+    @override
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Return a parser that composes the assays of several configs."""
+        kwargs.setdefault("dump_header", [f"pytorch_lightning=={pytorch_lightning.__version__}"])
+        parser = LightningArgumentParser(**kwargs)
+        help_text = "A config file; of several, later ones override and add to earlier ones."
+        parser.add_argument("-c", "--config", action=ComposingConfigFile, help=help_text)
+        return parser
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
@@ -152,7 +180,9 @@ class RunCLI(LightningCLI):
         if given is None:
             if not training:
                 raise ValueError(f"say what to {self.subcommand}: lr-lightning {self.subcommand} RUN_FOLDER")
-            return new_run_folder(root), None
+            self._held = new_run_folder(root)
+            return self._held.path, None
+        folder: Path | None
         if given in ("last", "best"):
             folder = newest_run_folder(root) if training else root
             checkpoint = folder / CHECKPOINTS / f"{given}.ckpt"
@@ -160,9 +190,23 @@ class RunCLI(LightningCLI):
             checkpoint = Path(given)
             own = folder_of_checkpoint(checkpoint)
             known = own is not None and (is_run_of(root, own) or not training)
-            folder = own if own is not None and known else new_run_folder(root)
-        check_writable(folder)
-        return folder, checkpoint
+            folder = own if own is not None and known else None
+        self._held = new_run_folder(root) if folder is None else self._held_by_this_process(folder)
+        return self._held.path, checkpoint
+
+    def _held_by_this_process(self, folder: Path) -> RunFolder:
+        """Return ``folder`` once no other process writes there.
+
+        Raises:
+            FolderInUseError: If one does; the text says what can be done meanwhile.
+        """
+        try:
+            return RunFolder(folder)
+        except FolderInUseError as error:
+            meanwhile = f"lr-lightning assay {shlex.quote(str(folder))} --out FOLDER writes nothing there"
+            if self.subcommand == "fit":
+                meanwhile = "without --ckpt_path, another run is started"
+            raise FolderInUseError(f"{error}; wait until that has ended; {meanwhile}") from error
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -178,8 +222,9 @@ class RunCLI(LightningCLI):
         given = trainer["callbacks"] or []
         given = given if isinstance(given, list) else [given]
         record = RunRecord(self._plain_config(), self._step)
+        guard = [] if self._held is None else [FolderGuard(self._held)]
         built: Trainer = super().instantiate_trainer(
-            callbacks=[*given, *callbacks, record],
+            callbacks=[*guard, *given, *callbacks, record],
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
             **kwargs,
         )
@@ -203,7 +248,7 @@ class RunCLI(LightningCLI):
 
     def _assay_callbacks(self) -> list[Callback]:
         """Return the assays of the config, and in a test the disentanglement scores."""
-        assays = dict(self._get(self.config_init, "assays"))
+        assays = dict(self._get(self.config_init, "assays") or {})
         if self.subcommand == "test" and not any(isinstance(assay, DisentanglementAssay) for assay in assays.values()):
             assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null turns it off
         named = named_assays(assays)
@@ -255,9 +300,12 @@ class RunCLI(LightningCLI):
         try:
             super()._run_subcommand(str(self.subcommand))
         except SystemExit as stopped:  # Lightning's answer to Ctrl-C
-            last = Path(self.trainer.default_root_dir) / CHECKPOINTS / "last.ckpt"
-            resumable = self.subcommand == "fit" and last.is_file()
-            raise KeyboardInterrupt(f"resume with --ckpt_path {last}" if resumable else "") from stopped
+            folder = Path(self.trainer.default_root_dir)
+            resumable = self.subcommand == "fit" and (folder / CHECKPOINTS / "last.ckpt").is_file()
+            how = f"resume with: lr-lightning fit {shlex.quote(str(folder))}"
+            raise KeyboardInterrupt(how if resumable else "") from stopped
+        finally:
+            self._leave_folder()
         if self.subcommand == "fit" and 0 < self._step == self.trainer.global_step:
             print(f"This run had ended at step {self._step:,}; raise --trainer.max_epochs or max_steps to train on.")
 
@@ -327,7 +375,7 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
             seed_everything_default=0,
             parser_kwargs=options | dict.fromkeys(RunCLI.subcommands(), options),
             auto_configure_optimizers=False,
-            args=expand_run_argument(arguments),
+            args=split_assays(expand_run_argument(arguments)),
         )
     except (ArgumentError, ValueError) as error:
         raise UsageError(plain_message(error, _known_arguments(), _known_classes())) from error

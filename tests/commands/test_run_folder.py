@@ -1,13 +1,15 @@
 """Which folder a run gets, and what a run folder given by itself stands for."""
 
-import atexit
+import json
 import os
-from collections.abc import Callable
-from functools import partial
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from lr_lightning.commands import lease
+from lr_lightning.commands.lease import Holder
 from lr_lightning.commands.run_folder import (
     expand_run_argument,
     folder_of_checkpoint,
@@ -37,28 +39,53 @@ def _first_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_new_run_takes_the_first_free_folder(tmp_path: Path) -> None:
     root = tmp_path / "runs" / "a"
-    assert new_run_folder(root) == root
+    folder = new_run_folder(root)
+    assert folder.path == root
     assert root.is_dir()
     make_run(root)
     make_run(root.with_name("a-1"))
-    assert new_run_folder(root) == root.with_name("a-2")
+    folder.is_begun = True
+    folder.leave()
+    assert new_run_folder(root).path == root.with_name("a-2")
 
 
 def test_runs_that_start_together_get_different_folders(tmp_path: Path) -> None:
     folders = [new_run_folder(tmp_path / "a") for _ in range(3)]  # none has a config yet
-    assert [folder.name for folder in folders] == ["a", "a-1", "a-2"]
+    assert [folder.path.name for folder in folders] == ["a", "a-1", "a-2"]
 
 
-def test_a_process_that_ends_without_a_run_gives_its_folder_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_run_that_never_began_leaves_nothing(tmp_path: Path) -> None:
+    folder = new_run_folder(tmp_path / "runs" / "a")
+    (folder.path / "wandb_run_id").touch()
+    folder.leave()
+    folder.leave()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("is_begun", [True, False])
+def test_what_was_there_before_stays(tmp_path: Path, is_begun: bool) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "notes.txt").touch()
+    folder = new_run_folder(tmp_path / "a")
+    folder.is_begun = is_begun
+    folder.leave()
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize("place", ["here", "elsewhere"])
+def test_a_folder_that_a_killed_start_has_left_is_used_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:
-    at_exit: list[Callable[[], object]] = []
-    monkeypatch.setattr(atexit, "register", lambda function, **options: at_exit.append(partial(function, **options)))
-    assert new_run_folder(tmp_path / "a") == tmp_path / "a"
-    for function in at_exit * 2:  # also if somebody has deleted the mark
-        function()
-    assert list((tmp_path / "a").iterdir()) == []
-    assert new_run_folder(tmp_path / "a") == tmp_path / "a"
+    monkeypatch.setattr(lease, "STALE_AFTER", 0.1)
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    holder = vars(Holder.this_process()) | {"pid": process.pid}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / ".lease").write_text(json.dumps(holder if place == "here" else holder | {"machine": "another"}))
+    if place == "elsewhere":
+        assert new_run_folder(tmp_path / "a").path.name == "a-1"  # it may live
+        os.utime(tmp_path / "a" / ".lease", (0, 0))
+    assert new_run_folder(tmp_path / "a").path.name == "a"
 
 
 @pytest.mark.parametrize("variable", ["LOCAL_RANK", "RANK", "SLURM_PROCID"])
@@ -68,7 +95,10 @@ def test_other_processes_of_a_run_share_its_folder(
     make_run(tmp_path / "a")
     first = new_run_folder(tmp_path / "a")
     monkeypatch.setenv(variable, "1")
-    assert new_run_folder(tmp_path / "a") == first == tmp_path / "a-1"
+    further = new_run_folder(tmp_path / "a")
+    assert further.path == first.path == tmp_path / "a-1"
+    further.leave()
+    assert first.path.is_dir()
 
 
 def test_a_run_keeps_its_wandb_id(tmp_path: Path) -> None:
@@ -86,7 +116,7 @@ def test_runs_of_a_name(tmp_path: Path) -> None:
 def test_a_run_that_left_no_config_is_taken_over(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "notes.txt").touch()
-    assert new_run_folder(tmp_path / "a") == tmp_path / "a"
+    assert new_run_folder(tmp_path / "a").path == tmp_path / "a"
 
 
 def test_resuming_takes_the_newest_of_a_name(tmp_path: Path) -> None:
