@@ -14,7 +14,8 @@ from lr_lightning.data.grid_file import GridFile, Storage
 from lr_lightning.data.h5_images import H5Images, h5_header
 from lr_lightning.data.image_folder import FolderImages, image_files
 from lr_lightning.data.image_source import ImageSource
-from lr_lightning.data.npz_images import NpzImages, npz_header
+from lr_lightning.data.npz_images import NpzImages
+from lr_lightning.data.npz_member import npz_header
 
 
 class CustomDataset(GridFile):

@@ -14,7 +14,7 @@ from lr_lightning.data.custom_description import CustomDescription
 from lr_lightning.data.description_yaml import as_number
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.h5_images import h5_array, h5_header, open_h5
-from lr_lightning.data.npz_images import npz_array, npz_header
+from lr_lightning.data.npz_member import npz_array, npz_header
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,8 @@ from lr_lightning.data.dsprites_factors import DSPRITES_FACTORS
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.grid_file import GridFile, Storage, check_grid_order
 from lr_lightning.data.h5_images import H5Images, h5_array, open_h5
-from lr_lightning.data.npz_images import NpzImages, npz_array
+from lr_lightning.data.npz_images import NpzImages
+from lr_lightning.data.npz_member import npz_array
 
 _REMEDY = (
     "fetch the public file with `lr-lightning data prepare dsprites`, or use its rendered twin, RenderedDSprites, "

@@ -1,10 +1,18 @@
 """What a reader of a public file offers to whatever keeps its images."""
 
 from collections.abc import Iterator, Sequence
+from math import prod
 from pathlib import Path
 from typing import Protocol
 
 from torch import Tensor
+
+_BLOCK_BYTES = 1 << 26
+
+
+def block_rows(row_shape: Sequence[int], most: int) -> int:
+    """Return how many rows of bytes of this shape to read at a time: ``most``, or as many as take 64 MiB, but one."""
+    return max(1, min(most, _BLOCK_BYTES // max(1, prod(row_shape))))
 
 
 class ImageSource(Protocol):

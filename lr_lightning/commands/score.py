@@ -3,12 +3,10 @@
 import argparse
 import sys
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -16,8 +14,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from lr_lightning.commands.failure import fail
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from lr_lightning.metrics.score_table import ScoreTable
     from lr_lightning.metrics.suite import Progress as ReportProgress
 
@@ -27,12 +23,6 @@ Score how codes relate to the factors of variation they were made from.
 FILE is a .npz file from any framework, with the arrays codes (N, D), floating point, and factors (N, K), the integer
 index of each factor's value; also log_variances (N, D), for the scores that look at the whole posterior.
 `lr-lightning predict RUN` writes one."""
-
-
-class _Arrays(NamedTuple):
-    codes: "Tensor"
-    factors: "Tensor | None"
-    log_variances: "Tensor | None"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -83,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default: %(default)s)")
     parser.add_argument("--num_repeats", type=int, default=1, help="draw rows so often, for standard errors")
+    parser.add_argument("--few_rows", action="store_true", help="there are fewer rows than latents, and no mistake")
     parser.add_argument("--truncated", action="store_true", help="also score active latents only (names with _active)")
     parser.add_argument("--out", type=Path, help="file for the table: .json, .csv or .parquet")
     parser.add_argument("--figures", type=Path, help="folder for heat maps of the matrices behind the scores")
@@ -116,7 +107,9 @@ def _score(arguments: argparse.Namespace) -> None:
         from lr_lightning.loggers.score_table import check_table_path
 
         check_table_path(arguments.out)
-    arrays = _read(arguments.file)
+    from lr_lightning.commands.score_input import read_score_input
+
+    arrays = read_score_input(arguments.file, few_rows=arguments.few_rows)
 
     from lr_lightning.metrics.functional.sample import Sampling
     from lr_lightning.metrics.suite import DisentanglementSuite
@@ -130,28 +123,6 @@ def _score(arguments: argparse.Namespace) -> None:
         warnings.simplefilter("always")
         table = suite.run(arrays.codes, arrays.factors, arrays.log_variances, progress)
     _report(arguments, table, list(dict.fromkeys(str(warning.message) for warning in caught)))
-
-
-def _read(path: Path) -> _Arrays:
-    """Return the arrays of a ``.npz`` file.
-
-    Raises:
-        ValueError: If it is no such file, or has no codes.
-    """
-    import numpy as np
-    import torch
-
-    if not path.is_file():
-        raise FileNotFoundError(f"there is no file {path}")
-    try:
-        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            found = {name: torch.from_numpy(np.asarray(file[name])) for name in file.files if name in _Arrays._fields}
-            names = file.files
-    except (ValueError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
-        raise ValueError(f"{path} is no .npz file of plain numeric arrays ({error})") from error
-    if "codes" not in found:
-        raise ValueError(f"{path} has no array 'codes'; it has {', '.join(names) or 'none'}")
-    return _Arrays(found["codes"], found.get("factors"), found.get("log_variances"))
 
 
 def _report(arguments: argparse.Namespace, table: "ScoreTable", notes: list[str]) -> None:

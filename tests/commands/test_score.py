@@ -1,6 +1,9 @@
 """``lr-lightning score`` as typed."""
 
 import json
+import re
+import tracemalloc
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -148,6 +151,100 @@ def test_list_names_metrics_and_groups(capsys: pytest.CaptureFixture[str]) -> No
     printed = capsys.readouterr().out
     assert "How far one latent alone carries each factor" in printed
     assert "default" in printed
+
+
+def zip_of(path: str, members: dict[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> None:
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+
+
+def npy(shape: object, descr: str = "<f4", content: bytes = b"") -> bytes:
+    """An array as NumPy writes it, whatever its header claims."""
+    header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content
+
+
+def test_claims_are_checked_before_any_memory_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    zip_of("rows.npz", {"codes.npy": npy((10**12, 2))})
+    zip_of("more.npz", {"codes.npy": npy((10**30, 2))})
+    zip_of("negative.npz", {"codes.npy": npy((-1, 2))})
+    zip_of("nested.npz", {"codes.npy": npy("(" * 3000)})
+    zip_of("text.npz", {"codes.npy": npy((1, 2), "<U2", bytes(16))})
+    zip_of("bzip2.npz", {"codes.npy": npy((2, 2), content=bytes(16))}, zipfile.ZIP_BZIP2)
+    zip_of("plain.npz", {"codes.npy": npy((2, 2), content=bytes(16))}, zipfile.ZIP_STORED)
+    plain = Path("plain.npz").read_bytes()
+    entry = plain.index(b"PK\x01\x02")
+    Path("secret.npz").write_bytes(plain[:6] + b"\x01" + plain[7 : entry + 8] + b"\x01" + plain[entry + 9 :])
+    Path("unknown.npz").write_bytes(plain[:8] + b"\x63" + plain[9 : entry + 10] + b"\x63" + plain[entry + 11 :])
+    with zipfile.ZipFile("bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive, archive.open("codes.npy", "w") as member:
+        member.write(npy((20_000_000, 1)) + bytes(80_000_000))
+    tracemalloc.start()
+    try:
+        for name, message in {
+            "rows": r"rows\.npz is no \.npz file of plain numeric arrays \(.*got 0 of 8000000000000 bytes",
+            "more": r"more\.npz is no .*no array \(its shape is \(1000",
+            "negative": r"negative\.npz is no .*no array \(its shape is \(-1, 2\)",
+            "nested": r"nested\.npz is no .*no array",
+            "text": r"text\.npz is no .*'codes' holds <U2",
+            "bzip2": r"bzip2\.npz is no .*packed",
+            "secret": r"secret\.npz is no .*encrypted",
+            "unknown": r"unknown\.npz is no .*packed",
+            "bomb": r"codes may have 2,000,000 rows and 67,108,864 entries, got shape \(20000000, 1\); keep",
+        }.items():
+            assert main([f"{name}.npz"]) == 1
+            [line] = capsys.readouterr().err.splitlines()
+            assert re.search(message, line)
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
+
+
+def test_numbers_of_any_byte_order_and_precision_score_alike() -> None:
+    with np.load(FILE) as file:
+        codes, factors = np.float32(file["codes"]), file["factors"]
+    found = []
+    for like in (codes, codes.astype(">f4"), codes.astype(np.longdouble), np.asfortranarray(codes, ">f8")):
+        for labels in (factors, factors.astype(">i2"), factors.astype(float), np.asfortranarray(factors, np.float16)):
+            np.savez("codes.npz", codes=like, factors=labels)
+            assert main(["codes.npz", "--metrics", "mig", *SPLIT, "--out", "table.json"]) == 0
+            found.append(scores("table.json")["mig"])
+    assert found == [pytest.approx(found[0], abs=1e-12)] * len(found)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"codes": (1500, 4), "factors": (4, 1500)}, r"codes \(1500, 4\) and factors \(4, 1500\) .*; write factors\.T"),
+        ({"codes": (4, 1500), "factors": (1500, 6)}, r"codes \(4, 1500\) and factors \(1500, 6\) .*; write codes\.T"),
+        (
+            {"codes": (1500, 4), "factors": (1400, 6)},
+            r"codes \(1500, 4\) and factors \(1400, 6\) .*keep the same samples",
+        ),
+        ({"codes": (1500, 4), "log_variances": (4, 1500)}, r"log_variances \(4, 1500\) .*; write log_variances\.T"),
+        (
+            {"codes": (4, 1500), "factors": (4, 6)},
+            r"codes \(4, 1500\) has fewer rows .*; write codes\.T, or add --few_rows",
+        ),
+        ({"codes": (4, 2), "factors": (4, 1500)}, r"factors \(4, 1500\) has fewer rows .*; write factors\.T"),
+    ],
+)
+def test_a_transposed_table_is_refused_with_the_fix(
+    arrays: dict[str, tuple[int, int]], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    random = np.random.default_rng(0)
+    made = {
+        name: random.integers(3, size=shape) if name == "factors" else random.normal(size=shape)
+        for name, shape in arrays.items()
+    }
+    np.savez("codes.npz", **made)  # type: ignore[arg-type]
+    assert main(["codes.npz", "--metrics", "mig"]) == 1
+    assert re.search(message, capsys.readouterr().err)
+
+
+def test_few_rows_are_scored_on_request() -> None:
+    np.savez("codes.npz", codes=np.random.default_rng(0).normal(size=(9, 12)), factors=np.arange(9)[:, None] % 2)
+    assert main(["codes.npz", "--metrics", "mig", "--few_rows"]) == 0
 
 
 @pytest.mark.parametrize(

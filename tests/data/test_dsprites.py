@@ -13,7 +13,7 @@ from lr_lightning.data import npz_images
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.dsprites import DSprites
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.npz_images import npz_array
+from lr_lightning.data.npz_member import npz_array
 
 SPACE = FactorSpace(["color", "shape", "posX"], [1, 3, 4])
 SPRITES = np.random.default_rng(0).integers(2, size=(12, 64, 64), dtype=np.uint8)

@@ -30,16 +30,20 @@ def check_factors(factors: Tensor, num_samples: int) -> NDArray[np.int64]:
     """Return ``factors`` (N, K) as an int64 array on the CPU, or say what is wrong with them.
 
     Raises:
-        ValueError: If they are not integers of shape ``(N, K)`` with ``N = num_samples`` and ``K >= 1``.
+        ValueError: If they are not whole numbers of shape ``(N, K)`` with ``N = num_samples`` and ``K >= 1``.
     """
     factors = torch.as_tensor(factors).detach().cpu()
     if factors.ndim != 2 or factors.shape[1] < 1 or len(factors) != num_samples:
         raise ValueError(f"factors must have shape (N, K) with N={num_samples}, got {tuple(factors.shape)}")
-    if factors.is_floating_point() or factors.is_complex():
-        raise ValueError(
-            f"factors must be integers, the index of each factor's value, got {factors.dtype}; "
-            "bin continuous factors first"
-        )
+    if factors.is_complex():
+        raise ValueError(f"factors must be integers, the index of each factor's value, got {factors.dtype}")
+    if factors.is_floating_point():
+        wrong = ~((factors == factors.round()) & (factors.abs() <= 2**53))  # true for NaN too
+        if wrong.any():
+            raise ValueError(
+                f"factors must be whole numbers, the index of each factor's value, got {float(factors[wrong][0]):g}; "
+                "number the values of discrete factors, and bin continuous ones first"
+            )
     array: NDArray[np.int64] = factors.long().numpy()
     return array
 

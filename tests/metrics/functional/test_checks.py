@@ -36,7 +36,10 @@ def test_wrong_codes(codes: Tensor, message: str) -> None:
         (torch.zeros(3, dtype=torch.int64), r"factors must have shape \(N, K\) with N=3, got \(3,\)"),
         (torch.zeros(4, 2, dtype=torch.int64), r"factors must have shape \(N, K\) with N=3, got \(4, 2\)"),
         (torch.zeros(3, 0, dtype=torch.int64), r"factors must have shape \(N, K\) with N=3, got \(3, 0\)"),
-        (torch.zeros(3, 2), "factors must be integers, .*got torch.float32; bin continuous factors first"),
+        (torch.tensor([[0.0, 1], [2, 0.5], [1, 1]]), r"factors must be whole numbers, .*got 0\.5; .*bin continuous"),
+        (torch.full((3, 2), float("nan")), "factors must be whole numbers, .*got nan"),
+        (torch.full((3, 2), 1e30), r"factors must be whole numbers, .*got 1e\+30"),
+        (torch.zeros(3, 2, dtype=torch.complex64), "factors must be integers, .*got torch.complex64"),
     ],
 )
 def test_wrong_factors(factors: Tensor, message: str) -> None:
@@ -54,8 +57,8 @@ def test_codes_keep_their_precision_but_for_halves() -> None:
         assert check_codes(torch.zeros(2, 1, dtype=given, requires_grad=True)).dtype == kept
 
 
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.bool])
-def test_factors_of_any_integer_type(dtype: torch.dtype) -> None:
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.bool, torch.float16, torch.float64])
+def test_factors_of_any_type(dtype: torch.dtype) -> None:
     factors = check_factors(torch.tensor([[0], [1]]).to(dtype), 2)
     assert factors.dtype == np.int64
     assert factors[:, 0].tolist() == [0, 1]
