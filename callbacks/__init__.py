@@ -18,6 +18,8 @@ from lr_lightning.callbacks.response_jacobian import ResponseJacobianAssay
 from lr_lightning.callbacks.response_map import ResponseMapAssay
 from lr_lightning.callbacks.response_matrix import ResponseMatrixAssay
 from lr_lightning.callbacks.response_path import ResponsePathAssay
+from lr_lightning.callbacks.resumption import Resumption
+from lr_lightning.callbacks.run_checkpoint import RunCheckpoint
 from lr_lightning.callbacks.run_record import RunRecord
 from lr_lightning.callbacks.sampling import SamplingAssay
 from lr_lightning.callbacks.seed_checkpoints import SeedCheckpoints
@@ -41,6 +43,8 @@ __all__ = [
     "ResponseMapAssay",
     "ResponseMatrixAssay",
     "ResponsePathAssay",
+    "Resumption",
+    "RunCheckpoint",
     "RunProgressBar",
     "RunRecord",
     "SamplingAssay",

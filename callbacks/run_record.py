@@ -28,7 +28,7 @@ class RunRecord(Callback):
 
     Args:
         config: Resolved config of the run, plain values.
-        step: Number of steps that the checkpoint of an evaluation was trained for.
+        step: Number of steps that the checkpoint was trained for from which the run starts.
     """
 
     def __init__(self, config: dict[str, Any] | None = None, step: int = 0) -> None:
@@ -56,8 +56,10 @@ class RunRecord(Callback):
         self._restart_clock(trainer)
 
     @override
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._finish(trainer, pl_module)
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the record of training, also for a run that had ended before but was killed before it had one."""
+        if trainer.global_step > self.step or (trainer.global_step > 0 and not self._is_recorded(trainer)):
+            self._finish(trainer, pl_module)
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -84,6 +86,11 @@ class RunRecord(Callback):
 
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._start
+
+    def _is_recorded(self, trainer: Trainer) -> bool:
+        path = Path(trainer.default_root_dir) / RESULTS
+        recorded = json.loads(path.read_text()).get("fit", {}) if path.is_file() else {}
+        return bool(recorded.get("step") == trainer.global_step)
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]

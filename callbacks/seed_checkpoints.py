@@ -26,7 +26,7 @@ class SeedCheckpoints(Callback):
         self.folder = folder
 
     @override
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         ensemble = cast(Any, pl_module)

@@ -106,6 +106,10 @@ class BatchLoader:
         """Let the next iteration be a whole one that begins after ``position`` batches."""
         self._position, self._skipped = position, 0
 
+    def give_back(self, num_batches: int) -> None:
+        """Count the last ``num_batches`` of this iteration as not taken."""
+        self._position, self._taken = self._position - num_batches, self._taken - num_batches
+
     def _in_order(self) -> Iterator[Batch]:
         own = self.indices[self.rank :: self.world_size]
         for start in range(0, len(own), self.batch_size):
@@ -113,11 +117,14 @@ class BatchLoader:
 
     def _shuffled(self) -> Iterator[Batch]:
         skipped, self._skipped = self._skipped, 0
-        for taken in range(skipped, self._num_batches, self.batches_at_once):
-            count = min(self.batches_at_once, self._num_batches - taken)
+        taken = skipped
+        while taken < self._num_batches:
+            # after a resume, first the rest of the batches that were to be yielded as one
+            count = min(self.batches_at_once - taken % self.batches_at_once, self._num_batches - taken)
             batches = range(self._position, self._position + count)
+            taken += count
             # before the yield, so that a checkpoint saved during this batch counts it
-            self._position, self._taken = self._position + count, taken + count
+            self._position, self._taken = self._position + count, taken
             yield self._gather(torch.cat([self._samples(batch) for batch in batches]))
 
     def _samples(self, batch: int) -> Tensor:

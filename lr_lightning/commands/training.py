@@ -6,7 +6,6 @@ import shlex
 import warnings
 from argparse import ArgumentError
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ import yaml
 from jsonargparse import Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, Logger
 from pytorch_lightning.plugins import TorchCheckpointIO
@@ -27,6 +26,8 @@ from lr_lightning.callbacks import (
     AssayCallback,
     DisentanglementAssay,
     EnsembleAssay,
+    Resumption,
+    RunCheckpoint,
     RunProgressBar,
     RunRecord,
     SeedCheckpoints,
@@ -224,7 +225,7 @@ class RunCLI(LightningCLI):
         record = RunRecord(self._plain_config(), self._step)
         guard = [] if self._held is None else [FolderGuard(self._held)]
         built: Trainer = super().instantiate_trainer(
-            callbacks=[*guard, *given, *callbacks, record],
+            callbacks=[Resumption(), *guard, *given, *callbacks, record],
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
             **kwargs,
         )
@@ -255,14 +256,11 @@ class RunCLI(LightningCLI):
         return list(named) if self._seeds is None else [self._of_each_seed(assay) for assay in named]
 
     def _checkpoints(self, folder: Path) -> list[Callback]:
-        """Return what writes ``best.ckpt`` and ``last.ckpt`` at the end of each epoch, after its validation."""
-        checkpoint = partial(
-            ModelCheckpoint, folder / CHECKPOINTS, save_on_train_epoch_end=True, enable_version_counter=False
-        )
-        callbacks: list[Callback] = [checkpoint(filename="last", monitor=None)]
+        """Return what writes ``best.ckpt`` and ``last.ckpt`` at validations and at the end of each epoch."""
+        callbacks: list[Callback] = [RunCheckpoint(folder / CHECKPOINTS, "last")]
         if self._get(self.config, "trainer").limit_val_batches != 0:
             wanted = self._get(self.config, "checkpoint")
-            callbacks.insert(0, checkpoint(filename="best", monitor=wanted.monitor, mode=wanted.mode))
+            callbacks.insert(0, RunCheckpoint(folder / CHECKPOINTS, "best", wanted.monitor, wanted.mode))
         return callbacks if self._seeds is None else [*callbacks, SeedCheckpoints(folder / CHECKPOINTS)]
 
     def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
@@ -283,8 +281,11 @@ class RunCLI(LightningCLI):
         return RunWandbLogger(save_dir=folder, **options | {"run_id": options["run_id"] or wandb_run_id(Path(folder))})
 
     def _plain_config(self) -> dict[str, Any]:
-        parser = self._parser(self.subcommand)
-        plain: dict[str, Any] = yaml.safe_load(parser.dump(self.config[self.subcommand], skip_none=False))
+        """Return the config for the records; that of a training run is the same however often it was resumed."""
+        config = self.config[self.subcommand].clone()
+        if self.subcommand == "fit":
+            config.ckpt_path = config.wandb.run_id = None
+        plain: dict[str, Any] = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False))
         return plain
 
     @override
@@ -362,6 +363,8 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
     # A run that is resumed has checkpoints; any other has a folder of its own
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
+    # Assays may change when a run is resumed
+    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`, callbacks used to create")
     # Lightning's advertisements of other products
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda r: not r.getMessage().startswith("💡"))
     options = {"allow_abbrev": False, "exit_on_error": False}

@@ -276,7 +276,8 @@ class AutoencoderModule(LightningModule, ABC):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the seed of the noise, and the global random state for networks that draw from it (dropout)."""
         checkpoint["noise_seed"] = self.noise_seed
-        checkpoint["random_state"] = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+        present = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
+        checkpoint["random_state"] = self._random_state or present
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:

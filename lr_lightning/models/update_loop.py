@@ -19,6 +19,9 @@ class UpdateLoop:
     replayed as well, see :class:`RecordedUpdate`. Batches, noise, schedules and the number of steps are those of a run
     of one model with one update a batch; validation, checkpoints and progress can only come between lists.
 
+    Where ``max_steps`` ends a run inside a list, the rest of it goes back to the loader: a run that is resumed there
+    makes it and ends the list as a run would that was not stopped. The unfinished list is not logged or validated.
+
     Args:
         models: The models, with manual optimization, all under one Trainer and equally many ``updates_per_batch``.
 
@@ -37,17 +40,29 @@ class UpdateLoop:
 
     def run(self, batch: Any) -> list[dict[str, Tensor]]:
         """Update on a batch or a list of them, as far as ``max_steps`` allows; return the last terms of each model."""
-        trainer = self._trainer
+        trainer, loop = self._trainer, self._trainer.fit_loop.epoch_loop
         batches = batch if self._takes_lists and isinstance(batch, list) else [batch]
-        if trainer.max_steps >= 0:
-            batches = batches[: trainer.max_steps - trainer.global_step]
+        room = len(batches) if trainer.max_steps < 0 else trainer.max_steps - trainer.global_step
         terms: list[dict[str, Tensor]] = []
-        for each in batches:
+        for each in batches[:room]:
             terms = self._update(each)
             self._count()
-        self.num_updates = len(batches)
-        trainer.fit_loop.epoch_loop._batches_that_stepped += len(batches) - 1  # the Trainer adds the last
+        if room < len(batches):
+            self._give_back(len(batches) - room)
+        else:
+            before = loop._batches_that_stepped
+            loop._batches_that_stepped = trainer.global_step - 1  # the Trainer adds the last
+            self.num_updates = trainer.global_step - before  # those before a resume inside of this list as well
         return terms
+
+    def _give_back(self, num_batches: int) -> None:
+        """Let the Trainer stop before the present list, as far as it counts lists, and the loader where it is."""
+        loop = self._trainer.fit_loop.epoch_loop
+        self._trainer.train_dataloader.give_back(num_batches)  # type: ignore[union-attr]
+        self.num_updates = 0
+        loop.batch_progress.increment_by(-1)
+        loop._batches_that_stepped -= 1
+        loop._skip_next_val = True
 
     def _update(self, batch: Any) -> list[dict[str, Tensor]]:
         if self._recorded is not None:
