@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning
-import yaml
 from jsonargparse import Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
@@ -35,6 +34,7 @@ from lr_lightning.callbacks import (
 from lr_lightning.commands.checkpoint_io import AtomicCheckpointIO
 from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.codes import write_codes
+from lr_lightning.commands.complete_config import check_serializable, complete_config
 from lr_lightning.commands.composition import ComposingConfigFile, split_assays
 from lr_lightning.commands.device_check import settle_device_check
 from lr_lightning.commands.folder_guard import FolderGuard
@@ -91,6 +91,7 @@ class RunCLI(LightningCLI):
     _held: RunFolder | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._command: str = kwargs["args"][0]
         try:
             super().__init__(*args, **kwargs)
         except BaseException:
@@ -100,6 +101,13 @@ class RunCLI(LightningCLI):
     def _leave_folder(self) -> None:
         if self._held is not None:
             self._held.leave()
+
+    @override
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        """Return the parser of a command; only that of the one that runs has arguments, which take long to collect."""
+        if subcommand != self._command:
+            return self.init_parser(**kwargs)
+        return super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -132,8 +140,9 @@ class RunCLI(LightningCLI):
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse ``args`` without Lightning's warning against giving them from Python."""
+        """Parse ``args`` without Lightning's warning against giving them from Python; settle what they leave open."""
         self.config = parser.parse_args(args)  # type: ignore[arg-type]
+        complete_config(self.config[self.config.subcommand])
 
     @override
     def _parse_ckpt_path(self) -> None:
@@ -152,6 +161,7 @@ class RunCLI(LightningCLI):
         if "verbose" in config:
             config.verbose = False  # the summary at the end says it more readably
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
+        self._dump_config()
 
     def _check_seeds(self, checkpoint: Path) -> None:
         """Evaluate a single model if ``checkpoint`` is one of the seeds of the configured ensemble.
@@ -282,11 +292,22 @@ class RunCLI(LightningCLI):
 
     def _plain_config(self) -> dict[str, Any]:
         """Return the config for the records; that of a training run is the same however often it was resumed."""
-        config = self.config[self.subcommand].clone()
+        plain: dict[str, Any] = dict(self.config_dump)
         if self.subcommand == "fit":
-            config.ckpt_path = config.wandb.run_id = None
-        plain: dict[str, Any] = yaml.safe_load(self._parser(self.subcommand).dump(config, skip_none=False))
+            plain |= {"ckpt_path": None, "wandb": plain["wandb"] | {"run_id": None}}
         return plain
+
+    @override
+    def _dump_config(self) -> None:
+        """Set ``config_dump``, the config as plain values.
+
+        Raises:
+            ValueError: If something in it could not be read back.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"\s*Unable to serialize")
+            super()._dump_config()
+        check_serializable(self.config_dump)
 
     @override
     def _run_subcommand(self, subcommand: str) -> None:

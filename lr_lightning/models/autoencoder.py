@@ -23,6 +23,8 @@ class Autoencoder(AutoencoderModule):
         ValueError: If the network is variational.
     """
 
+    needs_variational = False
+
     def __init__(self, network: AutoencoderNetwork, **kwargs: Any) -> None:
         super().__init__(network, **kwargs)
         if network.variational:

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 from pytorch_lightning import Callback, LightningModule
@@ -70,6 +70,8 @@ class AutoencoderModule(LightningModule, ABC):
     :class:`~lr_lightning.models.Schedule` is logged in training under its name.
 
     Attributes:
+        needs_variational: Whether the network must be variational (or must not be, if ``False``); ``None`` if either
+            will do. A config that leaves the network's ``variational`` open gets this value.
         steps_trained: Updates of the network so far, which schedules depend on; a checkpoint keeps it.
         first_optimizer: Place of its first optimizer among the Trainer's; above 0 in a :class:`SeedEnsemble` only.
 
@@ -88,6 +90,8 @@ class AutoencoderModule(LightningModule, ABC):
     Raises:
         ValueError: If ``updates_per_batch`` is below 1.
     """
+
+    needs_variational: ClassVar[bool | None] = None
 
     def __init__(
         self,

@@ -1,6 +1,7 @@
 """FactorVAE."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -45,8 +46,8 @@ class FactorVAE(VAE):
         network: Encoder and decoder; the encoder must be variational.
         gamma: Weight of the total correlation. A schedule lets it change with the step.
         discriminator_widths: Units of each hidden layer of the discriminator; six of 1,000 in the study.
-        discriminator_optimizer: Called with the discriminator's parameters; Adam with a learning rate of 1e-4 and betas
-            of 0.5 and 0.9, as in the paper, by default.
+        discriminator_optimizer: Called with the discriminator's parameters; if ``None``, Adam with a learning rate of
+            1e-4 and betas of 0.5 and 0.9, as in the paper.
         kwargs: Passed to :class:`VAE`.
 
     Raises:
@@ -61,16 +62,15 @@ class FactorVAE(VAE):
         network: AutoencoderNetwork,
         gamma: float | Schedule = 10.0,
         discriminator_widths: Sequence[int] = (1000,) * 6,
-        discriminator_optimizer: OptimizerCallable = lambda parameters: torch.optim.Adam(
-            parameters, lr=1e-4, betas=(0.5, 0.9)
-        ),
+        discriminator_optimizer: OptimizerCallable | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(network, **kwargs)
         self.gamma = check_weight("gamma", gamma)
         # Without gradients outside of its own update: the VAE's loss passes through it, and no process waits for it.
         self.discriminator = Discriminator(network.latent_dim, discriminator_widths).requires_grad_(False)
-        self.discriminator_optimizer = discriminator_optimizer
+        # No lambda as the default: jsonargparse writes only constants into config.yaml, and betas is a tuple.
+        self.discriminator_optimizer = discriminator_optimizer or partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.9))
         self.automatic_optimization = False
 
     @override

@@ -46,6 +46,8 @@ class VAE(AutoencoderModule):
         Kingma and Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114.
     """
 
+    needs_variational = True
+
     def __init__(self, network: AutoencoderNetwork, kl: KLForm = "gaussian", **kwargs: Any) -> None:
         super().__init__(network, **kwargs)
         if not network.variational:

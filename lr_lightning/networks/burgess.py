@@ -16,7 +16,8 @@ class BurgessNetwork(AutoencoderNetwork):
         num_convolutions: Convolutions on each side; images have a side of ``4 * 2 ** num_convolutions``.
         latent_dim: Number of latents ``D``.
         channels: Image channels ``C``.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
+            config takes what its model needs; elsewhere that means ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.
@@ -25,9 +26,10 @@ class BurgessNetwork(AutoencoderNetwork):
         Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
     """
 
-    def __init__(self, num_convolutions: int, latent_dim: int, channels: int, variational: bool) -> None:
+    def __init__(self, num_convolutions: int, latent_dim: int, channels: int, variational: bool | None) -> None:
         check_latent_dim(latent_dim)
         check_channels(channels)
+        variational = True if variational is None else variational
         inner = range(num_convolutions - 1)
         encoder = nn.Sequential(
             *halve(channels, 32),

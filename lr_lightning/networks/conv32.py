@@ -9,11 +9,12 @@ class Conv32(BurgessNetwork):
     Args:
         latent_dim: Number of latents ``D``.
         channels: Image channels ``C``; images are ``(C, 32, 32)``.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
+            config takes what its model needs; elsewhere that means ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.
     """
 
-    def __init__(self, latent_dim: int = 10, channels: int = 1, variational: bool = True) -> None:
+    def __init__(self, latent_dim: int = 10, channels: int = 1, variational: bool | None = None) -> None:
         super().__init__(3, latent_dim, channels, variational)

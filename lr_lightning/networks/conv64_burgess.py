@@ -9,7 +9,8 @@ class Conv64Burgess(BurgessNetwork):
     Args:
         latent_dim: Number of latents ``D``.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
+            config takes what its model needs; elsewhere that means ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.
@@ -18,5 +19,5 @@ class Conv64Burgess(BurgessNetwork):
         Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
     """
 
-    def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool = True) -> None:
+    def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool | None = None) -> None:
         super().__init__(4, latent_dim, channels, variational)

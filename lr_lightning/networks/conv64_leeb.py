@@ -15,7 +15,8 @@ class Conv64Leeb(AutoencoderNetwork):
     Args:
         latent_dim: Number of latents ``D``; 12 or 24 in the paper.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and scales ``(B, 2 D)`` or codes ``(B, D)``.
+        variational: Whether the encoder gives means and scales ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a config
+            takes what its model needs; elsewhere that means ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.
@@ -25,9 +26,10 @@ class Conv64Leeb(AutoencoderNetwork):
         arXiv:2106.16091, and its released code.
     """
 
-    def __init__(self, latent_dim: int = 12, channels: int = 3, variational: bool = True) -> None:
+    def __init__(self, latent_dim: int = 12, channels: int = 3, variational: bool | None = None) -> None:
         check_latent_dim(latent_dim)
         check_channels(channels)
+        variational = True if variational is None else variational
         encoder = nn.Sequential(
             *encoding_layer(channels, 64, kernel_size=5),  # (B, 64, 32, 32)
             *encoding_layer(64, 64),

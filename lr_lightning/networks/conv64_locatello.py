@@ -19,7 +19,8 @@ class Conv64Locatello(AutoencoderNetwork):
     Args:
         latent_dim: Number of latents ``D``; 10 in the study.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
+            config takes what its model needs; elsewhere that means ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.
@@ -29,9 +30,10 @@ class Conv64Locatello(AutoencoderNetwork):
         Representations, ICML 2019, arXiv:1811.12359, and its code, disentanglement_lib.
     """
 
-    def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool = True) -> None:
+    def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool | None = None) -> None:
         check_latent_dim(latent_dim)
         check_channels(channels)
+        variational = True if variational is None else variational
         encoder = nn.Sequential(
             *halve(channels, 32),  # (B, 32, 32, 32)
             *halve(32, 32),

@@ -81,7 +81,8 @@ class LadderConv64(GroupedNetwork):
         latent_dim: Number of latents ``D``; 12 in the comparison of Leeb et al.
         num_groups: Number of groups, 2, 3, 4, 6 or 12 there; a divisor of ``latent_dim`` and of 12.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``.
+        variational: Whether the encoder gives means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``. If
+            ``None``, a config takes what its model needs; elsewhere that means ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is no such divisor.
@@ -91,8 +92,11 @@ class LadderConv64(GroupedNetwork):
         places of the layers are those of the code of Leeb et al., Structure by Architecture, arXiv:2006.07796.
     """
 
-    def __init__(self, latent_dim: int = 12, num_groups: int = 4, channels: int = 3, variational: bool = True) -> None:
+    def __init__(
+        self, latent_dim: int = 12, num_groups: int = 4, channels: int = 3, variational: bool | None = None
+    ) -> None:
         check_grouped(latent_dim, num_groups, channels)
+        variational = True if variational is None else variational
         encoder = LadderEncoder(latent_dim, num_groups, channels, num_parameters=2 if variational else 1)
         rungs = [GenerativeRung(latent_dim // num_groups) for _ in range(num_groups)]
         decoder = GroupedDecoder(rungs, channels, added_features=_NUM_ADDED)

@@ -23,7 +23,8 @@ class MLP(AutoencoderNetwork):
         activation: Class of the non-linearity between layers.
         decoder_widths: Units of each hidden layer of the decoder; those of the encoder in reverse by default.
         decoder_activation: Class of the non-linearity between layers of the decoder; the encoder's by default.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``.
+        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
+            config takes what its model needs; elsewhere that means ``True``.
 
     Raises:
         ValueError: If ``latent_dim``, a width or a side of the observation is below 1.
@@ -37,7 +38,7 @@ class MLP(AutoencoderNetwork):
         activation: type[nn.Module] = nn.ELU,
         decoder_widths: Sequence[int] | None = None,
         decoder_activation: type[nn.Module] | None = None,
-        variational: bool = True,
+        variational: bool | None = None,
     ) -> None:
         check_latent_dim(latent_dim)
         decoder_widths = list(reversed(widths)) if decoder_widths is None else decoder_widths
@@ -48,6 +49,7 @@ class MLP(AutoencoderNetwork):
         ):
             if min(sizes, default=1) < 1:
                 raise ValueError(f"{name} must be positive, got {tuple(sizes)}")
+        variational = True if variational is None else variational
         size = prod(observation_shape)
         outputs = 2 * latent_dim if variational else latent_dim
         encoder = nn.Sequential(nn.Flatten(), *linear_layers([size, *widths, outputs], activation))

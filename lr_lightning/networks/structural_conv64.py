@@ -53,7 +53,8 @@ class StructuralConv64(GroupedNetwork):
         latent_dim: Number of latents ``D``; 12 in the paper.
         num_groups: Number of groups, 2, 3, 4, 6 or 12 in the paper; a divisor of ``latent_dim`` and of 12.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``.
+        variational: Whether the encoder gives means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``. If
+            ``None``, a config takes what its model needs; elsewhere that means ``False``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is no such divisor.
@@ -64,9 +65,10 @@ class StructuralConv64(GroupedNetwork):
     """
 
     def __init__(
-        self, latent_dim: int = 12, num_groups: int = 12, channels: int = 3, variational: bool = False
+        self, latent_dim: int = 12, num_groups: int = 12, channels: int = 3, variational: bool | None = None
     ) -> None:
         check_grouped(latent_dim, num_groups, channels)
+        variational = bool(variational)
         encoder = nn.Sequential(
             *encoding_stages(channels, num_stages=1),  # (B, 64, 2, 2)
             nn.Flatten(),

@@ -1,0 +1,103 @@
+"""Settles what a parsed config leaves open, so that it means the same wherever it is read again."""
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args, get_type_hints
+
+from jsonargparse import Namespace
+
+_UNSERIALIZABLE = "Unable to serialize instance"  # what jsonargparse writes in place of such a value
+
+
+def complete_config(config: Namespace) -> None:
+    """Fill in what the model decides about its network, and make paths of the model and the data absolute, in place.
+
+    Args:
+        config: Parsed config of one command.
+    """
+    for key in ("model", "data"):
+        for entry in _class_entries(config.get(key)):
+            _make_paths_absolute(entry)
+    if config.get("model") is not None:
+        _choose_variational(config.model)
+
+
+def check_serializable(plain: Any, key: str = "") -> None:
+    """Raise ``ValueError`` if a dumped config holds what cannot be read back, such as a function without a name.
+
+    Args:
+        plain: The config, or a part of it, after dumping and loading.
+        key: Where the part stands in the config.
+    """
+    if isinstance(plain, str) and plain.startswith(_UNSERIALIZABLE):
+        raise ValueError(
+            f"{key} is a Python object that config.yaml cannot hold, so the run could not be read back; set {key} to a "
+            "class_path with init_args, or give it a default of plain values"
+        )
+    parts = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
+    for name, part in parts:
+        check_serializable(part, f"{key}.{name}" if key else str(name))
+
+
+def _choose_variational(model: Namespace) -> None:
+    """Give the network of ``model`` the ``variational`` that the model needs, unless the config sets it."""
+    needed = getattr(_class_of(model), "needs_variational", None)
+    network = (model.get("init_args") or {}).get("network")
+    arguments = (network.get("init_args") or {}) if isinstance(network, Namespace) else {}
+    if needed is not None and "variational" in arguments and arguments["variational"] is None:
+        arguments["variational"] = needed
+
+
+def _make_paths_absolute(entry: Namespace) -> None:
+    """Let the paths among the arguments of one class begin at the root; ``~`` is the user's home."""
+    arguments = entry.get("init_args") or {}
+    for name, annotation in _annotations(_class_of(entry)).items():
+        if name in arguments and _holds_paths(annotation):
+            arguments[name] = _absolute(arguments[name])
+
+
+def _absolute(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_absolute(each) for each in value]
+    return type(value)(Path(value).expanduser().absolute()) if isinstance(value, str | Path) else value
+
+
+def _class_entries(value: Any) -> Iterator[Namespace]:
+    """Yield each ``class_path`` with its ``init_args`` in a part of a config, at any depth."""
+    if isinstance(value, Namespace):
+        if "class_path" in value:
+            yield value
+        value = vars(value)
+    if isinstance(value, dict):
+        for each in value.values():
+            yield from _class_entries(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _class_entries(each)
+
+
+def _class_of(entry: Namespace) -> Any:
+    module, _, name = entry.class_path.rpartition(".")
+    return getattr(import_module(module), name)
+
+
+def _annotations(kind: Any) -> dict[str, Any]:
+    """Return the type of each argument of a class, those included that it hands on to its bases."""
+    found: dict[str, Any] = {}
+    for base in inspect.getmro(kind) if inspect.isclass(kind) else ():
+        if "__init__" not in vars(base):
+            continue
+        try:
+            hints = get_type_hints(base.__init__)
+        except NameError:  # a name that is imported for type checkers only
+            hints = {}
+        found = hints | found
+        if "kwargs" not in inspect.signature(base.__init__).parameters:
+            break
+    return found
+
+
+def _holds_paths(annotation: Any) -> bool:
+    return annotation is Path or any(_holds_paths(part) for part in get_args(annotation))
