@@ -87,14 +87,15 @@ def _annotations(kind: Any) -> dict[str, Any]:
     """Return the type of each argument of a class, those included that it hands on to its bases."""
     found: dict[str, Any] = {}
     for base in inspect.getmro(kind) if inspect.isclass(kind) else ():
-        if "__init__" not in vars(base):
+        constructor = vars(base).get("__init__")
+        if constructor is None:
             continue
         try:
-            hints = get_type_hints(base.__init__)
+            hints = get_type_hints(constructor)
         except NameError:  # a name that is imported for type checkers only
             hints = {}
         found = hints | found
-        if "kwargs" not in inspect.signature(base.__init__).parameters:
+        if "kwargs" not in inspect.signature(constructor).parameters:
             break
     return found
 
