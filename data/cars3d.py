@@ -5,13 +5,13 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from io import BytesIO
+from math import prod
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any, Self
 
 import numpy as np
 import torch
-from scipy.io import loadmat
-from scipy.io.matlab import MatReadError
+from scipy.io import loadmat, whosmat
 from torch import Tensor
 
 from lr_lightning.data.factor_space import FactorSpace
@@ -27,6 +27,10 @@ CARS3D_FACTORS = FactorSpace(
 _LIST = "list.txt"
 _SIDE, _STORED_SIDE = 64, 128
 _BLOCK_BYTES = 1 << 20
+_LARGEST_FILE = 1 << 25  # bytes of a file of a car, which has 5 million values, or of the list
+_LARGEST_SMALL_ARCHIVE, _LARGEST_RATIO = 1 << 30, 100  # bytes that an archive unpacks to, or of its own size
+_LARGEST_HEADER = 1 << 20  # bytes of a long name or other remarks of tar
+_NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 _REMEDY = "fetch the public archive with `lr-lightning data prepare cars3d`"
 
 
@@ -88,7 +92,8 @@ class CarsImages:
         if path.is_dir():
             if not (path / _LIST).is_file():
                 raise FileNotFoundError(f"no {_LIST} in {path}, which gives the order of the cars; {_REMEDY}")
-            self.paths = (path / _LIST, *sorted(path.glob("[!.]*.mat")))
+            self.paths = (path / _LIST, *sorted(file for file in path.glob("[!.]*.mat") if file.is_file()))
+            self._check_size(_LIST, self.paths[0].stat().st_size)
             self._order(self.paths[0].read_bytes(), {file.stem for file in self.paths[1:]})
         elif not path.is_file():
             raise FileNotFoundError(f"no file or folder {path}; {_REMEDY}")
@@ -99,12 +104,14 @@ class CarsImages:
         Raises:
             OSError, ValueError: As :class:`Cars3D`.
         """
-        cars, listing = dict[str, Tensor](), None
+        cars, listing, most = dict[str, Tensor](), None, 2 * self._sizes[2]
         for name, content in self._files():
             if name == _LIST:
                 listing = content
             else:
                 cars[name.removesuffix(".mat")] = self._views(name, content)
+            if len(cars) > most:  # the list may come last, and would be waited for
+                raise ValueError(f"{self.path} has more than {most} cars, and must have {self._sizes[2]}; {_REMEDY}")
         if listing is None:
             raise ValueError(f"{self.path} has no cars/{_LIST}, which gives the order of the cars; {_REMEDY}")
         order = self._order(listing, set(cars))
@@ -116,30 +123,57 @@ class CarsImages:
         """Yield name and content of the list and of each car, in the order of the archive."""
         if self.path not in self.paths:  # but a folder of them
             for path in self.paths:
+                self._check_size(path.name, path.stat().st_size)
                 yield path.name, path.read_bytes()
             return
         try:
-            # Names in the archive only choose what is read: nothing is written under them.
-            with gzip.open(self.path) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+            yield from self._members()
+        # tarfile lets errors of its conversions of damaged headers through
+        except (
+            tarfile.TarError,
+            EOFError,
+            zlib.error,
+            gzip.BadGzipFile,
+            OverflowError,
+            LookupError,
+            TypeError,
+        ) as error:
+            raise OSError(f"{self.path} cannot be read as a .tar.gz archive ({error}); {_REMEDY}") from error
+
+    def _members(self) -> Iterator[tuple[str, bytes]]:
+        """Yield name and content of what is wanted of an archive."""
+        largest = max(_LARGEST_SMALL_ARCHIVE, _LARGEST_RATIO * self.path.stat().st_size)
+        # Names in the archive only choose what is read: nothing is written under them.
+        with gzip.open(self.path) as stream:
+            limited = _Limited(stream, largest)
+            with tarfile.open(fileobj=limited, mode="r|", tarinfo=_ShortHeader) as archive:
                 for member in archive:
                     place = PurePosixPath(member.name)
                     wanted = place.name == _LIST or (place.suffix == ".mat" and not place.name.startswith("."))
                     if wanted and place.parent.name == "cars" and member.isfile():
+                        self._check_size(place.name, member.size)
                         content = archive.extractfile(member)
                         yield place.name, b"" if content is None else content.read()
-                while stream.read(_BLOCK_BYTES):
-                    pass  # at its end gzip compares its checksum
-        except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise OSError(f"{self.path} cannot be read as a .tar.gz archive ({error}); {_REMEDY}") from error
+            while limited.read(_BLOCK_BYTES):
+                pass  # at its end gzip compares its checksum
+
+    def _check_size(self, name: str, size: int) -> None:
+        if size > _LARGEST_FILE:
+            raise ValueError(f"{name} of {self.path} has {size:,} bytes, and may have {_LARGEST_FILE:,}; {_REMEDY}")
 
     def _views(self, name: str, content: bytes) -> Tensor:
         """Return the scaled views ``(elevations, azimuths, 64, 64, 3)`` of a car."""
         elevations, azimuths, _ = self._sizes
-        try:
-            views = loadmat(BytesIO(content), variable_names=["im"]).get("im")
-        except (MatReadError, OSError, ValueError, TypeError, NotImplementedError, zlib.error) as error:
-            raise OSError(f"{name} of {self.path} cannot be read as a MATLAB file ({error}); {_REMEDY}") from error
         shape = (_STORED_SIDE, _STORED_SIDE, 3, azimuths, elevations)
+        try:
+            listed = {found: (size, kind) for found, size, kind in whosmat(BytesIO(content))}
+            size, kind = listed.get("im", (shape, "uint8"))
+            readable = kind in _NUMBERS and prod(size) <= prod(shape)
+            views = loadmat(BytesIO(content), variable_names=["im"]).get("im") if readable else None
+        except Exception as error:  # whatever SciPy stumbles over in a damaged file
+            raise OSError(f"{name} of {self.path} cannot be read as a MATLAB file ({error}); {_REMEDY}") from error
+        if not readable:
+            raise ValueError(f"{name} of {self.path} must have 'im' {shape} uint8, got {size} {kind}; {_REMEDY}")
         if views is None or views.shape != shape or views.dtype != np.uint8:
             found = "none" if views is None else f"{views.shape} {views.dtype}"
             raise ValueError(f"{name} of {self.path} must have 'im' {shape} uint8, got {found}; {_REMEDY}")
@@ -148,7 +182,7 @@ class CarsImages:
 
     def _order(self, listing: bytes, found: set[str]) -> list[str]:
         """Return the cars in the order of the list, which must be those that were found."""
-        order = listing.decode().split()
+        order = listing.decode(errors="replace").split()
         objects = self._sizes[2]
         if len(order) != objects or len(set(order)) != objects:
             raise ValueError(f"{_LIST} of {self.path} must name {objects} different cars, got {len(order)}; {_REMEDY}")
@@ -162,3 +196,29 @@ class CarsImages:
                 f"{self.path} has {len(extra)} cars that {_LIST} does not name, such as {extra[0]}.mat; {_REMEDY}"
             )
         return order
+
+
+class _ShortHeader(tarfile.TarInfo):
+    """A header whose names and remarks, which are read whole, are of a sensible length."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        if not (header.isfile() or header.isdir()) and header.size > _LARGEST_HEADER:
+            raise tarfile.ReadError(f"a header has {header.size:,} bytes")
+        return header
+
+
+class _Limited:
+    """What a packed file unpacks to, up to a number of bytes."""
+
+    def __init__(self, file: IO[bytes], num_bytes: int) -> None:
+        self._file, self._left, self._num_bytes = file, num_bytes, num_bytes
+
+    def read(self, num_bytes: int) -> bytes:
+        """Return the next bytes; raise ``tarfile.ReadError`` beyond the limit."""
+        block = self._file.read(num_bytes)
+        self._left -= len(block)
+        if self._left < 0:
+            raise tarfile.ReadError(f"it unpacks to more than {self._num_bytes:,} bytes")
+        return block

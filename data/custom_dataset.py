@@ -1,5 +1,6 @@
 """A data set of one's own, from arrays or a folder of images and a small YAML file."""
 
+from math import prod
 from pathlib import Path
 from typing import Self
 
@@ -9,13 +10,15 @@ from torch import Tensor
 
 from lr_lightning.data.custom_description import LAYOUTS, CustomDescription, read_description
 from lr_lightning.data.custom_labels import grid_order, label_array, positions, read_table
-from lr_lightning.data.factor_space import FactorSpace, check_range
+from lr_lightning.data.factor_space import check_range
 from lr_lightning.data.grid_file import GridFile, Storage
 from lr_lightning.data.h5_images import H5Images, h5_header
 from lr_lightning.data.image_folder import FolderImages, image_files
 from lr_lightning.data.image_source import ImageSource
 from lr_lightning.data.npz_images import NpzImages
 from lr_lightning.data.npz_member import npz_header
+
+_LARGEST_IMAGE = 1 << 28  # bytes
 
 
 class CustomDataset(GridFile):
@@ -71,6 +74,11 @@ class CustomDataset(GridFile):
         sizes = dict(zip(layout[1:], row_shape, strict=True))
         self.image_shape: tuple[int, ...] = (sizes.get("C", 1), sizes["H"], sizes["W"])
         _check_channels(self.description, layout, source.shape)
+        if (size := prod(self.image_shape)) > _LARGEST_IMAGE:
+            raise ValueError(
+                f"images in {self.description.images} have {size:,} values each, by their shape {source.shape}; scale "
+                f"them to {_LARGEST_IMAGE:,} at most"
+            )
         space = self.description.factor_space
         if self.description.labels is None and num_images != len(space):
             raise ValueError(
@@ -78,9 +86,7 @@ class CustomDataset(GridFile):
                 f"{' x '.join(map(str, space.sizes))} = {len(space)} combinations; correct the factors, or give labels "
                 "if some combinations are missing or repeat"
             )
-        super().__init__(self.description.name, FactorSpace(["image"], [num_images]), source, storage)
-        self.factor_space = space
-        self._num_images = num_images
+        super().__init__(self.description.name, space, source, storage, num_images=num_images)
         self._labels: Tensor | None = None  # of a set that is no full grid
         self._rows: Tensor | None = None  # of a full grid: where each combination lies in the files
         if self.description.labels is not None:
@@ -93,9 +99,6 @@ class CustomDataset(GridFile):
     def value_names(self) -> dict[str, tuple[str, ...]]:
         """What the values of a factor are called, where they are no numbers."""
         return self.description.value_names
-
-    def __len__(self) -> int:
-        return self._num_images
 
     def images(self, indices: Tensor) -> Tensor:
         """Return images ``(N, C, H, W)`` uint8 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.

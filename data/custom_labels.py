@@ -13,7 +13,7 @@ from torch import Tensor
 from lr_lightning.data.custom_description import CustomDescription
 from lr_lightning.data.description_yaml import as_number
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.h5_images import h5_array, h5_header, open_h5
+from lr_lightning.data.h5_images import h5_header, h5_table, open_h5
 from lr_lightning.data.npz_member import npz_array, npz_header
 
 Floats = NDArray[np.float64]
@@ -83,7 +83,7 @@ def label_array(description: CustomDescription, num_images: int) -> dict[str, An
         labels = npz_array(path, key, shape, str(dtype), remedy)
     else:
         with open_h5(path, remedy) as file:
-            labels = h5_array(file, key, shape, str(dtype), remedy)[:]
+            labels = h5_table(file, key, shape, str(dtype), remedy)
     return dict(zip(names, labels.T, strict=True))
 
 

@@ -1,7 +1,6 @@
 """What is known of a data set before it is opened, and of the files it comes from."""
 
 import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 
 from lr_lightning.data.download import download
 from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.npz_member import ZIP_DAMAGE
 from lr_lightning.data.write_lock import write_lock
 
 
@@ -94,7 +94,7 @@ def _damage(path: Path) -> str | None:
     try:
         with zipfile.ZipFile(path) as archive:
             member = archive.testzip()
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except ZIP_DAMAGE as error:
         return str(error)
     return None if member is None else f"{member} is damaged"
 

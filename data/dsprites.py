@@ -8,7 +8,7 @@ from torch import Tensor
 from lr_lightning.data.dsprites_factors import DSPRITES_FACTORS
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.grid_file import GridFile, Storage, check_grid_order
-from lr_lightning.data.h5_images import H5Images, h5_array, open_h5
+from lr_lightning.data.h5_images import H5Images, h5_renderer, h5_table, open_h5
 from lr_lightning.data.npz_images import NpzImages
 from lr_lightning.data.npz_member import npz_array
 
@@ -61,12 +61,12 @@ class DSprites(GridFile):
             check_grid_order(classes, space, path, "latents_classes", _REMEDY)
         else:
             with open_h5(path, _REMEDY) as file:
-                classes = h5_array(file, "latents/classes", class_shape, "int64", _REMEDY)[:]
+                classes = h5_table(file, "latents/classes", class_shape, "int64", _REMEDY)
                 check_grid_order(classes, space, path, "latents/classes", _REMEDY)
-                rendered, version = bool(file.attrs.get("rendered", False)), file.attrs.get("renderer_version")
+                rendered, version = h5_renderer(file, _REMEDY)
             images = H5Images(path, "imgs", image_shape, "uint8", _REMEDY)
         name = "rendered_dsprites" if rendered else "dsprites"
-        super().__init__(name, space, images, storage, None if version is None else int(version))
+        super().__init__(name, space, images, storage, version)
 
     def _display(self, stored: Tensor) -> Tensor:
         return stored.ne(0).to(torch.uint8).mul_(255)[:, None]  # (N, H, W) in {0, 1} -> (N, 1, H, W) in {0, 255}

@@ -6,11 +6,12 @@ from typing import Self
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from lr_lightning.data.counter_random import check_seed, random_bytes, random_words
 from lr_lightning.data.dataset import FactorDataset
+from lr_lightning.data.pictures import read_picture
 from lr_lightning.data.rendered_dsprites import RenderedDSprites
 
 _LARGEST_PICTURE = (350, 274)  # width and height in disentanglement_lib
@@ -146,8 +147,8 @@ class ScreamDSprites(DSpritesVariant):
     Raises:
         FileNotFoundError: If there is no such picture.
         OSError: If it is damaged.
-        ValueError: If it is no picture or smaller than a sprite's image after scaling, the images of ``sprites`` have
-            no single channel, or ``seed`` lies outside ``[0, 2^63)``.
+        ValueError: If it is no picture, larger than 2^26 pixels, or smaller than a sprite's image after scaling, the
+            images of ``sprites`` have no single channel, or ``seed`` lies outside ``[0, 2^63)``.
 
     References:
         Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
@@ -187,11 +188,10 @@ def _read_picture(path: Path) -> Tensor:
             "`lr-lightning data prepare scream_dsprites`"
         )
     try:
-        with Image.open(path) as file:
-            picture = file.convert("RGB")
+        picture = read_picture(path).convert("RGB")
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is no picture that Pillow reads; give a .jpg or .png file") from error
-    except (OSError, SyntaxError) as error:  # of a PNG with a broken chunk
+    except OSError as error:
         raise OSError(f"{path} is damaged ({error}); move it away and fetch it anew, or give another") from error
     picture.thumbnail(_LARGEST_PICTURE)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)

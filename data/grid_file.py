@@ -50,6 +50,7 @@ class GridFile(FactorDataset):
         images: ImageSource,
         storage: Storage = "cache",
         renderer_version: int | None = None,
+        num_images: int | None = None,
     ) -> None:
         if storage not in get_args(Storage):
             raise ValueError(f"storage must be one of {', '.join(get_args(Storage))}, got {storage!r}")
@@ -57,18 +58,20 @@ class GridFile(FactorDataset):
             raise ValueError(
                 f"{images.paths[0]} can only be read whole: choose storage='cache' or 'memory', not 'file'"
             )
-        if images.shape[0] != len(factor_space):
-            raise ValueError(f"{images.paths[0]} must have {len(factor_space)} images, got {images.shape[0]}")
+        num_images = len(factor_space) if num_images is None else num_images
+        if images.shape[0] != num_images:
+            raise ValueError(f"{images.paths[0]} must have {num_images} images, got {images.shape[0]}")
         self.name = name
         self.factor_space = factor_space
         self.storage = storage
         self.renderer_version = renderer_version
+        self._num_images = num_images
         self._source = images
         self._mapped: NDArray[np.uint8] | None = None
         self._loaded: Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.factor_space)
+        return self._num_images
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_mapped": None}  # a spawned worker maps the file itself

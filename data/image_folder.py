@@ -8,8 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from torch import Tensor
+
+from lr_lightning.data.image_source import block_rows
+from lr_lightning.data.pictures import read_picture
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 _BLOCK_ROWS = 1024
@@ -23,7 +26,11 @@ def image_files(folder: Path) -> list[Path]:
     Raises:
         ValueError: If there is none.
     """
-    found = [path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".")]
+    found = [
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and not path.is_dir()
+    ]
     if not found:
         raise ValueError(f"no image in {folder}; images end in {', '.join(_SUFFIXES)}")
     return sorted(found, key=lambda path: _natural(path.name))
@@ -40,7 +47,8 @@ class FolderImages:
 
     Raises:
         FileNotFoundError: If the first file is not there.
-        ValueError: If it is no image, has more than 8 bits a channel, or transparent pixels.
+        ValueError: If it is no image or no regular file, has more pixels than
+            :data:`~lr_lightning.data.pictures.LARGEST`, more than 8 bits a channel, or transparent pixels.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -59,13 +67,14 @@ class FolderImages:
         Raises:
             FileNotFoundError: If a file is not there.
             OSError: If a file is damaged.
-            ValueError: If a file is no image, of another size, in colour where the first is grey, has more than 8 bits
-                a channel, or transparent pixels.
+            ValueError: If a file is no image, too large, of another size, in colour where the first is grey, has more
+                than 8 bits a channel, or transparent pixels.
         """
         height, width, channels = self.shape[1:]
-        for start in range(0, len(self.paths), _BLOCK_ROWS):
+        rows = block_rows(self.shape[1:], _BLOCK_ROWS)
+        for start in range(0, len(self.paths), rows):
             block = []
-            for path in self.paths[start : start + _BLOCK_ROWS]:
+            for path in self.paths[start : start + rows]:
                 image = _read(path, grey=channels == 1)
                 if image.shape != self.shape[1:]:
                     raise ValueError(
@@ -79,13 +88,12 @@ class FolderImages:
 def _read(path: Path, grey: bool | None) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
     """Return the image ``(H, W, C)``, grey or not as told, or as it is in the file."""
     try:
-        with Image.open(path) as image:
-            image.load()
+        image = read_picture(path)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"no image {path}") from error
     except UnidentifiedImageError as error:
         raise ValueError(f"{path} is no image that Pillow reads; take it out of the folder or write it anew") from error
-    except (OSError, SyntaxError) as error:  # of a PNG with a broken chunk
+    except OSError as error:
         raise OSError(f"{path} is damaged ({error}); write it anew") from error
     if image.mode in ("I", "F") or image.mode.startswith("I;"):
         raise ValueError(f"{path} has more than 8 bits a channel; convert it to 8")

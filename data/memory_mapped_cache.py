@@ -182,7 +182,7 @@ def _read_header(file: IO[bytes]) -> tuple[dict[str, Any], int]:
     """Return the header and where it ends; raise ``ValueError`` where there is none."""
     try:
         header = json.loads(file.readline(_LONGEST_HEADER))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"its header cannot be read ({error})") from error
     if not isinstance(header, dict):
         raise ValueError("its header cannot be read (it holds no names)")

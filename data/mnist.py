@@ -2,9 +2,10 @@
 
 import gzip
 import zlib
+from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.tensors import TensorFactors
 
 _PREFIXES = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}
+_LARGEST = 1 << 30  # bytes of an array, over a million images
+_BLOCK_BYTES = 1 << 20
 _TORCHVISION_FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 
@@ -77,21 +80,38 @@ def read_idx(path: Path) -> Tensor:
 
     Raises:
         OSError: If the file is damaged or ends too early.
-        ValueError: If it is no idx file of bytes.
+        ValueError: If it is no idx file of bytes, or its array is larger than 1 GiB.
     """
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            return torch.from_numpy(_read_idx(file, path))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise OSError(f"{path} cannot be unpacked ({error}); fetch it again") from error
-    if len(content) < 4 or content[:3] != b"\0\0\x08":  # two zeros, then 8 for unsigned bytes, then the number of axes
-        raise ValueError(f"{path} is no idx file of bytes: it begins with {content[:4].hex(' ') or 'nothing'}")
-    start = 4 + 4 * content[3]
-    shape = tuple(int.from_bytes(content[i : i + 4], "big") for i in range(4, start, 4))
-    if len(content) != start + prod(shape):
+
+
+def _read_idx(file: BufferedIOBase, path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """Read the array of an idx file, whose size is looked at first: a packed one may claim or unpack to anything."""
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:3] != b"\0\0\x08":  # two zeros, then 8 for unsigned bytes, then the number of axes
+        raise ValueError(f"{path} is no idx file of bytes: it begins with {magic.hex(' ') or 'nothing'}")
+    header = file.read(4 * magic[3])
+    if len(header) < 4 * magic[3]:
+        raise OSError(f"{path} ends inside its header; fetch it again")
+    shape = tuple(int.from_bytes(header[i : i + 4], "big") for i in range(0, len(header), 4))
+    start, size = 4 + len(header), prod(shape)
+    if size > _LARGEST:
+        raise ValueError(f"{path} holds an array {shape}, which is larger than {_LARGEST:,} bytes; fetch it again")
+    content, done = np.empty(size, np.uint8), 0
+    while block := file.read(min(_BLOCK_BYTES, size - done) or 1):  # 1 where gzip has to compare its checksum
+        if done == size:
+            raise OSError(f"{path} goes on after its array {shape}; fetch it again")
+        content[done : done + len(block)] = np.frombuffer(block, np.uint8)
+        done += len(block)
+    if done != size:
         raise OSError(
-            f"{path} must unpack to {start + prod(shape)} bytes for shape {shape}, got {len(content)}; fetch it again"
+            f"{path} must unpack to {start + size} bytes for shape {shape}, got {start + done}; fetch it again"
         )
-    return torch.from_numpy(np.frombuffer(content, np.uint8)[start:].reshape(shape).copy())
+    return content.reshape(shape)
 
 
 def _folder(root: Path, name: str) -> Path:

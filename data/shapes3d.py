@@ -6,7 +6,7 @@ from torch import Tensor
 
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.grid_file import GridFile, Storage, check_grid_order
-from lr_lightning.data.h5_images import H5Images, h5_array, open_h5
+from lr_lightning.data.h5_images import H5Images, h5_renderer, h5_table, open_h5
 from lr_lightning.data.shapes3d_factors import SHAPES3D_FACTORS
 
 _REMEDY = (
@@ -45,12 +45,12 @@ class Shapes3D(GridFile):
     def __init__(self, path: str | Path, storage: Storage = "cache", factor_space: FactorSpace | None = None) -> None:
         path, space = Path(path), factor_space or SHAPES3D_FACTORS
         with open_h5(path, _REMEDY) as file:
-            labels = h5_array(file, "labels", (len(space), space.num_factors), "float64", _REMEDY)
-            check_grid_order(labels[:], space, path, "labels", _REMEDY)
-            rendered, version = bool(file.attrs.get("rendered", False)), file.attrs.get("renderer_version")
+            labels = h5_table(file, "labels", (len(space), space.num_factors), "float64", _REMEDY)
+            check_grid_order(labels, space, path, "labels", _REMEDY)
+            rendered, version = h5_renderer(file, _REMEDY)
         images = H5Images(path, "images", (len(space), 64, 64, 3), "uint8", _REMEDY)
         name = "rendered_shapes3d" if rendered else "shapes3d"
-        super().__init__(name, space, images, storage, None if version is None else int(version))
+        super().__init__(name, space, images, storage, version)
 
     def _display(self, stored: Tensor) -> Tensor:
         return stored.permute(0, 3, 1, 2).contiguous()  # (N, H, W, C) -> (N, C, H, W)

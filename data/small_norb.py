@@ -167,11 +167,13 @@ def _find(root: Path) -> list[list[Path]]:
 
 def _indices(category: Path, info: Path, grid: FactorSpace) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     """Return the place in the grid ``(N,)`` of each image of a split."""
-    categories, infos = (BinaryMatrix(path, _REMEDY).read() for path in (category, info))
-    if categories.ndim != 1 or infos.shape != (len(categories), 4):
-        raise ValueError(
-            f"{category} and {info} must be (N,) and (N, 4), got {categories.shape} and {infos.shape}; {_REMEDY}"
-        )
+    tables = [BinaryMatrix(path, _REMEDY) for path in (category, info)]
+    shape, info_shape = (table.shape for table in tables)
+    if len(shape) != 1 or info_shape != (*shape, 4):
+        raise ValueError(f"{category} and {info} must be (N,) and (N, 4), got {shape} and {info_shape}; {_REMEDY}")
+    if shape[0] > len(grid):
+        raise ValueError(f"{category} must have {len(grid)} images at most, got {shape[0]}; {_REMEDY}")
+    categories, infos = (table.read() for table in tables)
     instance, elevation, azimuth, lighting = infos.T
     # the files count azimuths in steps of 10 degrees, of which they have every second
     factors = np.stack([categories, elevation, azimuth // 2, lighting, instance], axis=1).astype(np.int64)

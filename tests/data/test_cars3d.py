@@ -1,6 +1,7 @@
 """Reader of the public Cars3D archive: values, order, archive and folder, errors."""
 
 import io
+import os
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -179,3 +180,50 @@ def test_refuses_a_damaged_car(tmp_path: Path, content: bytes) -> None:
         OSError, match=r"car_010_mesh\.mat of .*c\.tar\.gz cannot be read as a MATLAB file \(.*\); fetch"
     ):
         Cars3D(path, "memory", SPACE).images(torch.tensor([0]))
+
+
+def test_refuses_another_mat_whatever_its_im_is(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    savemat(file, {"im": {"nested": np.zeros(3)}})
+    hdf5 = b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM"
+    for content, message in ((file.getvalue(), r"got \(1, 1\) struct"), (hdf5, "cannot be read as a MATLAB file")):
+        path = write(tmp_path / "c.tar.gz", {**LIST, **CARS, "car_010_mesh.mat": content})
+        with pytest.raises((ValueError, OSError), match=rf"car_010_mesh\.mat of .*{message}"):
+            Cars3D(path, "memory", SPACE).images(torch.tensor([0]))
+
+
+def tar_of(path: Path, members: dict[str, int], kind: bytes = tarfile.REGTYPE) -> Path:
+    """An archive of files of zeros, of the sizes given."""
+    with tarfile.open(path, "w:gz", compresslevel=1) as archive:
+        for name, size in members.items():
+            member = tarfile.TarInfo(name)
+            member.size, member.type = size, kind
+            with Path("/dev/zero").open("rb") as zeros:
+                archive.addfile(member, zeros)
+    return path
+
+
+def test_limits_come_before_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lr_lightning.data.cars3d._LARGEST_SMALL_ARCHIVE", 1 << 25)
+    path = tmp_path / "c.tar.gz"
+    for members, kind, message in (
+        ({"data/cars/list.txt": (1 << 25) + 1}, tarfile.REGTYPE, r"list\.txt of .* has 33,554,433 bytes"),
+        ({"data/other": 1 << 26}, tarfile.REGTYPE, r"it unpacks to more than 33,554,432 bytes"),
+        ({"x": (1 << 20) + 1}, tarfile.XHDTYPE, r"a header has 1,048,577 bytes"),
+        ({"x": (1 << 20) + 1}, tarfile.GNUTYPE_LONGNAME, r"a header has 1,048,577 bytes"),
+    ):
+        with pytest.raises((ValueError, OSError), match=message):
+            Cars3D(tar_of(path, members, kind), "memory", SPACE).images(torch.tensor([0]))
+    many = {f"car_{i:03}_mesh.mat": CARS[NAMES[0] + ".mat"] for i in range(20, 29)}
+    with pytest.raises(ValueError, match=r"has more than 8 cars, and must have 4"):
+        Cars3D(write(path, many), "memory", SPACE).images(torch.tensor([0]))
+
+
+def test_pipes_in_a_folder_are_left_alone(tmp_path: Path) -> None:
+    folder = write_folder(tmp_path / "cars", {**LIST, **CARS})
+    os.mkfifo(folder / "car_999_mesh.mat")
+    assert len(Cars3D(folder, "memory", SPACE).images(torch.tensor([0]))) == 1
+    (folder / "list.txt").unlink()
+    os.mkfifo(folder / "list.txt")
+    with pytest.raises(FileNotFoundError, match=r"no list\.txt in"):
+        Cars3D(folder, "memory", SPACE)

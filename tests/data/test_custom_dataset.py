@@ -1,6 +1,7 @@
 """Data sets of one's own: the same images from arrays and folders, and a sentence for each mistake."""
 
 import itertools
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -379,6 +380,42 @@ def test_refuses_what_is_no_description(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=message) as refused:
             CustomDataset(path)
         assert len(str(refused.value)) < 1000
+
+
+def test_refuses_a_damaged_group(tmp_path: Path) -> None:
+    images = write_h5(tmp_path, labels=np.array(GRID))
+    whole = images.read_bytes()
+    path = describe(tmp_path, images=images.name)
+    for signature in (b"TREE", b"HEAP", b"SNOD"):
+        images.write_bytes(whole.replace(signature, b"XXXX"))
+        with pytest.raises(
+            OSError, match=r"images\.h5 (is damaged inside 'images'|cannot be read as HDF5) \(.*\); mend"
+        ):
+            CustomDataset(path)
+
+
+def test_refuses_claims_of_hdf5_before_it_takes_memory(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "images.h5", "w") as file:
+        file.create_dataset("images", (10**12, 6, 5, 3), np.uint8, chunks=(1, 6, 5, 3))
+        file.create_dataset("labels", (10**12, 1), np.float64, chunks=(1, 1))
+        file.create_dataset("sides", (1, 20_000, 20_000, 3), np.uint8, chunks=(1, 8, 8, 3))
+        file.create_dataset("large", (1, 10_000, 10_000, 3), np.uint8, chunks=(1, 10_000, 10_000, 3))
+        file["nothing"] = h5py.Empty("u1")
+    tracemalloc.start()
+    try:
+        for entries, message in (
+            ({}, r"has 1000000000000 images, but the factors in .* make 2 x 3 x 3 = 18"),
+            ({"labels": "labels", "factors": {"x": 3}}, r"'labels' in .* has 8,000,000,000,000 bytes"),
+            ({"key": "sides", "factors": {"x": 1}}, r"have 1,200,000,000 values each, .*; scale them"),
+            ({"key": "large", "factors": {"x": 1}}, r"'large' in .* lies in chunks of 300,000,000 bytes"),
+        ):
+            with pytest.raises(ValueError, match=message):
+                CustomDataset(describe(tmp_path, images="images.h5", **entries))
+        with pytest.raises(KeyError, match=r"no array 'nothing' in .*images\.h5, which has .*images"):
+            CustomDataset(describe(tmp_path, images="images.h5", key="nothing"))
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("storage", ["cache", "memory"])

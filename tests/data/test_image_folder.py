@@ -1,5 +1,9 @@
 """Folders of images: order, modes, and what is refused."""
 
+import os
+import socket
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -26,6 +30,7 @@ def test_files_come_in_natural_order_and_others_are_left_out(tmp_path: Path) -> 
     for name in names:
         (tmp_path / name).touch()
     (tmp_path / "folder").mkdir()
+    (tmp_path / "folder.png").mkdir()
     found = [path.name for path in image_files(tmp_path)]
     assert found == ["7.png", "a_1.png", "a_2.png", "a_02b.png", "a_10.png", "b.PNG"]
 
@@ -102,6 +107,48 @@ def text(path: Path) -> None:
     path.write_text("no image")
 
 
+def fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def listening(path: Path) -> None:
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as server:
+        os.chdir(path.parent)  # names of sockets are short
+        server.bind(path.name)
+
+
+def device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def png_of(path: Path, width: int, height: int) -> None:
+    """An image of which there is a header only."""
+    chunks = {
+        b"IHDR": struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0),
+        b"IDAT": zlib.compress(bytes(1)),
+        b"IEND": b"",
+    }
+    path.write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks.items())
+    )
+
+
+def bomb(path: Path) -> None:
+    png_of(path, 20_000, 10_000)
+
+
+def large(path: Path) -> None:
+    png_of(path, 10_000, 8_000)
+
+
+def postscript(path: Path) -> None:
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 5 6\n(bars) (w) file\n%%EOF\n")
+
+
 def truncated(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
 
@@ -112,6 +159,12 @@ def truncated(path: Path) -> None:
         (other_size, ValueError, r"1\.png has 5 x 7 pixels, but the first image, .*0\.png, 5 x 6; bring all to one"),
         (transparent, ValueError, r"1\.png has transparent pixels; put it on a background first"),
         (deep, ValueError, r"1\.png has more than 8 bits a channel; convert it to 8"),
+        (fifo, ValueError, r"1\.png is no regular file; take it away"),
+        (listening, ValueError, r"1\.png is no regular file; take it away"),
+        (device, ValueError, r"1\.png is no regular file; take it away"),
+        (bomb, ValueError, r"1\.png is too large \(.*200000000 pixels.*\); scale it to 67,108,864 pixels at most"),
+        (large, ValueError, r"1\.png has 10000 x 8000 pixels; scale it to 67,108,864 pixels at most"),
+        (postscript, ValueError, r"1\.png is no image that Pillow reads"),
         (text, ValueError, r"1\.png is no image that Pillow reads; take it out of the folder"),
         (truncated, OSError, r"1\.png is damaged \(.*\); write it anew"),
         (Path.unlink, FileNotFoundError, r"no image .*1\.png"),

@@ -1,6 +1,7 @@
 """Reader of the idx files of MNIST."""
 
 import gzip
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,32 @@ def test_rejects_what_is_no_idx_file(tmp_path: Path, content: bytes) -> None:
         ValueError, match=r"x is no idx file of bytes: it begins with (nothing|00 00 0d 01|50 4b 03 04)"
     ):
         read_idx(tmp_path / "x")
+
+
+def test_looks_at_the_size_before_it_unpacks(tmp_path: Path) -> None:
+    path = tmp_path / "x.gz"
+    claims = {
+        (2**32 - 1, 28, 28): "holds an array .* larger than 1,073,741,824 bytes",
+        (10**6, 28, 28): "got 16 *; fetch",
+    }
+    tracemalloc.start()
+    try:
+        for shape, message in claims.items():
+            path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + np.array(shape, ">u4").tobytes()))
+            with pytest.raises((ValueError, OSError), match=message):
+                read_idx(path)
+        path.write_bytes(gzip.compress(idx(LABELS) + bytes(200_000_000), 1))
+        with pytest.raises(OSError, match=r"x\.gz goes on after its array \(5,\); fetch"):
+            read_idx(path)
+        tracemalloc.reset_peak()
+        with pytest.raises(OSError, match=r"goes on after"):
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 5e6
+    finally:
+        tracemalloc.stop()
+    path.write_bytes(gzip.compress(idx(LABELS)[:6]))
+    with pytest.raises(OSError, match=r"x\.gz ends inside its header"):
+        read_idx(path)
 
 
 @pytest.mark.parametrize(

@@ -129,6 +129,12 @@ def repeated(info: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         (change(f"{TRAIN}-dat", lambda a: a.astype(np.int32)), r"must be .* got \(24, 2, 96, 96\) int32; fetch"),
         (change(f"{TEST}-info", lambda a: a[:, :3]), r"must be \(N,\) and \(N, 4\), got \(24,\) and \(24, 3\); fetch"),
         (change(f"{TEST}-cat", lambda a: a[:, None]), r"must be \(N,\) and \(N, 4\), got \(24, 1\) and \(24, 4\)"),
+        (
+            lambda matrices: matrices.update(
+                {f"{TEST}-cat": np.zeros(49, np.int32), f"{TEST}-info": np.zeros((49, 4), np.int32)}
+            ),
+            r"testing-cat\.mat must have 48 images at most, got 49; fetch",
+        ),
         (change(f"{TEST}-cat", lambda a: a + 1), r"an image outside the grid: factor 'category' must lie in \[0, 2\)"),
         (
             change(f"{TRAIN}-info", repeated),
