@@ -56,10 +56,13 @@ def _mpi3d(variant: str, title: str, url: str, md5: str | None, mirrors: tuple[s
     )
 
 
-def _small_norb_files(chunk: str, md5s: dict[str, str]) -> tuple[PublicFile, ...]:
-    names = {kind: f"{chunk}-{kind}.mat.gz" for kind in md5s}
+def _small_norb_files(chunk: str, checks: dict[str, tuple[str, int]]) -> tuple[PublicFile, ...]:
+    names = {kind: f"{chunk}-{kind}.mat.gz" for kind in checks}
     folder = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small"
-    return tuple(PublicFile(f"small_norb/{names[kind]}", f"{folder}/{names[kind]}", md5s[kind]) for kind in md5s)
+    return tuple(
+        PublicFile(f"small_norb/{names[kind]}", f"{folder}/{names[kind]}", md5, size=size)
+        for kind, (md5, size) in checks.items()
+    )
 
 
 def _dsprites_variant(variant: str, title: str) -> DataSetRecord:
@@ -77,10 +80,17 @@ def _dsprites_variant(variant: str, title: str) -> DataSetRecord:
 
 
 def _digits(
-    name: str, title: str, licence: str, mirrors: tuple[str, ...], md5s: dict[str, str], names: tuple[str, ...] = ()
+    name: str,
+    title: str,
+    licence: str,
+    mirrors: tuple[str, ...],
+    checks: dict[str, tuple[str, int]],
+    names: tuple[str, ...] = (),
 ) -> DataSetRecord:
-    addresses = {file: tuple(f"{mirror}/{file}.gz" for mirror in mirrors) for file in md5s}
-    files = [PublicFile(f"{name}/{file}.gz", urls[0], md5s[file], urls[1:]) for file, urls in addresses.items()]
+    files = []
+    for file, (md5, size) in checks.items():
+        url, *others = (f"{mirror}/{file}.gz" for mirror in mirrors)
+        files.append(PublicFile(f"{name}/{file}.gz", url, md5, tuple(others), size))
     return DataSetRecord(
         name=name,
         title=title,
@@ -225,17 +235,17 @@ CATALOGUE = (
             *_small_norb_files(
                 SMALL_NORB_CHUNKS[0],
                 {
-                    "dat": "66054832f9accfe74a0f4c36a75bc0a2",
-                    "cat": "23c8b86101fbf0904a000b43d3ed2fd9",
-                    "info": "51dee1210a742582ff607dfd94e332e3",
+                    "dat": ("66054832f9accfe74a0f4c36a75bc0a2", 131_896_188),
+                    "cat": ("23c8b86101fbf0904a000b43d3ed2fd9", 348),
+                    "info": ("51dee1210a742582ff607dfd94e332e3", 71_052),
                 },
             ),
             *_small_norb_files(
                 SMALL_NORB_CHUNKS[1],
                 {
-                    "dat": "e4ad715691ed5a3a5f138751a4ceb071",
-                    "cat": "5aa791cd7e6016cf957ce9bdb93b8603",
-                    "info": "a9454f3864d7fd4bb3ea7fc3eb84924e",
+                    "dat": ("e4ad715691ed5a3a5f138751a4ceb071", 130_799_817),
+                    "cat": ("5aa791cd7e6016cf957ce9bdb93b8603", 347),
+                    "info": ("a9454f3864d7fd4bb3ea7fc3eb84924e", 10_428),
                 },
             ),
         ),
@@ -251,11 +261,11 @@ CATALOGUE = (
             "https://ossci-datasets.s3.amazonaws.com/mnist",
             "https://storage.googleapis.com/cvdf-datasets/mnist",
         ),
-        md5s={
-            "train-images-idx3-ubyte": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
-            "train-labels-idx1-ubyte": "d53e105ee54ea40749a09fcbcd1e9432",
-            "t10k-images-idx3-ubyte": "9fb629c4189551a2d022fa330f9573f3",
-            "t10k-labels-idx1-ubyte": "ec29112dd5afa0611ce80d1b7f02629c",
+        checks={  # MD5 and bytes
+            "train-images-idx3-ubyte": ("f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
+            "train-labels-idx1-ubyte": ("d53e105ee54ea40749a09fcbcd1e9432", 28_881),
+            "t10k-images-idx3-ubyte": ("9fb629c4189551a2d022fa330f9573f3", 1_648_877),
+            "t10k-labels-idx1-ubyte": ("ec29112dd5afa0611ce80d1b7f02629c", 4_542),
         },
     ),
     _digits(
@@ -266,11 +276,11 @@ CATALOGUE = (
             "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
             "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
         ),
-        md5s={
-            "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
-            "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
-            "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
-            "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
+        checks={  # MD5 and bytes
+            "train-images-idx3-ubyte": ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880),
+            "train-labels-idx1-ubyte": ("25c81989df183df01b3e8a0aad5dffbe", 29_515),
+            "t10k-images-idx3-ubyte": ("bef4ecab320f06d8554ea6380940ec79", 4_422_102),
+            "t10k-labels-idx1-ubyte": ("bb300cfdad3c16e7a12a480ee83cd310", 5_148),
         },
         names=_CLOTHES,
     ),

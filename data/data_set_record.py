@@ -22,12 +22,14 @@ class PublicFile:
         md5: Its checksum; ``None`` where nobody has published one. A zip archive, such as an ``.npz``, is then read
             through once and held against the checksums inside of it; any other file is taken as it comes.
         mirrors: Other addresses of the same bytes, tried in order where the first gives no right file.
+        size: Its bytes; ``None`` where they are not known, or the file tells itself whether it is whole.
     """
 
     path: str
     url: str
     md5: str | None
     mirrors: tuple[str, ...] = ()
+    size: int | None = None
 
     @property
     def check(self) -> str:

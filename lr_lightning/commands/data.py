@@ -117,7 +117,7 @@ def _preview(arguments: argparse.Namespace, root: Path) -> None:
     dataset = open_named(arguments.name, root, arguments.class_arguments)
     prepare_cache(dataset)
     write_preview(dataset, arguments.out, arguments.num_columns, arguments.seed)
-    Console(highlight=False).print(f"wrote {arguments.out}", soft_wrap=True)
+    Console(highlight=False).print(f"wrote {arguments.out}", soft_wrap=True, markup=False)
 
 
 def _render(record: DataSetRecord, root: Path, out: Path | None, overwrite: bool) -> None:
@@ -131,7 +131,7 @@ def _render(record: DataSetRecord, root: Path, out: Path | None, overwrite: bool
         raise FileExistsError(f"{path} is there already; add --overwrite to replace it, or choose another with --out")
     with progress_bar(record.name) as advance:
         write_h5(_renderer(record.name), path, overwrite=overwrite, progress=advance)
-    Console(highlight=False).print(f"wrote {path}, {path.stat().st_size / 1e6:.0f} MB", soft_wrap=True)
+    Console(highlight=False).print(f"wrote {path}, {path.stat().st_size / 1e6:.0f} MB", soft_wrap=True, markup=False)
 
 
 def _renderer(name: str) -> FactorDataset:
@@ -141,7 +141,9 @@ def _renderer(name: str) -> FactorDataset:
 def _prepare(record: DataSetRecord, root: Path, cache: bool) -> None:
     console = Console(highlight=False)
     if not record.files:
-        console.print(f"{record.name} needs no file: {record.class_path} makes it on demand", soft_wrap=True)
+        console.print(
+            f"{record.name} needs no file: {record.class_path} makes it on demand", soft_wrap=True, markup=False
+        )
         return
     remedy = "check the connection and run again, or fetch it elsewhere and put it into the folder of the data sets"
     if record.twin is not None:
@@ -149,7 +151,7 @@ def _prepare(record: DataSetRecord, root: Path, cache: bool) -> None:
     for file in record.files:
         with progress_bar(file.path, is_bytes=True) as advance:
             path = file.fetch(root, remedy=remedy, progress=advance)
-        console.print(f"{path} is there, {file.check}", soft_wrap=True)
+        console.print(f"{path} is there, {file.check}", soft_wrap=True, markup=False)
     if cache:
         _print_cache(open_named(record.name, root))
 
@@ -158,4 +160,6 @@ def _print_cache(dataset: FactorDataset) -> None:
     path = prepare_cache(dataset, verify=True)
     if path is not None:
         size = f"{path.stat().st_size / 1e6:,.0f} MB"
-        Console(highlight=False).print(f"{path} is there, {size}, mapped into memory by all runs", soft_wrap=True)
+        Console(highlight=False).print(
+            f"{path} is there, {size}, mapped into memory by all runs", soft_wrap=True, markup=False
+        )

@@ -5,6 +5,7 @@ from math import prod
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import lr_lightning.data
@@ -13,12 +14,13 @@ from lr_lightning.data.catalogue import CATALOGUE
 from lr_lightning.data.custom_dataset import CustomDataset
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.file_check import looks_whole
 
 
 def print_list(root: Path) -> None:
     """Print all sets of the catalogue, with what of them lies under ``root``: two lines each."""
     console = Console(highlight=False)
-    console.print(f"Data sets under {root}\n", soft_wrap=True)
+    console.print(f"Data sets under {root}\n", soft_wrap=True, markup=False)
     line = "{:<18}  {:>9}  {:>9}  {:>7}  {:<12}  {}"
     console.print(f"[bold]{line.format('name', 'samples', 'in memory', 'on disk', 'present', 'where')}", soft_wrap=True)
     for record in CATALOGUE:
@@ -39,7 +41,7 @@ def print_info(record: DataSetRecord, root: Path) -> None:
     console.print(f"{record.num_samples:,} observations {shape}, {record.class_path}, licence {record.licence}")
     console.print(_factor_table(record.factor_space, texts_of_values(record.factor_space, record.value_names)))
     present, where = _whereabouts(record, root)
-    console.print(f"present: {present}, {where}", soft_wrap=True)
+    console.print(f"present: {present}, {where}", soft_wrap=True, markup=False)
     if size := _memory(record):
         console.print(f"in memory: {_size(size)}")
     for file in record.files:
@@ -54,10 +56,10 @@ def print_custom_info(dataset: CustomDataset) -> None:
     console, space = Console(highlight=False), dataset.factor_space
     grid = "every combination once" if dataset.full_grid else f"no full grid: there are {len(space):,} combinations"
     shape = " x ".join(map(str, dataset.image_shape))
-    console.print(f"[bold]{dataset.name}[/]  {dataset.description.path}", soft_wrap=True)
+    console.print(f"[bold]{escape(dataset.name)}[/]  {escape(str(dataset.description.path))}", soft_wrap=True)
     console.print(f"{len(dataset):,} observations {shape}, {grid}")
     console.print(_factor_table(space, value_texts(dataset)))
-    console.print(f"images: {dataset.description.images}", soft_wrap=True)
+    console.print(f"images: {dataset.description.images}", soft_wrap=True, markup=False)
     console.print(f"in memory: {_size(len(dataset) * prod(dataset.image_shape))}")
 
 
@@ -65,7 +67,7 @@ def _factor_table(space: FactorSpace, values: Iterable[list[str]]) -> Table:
     table = Table("factor", "size", "values")
     for name, texts in zip(space.names, values, strict=True):
         shown = texts if len(texts) <= 15 else [*texts[:3], "...", texts[-1]]
-        table.add_row(name, str(len(texts)), ", ".join(shown))
+        table.add_row(escape(name), str(len(texts)), escape(", ".join(shown)))
     return table
 
 
@@ -79,6 +81,11 @@ def _whereabouts(record: DataSetRecord, root: Path) -> tuple[str, str]:
     """Say whether the set is there, and where, or how to come by it."""
     paths = _paths(record, root)
     present = [path for path in paths if path.is_file()]
+    sizes = [file.size for file in record.files] + [None] * (len(paths) - len(record.files))
+    broken = [path for path, size in zip(paths, sizes, strict=True) if path in present and not looks_whole(path, size)]
+    if broken:
+        again = f"prepare {record.name}" if record.files else f"render {record.name} --overwrite"
+        return "incomplete", f"{broken[0]}; move it away and run lr-lightning data {again}"
     if present and len(present) == len(paths):
         return "yes", str(paths[0] if len(paths) == 1 else paths[0].parent)
     if not record.files:

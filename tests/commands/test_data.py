@@ -1,5 +1,6 @@
 """The command ``lr-lightning data``, as its user meets it."""
 
+import gzip
 import hashlib
 import subprocess
 import sys
@@ -87,10 +88,14 @@ def test_list_names_every_set_its_factors_and_where_it_is(
     root = tmp_path / "there"
     for file in ("3dshapes.h5", "rendered_dsprites.h5", "mnist/t10k-images-idx3-ubyte.gz"):
         (root / file).parent.mkdir(parents=True, exist_ok=True)
-        (root / file).touch()
+        with h5py.File(root / file, "w") if file.endswith("h5") else (root / file).open("wb") as opened:
+            opened.flush()
     monkeypatch.setenv("LR_LIGHTNING_DATA", str(root))
-    (root / "3dshapes.h5").write_bytes(b"x" * 2_340_000)
-    (root / "mnist/t10k-images-idx3-ubyte.gz").write_bytes(b"x" * 512)
+    with (root / "3dshapes.h5").open("ab") as file:  # a file may go on after what HDF5 knows of
+        file.truncate(2_340_000)
+    with (root / "mnist/t10k-images-idx3-ubyte.gz").open("wb") as file:
+        file.write(b"\x1f\x8b\x08")
+        file.truncate(1_648_877)
     assert main(["list"]) == 0
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     rows = {line.split()[0]: [line, below] for line, below in pairwise(lines) if line}
@@ -102,13 +107,42 @@ def test_list_names_every_set_its_factors_and_where_it_is(
     ]
     assert rows["rendered_shapes3d"][0] == "rendered_shapes3d 480,000 - - yes made on demand"
     assert rows["dsprites"][0] == "dsprites 737,280 377 MB - no lr-lightning data prepare dsprites"
-    assert rows["rendered_dsprites"][0] == f"rendered_dsprites 737,280 - - yes {root}/rendered_dsprites.h5"
+    assert rows["rendered_dsprites"][0] == f"rendered_dsprites 737,280 - 800 B yes {root}/rendered_dsprites.h5"
     assert rows["color_dsprites"][0] == "color_dsprites 737,280 - - yes made on demand"
     assert rows["mnist"] == [
-        "mnist 70,000 71.7 MB 512 B 1 of 4 files lr-lightning data prepare mnist",
+        "mnist 70,000 71.7 MB 1.65 MB 1 of 4 files lr-lightning data prepare mnist",
         "label 10",
     ]
     assert rows["double_helix"][0] == "double_helix 1,024 12.3 kB - yes made on demand"
+
+
+def test_list_and_info_tell_of_files_that_are_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("LR_LIGHTNING_DATA", str(tmp_path))
+    with h5py.File(tmp_path / "rendered_dsprites.h5", "w") as file:
+        file["imgs"] = np.zeros((10, 10))
+    whole = (tmp_path / "rendered_dsprites.h5").read_bytes()
+    (tmp_path / "rendered_dsprites.h5").write_bytes(whole[:-100])
+    for path in ("3dshapes.h5", "mpi3d_toy.npz", "nips2015-analogy-data.tar.gz", "scream.jpg"):
+        (tmp_path / path).write_bytes(b"<html")
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist/t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(b"short"))
+    assert main(["list"]) == 0
+    rows = {line.split()[0]: " ".join(line.split()) for line in capsys.readouterr().out.splitlines() if line}
+    for name, path in (
+        ("shapes3d", "3dshapes.h5"),
+        ("mpi3d_toy", "mpi3d_toy.npz"),
+        ("cars3d", "nips2015-analogy-data.tar.gz"),
+        ("scream_dsprites", "scream.jpg"),
+        ("mnist", "mnist/t10k-labels-idx1-ubyte.gz"),
+    ):
+        assert rows[name].endswith(
+            f"incomplete {tmp_path}/{path}; move it away and run lr-lightning data prepare {name}"
+        )
+    assert rows["rendered_dsprites"].endswith("lr-lightning data render rendered_dsprites --overwrite")
+    assert main(["info", "shapes3d"]) == 0
+    assert f"present: incomplete, {tmp_path}/3dshapes.h5" in capsys.readouterr().out
 
 
 def test_info_shows_values_files_checksum_and_twin(capsys: pytest.CaptureFixture[str]) -> None:
@@ -222,6 +256,23 @@ def test_prepare_names_the_twin_where_the_file_cannot_be_had(served: Path, capsy
 def test_prepare_has_nothing_to_do_for_a_set_without_files(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["prepare", "double_helix"]) == 0
     assert "double_helix needs no file" in capsys.readouterr().out
+
+
+def test_brackets_in_names_and_paths_are_printed_as_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "[a] [/b]"
+    folder.mkdir(parents=True)
+    path = described(folder)
+    path.write_text(path.read_text().replace("name: bars", "name: '[/bars]'").replace("red", "'[/red]'"))
+    assert main(["info", str(path)]) == main(["preview", str(path), f"{folder}/p.png"]) == main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for text in (f"[/bars]  {path}", "[/red], green, blue", f"images: {folder}/bars.npz", f"wrote {folder}/p.png"):
+        assert text in printed
+    assert main(["list", "--root", f"{folder}"]) == main(["prepare", str(path)]) == 0
+    printed = capsys.readouterr().out
+    assert f"Data sets under {folder}" in printed
+    assert f"{folder}/lr_lightning_cache" in printed
 
 
 @pytest.mark.parametrize(
