@@ -36,8 +36,10 @@ from lr_lightning.commands.checkpoints import check_checkpoint
 from lr_lightning.commands.codes import write_codes
 from lr_lightning.commands.complete_config import check_serializable, complete_config
 from lr_lightning.commands.composition import ComposingConfigFile, split_assays
+from lr_lightning.commands.config_changes import config_changes, recorded_config
 from lr_lightning.commands.device_check import settle_device_check
 from lr_lightning.commands.folder_guard import FolderGuard
+from lr_lightning.commands.initial_weights import OPTION, command_from_weights, load_initial_weights
 from lr_lightning.commands.lease import FolderInUseError
 from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import UsageError, plain_message
@@ -123,6 +125,12 @@ class RunCLI(LightningCLI):
             default={},
             help="Assays by a name of your choice, added to those of configs before; null drops one, or all.",
         )
+        parser.add_argument(
+            OPTION,
+            type=str | None,
+            default=None,
+            help="Checkpoint whose weights a new run starts from; nothing else is taken from it.",
+        )
         parser.add_class_arguments(RunWandbLogger, "wandb", skip={"save_dir"}, instantiate=False)
         parser.add_argument(
             "--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in."
@@ -141,6 +149,7 @@ class RunCLI(LightningCLI):
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
         """Parse ``args`` without Lightning's warning against giving them from Python; settle what they leave open."""
+        self._arguments = list(args)  # type: ignore[arg-type]
         self.config = parser.parse_args(args)  # type: ignore[arg-type]
         complete_config(self.config[self.config.subcommand])
 
@@ -160,7 +169,15 @@ class RunCLI(LightningCLI):
         config.weights_only = config.weights_only is not False
         if "verbose" in config:
             config.verbose = False  # the summary at the end says it more readably
+        self._recorded = {}
+        if self.subcommand == "fit" and checkpoint is not None:
+            self._recorded = recorded_config(checkpoint)
+            # What was not asked for anew stays, also on a machine with other defaults
+            config.trainer.precision = config.trainer.precision or self._recorded.get("trainer", {}).get("precision")
+            config.initial_weights = config.initial_weights or self._recorded.get("initial_weights")
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
+        if config.initial_weights is not None:
+            config.initial_weights = str(Path(config.initial_weights).absolute())  # to be read from any folder
         self._dump_config()
 
     def _check_seeds(self, checkpoint: Path) -> None:
@@ -224,7 +241,12 @@ class RunCLI(LightningCLI):
         if self._seeds is not None:
             self.model = self._ensemble(self._seeds)
         trainer, checkpoint = self._get(self.config_init, "trainer"), self._get(self.config, "ckpt_path")
+        if self._recorded:
+            self._check_unchanged(Path(checkpoint))
         self._step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
+        weights = self._get(self.config, "initial_weights")
+        if weights is not None and self.subcommand == "fit" and not checkpoint:
+            load_initial_weights(Path(weights), self.model)
         callbacks = self._assay_callbacks()
         if trainer["enable_checkpointing"] is not False:
             callbacks += self._checkpoints(Path(trainer["default_root_dir"]))
@@ -242,6 +264,33 @@ class RunCLI(LightningCLI):
         if type(built.strategy.checkpoint_io) is TorchCheckpointIO:  # none of the user's or of a special strategy
             built.strategy.checkpoint_io = AtomicCheckpointIO()
         return built
+
+    def _check_unchanged(self, checkpoint: Path) -> None:
+        """Compare the config with that of the run to be resumed, before anything of that is overwritten.
+
+        Raises:
+            ValueError: If something differs that must not; the text says what, and how to start another run.
+        """
+        changes = config_changes(self._with_defaults(self._recorded), self._plain_config())
+        if not changes:
+            return
+        try:
+            check_checkpoint(checkpoint, self.model)
+        except ValueError:
+            how = "train this model without --ckpt_path, as these weights are not of its shape"
+        else:
+            how = f"start a new run from its weights: {command_from_weights(self._arguments, checkpoint)}"
+        run = folder_of_checkpoint(checkpoint) or checkpoint
+        raise ValueError(f"{run} was trained with another config ({'; '.join(changes)}); resume it with that, or {how}")
+
+    def _with_defaults(self, recorded: dict[str, Any]) -> dict[str, Any]:
+        """Return a config with the defaults of what an earlier version did not know, as far as it can be parsed."""
+        parser = self._parser(self.subcommand)
+        try:
+            plain: dict[str, Any] = yaml.safe_load(parser.dump(parser.parse_object(recorded), skip_none=False))
+        except (ArgumentError, ValueError, TypeError):
+            return recorded
+        return plain
 
     def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
         """Return the configured model once for each seed, built as a run with that seed alone builds it."""
