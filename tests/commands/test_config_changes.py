@@ -117,10 +117,8 @@ def test_a_changed_config_is_refused_with_a_command_that_works(
 
 def test_a_new_run_starts_from_weights_alone(trained: Path) -> None:
     checkpoint = trained / "checkpoints" / "last.ckpt"
-    options = [*SMALL, "--trainer.max_epochs=0", "--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=0.1"]
-    assert (
-        run("fit", *options, "--trainer.max_epochs=1", "--model.optimizer.lr=0", f"--initial_weights={checkpoint}") == 0
-    )
+    options = [*SMALL, "--model.optimizer=torch.optim.SGD", "--model.optimizer.lr=0"]
+    assert run("fit", *options, f"--initial_weights={checkpoint}") == 0
     first, second = (torch.load(path, weights_only=True) for path in (checkpoint, "runs/helix/checkpoints/last.ckpt"))
     assert all(torch.equal(value, second["state_dict"][key]) for key, value in first["state_dict"].items())
     assert second["global_step"] == 4
