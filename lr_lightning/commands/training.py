@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytorch_lightning
+import yaml
 from jsonargparse import Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
@@ -287,7 +288,9 @@ class RunCLI(LightningCLI):
         """Return a config with the defaults of what an earlier version did not know, as far as it can be parsed."""
         parser = self._parser(self.subcommand)
         try:
-            plain: dict[str, Any] = yaml.safe_load(parser.dump(parser.parse_object(recorded), skip_none=False))
+            config = parser.parse_object(recorded)
+            complete_config(config)
+            plain: dict[str, Any] = yaml.safe_load(parser.dump(config, skip_none=False))
         except (ArgumentError, ValueError, TypeError):
             return recorded
         return plain
