@@ -12,8 +12,10 @@ from torchmetrics.utilities import dim_zero_cat
 from typing_extensions import override
 
 from lr_lightning.metrics.functional.checks import check_at_least
+from lr_lightning.metrics.functional.levels import fill_levels
 from lr_lightning.metrics.functional.result import MetricResult, Score, mean_over_repeats
 from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
+from lr_lightning.metrics.level_cache import LevelCache
 
 
 class CodeTableMetric(Metric, ABC):
@@ -125,27 +127,40 @@ class DisentanglementMetric(CodeTableMetric):
         metric: Name of the metric, which the names of its scores begin with.
         needs_factors: Whether it compares codes with factors.
         needs_log_variances: Whether it is undefined for deterministic codes.
+        refits: Whether it fits predictors or draws many batches, so that its chance and ceiling cost as much again;
+            chance is then that of noise, measured once for all codes of a data set.
+        num_chance_draws: Draws that chance is the mean over.
     """
 
     metric: ClassVar[str]
     needs_factors: ClassVar[bool] = True
     needs_log_variances: ClassVar[bool] = False
+    refits: bool = False
+    num_chance_draws: int = 5
+
+    def __init__(self, sampling: Sampling | None = None, num_repeats: int = 1, **kwargs: Any) -> None:
+        super().__init__(sampling, num_repeats, **kwargs)
+        self._level_cache = LevelCache()
 
     @abstractmethod
     def score(self, sample: Sample) -> MetricResult:
         """Return the result on ``sample``."""
 
     def result(self) -> MetricResult:
-        """Return scores, matrix and parts over all batches and processes so far.
+        """Return scores with their chance and ceilings, matrix and parts over all batches and processes so far.
 
         Raises:
             ValueError: If there was no batch, or as the metric's function.
         """
         self.compute()
-        return self._result
+        if not self.needs_factors:
+            return self._result
+        return fill_levels(self._result, *self._level_cache.levels(self, self._result, self._first_sample))
 
     @override
     def scores(self) -> Mapping[str, Score]:
         """Return the scores of all batches so far, by their names."""
-        self._result = mean_over_repeats([self.score(sample) for sample in self._samples(*self._table())])
+        samples = self._samples(*self._table())
+        self._first_sample = samples[0]
+        self._result = mean_over_repeats([self.score(sample) for sample in samples])
         return self._result.scores

@@ -23,6 +23,8 @@ class BetaVAEScore(DisentanglementMetric):
 
     metric: ClassVar[str] = "beta_vae_score"
     higher_is_better = True
+    refits = True
+    num_chance_draws = 3
 
     def __init__(
         self,

@@ -27,6 +27,7 @@ class DCI(DisentanglementMetric):
 
     metric: ClassVar[str] = "dci"
     higher_is_better = True
+    refits = True
 
     def __init__(
         self,
@@ -40,6 +41,8 @@ class DCI(DisentanglementMetric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        # the few small coefficients that a lasso finds in noise scatter, and cost little
+        self.num_chance_draws = 10 if estimator == "lasso" else 1
         self.estimator, self.importance = estimator, importance
         self.num_trees, self.max_bins, self.max_features = num_trees, max_bins, max_features
         self.penalty, self.num_permutations = penalty, num_permutations

@@ -23,6 +23,8 @@ class DCIES(DisentanglementMetric):
 
     metric: ClassVar[str] = "dci_es"
     higher_is_better = True
+    refits = True
+    num_chance_draws = 1
 
     def __init__(
         self, probe: Probe = "random_fourier_features", capacities: Sequence[int] | None = None, **kwargs: Any

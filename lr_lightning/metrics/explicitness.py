@@ -19,6 +19,8 @@ class Explicitness(DisentanglementMetric):
 
     metric: ClassVar[str] = "explicitness"
     higher_is_better = True
+    refits = True
+    num_chance_draws = 3
 
     @override
     def score(self, sample: Sample) -> MetricResult:

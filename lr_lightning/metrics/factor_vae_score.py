@@ -24,6 +24,8 @@ class FactorVAEScore(DisentanglementMetric):
 
     metric: ClassVar[str] = "factor_vae_score"
     higher_is_better = True
+    refits = True
+    num_chance_draws = 3
 
     def __init__(
         self,

@@ -22,6 +22,8 @@ class Fairness(DisentanglementMetric):
 
     metric: ClassVar[str] = "fairness"
     higher_is_better = False
+    refits = True
+    num_chance_draws = 1
 
     def __init__(self, predictor: Predictor = "lightgbm", num_points_per_value: int = 100, **kwargs: Any) -> None:
         super().__init__(**kwargs)

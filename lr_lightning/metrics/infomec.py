@@ -28,6 +28,8 @@ class InfoMEC(DisentanglementMetric):
 
     metric: ClassVar[str] = "infomec"
     higher_is_better = True
+    refits = True
+    num_chance_draws = 3
 
     def __init__(
         self,

@@ -23,6 +23,8 @@ class SampleEfficiency(DisentanglementMetric):
 
     metric: ClassVar[str] = "sample_efficiency"
     higher_is_better = True
+    refits = True
+    num_chance_draws = 1
 
     def __init__(
         self, train_sizes: Sequence[int] = (100, 1000, 10_000), predictor: Predictor = "lightgbm", **kwargs: Any

@@ -17,13 +17,15 @@ class ScoreRow(NamedTuple):
             nothing to tell apart.
         value: The score; NaN where it is undefined.
         standard_error: Standard error of ``value`` over repeats; ``None`` without repeats.
-        ceiling: Best value that a perfect code can reach on these data, ``None`` if not known.
-        chance: Value expected of codes that know nothing of the factors, ``None`` if not known.
+        ceiling: What a perfect code scores on these rows, ``None`` if it was not measured.
+        chance: What codes that know nothing of the factors score on these rows, ``None`` if it was not measured or is
+            undefined.
         higher_is_better: Direction.
         num_train: Rows fitted or counted on.
         num_test: Rows held out.
         seconds: Time that the metric took, all its scores and repeats together. The first metric to need something
             that others share pays for it.
+        level_seconds: Time that its chance and ceilings took besides.
     """
 
     name: str
@@ -37,6 +39,7 @@ class ScoreRow(NamedTuple):
     num_train: int
     num_test: int
     seconds: float
+    level_seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,12 +82,12 @@ class ScoreTable:
         return ScoreTable(tuple(by_name[score] for result in results.values() for score in result.scores), results)
 
 
-def rows_of(result: MetricResult, seconds: float) -> list[ScoreRow]:
-    """Return one row for each score of ``result``, which took ``seconds``."""
-    return [_row(name, score, result, seconds) for name, score in result.scores.items()]
+def rows_of(result: MetricResult, seconds: float, level_seconds: float = 0.0) -> list[ScoreRow]:
+    """Return one row for each score of ``result``, which took ``seconds``, and its levels ``level_seconds``."""
+    return [_row(name, score, result, seconds, level_seconds) for name, score in result.scores.items()]
 
 
-def _row(name: str, score: Score, result: MetricResult, seconds: float) -> ScoreRow:
+def _row(name: str, score: Score, result: MetricResult, seconds: float, level_seconds: float) -> ScoreRow:
     return ScoreRow(
         name=name,
         metric=result.metric,
@@ -97,4 +100,5 @@ def _row(name: str, score: Score, result: MetricResult, seconds: float) -> Score
         num_train=result.num_train,
         num_test=result.num_test,
         seconds=seconds,
+        level_seconds=level_seconds,
     )

@@ -16,6 +16,7 @@ class SeparatedAttributePredictability(DisentanglementMetric):
 
     Args:
         predictor: ``"linear_svc"``, ``"r2"`` or ``"tree"``.
+        standardize: Whether to standardise latents first, so that their scale does not matter; the study does not.
         kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
 
     Raises:
@@ -24,12 +25,14 @@ class SeparatedAttributePredictability(DisentanglementMetric):
 
     metric: ClassVar[str] = "sap"
     higher_is_better = True
+    num_chance_draws = 3
 
-    def __init__(self, predictor: Predictor = "linear_svc", **kwargs: Any) -> None:
+    def __init__(self, predictor: Predictor = "linear_svc", standardize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_choice("predictor", predictor, ("linear_svc", "r2", "tree"))
-        self.predictor = predictor
+        self.predictor, self.standardize = predictor, standardize
+        self.refits = predictor != "r2"
 
     @override
     def score(self, sample: Sample) -> MetricResult:
-        return separated_attribute_predictability(sample, predictor=self.predictor)
+        return separated_attribute_predictability(sample, predictor=self.predictor, standardize=self.standardize)

@@ -22,6 +22,8 @@ class StrongGeneralisation(DisentanglementMetric):
 
     metric: ClassVar[str] = "strong_generalisation"
     higher_is_better = True
+    refits = True
+    num_chance_draws = 1
 
     def __init__(self, predictor: Predictor = "lightgbm", num_interventions: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)

@@ -8,11 +8,14 @@ from typing import Any
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.choices import check_choice
 from lr_lightning.metrics.base import CodeTableMetric, DisentanglementMetric
 from lr_lightning.metrics.catalogue import make_metrics
+from lr_lightning.metrics.functional.levels import fill_levels
 from lr_lightning.metrics.functional.result import MetricResult, Score, mean_over_repeats
 from lr_lightning.metrics.functional.sample import Sample, Sampling
-from lr_lightning.metrics.functional.truncated import on_active_latents
+from lr_lightning.metrics.functional.truncated import active_latents_only, on_active_latents
+from lr_lightning.metrics.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable, rows_of
 
 Progress = Callable[[str, int, int], None]
@@ -31,6 +34,9 @@ class DisentanglementSuite(CodeTableMetric):
         sampling: Which rows to train and to test on; the study's by default.
         num_repeats: How often to draw rows and repeat, for means and their standard errors.
         truncated: Also score active latents only, under the same names with ``_active`` added.
+        levels: Which metrics get chance and ceiling: ``"all"``; ``"cheap"``, those that fit no predictors; ``"none"``.
+            They are measured with the rows of the first repeat, and timed apart from the values.
+        level_cache: Where levels are looked up and kept; one of its own if ``None``.
         kwargs: Arguments of :class:`torchmetrics.Metric`.
 
     Raises:
@@ -50,13 +56,18 @@ class DisentanglementSuite(CodeTableMetric):
         sampling: Sampling | None = None,
         num_repeats: int = 1,
         truncated: bool = False,
+        levels: LevelChoice = "all",
+        level_cache: LevelCache | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(sampling, num_repeats, **kwargs)
         self.metrics = dict(metrics) if isinstance(metrics, Mapping) else make_metrics(metrics)
         if not self.metrics:
             raise ValueError("metrics is empty; name one at least, such as 'mig' or the group 'fast'")
+        check_choice("levels", levels, LEVEL_CHOICES)
         self.truncated = truncated
+        self.levels = levels
+        self.level_cache = level_cache or LevelCache()
 
     def run(
         self,
@@ -89,8 +100,11 @@ class DisentanglementSuite(CodeTableMetric):
                 progress(name, done, len(self.metrics))
             for full_name, score in self._variants(name, metric):
                 start = time.perf_counter()
-                results[full_name] = _named(mean_over_repeats([score(sample) for sample in samples]), name)
-                rows += rows_of(results[full_name], time.perf_counter() - start)
+                result = mean_over_repeats([score(sample) for sample in samples])
+                seconds = time.perf_counter() - start
+                result = self._with_levels(metric, result, samples[0], full_name.removeprefix(name))
+                results[full_name] = _named(result, name)
+                rows += rows_of(results[full_name], seconds, time.perf_counter() - start - seconds)
         return ScoreTable(tuple(rows), results)
 
     def table(self) -> ScoreTable:
@@ -116,6 +130,20 @@ class DisentanglementSuite(CodeTableMetric):
         if not self.truncated:
             return [whole]
         return [whole, (f"{name}_active", lambda sample: on_active_latents(metric.score, sample))]
+
+    def _with_levels(
+        self, metric: DisentanglementMetric, result: MetricResult, sample: Sample, suffix: str
+    ) -> MetricResult:
+        """Return the result of a metric, or of its variant with ``suffix``, with levels if they were asked for."""
+        wanted = self.levels == "all" or (self.levels == "cheap" and not metric.refits)
+        scored = active_latents_only(sample) if suffix else sample
+        if not wanted or not metric.needs_factors or scored is None:
+            return result
+        with_suffix = (
+            {f"{name}{suffix}": value for name, value in values.items()}
+            for values in self.level_cache.levels(metric, result, scored)
+        )
+        return fill_levels(result, *with_suffix)
 
 
 def _named(result: MetricResult, name: str) -> MetricResult:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lr_lightning.metrics.functional.result import MetricResult
 from lr_lightning.metrics.functional.sample import Sampling
 
 REFERENCE = Path(__file__).parent / "reference"
@@ -51,6 +52,11 @@ def batches(codes: Tensor, factors: Tensor, size: int) -> Iterator[tuple[Tensor,
     """Yield codes and factors in batches of ``size``."""
     for start in range(0, len(codes), size):
         yield codes[start : start + size], factors[start : start + size]
+
+
+def values_of(result: MetricResult) -> dict[str, float]:
+    """Return the value of each score by its name."""
+    return {name: score.value for name, score in result.scores.items()}
 
 
 def reference_case(name: str) -> tuple[Tensor, Tensor, dict[str, Any]]:

@@ -56,9 +56,9 @@ def beta_vae_score(
 
     Returns:
         Scores ``beta_vae_score`` and ``beta_vae_score_train``, accuracies in ``[0, 1]`` on the points to test and to
-        train on; ``beta_vae_score_standardized`` and ``..._train`` if standardised. Higher is better, chance is one
-        over the number of varying factors, ceiling 1. ``per_factor``: ``accuracy`` on the points to test of that
-        factor.
+        train on; ``beta_vae_score_standardized`` and ``..._train`` if standardised. Higher is better. Chance is one
+        over the number of varying factors with many rows, and more with few: some pairs of rows are then drawn again
+        and again, and the classifier knows them. ``per_factor``: ``accuracy`` on the points to test of that factor.
 
         Blind to most rotations: when a factor is fixed all latents vary less, and the classifier sums over them; but
         two factors turned into each other by 45 degrees are taken for one another. Also blind to duplicated latents, to
@@ -77,8 +77,8 @@ def beta_vae_score(
     Example:
         >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5))
         >>> result = beta_vae_score(grid.float(), grid, num_points_train=100, num_points_test=100)
-        >>> result.value, result.scores["beta_vae_score"].chance
-        (1.0, 0.5)
+        >>> result.value
+        1.0
     """
     check_at_least("batch_size", batch_size, 1)
     check_at_least("num_points_train", num_points_train, 100)  # so that each factor is among them
@@ -88,10 +88,9 @@ def beta_vae_score(
     kept = np.array(factors_with_groups(sample), dtype=np.int64)
     train, test, accuracies = _accuracies(sample, kept, (num_points_train, num_points_test), batch_size, standardize)
     name = "beta_vae_score_standardized" if standardize else "beta_vae_score"
-    chance = 1 / len(kept) if len(kept) else None
     return MetricResult(
         metric="beta_vae_score",
-        scores={name: Score(test, chance=chance), f"{name}_train": Score(train, chance=chance)},
+        scores={name: Score(test), f"{name}_train": Score(train)},
         num_train=len(sample.pool[0]),
         num_test=len(sample.test_pool[0]),
         per_factor={"accuracy": accuracies},

@@ -2,10 +2,8 @@
 
 import math
 import warnings
-from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -29,7 +27,6 @@ from lr_lightning.metrics.functional.result import MetricResult, Score, mean_of_
 from lr_lightning.metrics.functional.sample import Floats, Sample, Sampling, as_sample, warn_of_constant_factors
 
 Importance: TypeAlias = Literal["impurity", "permutation"]
-_SHUFFLES = 10  # of the factors over the rows, for chance levels
 
 
 def dci(
@@ -81,15 +78,15 @@ def dci(
     Returns:
         Scores, all higher is better, no unit: ``dci_<estimator>_disentanglement``, ``..._completeness``,
         ``..._informativeness_train`` and ``..._informativeness_test``, with ``_permutation`` after the estimator for
-        that importance. Disentanglement and completeness lie in ``[0, 1]``. Informativeness is the accuracy, whose
-        chance level is that of the most frequent value; for ``"lasso"`` it is R squared, at most 1, 0 by chance.
-        ``matrix``: importances ``(D, K)``, NaN for factors that take one value. ``per_factor``: ``completeness`` and
-        both kinds of ``informativeness``. ``per_latent``: ``disentanglement``.
+        that importance. Disentanglement and completeness lie in ``[0, 1]``. Informativeness is the accuracy; for
+        ``"lasso"`` it is R squared, at most 1. By chance it is about that of the most frequent value on the test, and
+        far above that on the rows to train on, which trees learn by heart. ``matrix``: importances ``(D, K)``, NaN for
+        factors that take one value. ``per_factor``: ``completeness`` and both kinds of ``informativeness``.
+        ``per_latent``: ``disentanglement``.
 
         Importances are shares, whatever the predictions are worth: read disentanglement and completeness beside
         informativeness. On codes that know nothing the impurities of trees give about 0, but a few small coefficients
-        of ``"lasso"`` .3 to .8: its ``chance`` is the mean over ten shuffles of the factors over the rows. As few and
-        small permutation importances can give any value there.
+        of ``"lasso"`` .3 to .8. As few and small permutation importances can give any value there.
         Disentanglement is blind to duplicated latents, completeness to other factors in the same latent, and to
         duplicates where the estimator looks at one of them only, as ``"lasso"`` does. Both are blind to how well the
         factors are predicted, and to lost factors unless importances are the impurities of trees: those of a lost
@@ -125,13 +122,11 @@ def dci(
 
     predictions = predict_factors(sample, estimator, options, permutations)
     _warn_of_undefined(sample, predictions)
-    shuffles = range(_SHUFFLES if estimator == "lasso" else 0)
-    chance = [predict_factors(sample, estimator, options, permutations, shuffle) for shuffle in shuffles]
     per_latent, per_factor = _parts(predictions.importances, sample.varying_factors)
     parameters = {"estimator": estimator, "importance": importance, **options.of(estimator), "seed": sample.seed}
     return MetricResult(
         metric="dci",
-        scores=_scores(f"dci_{estimator}" + "_permutation" * bool(permutations), sample, predictions, chance),
+        scores=_scores(f"dci_{estimator}" + "_permutation" * bool(permutations), sample, predictions),
         num_train=len(sample.codes),
         num_test=len(sample.test_codes),
         matrix=torch.from_numpy(predictions.importances),
@@ -175,19 +170,15 @@ def _parts(importances: Floats, varying: list[int]) -> tuple[Tensor, Tensor]:
     return per_latent, per_factor
 
 
-def _scores(variant: str, sample: Sample, predictions: Predictions, chance: Sequence[Predictions]) -> dict[str, Score]:
+def _scores(variant: str, sample: Sample, predictions: Predictions) -> dict[str, Score]:
     disentanglement, completeness = _aggregates(predictions.importances, sample.varying_factors)
-    by_chance = np.array([_aggregates(each.importances, sample.varying_factors) for each in chance]).reshape(-1, 2)
     values = {
-        "disentanglement": (disentanglement, mean_of_known(by_chance[:, 0])),
-        "completeness": (completeness, mean_of_known(by_chance[:, 1])),
-        "informativeness_train": (mean_of_known(predictions.train), mean_of_known(predictions.train_chance)),
-        "informativeness_test": (mean_of_known(predictions.test), mean_of_known(predictions.test_chance)),
+        "disentanglement": disentanglement,
+        "completeness": completeness,
+        "informativeness_train": mean_of_known(predictions.train),
+        "informativeness_test": mean_of_known(predictions.test),
     }
-    return {
-        f"{variant}_{name}": Score(value, chance=None if math.isnan(expected) else expected)
-        for name, (value, expected) in values.items()
-    }
+    return {f"{variant}_{name}": Score(value) for name, value in values.items()}
 
 
 def _aggregates(importances: Floats, varying: list[int]) -> tuple[float, float]:

@@ -58,8 +58,8 @@ def dci_es(
     Returns:
         Scores ``dci_es_<probe>_explicitness`` in ``[0, 1]`` and ``dci_es_<probe>_size``, the number of factors that
         vary over that of latents; no unit, higher is better. Explicitness is 1 where the least capacity tells all, and
-        by chance 0. ``per_factor``: ``explicitness``; ``relative_explicitness``, of Eastwood et al.; ``loss_at_<c>``,
-        the curve, over the loss of the constant.
+        about 0 by chance. ``per_factor``: ``explicitness``; ``relative_explicitness``, of Eastwood et al.;
+        ``loss_at_<c>``, the curve, over the loss of the constant.
 
         Here the area lies above 0, the loss of a perfect reader: a factor that no probe can read counts 0. Eastwood et
         al. take :math:`1 - 2 A / ((\kappa_{\max} - \kappa_{\min})\, \ell^b)` with the area :math:`A` above the least
@@ -108,8 +108,8 @@ def dci_es(
     return MetricResult(
         metric="dci_es",
         scores={
-            f"dci_es_{probe}_explicitness": Score(score, chance=0.0),
-            f"dci_es_{probe}_size": Score(num_varying / sample.latent_dim if num_varying else math.nan, ceiling=None),
+            f"dci_es_{probe}_explicitness": Score(score),
+            f"dci_es_{probe}_size": Score(num_varying / sample.latent_dim if num_varying else math.nan),
         },
         num_train=len(sample.codes),
         num_test=len(sample.test_codes),

@@ -15,19 +15,15 @@ class Predictions(NamedTuple):
         importances: Importance ``(D, K)`` of each latent for each factor, not negative.
         train: Informativeness ``(K,)`` on the rows to train on: accuracy, or R squared.
         test: The same on the rows held out.
-        train_chance: Informativeness ``(K,)`` of always saying the most frequent value; 0 for R squared.
-        test_chance: The same on the rows held out.
     """
 
     importances: Floats
     train: Floats
     test: Floats
-    train_chance: Floats
-    test_chance: Floats
 
 
 def predict_factors(
-    sample: Sample, estimator: Estimator, options: EstimatorOptions, num_permutations: int, shuffle: int | None = None
+    sample: Sample, estimator: Estimator, options: EstimatorOptions, num_permutations: int
 ) -> Predictions:
     """Fit one estimator a factor.
 
@@ -36,26 +32,18 @@ def predict_factors(
         estimator: Kind of the estimators.
         options: What they are told.
         num_permutations: Shuffles of each latent to average over; if 0, importances are the estimator's own.
-        shuffle: Pair codes and factors at random, for what importances are by chance; a number for each way to do so.
     """
-    factors, test_factors = sample.factors, sample.test_factors
-    if shuffle is not None:
-        random = sample.random(f"shuffled factors of dci {shuffle}")
-        factors, test_factors = random.permutation(factors), random.permutation(test_factors)
     regression = estimator == "lasso"
     seeds = sample.random(f"dci {estimator}").integers(2**31 - 1, size=sample.num_factors)
     fit = prepare(estimator, sample.codes, options)
     importances = np.full((sample.latent_dim, sample.num_factors), np.nan)
-    informativeness = np.full((4, sample.num_factors), np.nan)  # train, test, and both by chance
+    informativeness = np.full((2, sample.num_factors), np.nan)  # train and test
     for k in sample.varying_factors:
-        train, test = factors[:, k], test_factors[:, k]
+        train, test = sample.factors[:, k], sample.test_factors[:, k]
         fitted = fit(train, int(seeds[k]))
-        most = np.bincount(train).argmax()
         informativeness[:, k] = [
             informativeness_of(fitted.predict(sample.codes), train, regression),
             informativeness_of(fitted.predict(sample.test_codes), test, regression) if len(test) else np.nan,
-            0.0 if regression else (train == most).mean(),
-            0.0 if regression else (test == most).mean() if len(test) else np.nan,
         ]
         if not num_permutations:
             importances[:, k] = fitted.importances

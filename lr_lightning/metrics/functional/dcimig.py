@@ -7,12 +7,8 @@ import torch
 from torch import Tensor
 
 from lr_lightning.metrics.functional.aggregations import dcimig_share, gap_per_latent, largest_gap_per_factor
-from lr_lightning.metrics.functional.binning import Binning, binned_factor_ceilings
-from lr_lightning.metrics.functional.information import (
-    factor_entropies,
-    mutual_information,
-    shuffled_mutual_information,
-)
+from lr_lightning.metrics.functional.binning import Binning
+from lr_lightning.metrics.functional.information import factor_entropies, mutual_information
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import Sample, Sampling, as_sample, warn_of_constant_factors
 
@@ -41,10 +37,9 @@ def dcimig(
         sampling: Which rows; only those to train on are used.
 
     Returns:
-        Score ``dcimig`` in ``[0, 1]``, no unit; higher is better. Its ceiling is what a perfect ordinal code reaches in
-        these bins; chance, about 0, is that of the codes with rows shuffled. ``matrix``: mutual information ``(D, K)``
-        in nats. ``per_factor``: ``gap`` :math:`S_k` and ``entropy``, both in nats, ``latent`` (its index, NaN if there
-        is none). ``per_latent``: ``gap`` in nats.
+        Score ``dcimig`` in ``[0, 1]``, no unit; higher is better, chance is about 0. ``matrix``: mutual information
+        ``(D, K)`` in nats. ``per_factor``: ``gap`` :math:`S_k` and ``entropy``, both in nats, ``latent`` (its index,
+        NaN if there is none). ``per_latent``: ``gap`` in nats.
 
         Blind to duplicated latents and to latents of noise, not to lost factors: each lowers the score by its entropy's
         share. Factors count by their entropy, so that those with few values count little, and a latent that carries one
@@ -69,25 +64,22 @@ def dcimig(
     varying = sample.varying_factors
     gaps = torch.full((sample.latent_dim,), torch.nan, dtype=torch.float64)
     owned, owner = torch.full((2, sample.num_factors), torch.nan, dtype=torch.float64)
-    value = chance = math.nan
+    value = math.nan
     if len(varying) > 1:
         value = dcimig_share(matrix, entropies).item()
-        chance = dcimig_share(shuffled_mutual_information(sample, num_bins, binning), entropies).item()
         gaps, owned[varying] = gap_per_latent(matrix[:, varying]), largest_gap_per_factor(matrix[:, varying])
         owner = _owners(matrix, gaps)
     else:
         warnings.warn("dcimig is undefined: it needs two factors that vary", stacklevel=2)
-    ceilings = binned_factor_ceilings(sample, num_bins, binning)
-    ceiling = (ceilings * entropies).nansum().item() / entropies.sum().item() if varying else math.nan
     return MetricResult(
         metric="dcimig",
-        scores={"dcimig": Score(value, ceiling, chance)},
+        scores={"dcimig": Score(value)},
         num_train=len(sample.codes),
         matrix=matrix,
         matrix_label="mutual information [nats]",
         per_factor={"gap": owned, "latent": owner, "entropy": entropies},
         per_latent={"gap": gaps},
-        parameters={"num_bins": num_bins, "binning": binning, "seed": sample.seed},
+        parameters={"num_bins": num_bins, "binning": binning},
         active=torch.from_numpy(sample.active),
     )
 

@@ -35,10 +35,12 @@ def explicitness(
 
     Returns:
         Scores ``explicitness_auc_test`` on the rows held out and ``explicitness_auc_train`` on those to train on, in
-        ``[0, 1]``, no unit; higher is better, chance .5. Some authors rescale by ``2 AUC - 1``. ``per_factor``:
-        ``auc_test``, ``auc_train``. Codes are standardised with the statistics of the rows to train on, constant
-        latents become 0. The classifier is scikit-learn's with its usual penalty (``C=1``), solved to ``tol=1e-4``;
-        ten times the usual 100 iterations are allowed, for them to suffice.
+        ``[0, 1]``, no unit; higher is better. Chance is .5 on the test, more on few rows to train on. A perfect code
+        comes below 1 where a factor has many values for the number of rows: the penalty keeps the classifier from
+        telling neighbours apart. Some authors rescale by
+        ``2 AUC - 1``. ``per_factor``: ``auc_test``, ``auc_train``. Codes are standardised with the statistics of the
+        rows to train on, constant latents become 0. The classifier is scikit-learn's with its usual penalty (``C=1``),
+        solved to ``tol=1e-4``; ten times the usual 100 iterations are allowed, for them to suffice.
 
         Blind to rotations, duplicates and every other way to spread a factor over latents. A factor that is lost
         costs only half of its share, as chance is .5. Values that all rows or none have are not averaged over; for a
@@ -77,8 +79,8 @@ def explicitness(
     return MetricResult(
         metric="explicitness",
         scores={
-            "explicitness_auc_test": Score(on_test, chance=0.5),
-            "explicitness_auc_train": Score(on_train, chance=0.5),
+            "explicitness_auc_test": Score(on_test),
+            "explicitness_auc_train": Score(on_train),
         },
         num_train=len(sample.codes),
         num_test=len(sample.test_codes),

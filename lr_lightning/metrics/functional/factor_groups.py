@@ -20,6 +20,7 @@ class FactorGroups:
         start: Where in ``order`` the rows of each value begin, ``(K, V)`` with ``V`` the largest number of values.
         count: How many rows have each value, ``(K, V)``.
         num_shared: How many rows of each factor have a partner, ``(K,)``.
+        position: Where in ``order`` each row lies, ``(K, N)``.
     """
 
     factors: Integers
@@ -27,19 +28,27 @@ class FactorGroups:
     start: Integers
     count: Integers
     num_shared: Integers
+    position: Integers
 
     def draw_rows(self, kept: Integers, size: int, random: np.random.Generator) -> Integers:
         """Return ``size`` rows for each factor of ``kept`` (P,), with replacement among those with a partner."""
         limits = self.num_shared[kept][:, None]
         return self.order[kept[:, None], random.integers(0, limits, size=(len(kept), size))]
 
-    def draw_partners(self, rows: Integers, kept: Integers, random: np.random.Generator) -> Integers:
+    def draw_group(self, rows: Integers, kept: Integers, random: np.random.Generator) -> Integers:
         """Return for each of ``rows`` (P, B) one drawn among those with its value of the factor of ``kept`` (P,)."""
         factor = kept[:, None]
         value = self.factors[rows, factor]
-        partners: Integers = self.order[
-            factor, self.start[factor, value] + random.integers(0, self.count[factor, value])
-        ]
+        drawn: Integers = self.order[factor, self.start[factor, value] + random.integers(0, self.count[factor, value])]
+        return drawn
+
+    def draw_partners(self, rows: Integers, kept: Integers, random: np.random.Generator) -> Integers:
+        """Return the same as :meth:`draw_group` among the others: none is its own partner, which would tell nothing."""
+        factor = kept[:, None]
+        value = self.factors[rows, factor]
+        start = self.start[factor, value]
+        drawn = random.integers(0, self.count[factor, value] - 1)
+        partners: Integers = self.order[factor, start + drawn + (start + drawn >= self.position[factor, rows])]
         return partners
 
 
@@ -55,7 +64,8 @@ def group_rows(factors: Integers) -> FactorGroups:
         counts.append(count)
     count = np.stack(counts)
     num_shared = np.where(count > 1, count, 0).sum(axis=1)
-    return FactorGroups(factors, np.stack(orders), np.stack(starts), count, num_shared)
+    order = np.stack(orders)
+    return FactorGroups(factors, order, np.stack(starts), count, num_shared, np.argsort(order, axis=1))
 
 
 def factor_groups(sample: Sample) -> tuple[FactorGroups, FactorGroups]:

@@ -62,8 +62,8 @@ def fairness(
     Returns:
         With ``p`` the predictor: scores ``fairness_p_mean_unfairness``, the mean of :math:`u_{ts}` over pairs of
         factors, and ``fairness_p_max_unfairness``, the largest; or ``fairness_p_conditioned_...``. In ``[0, 1]``, no
-        unit, **lower is better**. Chance is what predictions that have nothing to do with the sensitive factor reach,
-        found by shuffling them. The best value, the ceiling, is 0 for interventions, and chance for conditioned groups.
+        unit, **lower is better**. A code of noise is fair: its chance is what groups differ by at random, and that of a
+        perfect code no less where they are conditioned; it is 0 where they are made by intervention.
         ``matrix``: :math:`u_{ts}`, shape ``(K, K)``, rows are targets, NaN on the diagonal. ``per_factor``: as target
         ``accuracy`` on the rows held out and ``unfairness``, the mean over sensitive factors.
 
@@ -88,14 +88,13 @@ def fairness(
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     groups = _intervened_groups(sample, num_points_per_value) or _conditioned_groups(sample)
-    unfairness, shuffled, accuracies = _unfairness(sample, predictor, groups)
+    unfairness, accuracies = _unfairness(sample, predictor, groups)
     intervened = groups.kind == "intervened"
     name = f"fairness_{predictor}" if intervened else f"fairness_{predictor}_conditioned"
-    scores = {}
-    for kind, aggregate in (("mean", mean_of_known), ("max", _largest_of_known)):
-        chance = aggregate(shuffled)
-        ceiling = 0.0 if intervened else chance
-        scores[f"{name}_{kind}_unfairness"] = Score(aggregate(unfairness), ceiling, chance, higher_is_better=False)
+    scores = {
+        f"{name}_{kind}_unfairness": Score(aggregate(unfairness), higher_is_better=False)
+        for kind, aggregate in (("mean", mean_of_known), ("max", _largest_of_known))
+    }
     return MetricResult(
         metric="fairness",
         scores=scores,
@@ -158,16 +157,15 @@ def _conditioned_groups(sample: Sample) -> _Groups:
     return _Groups("conditioned", sample.test_codes, lambda _, sensitive: (every, sample.test_factors[:, sensitive]))
 
 
-def _unfairness(sample: Sample, predictor: Predictor, groups: _Groups) -> tuple[Floats, Floats, Floats]:
-    """Return unfairness ``(K, K)``, the same of shuffled predictions, and the accuracies ``(K,)``."""
+def _unfairness(sample: Sample, predictor: Predictor, groups: _Groups) -> tuple[Floats, Floats]:
+    """Return unfairness ``(K, K)`` and the accuracies ``(K,)``."""
     varying, num_factors = sample.varying_factors, sample.num_factors
-    unfairness, shuffled = np.full((2, num_factors, num_factors), np.nan)
+    unfairness = np.full((num_factors, num_factors), np.nan)
     accuracies = np.full(num_factors, np.nan)
     if len(varying) < 2 or not len(groups.codes):
         reason = "it needs two factors that vary" if len(varying) < 2 else "it needs rows to test on; raise num_test"
         warnings.warn(f"fairness is undefined: {reason}", stacklevel=3)
-        return unfairness, shuffled, accuracies
-    random = sample.random("fairness shuffled")
+        return unfairness, accuracies
     for target in varying:
         predict = fitted(sample, predictor, target, len(sample.codes))
         if len(sample.test_codes):
@@ -178,8 +176,7 @@ def _unfairness(sample: Sample, predictor: Predictor, groups: _Groups) -> tuple[
             others, _predict(predict, groups.codes, drawn), drawn, strict=True
         ):
             unfairness[target, sensitive] = _total_variation(predicted, values)
-            shuffled[target, sensitive] = _total_variation(random.permutation(predicted), values)
-    return unfairness, shuffled, accuracies
+    return unfairness, accuracies
 
 
 def _predict(predict: Predict, codes: Floats, drawn: list[tuple[Integers, Integers]]) -> list[Integers]:

@@ -26,8 +26,9 @@ def gaussian_total_correlation(
         sampling: Which rows; only those to train on are used.
 
     Returns:
-        Score ``gaussian_total_correlation`` in ``[0, inf]`` nats; lower is better, best 0; there is no chance level.
-        ``matrix``: correlations ``(D, D)``. ``per_latent``: ``variance``.
+        Score ``gaussian_total_correlation`` in ``[0, inf]`` nats; lower is better; there is no chance level. The
+        ceiling is that of the latents with their rows shuffled apart, which are independent: above 0, by about
+        ``D * (D - 1) / 4N``. ``matrix``: correlations ``(D, D)``. ``per_latent``: ``variance``.
 
         Blind to the factors, to collapse, and to all but linear dependence: 0 for a rotation of independent latents of
         equal variance. Constant latents are left out. Infinite with a warning if a latent is a linear function of the
@@ -50,21 +51,34 @@ def gaussian_total_correlation(
     variances = variances_of(centred)
     varying = variances > 0
     correlations = np.full((sample.latent_dim, sample.latent_dim), np.nan)
-    total_correlation = np.nan
+    total_correlation = independent = np.nan
     if varying.any():
         standardised = centred[:, varying] / np.sqrt(variances[varying] * (len(centred) - 1))
         correlations[np.ix_(varying, varying)] = standardised.T @ standardised
         total_correlation = _total_correlation(standardised)
+        if np.isinf(total_correlation):
+            warnings.warn(
+                "gaussian_total_correlation is infinite: a latent is a linear function of others (or a copy of one), "
+                "or there are no more rows than latents",
+                stacklevel=2,
+            )
+        apart = sample.random("gaussian total correlation").permuted(standardised, axis=0)
+        independent = _total_correlation(apart)
     else:
         warnings.warn("gaussian_total_correlation is undefined: it needs a latent that varies", stacklevel=2)
     return MetricResult(
         metric="gaussian_total_correlation",
-        scores={"gaussian_total_correlation": Score(total_correlation, ceiling=0.0, higher_is_better=False)},
+        scores={
+            "gaussian_total_correlation": Score(
+                total_correlation, None if np.isnan(independent) else independent, higher_is_better=False
+            )
+        },
         num_train=len(sample.codes),
         matrix=torch.from_numpy(correlations),
         matrix_label="correlation",
         matrix_axes=("latent", "latent"),
         per_latent={"variance": torch.from_numpy(variances)},
+        parameters={"seed": sample.seed},
         active=torch.from_numpy(sample.active),
     )
 
@@ -77,10 +91,5 @@ def _total_correlation(standardised: Floats) -> float:
     values = np.linalg.svd(standardised, compute_uv=False)
     # N centred rows span N - 1 dimensions at most: with D >= N one of the N values is 0, too
     if values[-1] <= values[0] * max(standardised.shape) * np.finfo(np.float64).eps:
-        warnings.warn(
-            "gaussian_total_correlation is infinite: a latent is a linear function of others (or a copy of one), "
-            "or there are no more rows than latents",
-            stacklevel=3,
-        )
         return float("inf")
     return max(0.0, float(-np.log(values).sum()))  # round-off

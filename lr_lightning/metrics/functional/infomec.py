@@ -13,7 +13,7 @@ from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.information import mutual_information_matrix
 from lr_lightning.metrics.functional.neighbour_information import neighbour_information
 from lr_lightning.metrics.functional.quiet_fit import fit_quietly
-from lr_lightning.metrics.functional.result import MetricResult, Score, are_undefined, mean_of_known
+from lr_lightning.metrics.functional.result import MetricResult, Score, are_undefined
 from lr_lightning.metrics.functional.sample import (
     Floats,
     Integers,
@@ -66,13 +66,12 @@ def infomec(
         not count), ``counts``. ``per_factor``: ``compactness``, ``explicitness``.
 
         Modularity of noise is not 0: estimates of no information are some 0 and some just above, so that one factor has
-        it all. Chance is the mean over five shufflings of the rows, of the latents and factors where it is defined, and
-        0 for explicitness; the latter is measured on the rows that the regression was fitted to, which flatters codes
-        with many latents and few rows. The rule of ranges drops latents of small scale, however informative. Modularity
-        is blind to duplicates and lost factors, explicitness to rotations, compactness to what else a latent says. A
-        latent or factor without any information makes its score NaN with a warning unless ``mask_uninformative``; so do
-        fewer than two factors, or for compactness fewer than two latents, that count. Factors with one value are left
-        out with a warning.
+        it all. Explicitness is measured on the rows that the regression was fitted to, which flatters codes with many
+        latents and few rows, noise too. The rule of ranges drops latents of small scale, however informative.
+        Modularity is blind to duplicates and lost factors, explicitness to rotations, compactness to what else a latent
+        says. A latent or factor without any information makes its score NaN with a warning unless
+        ``mask_uninformative``; so do fewer than two factors, or for compactness fewer than two latents, that count.
+        Factors with one value are left out with a warning.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_neighbours < 1``, ``min_range < 0`` or ``max_iter < 1``.
@@ -93,30 +92,18 @@ def infomec(
     warn_of_constant_factors(sample)
     latents = _labelled(sample) if discrete_latents else _standardised(sample)
     information = _normalised_information(latents, sample, num_neighbours)
-    random = sample.random("infomec shuffles")
-    shuffled = np.stack(
-        [
-            _normalised_information(latents[random.permutation(len(latents))], sample, num_neighbours)
-            for _ in range(NUM_SHUFFLES)
-        ]
-    )
     ranges = np.ptp(sample.codes.astype(np.float64), axis=0)
     counting = ranges > (0.0 if discrete_latents else min_range * ranges.max())
-    floors = _largest_sums(shuffled[:, counting][:, :, sample.varying_factors]) if mask_uninformative else None
+    floors = _floors(latents[:, counting], sample, num_neighbours) if mask_uninformative else None
     shares = _shares(information, counting, sample.varying_factors, floors)
-    chances = [_shares(each, counting, sample.varying_factors, (0.0, 0.0)) for each in shuffled]
     told = np.full(sample.num_factors, np.nan)
     for k in sample.varying_factors:
         told[k] = _explicitness(latents, sample.factors[:, k], max_iter)
     explicitness = float(told[sample.varying_factors].mean()) if sample.varying_factors else np.nan
     scores = {
-        "infomec_modularity": Score(
-            shares.modularity, chance=mean_of_known(np.array([each.modularity for each in chances]))
-        ),
-        "infomec_explicitness": Score(explicitness, chance=0.0),
-        "infomec_compactness": Score(
-            shares.compactness, chance=mean_of_known(np.array([each.compactness for each in chances]))
-        ),
+        "infomec_modularity": Score(shares.modularity),
+        "infomec_explicitness": Score(explicitness),
+        "infomec_compactness": Score(shares.compactness),
     }
     _warn_of_undefined([name for name, score in scores.items() if np.isnan(score.value)])
     return MetricResult(
@@ -188,8 +175,15 @@ def _largest_shares(rows: Floats) -> Floats:
     return rescaled
 
 
-def _largest_sums(shuffled: Floats) -> tuple[float, float]:
-    """Return the largest sums over factors and over latents in the shuffled matrices ``(S, A, K)``."""
+def _floors(latents: Floats | Integers, sample: Sample, num_neighbours: int) -> tuple[float, float]:
+    """Return the largest sums of information over factors and over latents that shuffled rows have."""
+    random = sample.random("infomec shuffles")
+    shuffled = np.stack(
+        [
+            _normalised_information(latents[random.permutation(len(latents))], sample, num_neighbours)
+            for _ in range(NUM_SHUFFLES)
+        ]
+    )[:, :, sample.varying_factors]
     return float(shuffled.sum(axis=2).max(initial=0.0)), float(shuffled.sum(axis=1).max(initial=0.0))
 
 
@@ -210,7 +204,7 @@ def _standardised(sample: Sample) -> Floats:
 
 def _normalised_information(latents: Floats | Integers, sample: Sample, num_neighbours: int) -> Floats:
     """Return the information over the factors' entropies ``(D, K)``, NaN for factors with one value."""
-    information = np.full((sample.latent_dim, sample.num_factors), np.nan)
+    information = np.full((latents.shape[1], sample.num_factors), np.nan)
     for k in sample.varying_factors:
         factor = sample.factors[:, k]
         if np.issubdtype(latents.dtype, np.integer):

@@ -74,18 +74,6 @@ def mutual_information(
     )
 
 
-def shuffled_mutual_information(
-    sample: Sample, num_bins: int = 20, binning: Binning = "equal_width", bias_correction: BiasCorrection = "none"
-) -> Tensor:
-    """Return the matrix ``(D, K)`` in nats with codes and factors paired at random: its bias, and the chance level."""
-
-    def compute() -> Tensor:
-        order = sample.random("shuffled mutual information").permutation(len(sample.codes))
-        return mutual_information_matrix(binned(sample, num_bins, binning)[order], sample.factors, bias_correction)
-
-    return sample.shared(("shuffled mutual information", num_bins, binning, bias_correction), compute)
-
-
 def informative_latents(sample: Sample, num_bins: int = 20, binning: Binning = "equal_width") -> Tensor:
     """Return which latents ``(D,)`` bool say something about a factor.
 

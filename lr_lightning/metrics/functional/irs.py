@@ -45,13 +45,12 @@ def interventional_robustness_score(
         sampling: Which rows; only those to train on are used.
 
     Returns:
-        Score ``irs_q99``, named for the quantile, at most 1, no unit; higher is better. Chance is not 0 but the score
-        of the same codes with rows shuffled: about .35 for normal ones, whose rows at the edge deviate more than the
-        quantile, and a little below 0 for evenly spread ones. Its ceiling is the mean over factors of what a perfect
-        ordinal code reaches in the bins. ``matrix``: :math:`\mathrm{IRS}_{jk}` ``(D, K)``. ``per_latent``: ``weight``,
-        ``max``, ``factor`` (the index :math:`k` of the maximum). All is computed in the precision of the codes, as in
-        disentanglement_lib: codes in float32 bring a round-off of about 1e-6, and more if their mean is far larger than
-        their deviation.
+        Score ``irs_q99``, named for the quantile, at most 1, no unit; higher is better. Chance is not 0: about .35 for
+        normal codes, whose rows at the edge deviate more than the quantile, and a little below 0 for evenly spread
+        ones. A perfect code comes below 1 where bins hold several values of a factor. ``matrix``:
+        :math:`\mathrm{IRS}_{jk}` ``(D, K)``. ``per_latent``: ``weight``, ``max``, ``factor`` (the index :math:`k` of
+        the maximum). All is computed in the precision of the codes, as in disentanglement_lib: codes in float32 bring a
+        round-off of about 1e-6, and more if their mean is far larger than their deviation.
 
         Blind to factors that no latent carries (a code that lost half of them scores .997) and to duplicates; latents
         of noise beside a perfect code lower it. One outlier raises both the robustness of its latent and its weight.
@@ -84,26 +83,18 @@ def interventional_robustness_score(
     value = _weighted_mean(largest, weights)
     if np.isnan(value):
         warnings.warn("irs is undefined: it needs a latent and a factor that vary", stacklevel=2)
-    order = sample.random("irs").permutation(len(latents))
-    shuffled, _ = _robustness(latents[order], grouped, sample.num_factors, quantile)
-    ceilings = _ceilings(sample, grouped, quantile)
     return MetricResult(
         metric="irs",
-        scores={
-            f"irs_q{100 * quantile:g}": Score(
-                value, ceiling=ceilings.nanmean().item(), chance=_weighted_mean(_best_factor(shuffled)[0], weights)
-            )
-        },
+        scores={f"irs_q{100 * quantile:g}": Score(value)},
         num_train=len(latents),
         matrix=torch.from_numpy(matrix),
         matrix_label="interventional robustness",
-        per_factor={"ceiling": ceilings},
         per_latent={
             "weight": torch.from_numpy(weights),
             "max": torch.from_numpy(largest),
             "factor": torch.from_numpy(parents),
         },
-        parameters={"quantile": quantile, "num_bins": num_bins, "seed": sample.seed},
+        parameters={"quantile": quantile, "num_bins": num_bins},
         active=torch.from_numpy(sample.active),
     )
 
@@ -149,12 +140,3 @@ def _weighted_mean(parts: Floats, weights: Floats) -> float:
     """Return the mean of the parts that are known; NaN if there are none."""
     known = ~np.isnan(parts)
     return float(np.average(parts[known], weights=weights[known])) if known.any() else np.nan
-
-
-def _ceilings(sample: Sample, grouped: dict[int, list[Integers]], quantile: float) -> Tensor:
-    """Return the robustness ``(K,)`` of each factor's own index, below 1 if its bins hold several values."""
-    ceilings = torch.full((sample.num_factors,), torch.nan, dtype=torch.float64)
-    for k, groups in grouped.items():
-        own = sample.factors[:, [k]].astype(np.float64)
-        ceilings[k] = _robustness(own, {0: groups}, 1, quantile)[0].item()
-    return ceilings

@@ -41,11 +41,11 @@ def mean_correlation_coefficient(
         sampling: Which rows; only those to train on are used.
 
     Returns:
-        Score ``mcc_pearson`` or ``mcc_spearman`` in ``[0, 1]``, no unit; higher is better. Chance is that of the codes
-        with rows shuffled, about .03 with 2000 rows and four factors; its ceiling is ``D / K`` with fewer latents than
-        factors, else 1. ``"spearman"`` reaches 1 only where a factor's value decides the code exactly: noise, however
-        little, breaks ties, and leaves .986 for six values. ``matrix``: absolute correlations ``(D, K)``, 0 for
-        constant latents. ``per_factor``: ``correlation``, and ``latent``, the index of the latent assigned.
+        Score ``mcc_pearson`` or ``mcc_spearman`` in ``[0, 1]``, no unit; higher is better. Chance is about .03 with
+        2000 rows and four factors; with fewer latents than factors at most ``D / K`` can be reached. ``"spearman"``
+        reaches 1 only where a factor's value decides the code exactly: noise, however little, breaks ties, and leaves
+        .986 for six values. ``matrix``: absolute correlations ``(D, K)``, 0 for constant latents. ``per_factor``:
+        ``correlation``, and ``latent``, the index of the latent assigned.
 
         Blind to what latents say besides: two factors turned into each other by 45 degrees still score .71, and
         latents left over cost nothing. Factors without a latent left count 0; implementations that make up for missing
@@ -77,22 +77,17 @@ def mean_correlation_coefficient(
     matrix[:, varying] = _absolute_correlations(latents, values[:, varying])
     matched, assigned = (np.full(sample.num_factors, np.nan) for _ in range(2))
     matched[varying], assigned[varying] = _match(matrix[:, varying])
-    order = sample.random("mcc").permutation(len(latents))
-    shuffled, _ = _match(_absolute_correlations(latents[order], values[:, varying]))
-    if varying:
-        value, chance = float(matched[varying].mean()), float(shuffled.mean())
-        ceiling = min(1.0, sample.latent_dim / len(varying))
-    else:
+    value = float(matched[varying].mean()) if varying else np.nan
+    if not varying:
         warnings.warn("mcc is undefined: it needs a factor that varies", stacklevel=2)
-        value = chance = ceiling = np.nan
     return MetricResult(
         metric="mcc",
-        scores={f"mcc_{correlation}": Score(value, ceiling, chance)},
+        scores={f"mcc_{correlation}": Score(value)},
         num_train=len(latents),
         matrix=torch.from_numpy(matrix),
         matrix_label=f"absolute correlation ({correlation})",
         per_factor={"correlation": torch.from_numpy(matched), "latent": torch.from_numpy(assigned)},
-        parameters={"correlation": correlation, "seed": sample.seed},
+        parameters={"correlation": correlation},
         active=torch.from_numpy(sample.active),
     )
 

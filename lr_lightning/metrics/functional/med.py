@@ -14,11 +14,7 @@ from lr_lightning.metrics.functional.aggregations import (
 )
 from lr_lightning.metrics.functional.binning import Binning
 from lr_lightning.metrics.functional.checks import check_at_least
-from lr_lightning.metrics.functional.information import (
-    BiasCorrection,
-    mutual_information,
-    shuffled_mutual_information,
-)
+from lr_lightning.metrics.functional.information import BiasCorrection, mutual_information
 from lr_lightning.metrics.functional.result import MetricResult, Score, are_undefined
 from lr_lightning.metrics.functional.sample import Sample, Sampling, as_sample, warn_of_constant_factors
 
@@ -54,8 +50,8 @@ def mutual_information_based_entropy_disentanglement(
 
     Returns:
         Scores ``med_disentanglement``, ``med_completeness``, and with ``topk=5`` ``med_top5_disentanglement`` and
-        ``med_top5_completeness``, in ``[0, 1]``, no unit; higher is better. Chance is that of the codes with rows
-        shuffled. ``matrix``: :math:`R` ``(D, K)``, with columns of sum 1 (0 for a factor of which nothing is known).
+        ``med_top5_completeness``, in ``[0, 1]``, no unit; higher is better.
+        ``matrix``: :math:`R` ``(D, K)``, with columns of sum 1 (0 for a factor of which nothing is known).
         ``per_latent``: ``disentanglement``, ``importance``, and ``kept`` with ``topk``. ``per_factor``:
         ``completeness``.
 
@@ -86,9 +82,8 @@ def mutual_information_based_entropy_disentanglement(
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix = _shares(mutual_information(sample, num_bins, binning, bias_correction))
-    by_chance = _shares(shuffled_mutual_information(sample, num_bins, binning, bias_correction))
     varying = sample.varying_factors
-    values, chances = (_aggregate(each[:, varying], topk) for each in (matrix, by_chance))
+    values = _aggregate(matrix[:, varying], topk)
     undefined = [name for name, value in values.items() if math.isnan(value)]
     if undefined:
         warnings.warn(
@@ -98,7 +93,7 @@ def mutual_information_based_entropy_disentanglement(
         )
     return MetricResult(
         metric="med",
-        scores={name: Score(value, chance=chances[name]) for name, value in values.items()},
+        scores={name: Score(value) for name, value in values.items()},
         num_train=len(sample.codes),
         matrix=matrix,
         matrix_label="share of the mutual information",
@@ -109,7 +104,6 @@ def mutual_information_based_entropy_disentanglement(
             "binning": binning,
             "bias_correction": bias_correction,
             "topk": topk,
-            "seed": sample.seed,
         },
         active=torch.from_numpy(sample.active),
     )

@@ -35,9 +35,10 @@ def mutual_information_gap(
         sampling: Which rows; only those to train on are used.
 
     Returns:
-        Score ``mig`` in ``[0, 1]``, no unit; higher is better, chance 0. Its ceiling is what a perfect ordinal code
-        reaches in these bins, below 1 for factors with more values than bins. ``matrix``: mutual information ``(D, K)``
-        in nats. ``per_factor``: ``gap`` over the factor's entropy, ``entropy`` in nats, ``ceiling``.
+        Score ``mig`` in ``[0, 1]``, no unit; higher is better, chance is next to 0. A perfect code comes below 1 where
+        factors have more values than there are bins, and by the bias of the information that other latents have.
+        ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``gap`` over the factor's entropy,
+        ``entropy`` in nats, ``kept_in_bins``, the share of it that an ordinal code keeps in these bins.
 
         Strict as to how a factor is spread: 0 for duplicated latents, low for rotations and for factors on a circle.
         Blind to other factors in the same latent: one that tells two factors by a number for each pair of their values
@@ -59,17 +60,20 @@ def mutual_information_gap(
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix, entropies = mutual_information(sample, num_bins, binning), factor_entropies(sample)
-    ceilings = binned_factor_ceilings(sample, num_bins, binning)
     gaps = gap_per_factor(matrix) / entropies  # NaN for a constant factor
     if gaps.isnan().all():
         warnings.warn("mig is undefined: it needs two latents and a factor that varies", stacklevel=2)
     return MetricResult(
         metric="mig",
-        scores={"mig": Score(gaps.nanmean().item(), ceilings.nanmean().item(), chance=0.0)},
+        scores={"mig": Score(gaps.nanmean().item())},
         num_train=len(sample.codes),
         matrix=matrix,
         matrix_label="mutual information [nats]",
-        per_factor={"gap": gaps, "entropy": entropies, "ceiling": ceilings},
+        per_factor={
+            "gap": gaps,
+            "entropy": entropies,
+            "kept_in_bins": binned_factor_ceilings(sample, num_bins, binning),
+        },
         parameters={"num_bins": num_bins, "binning": binning},
         active=torch.from_numpy(sample.active),
     )

@@ -6,12 +6,11 @@ import torch
 from torch import Tensor
 
 from lr_lightning.metrics.functional.aggregations import gap_per_latent
-from lr_lightning.metrics.functional.binning import Binning, binned_factor_ceilings
+from lr_lightning.metrics.functional.binning import Binning
 from lr_lightning.metrics.functional.information import (
     factor_entropies,
     informative_latents,
     mutual_information,
-    shuffled_mutual_information,
 )
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import Sample, Sampling, as_sample, warn_of_constant_factors
@@ -43,9 +42,8 @@ def mig_sup(
     Returns:
         Scores ``mig_sup``, over informative latents, and ``mig_sup_all``, in ``[0, 1]``, no unit; higher is better.
         Each latent of noise adds a 0 to the mean over all: a perfect code with as many latents of noise beside it
-        scores half. Ceiling as of the mutual information gap; chance, about 0, is that of the same latents with rows
-        shuffled. ``matrix``: mutual information ``(D, K)`` in nats. ``per_latent``: ``gap``, and ``informative``, 0 or
-        1.
+        scores half. By chance ``mig_sup_all`` is about 0, and ``mig_sup`` undefined, as no latent is informative.
+        ``matrix``: mutual information ``(D, K)`` in nats. ``per_latent``: ``gap``, and ``informative``, 0 or 1.
 
         Blind to duplicated latents and to factors that no latent carries; the mutual information gap is not, but 0 for
         duplicates. Factors with one value are left out with a warning; NaN with a warning if less than two vary;
@@ -68,17 +66,16 @@ def mig_sup(
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix, informative = mutual_information(sample, num_bins, binning), informative_latents(sample, num_bins, binning)
-    gaps, by_chance = (_gaps(each, sample) for each in (matrix, shuffled_mutual_information(sample, num_bins, binning)))
+    gaps = _gaps(matrix, sample)
     if gaps.isnan().all():
         warnings.warn("mig_sup is undefined: it needs two factors that vary", stacklevel=2)
     elif not informative.any():
         warnings.warn("mig_sup is undefined: it needs a latent that says more of a factor than chance", stacklevel=2)
-    ceiling = binned_factor_ceilings(sample, num_bins, binning).nanmean().item()
     return MetricResult(
         metric="mig_sup",
         scores={
-            "mig_sup": Score(gaps[informative].mean().item(), ceiling, by_chance[informative].mean().item()),
-            "mig_sup_all": Score(gaps.mean().item(), ceiling, by_chance.mean().item()),
+            "mig_sup": Score(gaps[informative].mean().item()),
+            "mig_sup_all": Score(gaps.mean().item()),
         },
         num_train=len(sample.codes),
         matrix=matrix,

@@ -7,11 +7,7 @@ from torch import Tensor
 
 from lr_lightning.metrics.functional.aggregations import modularity_per_latent
 from lr_lightning.metrics.functional.binning import Binning
-from lr_lightning.metrics.functional.information import (
-    informative_latents,
-    mutual_information,
-    shuffled_mutual_information,
-)
+from lr_lightning.metrics.functional.information import informative_latents, mutual_information
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import Sample, Sampling, as_sample, warn_of_constant_factors
 
@@ -42,8 +38,9 @@ def modularity_score(
 
     Returns:
         Scores ``modularity``, over all latents, and ``modularity_informative``, in ``[0, 1]``, no unit; higher is
-        better. Chance is not 0 but the score of the same latents with rows shuffled: estimates of no information are
-        positive and unequal, so that noise scores about a third, and more if factors differ in their number of values.
+        better. Chance is not 0: estimates of no information are positive and unequal, so that noise scores about a
+        third, and more if factors differ in their number of values. That of ``modularity_informative`` is undefined, as
+        no latent is informative.
         A constant latent scores 0. ``matrix``: mutual information ``(D, K)`` in nats. ``per_latent``: ``modularity``
         and ``informative``, 0 or 1.
 
@@ -71,7 +68,6 @@ def modularity_score(
     warn_of_constant_factors(sample)
     matrix, informative = mutual_information(sample, num_bins, binning), informative_latents(sample, num_bins, binning)
     parts = _per_latent(matrix, sample)
-    by_chance = _per_latent(shuffled_mutual_information(sample, num_bins, binning), sample)
     if parts.isnan().all():
         warnings.warn("modularity is undefined: it needs two factors that vary", stacklevel=2)
     elif not informative.any():
@@ -82,10 +78,8 @@ def modularity_score(
     return MetricResult(
         metric="modularity",
         scores={
-            "modularity": Score(parts.mean().item(), chance=by_chance.mean().item()),
-            "modularity_informative": Score(
-                parts[informative].mean().item(), chance=by_chance[informative].mean().item()
-            ),
+            "modularity": Score(parts.mean().item()),
+            "modularity_informative": Score(parts[informative].mean().item()),
         },
         num_train=len(sample.codes),
         matrix=matrix,

@@ -34,9 +34,10 @@ def pairwise_mutual_information(
         sampling: Which rows; only those to train on are used.
 
     Returns:
-        Score ``pairwise_mutual_information`` in ``[0, log num_bins]`` nats; lower is better, best 0. ``chance`` is the
-        value with each latent's rows shuffled apart: the bias of counting, about ``(num_bins - 1)**2 / 2N`` nats for
-        latents that fill their bins. Independent latents lie about there, not at 0. ``matrix``: mutual information
+        Score ``pairwise_mutual_information`` in ``[0, log num_bins]`` nats; lower is better. ``chance``, and the
+        ceiling, is the value with each latent's rows shuffled apart: the bias of counting, about
+        ``(num_bins - 1)**2 / 2N`` nats for latents that fill their bins. Independent latents lie there, not at 0.
+        ``matrix``: mutual information
         ``(D, D)`` in nats, latents with latents; its diagonal, not averaged, is their entropies. ``per_latent``:
         ``mean`` information with the others.
 
@@ -61,15 +62,13 @@ def pairwise_mutual_information(
         warnings.warn("pairwise_mutual_information is undefined: it needs two latents", stacklevel=2)
     shuffled = sample.random("pairwise mutual information").permuted(bins, axis=0)
     per_latent = _mean_with_others(matrix)
-    chance = _mean_with_others(mutual_information_matrix(shuffled, shuffled)).mean().item()
+    apart = _mean_with_others(mutual_information_matrix(shuffled, shuffled)).mean().item()
+    independent = None if np.isnan(apart) else apart
     return MetricResult(
         metric="pairwise_mutual_information",
         scores={
             "pairwise_mutual_information": Score(
-                per_latent.mean().item(),
-                ceiling=0.0,
-                chance=None if np.isnan(chance) else chance,
-                higher_is_better=False,
+                per_latent.mean().item(), ceiling=independent, chance=independent, higher_is_better=False
             )
         },
         num_train=len(sample.codes),

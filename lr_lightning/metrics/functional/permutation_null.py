@@ -68,14 +68,17 @@ def permutation_null(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is wrong with the factors was said of the sample itself
         for _ in range(num_permutations):
-            scores = metric(_paired_at_random(sample, random)).scores
+            scores = metric(paired_at_random(sample, random)).scores
             for name, values in null.items():
                 values.append(scores[name].value)
     return {name: _compare(score, np.array(null[name])) for name, score in measured.items()}
 
 
-def _paired_at_random(sample: Sample, random: np.random.Generator) -> Sample:
-    """Return the sample with other factors for its codes; tables of the same rows stay the same."""
+def paired_at_random(sample: Sample, random: np.random.Generator) -> Sample:
+    """Return the sample with other factors for its codes; tables of the same rows stay the same.
+
+    What was found of the codes alone, their bins, is kept.
+    """
     tables = {
         "factors": sample.factors,
         "test_factors": sample.test_factors,
@@ -90,7 +93,7 @@ def _paired_at_random(sample: Sample, random: np.random.Generator) -> Sample:
         test_factors=paired["test_factors"],
         pool=(sample.pool[0], paired["pool"]),
         test_pool=(sample.test_pool[0], paired["test_pool"]),
-        _shared={},
+        _shared={key: value for key, value in sample._shared.items() if isinstance(key, tuple) and key[0] == "bins"},
     )
 
 

@@ -30,9 +30,7 @@ class BinnedInformation(NamedTuple):
     joint_entropy: Tensor
 
 
-def binned_information(
-    sample: Sample, num_bins: int = 20, bin_range: BinRange | None = None, *, shuffled: bool = False
-) -> BinnedInformation:
+def binned_information(sample: Sample, num_bins: int = 20, bin_range: BinRange | None = None) -> BinnedInformation:
     """Return information and joint entropies of the rows to train on, computed once per sample.
 
     Args:
@@ -40,20 +38,16 @@ def binned_information(
             that of its mean.
         num_bins: Bins of equal width per latent.
         bin_range: Where the bins begin and end for all latents; see :func:`joint_tables`.
-        shuffled: Whether to pair codes and factors at random.
     """
 
     def compute() -> BinnedInformation:
-        factors = sample.factors
-        if shuffled:
-            factors = factors[sample.random("shuffled posterior bins").permutation(len(factors))]
         information, entropy = np.empty((2, sample.latent_dim, sample.num_factors))
-        for j, tables in enumerate(joint_tables(sample, factors, num_bins, bin_range)):
+        for j, tables in enumerate(joint_tables(sample, sample.factors, num_bins, bin_range)):
             information[j] = [information_of_counts(table) for table in tables]
             entropy[j] = [_entropy(table) for table in tables]
         return BinnedInformation(torch.from_numpy(information), torch.from_numpy(entropy))
 
-    return sample.shared(("binned posterior", num_bins, bin_range, shuffled), compute)
+    return sample.shared(("binned posterior", num_bins, bin_range), compute)
 
 
 def joint_tables(

@@ -15,14 +15,15 @@ class Score(NamedTuple):
 
     Attributes:
         value: The score; NaN where it is undefined.
-        ceiling: Best value that a perfect code can reach on these data, ``None`` if not known.
-        chance: Value expected of codes that know nothing of the factors, ``None`` if not known.
+        ceiling: What a perfect code scores on these rows, ``None`` if it was not measured.
+        chance: What codes that know nothing of the factors score on these rows, ``None`` if it was not measured or is
+            undefined.
         higher_is_better: Direction.
         standard_error: Standard error of ``value``, the mean over repeats; ``None`` if there was one only.
     """
 
     value: float
-    ceiling: float | None = 1.0
+    ceiling: float | None = None
     chance: float | None = None
     higher_is_better: bool = True
     standard_error: float | None = None

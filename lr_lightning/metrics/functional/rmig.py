@@ -43,10 +43,10 @@ def robust_mutual_information_gap(
 
     Returns:
         Scores ``rmig``, the mean over factors in nats, in ``[0, H]`` with the factors' mean entropy ``H``, and
-        ``rmig_normalized``, that of the gaps over the factors' entropies, in ``[0, 1]``; higher is better, chance 0.
-        Ceilings are what an ordinal code without noise reaches in these bins when it spreads evenly over them.
-        ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``gap`` in nats, ``normalized_gap``,
-        ``entropy`` in nats, ``ceiling`` of the normalised gap.
+        ``rmig_normalized``, that of the gaps over the factors' entropies, in ``[0, 1]``; higher is better, chance is
+        next to 0. ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``gap`` in nats,
+        ``normalized_gap``, ``entropy`` in nats, ``kept_in_bins``, the share of it that an ordinal code without noise
+        keeps in these bins.
 
         Strict as the mutual information gap, low for duplicated latents, rotations and factors on a circle, and as
         blind to other factors in the same latent, which :func:`joint_entropy_minus_mutual_information_gap` sees. It
@@ -75,7 +75,7 @@ def robust_mutual_information_gap(
     sample = as_sample(codes, factors, sampling, log_variances)
     warn_of_constant_factors(sample)
     matrix, _ = binned_information(sample, num_bins, bin_range)
-    entropies, ceilings = factor_entropies(sample), binned_factor_ceilings(sample, num_bins)
+    entropies = factor_entropies(sample)
     gaps = torch.where(entropies > 0, gap_per_factor(matrix), torch.nan)
     normalized = gaps / entropies
     if gaps.isnan().all():
@@ -83,13 +83,18 @@ def robust_mutual_information_gap(
     return MetricResult(
         metric="rmig",
         scores={
-            "rmig": Score(gaps.nanmean().item(), ceiling=(ceilings * entropies).nanmean().item(), chance=0.0),
-            "rmig_normalized": Score(normalized.nanmean().item(), ceiling=ceilings.nanmean().item(), chance=0.0),
+            "rmig": Score(gaps.nanmean().item()),
+            "rmig_normalized": Score(normalized.nanmean().item()),
         },
         num_train=len(sample.codes),
         matrix=matrix,
         matrix_label="mutual information [nats]",
-        per_factor={"gap": gaps, "normalized_gap": normalized, "entropy": entropies, "ceiling": ceilings},
+        per_factor={
+            "gap": gaps,
+            "normalized_gap": normalized,
+            "entropy": entropies,
+            "kept_in_bins": binned_factor_ceilings(sample, num_bins),
+        },
         parameters={
             "num_bins": num_bins,
             "bin_range": bin_range,

@@ -82,6 +82,7 @@ class Sample:
         pool: Codes and factors from which metrics draw groups that share a factor, for training: the whole table, or
             the rows to train on if the order is ``"first"``.
         test_pool: The same for testing: the whole table, or the rows held out.
+        rows: Which rows of ``pool`` the rows to train on are, and which of ``test_pool`` those held out.
         log_variances: Logarithms of the posterior variances of ``codes``, ``(N, D)``; ``None`` if not known.
         factor_sizes: Number of values of each factor in the table.
         active: Latents ``(D,)`` bool whose variance over the table is above .01.
@@ -94,6 +95,7 @@ class Sample:
     test_factors: Integers
     pool: tuple[Floats, Integers]
     test_pool: tuple[Floats, Integers]
+    rows: tuple[Integers, Integers]
     log_variances: Floats | None
     factor_sizes: tuple[int, ...]
     active: NDArray[np.bool_]
@@ -197,6 +199,7 @@ def draw(
         test_factors=labels[test],
         pool=(table[train], labels[train]) if sampling.order == "first" else whole,
         test_pool=(table[test], labels[test]) if sampling.order == "first" else whole,
+        rows=(np.arange(num_train), np.arange(num_test)) if sampling.order == "first" else (train, test),
         log_variances=None if variances is None else variances[train],
         factor_sizes=tuple(len(values) for values, _ in columns),
         active=table.var(axis=0, dtype=np.float64) > 0.01,

@@ -48,11 +48,11 @@ def sample_efficiency(
     Returns:
         With ``p`` the predictor: scores ``sample_efficiency_p_100_over_10000`` and so on, the mean accuracy at each
         size over that at the largest, no unit, higher is better; and ``sample_efficiency_p_accuracy_100`` and so on, in
-        ``[0, 1]``, with the share of the most frequent value as chance. ``per_factor``: ``accuracy_100`` and so on,
-        ``majority_share``.
+        ``[0, 1]``. ``per_factor``: ``accuracy_100`` and so on, ``majority_share``, what always saying the most
+        frequent value gets.
 
         Blind to what is never learned: a code that knows nothing is as accurate after 100 rows as after 10,000, and its
-        efficiency is 1, which is given as chance; read it beside the accuracies. Where the least size suffices it can
+        efficiency is about 1 by chance; read it beside the accuracies. Where the least size suffices it can
         come a hundredth above 1, as fits scatter. Factors with one value are left out with a warning. NaN, with one
         warning, for sizes above the rows to train on, and for all if no factor varies or there are no rows to test on.
 
@@ -80,13 +80,12 @@ def sample_efficiency(
     accuracies = _accuracies(sample, predictor, sizes)
     means = [mean_of_known(row) for row in accuracies]
     majority = majority_shares(sample)
-    chance = mean_of_known(majority)
     name = f"sample_efficiency_{predictor}"
     scores = {
-        f"{name}_{size}_over_{sizes[-1]}": Score(mean / means[-1] if means[-1] else math.nan, chance=1.0)
+        f"{name}_{size}_over_{sizes[-1]}": Score(mean / means[-1] if means[-1] else math.nan)
         for size, mean in zip(sizes[:-1], means[:-1], strict=True)
     }
-    scores |= {f"{name}_accuracy_{size}": Score(mean, chance=chance) for size, mean in zip(sizes, means, strict=True)}
+    scores |= {f"{name}_accuracy_{size}": Score(mean) for size, mean in zip(sizes, means, strict=True)}
     parts = {f"accuracy_{size}": torch.from_numpy(row) for size, row in zip(sizes, accuracies, strict=True)}
     return MetricResult(
         metric="sample_efficiency",

@@ -58,11 +58,11 @@ def strong_generalisation(
 
     Returns:
         With ``p`` the predictor: scores ``strong_generalisation_p_accuracy`` under the shift, in ``[0, 1]``, and
-        ``strong_generalisation_p_unshifted_accuracy``, both higher is better, with the share of the most frequent
-        value as chance; and ``strong_generalisation_p_gap``, at most 1 and about 0 at best, lower is better.
-        ``per_factor``: ``accuracy`` and ``unshifted_accuracy`` of predicting it, ``majority_share``.
+        ``strong_generalisation_p_unshifted_accuracy``, both higher is better; and ``strong_generalisation_p_gap``, at
+        most 1 and about 0 at best, lower is better. ``per_factor``: ``accuracy`` and ``unshifted_accuracy`` of
+        predicting it, ``majority_share``, what always saying the most frequent value gets.
 
-        The gap is blind to what is never learned: a code that knows nothing has none, which is given as chance. The
+        The gap is blind to what is never learned: a code that knows nothing has about none. The
         score depends on which factors and values are drawn; more interventions, or repeats, tell by how much. Factors
         with one value are left out with a warning; NaN with a warning if less than two vary, no two rows share a value
         of a factor to fix, or no rows can be tested on.
@@ -85,15 +85,15 @@ def strong_generalisation(
     warn_of_constant_factors(sample)
     shifted, unshifted = _accuracies(sample, predictor, num_interventions)
     majority = majority_shares(sample)
-    accuracy, reference, chance = mean_of_known(shifted), mean_of_known(unshifted), mean_of_known(majority)
+    accuracy, reference = mean_of_known(shifted), mean_of_known(unshifted)
     name = f"strong_generalisation_{predictor}"
     gap = 1 - accuracy / reference if reference else math.nan
     return MetricResult(
         metric="strong_generalisation",
         scores={
-            f"{name}_accuracy": Score(accuracy, chance=chance),
-            f"{name}_unshifted_accuracy": Score(reference, chance=chance),
-            f"{name}_gap": Score(gap, ceiling=0.0, chance=0.0, higher_is_better=False),
+            f"{name}_accuracy": Score(accuracy),
+            f"{name}_unshifted_accuracy": Score(reference),
+            f"{name}_gap": Score(gap, higher_is_better=False),
         },
         num_train=len(sample.codes),
         num_test=len(sample.test_codes),

@@ -38,11 +38,11 @@ def on_active_latents(metric: Callable[[Sample], MetricResult], sample: Sample) 
         >>> round(result["mig_active"], 6), result.matrix.isnan().all(dim=1).tolist()
         (1.0, [False, False, True])
     """
-    active = torch.from_numpy(sample.active)
-    if not active.any():
+    active, restricted = torch.from_numpy(sample.active), active_latents_only(sample)
+    if restricted is None:
         warnings.warn("no latent is active: scores of active latents are undefined", stacklevel=2)
         return _undefined(metric, sample)
-    result = metric(_restricted(sample))
+    result = metric(restricted)
     return replace(
         result,
         scores={f"{name}_active": score for name, score in result.scores.items()},
@@ -52,7 +52,10 @@ def on_active_latents(metric: Callable[[Sample], MetricResult], sample: Sample) 
     )
 
 
-def _restricted(sample: Sample) -> Sample:
+def active_latents_only(sample: Sample) -> Sample | None:
+    """Return the sample with its active latents only, made once; ``None`` if there are none."""
+    if not sample.active.any():
+        return None
     if sample.active.all():
         return sample  # shares with metrics on all latents
     return sample.shared("active latents only", lambda: sample.only_latents(sample.active))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lr_lightning.metrics.functional.covariance import centred_codes, variances_of
 from lr_lightning.metrics.functional.result import MetricResult, Score
-from lr_lightning.metrics.functional.sample import Sample, Sampling, as_sample
+from lr_lightning.metrics.functional.sample import Floats, Sample, Sampling, as_sample
 
 
 def gaussian_wasserstein_correlation(
@@ -31,8 +31,9 @@ def gaussian_wasserstein_correlation(
     Returns:
         Score ``gaussian_wasserstein_correlation`` in squared latent units, not negative, and
         ``gaussian_wasserstein_correlation_normalized``, the same over the trace of the covariance, in ``[0, 2)``
-        without a unit; lower is better, best 0; there is no chance level. ``matrix``: covariances ``(D, D)``.
-        ``per_latent``: ``variance``.
+        without a unit; lower is better; there is no chance level. The ceiling is that of the latents with their rows
+        shuffled apart, which are independent, just above 0. ``matrix``: covariances ``(D, D)``. ``per_latent``:
+        ``variance``.
 
         Blind to the factors, to collapse, and to all but linear dependence: 0 for a rotation of independent latents of
         equal variance. The first depends on the scale of the codes, and both are ruled by latents of large variance.
@@ -56,25 +57,34 @@ def gaussian_wasserstein_correlation(
     centred = centred_codes(sample)
     variances = variances_of(centred)
     trace = float(variances.sum())
-    distance, normalized = np.nan, np.nan
+    distance = independent = np.nan
     if trace > 0:
-        # the root's trace, as a sum of singular values: real also where the covariance is singular
-        scaled = centred * np.sqrt(variances / (len(centred) - 1))
-        root_trace = float(np.linalg.svd(scaled, compute_uv=False).sum())
-        distance = max(0.0, 2 * trace - 2 * root_trace)  # round-off
-        normalized = distance / trace
+        distance = _distance(centred, variances)
+        apart = sample.random("gaussian wasserstein correlation").permuted(centred, axis=0)
+        independent = _distance(apart, variances)
     else:
         warnings.warn("gaussian_wasserstein_correlation is undefined: it needs a latent that varies", stacklevel=2)
     return MetricResult(
         metric="gaussian_wasserstein_correlation",
         scores={
-            "gaussian_wasserstein_correlation": Score(distance, ceiling=0.0, higher_is_better=False),
-            "gaussian_wasserstein_correlation_normalized": Score(normalized, ceiling=0.0, higher_is_better=False),
+            "gaussian_wasserstein_correlation": Score(distance, independent if trace else None, higher_is_better=False),
+            "gaussian_wasserstein_correlation_normalized": Score(
+                distance / trace if trace else np.nan, independent / trace if trace else None, higher_is_better=False
+            ),
         },
         num_train=len(sample.codes),
         matrix=torch.from_numpy(centred.T @ centred / (len(centred) - 1)),
         matrix_label="covariance [squared latent units]",
         matrix_axes=("latent", "latent"),
         per_latent={"variance": torch.from_numpy(variances)},
+        parameters={"seed": sample.seed},
         active=torch.from_numpy(sample.active),
     )
+
+
+def _distance(centred: Floats, variances: Floats) -> float:
+    """Return the squared distance for latents ``(N, D)`` of mean 0 with these variances."""
+    # the root's trace, as a sum of singular values: real also where the covariance is singular
+    scaled = centred * np.sqrt(variances / (len(centred) - 1))
+    root_trace = float(np.linalg.svd(scaled, compute_uv=False).sum())
+    return max(0.0, 2 * float(variances.sum()) - 2 * root_trace)  # round-off

@@ -1,6 +1,7 @@
 """DCIMIG."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from sklearn.metrics import mutual_info_score
 
 from lr_lightning.metrics.dcimig import DCIMIG
 from lr_lightning.metrics.functional.dcimig import dcimig
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.functional.levels import with_levels
+from lr_lightning.metrics.functional.sample import Sampling, draw
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
 
 
@@ -21,7 +23,7 @@ from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_c
     list(zip(IDEAL_NAMES, [0.993, 0.992, 0, 0.08, 0.993, 0.992, 0.992, 0.50, 0.74, 0], strict=True)),
 )
 def test_ideal_cases(name: str, expected: float) -> None:
-    result = dcimig(*ideal_case(name), sampling=FIRST_ROWS)
+    result = with_levels(dcimig, draw(*ideal_case(name), FIRST_ROWS))
     assert result.value == pytest.approx(expected, abs=0.03)
     assert result.scores["dcimig"].chance == pytest.approx(0, abs=0.01)
 
@@ -54,11 +56,12 @@ def test_parts() -> None:
 
 def test_ceiling_of_factors_with_more_values_than_bins() -> None:
     grid = torch.cartesian_prod(torch.arange(40), torch.arange(20))
-    result = dcimig(grid.float(), grid, sampling=Sampling(800, 0))
+    sample = draw(grid.float(), grid, Sampling(800, 0))
+    result = with_levels(dcimig, sample, 1)
     expected = 2 * math.log(20) / math.log(800)
     assert result.scores["dcimig"].ceiling == pytest.approx(expected, abs=1e-12)
     assert result.value == pytest.approx(expected, abs=1e-12)
-    quantile = dcimig(grid.float(), grid, binning="quantile", sampling=Sampling(800, 0))
+    quantile = with_levels(partial(dcimig, binning="quantile"), sample, 1)
     assert quantile.scores["dcimig"].ceiling == quantile.value == pytest.approx(expected, abs=1e-12)  # 40 values again
 
 
@@ -106,4 +109,4 @@ def test_class() -> None:
     codes, factors = ideal_case("rotF")
     metric = DCIMIG(num_bins=15, binning="quantile", sampling=FIRST_ROWS)
     metric.update(codes, factors)
-    assert metric.result().scores == dcimig(codes, factors, num_bins=15, binning="quantile", sampling=FIRST_ROWS).scores
+    assert metric.compute() == dcimig(codes, factors, num_bins=15, binning="quantile", sampling=FIRST_ROWS).value

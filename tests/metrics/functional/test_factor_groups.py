@@ -20,6 +20,7 @@ def test_partners_share_the_factor_that_was_asked_for(seed: int, num_rows: int, 
     partners = groups.draw_partners(rows, kept, random)
     assert rows.shape == partners.shape == (len(kept), 4)
     assert (factors[rows, kept[:, None]] == factors[partners, kept[:, None]]).all()
+    assert (rows != partners).all()
 
 
 def test_all_rows_of_a_group_are_drawn_alike() -> None:
@@ -29,8 +30,10 @@ def test_all_rows_of_a_group_are_drawn_alike() -> None:
     kept = np.zeros(1000, dtype=np.int64)
     rows = groups.draw_rows(kept, 10, random)
     np.testing.assert_allclose(np.bincount(rows.ravel()) / 10_000, 1 / 6, atol=0.02)  # five standard errors
+    drawn = groups.draw_group(np.full((1000, 10), 4), kept, random)
+    np.testing.assert_allclose(np.bincount(drawn.ravel()) / 10_000, [0, 0.25, 0.25, 0, 0.25, 0.25], atol=0.022)
     partners = groups.draw_partners(np.full((1000, 10), 4), kept, random)
-    np.testing.assert_allclose(np.bincount(partners.ravel()) / 10_000, [0, 0.25, 0.25, 0, 0.25, 0.25], atol=0.022)
+    np.testing.assert_allclose(np.bincount(partners.ravel()) / 10_000, [0, 1 / 3, 1 / 3, 0, 0, 1 / 3], atol=0.024)
 
 
 def test_a_row_alone_with_its_value_is_not_drawn() -> None:

@@ -16,8 +16,8 @@ from lr_lightning.metrics.functional.information import (
     informative_latents,
     mutual_information,
     mutual_information_matrix,
-    shuffled_mutual_information,
 )
+from lr_lightning.metrics.functional.reference_codes import shuffled_sample
 from lr_lightning.metrics.functional.sample import Sampling, draw
 from tests.metrics.cases import FIRST_ROWS, ideal_case
 
@@ -78,13 +78,14 @@ def test_of_a_sample() -> None:
 def test_shuffled_is_the_bias() -> None:
     """Twice N times the information of noise is chi-square with (B - 1)(V - 1) degrees of freedom."""
     sample = draw(*ideal_case("ident"), FIRST_ROWS)
-    shuffled = shuffled_mutual_information(sample, 6)  # as many bins as values
+    shuffled = mutual_information(shuffled_sample(sample, 0), 6)  # as many bins as values
     assert 4000 * shuffled.mean().item() == pytest.approx(25, abs=5 * np.sqrt(2 * 25 / 16))
     assert mutual_information(sample, 6).max().item() > 1.5
     again = draw(*ideal_case("ident"), FIRST_ROWS)
-    assert torch.equal(shuffled_mutual_information(again, 6), shuffled)
+    assert torch.equal(mutual_information(shuffled_sample(again, 0), 6), shuffled)
+    assert not torch.equal(mutual_information(shuffled_sample(again, 1), 6), shuffled)
     other = Sampling(num_train=2000, num_test=1000, order="first", seed=1)
-    assert not torch.equal(shuffled_mutual_information(draw(*ideal_case("ident"), other), 6), shuffled)
+    assert not torch.equal(mutual_information(shuffled_sample(draw(*ideal_case("ident"), other), 0), 6), shuffled)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +114,7 @@ def test_latents_are_informative_of_factors_with_few_values_beside_many() -> Non
     codes = torch.randn(2000, 2, generator=generator)
     codes[:, 0] += factors[:, 0]
     sample = draw(codes, factors, Sampling(2000, 0))
-    assert mutual_information(sample)[0, 0] < shuffled_mutual_information(sample)[:, 1].max()
+    assert mutual_information(sample)[0, 0] < mutual_information(shuffled_sample(sample, 0))[:, 1].max()
     assert informative_latents(sample).tolist() == [True, False]
 
 

@@ -1,5 +1,7 @@
 """Interventional robustness score."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lr_lightning.metrics.functional.irs import interventional_robustness_score
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.functional.levels import with_levels
+from lr_lightning.metrics.functional.sample import Sampling, draw
 from lr_lightning.metrics.interventional_robustness_score import InterventionalRobustnessScore
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
@@ -67,9 +70,13 @@ def test_ceiling_of_a_factor_with_more_values_than_bins() -> None:
     """Eighty values in twenty bins: four in each, at most one and a half steps from their mean, of 39.5 steps."""
     factors = torch.cartesian_prod(torch.arange(80), torch.arange(20))
     sampling = Sampling(num_train=1600, num_test=0)
-    result = interventional_robustness_score(factors.double(), factors, sampling=sampling)
-    assert result.per_factor["ceiling"].numpy() == pytest.approx([1 - 1.5 / 39.5, 1], abs=1e-12)
-    each = interventional_robustness_score(factors.double(), factors, num_bins=None, sampling=sampling)
+    sample = draw(factors.double(), factors, sampling)
+    result = with_levels(interventional_robustness_score, sample, 1)
+    assert result.per_latent["max"].numpy() == pytest.approx([1 - 1.5 / 39.5, 1], abs=1e-12)
+    assert result.scores["irs_q99"].ceiling == pytest.approx(
+        np.average([1 - 1.5 / 39.5, 1], weights=[39.5 / np.sqrt(80**2 - 1), 9.5 / np.sqrt(20**2 - 1)]), abs=1e-12
+    )
+    each = with_levels(partial(interventional_robustness_score, num_bins=None), sample, 1)
     assert each.value == pytest.approx(1, abs=1e-12)
     assert each.scores["irs_q99"].ceiling == pytest.approx(1, abs=1e-12)
 
@@ -77,14 +84,14 @@ def test_ceiling_of_a_factor_with_more_values_than_bins() -> None:
 @pytest.mark.parametrize(("name", "expected"), [("noise", 0.35), ("ident", 0)])
 def test_chance_is_the_score_of_shuffled_rows(name: str, expected: float) -> None:
     """Evenly spread codes reach their largest deviation with every value, normal ones seldom."""
-    result = interventional_robustness_score(*ideal_case(name), sampling=FIRST_ROWS)
+    result = with_levels(interventional_robustness_score, draw(*ideal_case(name), FIRST_ROWS))
     assert result.scores["irs_q99"].chance == pytest.approx(expected, abs=0.03)
 
 
 def test_shuffles_come_from_the_seed() -> None:
     codes, factors = ideal_case("noise")
     first, again, other = (
-        interventional_robustness_score(codes, factors, sampling=Sampling(num_train=3000, num_test=0, seed=seed))
+        with_levels(interventional_robustness_score, draw(codes, factors, Sampling(3000, 0, seed=seed)))
         for seed in (0, 0, 1)
     )
     assert first.scores == again.scores

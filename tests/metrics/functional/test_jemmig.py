@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 
 from lr_lightning.metrics.functional.jemmig import joint_entropy_minus_mutual_information_gap
+from lr_lightning.metrics.functional.levels import with_levels
 from lr_lightning.metrics.functional.sample import Sampling, draw
 from lr_lightning.metrics.joint_entropy_gap import JointEntropyMinusMutualInformationGap
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case, values_of
 
 
 @pytest.mark.parametrize(
@@ -49,7 +50,7 @@ def test_few_lines_of_numpy() -> None:
 def test_perfect_code_reaches_the_ceiling() -> None:
     """Forty values in twenty bins: half a value's doubt, ln 2 nats, is left of one factor of two."""
     grid = torch.cartesian_prod(torch.arange(40), torch.arange(20))
-    result = joint_entropy_minus_mutual_information_gap(grid.float(), grid, sampling=Sampling(800, 0))
+    result = with_levels(joint_entropy_minus_mutual_information_gap, draw(grid.float(), grid, Sampling(800, 0)), 1)
     for name in ("jemmig", "jemmig_normalized"):
         assert result[name] == pytest.approx(result.scores[name].ceiling, abs=1e-9)
     assert result["jemmig"] == pytest.approx(math.log(2) / 2, abs=1e-9)
@@ -58,7 +59,7 @@ def test_perfect_code_reaches_the_ceiling() -> None:
 
 
 def test_noise_is_at_chance() -> None:
-    result = joint_entropy_minus_mutual_information_gap(*ideal_case("noise"), sampling=FIRST_ROWS)
+    result = with_levels(joint_entropy_minus_mutual_information_gap, draw(*ideal_case("noise"), FIRST_ROWS))
     for score in result.scores.values():
         assert score.chance == pytest.approx(score.value, rel=0.05)
 
@@ -66,7 +67,7 @@ def test_noise_is_at_chance() -> None:
 def test_latents_in_one_bin_have_the_score_that_the_documentation_says() -> None:
     _, factors = ideal_case("ident")
     codes = torch.full((3000, 3), 0.5)
-    result = joint_entropy_minus_mutual_information_gap(codes, factors, sampling=FIRST_ROWS)
+    result = with_levels(joint_entropy_minus_mutual_information_gap, draw(codes, factors, FIRST_ROWS))
     assert result.value == pytest.approx(math.log(20) / (math.log(6) + math.log(20)), abs=1e-3)
     assert result.scores["jemmig_normalized"].chance == pytest.approx(result.value, abs=1e-9)
 
@@ -97,7 +98,9 @@ def test_order_sign_and_scale_of_latents_do_not_matter(order: list[int], scale: 
 def test_seed_changes_chance_only() -> None:
     codes, factors, _ = reference_case("noise_and_leak")
     first, same, other = (
-        joint_entropy_minus_mutual_information_gap(codes, factors, sampling=Sampling(2000, 1000, "first", seed))
+        with_levels(
+            joint_entropy_minus_mutual_information_gap, draw(codes, factors, Sampling(2000, 1000, "first", seed))
+        )
         for seed in (0, 0, 1)
     )
     assert first.scores == same.scores
@@ -136,6 +139,6 @@ def test_class_takes_variances_along() -> None:
     metric.update(codes, factors, log_variances)
     sample = draw(codes, factors, FIRST_ROWS, log_variances)
     expected = joint_entropy_minus_mutual_information_gap(sample, num_bins=50, bin_range=(-4, 4))
-    assert metric.result().scores == expected.scores
+    assert metric.compute() == values_of(expected)
     with pytest.raises(ValueError, match="bin_range must be two finite numbers"):
         JointEntropyMinusMutualInformationGap(bin_range=(4, -4))

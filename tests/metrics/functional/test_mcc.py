@@ -1,5 +1,6 @@
 """Mean correlation coefficient."""
 
+from functools import partial
 from itertools import permutations
 from typing import get_args
 
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
+from lr_lightning.metrics.functional.levels import with_levels
 from lr_lightning.metrics.functional.mcc import Correlation, mean_correlation_coefficient
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.functional.sample import Sampling, draw
 from lr_lightning.metrics.mean_correlation_coefficient import MeanCorrelationCoefficient
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
 
@@ -57,7 +59,8 @@ def test_factors_without_a_latent_left_count_zero(correlation: Correlation) -> N
     factors = torch.cartesian_prod(torch.arange(4), torch.arange(5), torch.arange(3))
     codes = factors[:, [2, 0]].float()
     sampling = Sampling(num_train=60, num_test=0)
-    result = mean_correlation_coefficient(codes, factors, correlation=correlation, sampling=sampling)
+    metric = partial(mean_correlation_coefficient, correlation=correlation)
+    result = with_levels(metric, draw(codes, factors, sampling), 1)
     assert result.value == pytest.approx(2 / 3, abs=1e-12)
     assert result.scores[f"mcc_{correlation}"].ceiling == pytest.approx(2 / 3, abs=1e-12)
     assert result.per_factor["correlation"].numpy() == pytest.approx([1, 0, 1], abs=1e-12)
@@ -92,7 +95,7 @@ def test_noise_breaks_ties_of_ranks() -> None:
 
 def test_chance_is_the_score_of_shuffled_rows() -> None:
     """Each correlation has mean ``sqrt(2 / (pi N))``, .018; the best of the assignments is above."""
-    result = mean_correlation_coefficient(*ideal_case("ident"), sampling=FIRST_ROWS)
+    result = with_levels(mean_correlation_coefficient, draw(*ideal_case("ident"), FIRST_ROWS))
     chance = result.scores["mcc_pearson"].chance
     assert chance is not None
     assert 0.018 < chance < 0.06
@@ -101,7 +104,7 @@ def test_chance_is_the_score_of_shuffled_rows() -> None:
 def test_shuffles_come_from_the_seed() -> None:
     codes, factors = ideal_case("rotF")
     first, again, other = (
-        mean_correlation_coefficient(codes, factors, sampling=Sampling(num_train=3000, num_test=0, seed=seed))
+        with_levels(mean_correlation_coefficient, draw(codes, factors, Sampling(3000, 0, seed=seed)))
         for seed in (0, 0, 1)
     )
     assert first.scores == again.scores

@@ -1,6 +1,7 @@
 """Mutual-information-based entropy disentanglement."""
 
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,10 +11,11 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 
+from lr_lightning.metrics.functional.levels import with_levels
 from lr_lightning.metrics.functional.med import mutual_information_based_entropy_disentanglement as med
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.functional.sample import Sampling, draw
 from lr_lightning.metrics.med import MED
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case, values_of
 
 SCORES = ("med_disentanglement", "med_completeness")
 
@@ -110,10 +112,11 @@ def test_bias_correction_tells_what_many_rows_would() -> None:
 
 
 def test_chance_is_that_of_noise() -> None:
-    result = med(*ideal_case("noise"), sampling=FIRST_ROWS)
+    sample = draw(*ideal_case("noise"), FIRST_ROWS)
+    result = with_levels(med, sample)
     for score in result.scores.values():
         assert score.chance == pytest.approx(score.value, abs=0.01)
-    corrected = med(*ideal_case("noise"), bias_correction="miller_madow", sampling=FIRST_ROWS)
+    corrected = with_levels(partial(med, bias_correction="miller_madow"), sample)
     chance = corrected.scores["med_disentanglement"].chance
     assert chance is not None
     assert min(chance, corrected.value) > 10 * result.value  # as the documentation warns
@@ -133,7 +136,8 @@ def test_order_sign_and_scale_of_latents_do_not_matter(order: list[int], scale: 
 def test_seed_changes_chance_only() -> None:
     codes, factors, _ = reference_case("noise_and_leak")
     first, same, other = (
-        med(codes, factors, topk=2, sampling=Sampling(2000, 1000, "first", seed)) for seed in (0, 0, 1)
+        with_levels(partial(med, topk=2), draw(codes, factors, Sampling(2000, 1000, "first", seed)))
+        for seed in (0, 0, 1)
     )
     assert first.scores == same.scores
     for name in first.scores:
@@ -197,4 +201,4 @@ def test_class() -> None:
         topk=2,
         sampling=FIRST_ROWS,
     )
-    assert metric.result().scores == result.scores
+    assert metric.compute() == values_of(result)

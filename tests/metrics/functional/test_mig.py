@@ -1,5 +1,7 @@
 """Mutual information gap."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
+from lr_lightning.metrics.functional.levels import with_levels
 from lr_lightning.metrics.functional.mig import mutual_information_gap
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.functional.sample import Sampling, draw
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
 
@@ -43,7 +46,7 @@ def test_ceiling_of_a_factor_with_more_values_than_bins() -> None:
     """An ordinal factor of 40 values in 20 bins keeps ln 20 of ln 40 nats."""
     factors = torch.cartesian_prod(torch.arange(40), torch.arange(20))
     sampling = Sampling(num_train=800, num_test=0)
-    result = mutual_information_gap(factors.float(), factors, sampling=sampling)
+    result = with_levels(mutual_information_gap, draw(factors.float(), factors, sampling), 1)
     ceiling = (np.log(20) / np.log(40) + 1) / 2
     assert result.scores["mig"].ceiling == pytest.approx(ceiling, abs=1e-12)
     assert result.value == pytest.approx(ceiling, abs=1e-12)
@@ -55,7 +58,7 @@ def test_quantile_bins_withstand_an_outlier() -> None:
     codes[0] = 1000.0
     sampling = Sampling(num_train=800, num_test=0)
     assert mutual_information_gap(codes, factors, sampling=sampling).value < 0.2
-    quantile = mutual_information_gap(codes, factors, binning="quantile", sampling=sampling)
+    quantile = with_levels(partial(mutual_information_gap, binning="quantile"), draw(codes, factors, sampling), 1)
     assert quantile.value > 0.8
     # 40 values share 20 bins of equal number in pairs, as they share those of equal width
     assert quantile.scores["mig"].ceiling == pytest.approx((np.log(20) / np.log(40) + 1) / 2, abs=1e-12)

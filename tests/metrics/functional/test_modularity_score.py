@@ -8,10 +8,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lr_lightning.metrics.functional.levels import with_levels
 from lr_lightning.metrics.functional.modularity_score import modularity_score
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.functional.sample import Sampling, draw
 from lr_lightning.metrics.modularity import Modularity
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case, values_of
 
 
 @pytest.mark.parametrize("name", REFERENCE_NAMES)
@@ -66,7 +67,7 @@ def test_noise_is_near_chance() -> None:
     with pytest.warns(
         UserWarning, match="modularity_informative is undefined: it needs a latent that says more .* than chance"
     ):
-        result = modularity_score(codes, ideal_case("noise")[1], sampling=FIRST_ROWS)
+        result = with_levels(modularity_score, draw(codes, ideal_case("noise")[1], FIRST_ROWS))
     assert result.value == pytest.approx(
         result.scores["modularity"].chance, abs=5 * 0.05 / math.sqrt(10) * math.sqrt(2)
     )
@@ -95,7 +96,7 @@ def test_constant_latents_score_0_and_are_not_informative() -> None:
 def test_seed_changes_chance_only() -> None:
     codes, factors, _ = reference_case("noise_and_leak")
     first, same, other = (
-        modularity_score(codes, factors, sampling=Sampling(2000, 1000, "first", seed)) for seed in (0, 0, 1)
+        with_levels(modularity_score, draw(codes, factors, Sampling(2000, 1000, "first", seed))) for seed in (0, 0, 1)
     )
     assert first.scores == same.scores
     assert first.value == other.value
@@ -127,4 +128,4 @@ def test_class() -> None:
     metric = Modularity(num_bins=15, binning="quantile", sampling=FIRST_ROWS)
     metric.update(codes, factors)
     expected = modularity_score(codes, factors, num_bins=15, binning="quantile", sampling=FIRST_ROWS)
-    assert metric.result().scores == expected.scores
+    assert metric.compute() == values_of(expected)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lr_lightning.metrics.functional.information import mutual_information
 from lr_lightning.metrics.functional.posterior_bins import binned_information, check_bin_range, joint_tables
+from lr_lightning.metrics.functional.reference_codes import shuffled_sample
 from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
 from tests.metrics.cases import FIRST_ROWS, ideal_case
 
@@ -136,12 +137,12 @@ def test_values_that_are_absent() -> None:
     assert tables(sample, 20, None)[0][0].sum(axis=0) == pytest.approx([1050 + 59, 950, 0, 1])
 
 
-def test_computed_once_and_shuffled_by_the_seed() -> None:
+def test_computed_once_and_next_to_nothing_for_shuffled_rows() -> None:
     sample = posterior_sample(500)
     assert binned_information(sample, 20) is binned_information(sample, 20)
-    shuffled = binned_information(sample, 20, shuffled=True)
+    shuffled = binned_information(shuffled_sample(sample, 0), 20)
     assert shuffled.information.max() < 0.1 < binned_information(sample, 20).information.max()
-    again = binned_information(posterior_sample(500), 20, shuffled=True)
+    again = binned_information(shuffled_sample(posterior_sample(500), 0), 20)
     assert torch.equal(again.information, shuffled.information)
 
 

@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from lr_lightning.metrics.functional.sample import Sampling, draw
 from lr_lightning.metrics.functional.sample_efficiency import sample_efficiency
 from lr_lightning.metrics.sample_efficiency import SampleEfficiency
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, values_of
 
 # A perfect code is read without error, a factor that is not encoded by one guess in six; the penalty of the regression
 # costs a little. Rotations are nothing to a linear classifier.
@@ -53,8 +53,7 @@ def test_as_computed_by_hand() -> None:
     assert [score.value for score in result.scores.values()] == pytest.approx([means[0] / means[1], *means], abs=2e-3)
     np.testing.assert_allclose(result.per_factor["accuracy_50"], accuracies[0], atol=3e-3)
     majority = [(factors[2000:, k] == factors[:2000, k].mode().values).double().mean().item() for k in range(4)]
-    assert result.scores["sample_efficiency_logistic_accuracy_50"].chance == pytest.approx(np.mean(majority), abs=1e-12)
-    assert result.scores["sample_efficiency_logistic_50_over_400"].chance == 1
+    assert result.per_factor["majority_share"].numpy() == pytest.approx(majority, abs=1e-12)
 
 
 def test_sizes_in_any_order() -> None:
@@ -142,4 +141,4 @@ def test_class_hands_on_its_arguments() -> None:
     arguments = {"train_sizes": (50, 100), "predictor": "logistic"}
     metric = SampleEfficiency(**arguments, sampling=FIRST_ROWS)  # type: ignore[arg-type]
     metric.update(codes, factors)
-    assert metric.result().scores == sample_efficiency(codes, factors, **arguments, sampling=FIRST_ROWS).scores  # type: ignore[arg-type]
+    assert metric.compute() == values_of(sample_efficiency(codes, factors, **arguments, sampling=FIRST_ROWS))  # type: ignore[arg-type]

@@ -1,5 +1,6 @@
 """Separated attribute predictability."""
 
+from functools import partial
 from typing import get_args
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.svm import LinearSVC
 
+from lr_lightning.metrics.functional.levels import with_levels
 from lr_lightning.metrics.functional.sample import Sampling, draw
 from lr_lightning.metrics.functional.sap import Predictor, separated_attribute_predictability
 from lr_lightning.metrics.separated_attribute_predictability import SeparatedAttributePredictability
@@ -91,10 +93,12 @@ def test_ceiling_is_the_score_of_a_perfect_code_beside_a_constant() -> None:
     own = (own - own[:30].mean()) / own[:30].std(correction=0)
     perfect = torch.cat([own, torch.zeros_like(own)], dim=1)
     for predictor in get_args(Predictor):
-        result = separated_attribute_predictability(perfect, factors[:, [0]], predictor=predictor, sampling=few)
+        metric = partial(separated_attribute_predictability, predictor=predictor)
+        result = with_levels(metric, draw(perfect, factors[:, [0]], few), 1)
         assert result.value == pytest.approx(result.scores[f"sap_{predictor}"].ceiling, abs=1e-12)
-        others = separated_attribute_predictability(factors.double(), factors, predictor=predictor, sampling=few)
-        assert others.per_factor["ceiling"][0].item() == pytest.approx(result.value, abs=1e-12)
+        noise = torch.randn(1030, 2, generator=rng)
+        others = with_levels(metric, draw(noise, factors[:, [0]], few), 1)
+        assert others.scores[f"sap_{predictor}"].ceiling == pytest.approx(result.value, abs=1e-12)
 
 
 @settings(max_examples=5, deadline=None)
