@@ -12,10 +12,12 @@ from typing_extensions import override
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.sharding import gather_objects
+from lr_lightning.choices import check_choice
 from lr_lightning.loggers.media import save_score_table
 from lr_lightning.metrics.catalogue import make_metrics, without_factors
 from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
 from lr_lightning.metrics.suite import DisentanglementSuite
 from lr_lightning.plots.scores import distinct_matrices, score_matrix_figure
@@ -42,9 +44,12 @@ class DisentanglementAssay(AssayCallback):
         num_test: Rows held out; 5,000, or one third, if ``None``.
         num_repeats: How often to draw rows and repeat, for means and their standard errors.
         seed: Seed of the random choices, equal each time so that validations compare.
+        levels: Which metrics get chance and ceiling in training: ``"cheap"``, those that fit no predictors; ``"all"``,
+            which takes as long again as these metrics, or several times, at the first validation that they run in, and
+            no time later; or ``"none"``. In a test all do.
 
     Raises:
-        ValueError: If a number is below its least or a metric unknown.
+        ValueError: If a number is below its least, or a metric or ``levels`` unknown.
     """
 
     name = "disentanglement"
@@ -59,6 +64,7 @@ class DisentanglementAssay(AssayCallback):
         num_test: int | None = None,
         num_repeats: int = 1,
         seed: int = 0,
+        levels: LevelChoice = "cheap",
     ) -> None:
         super().__init__(every_n_validations, seed)
         check_at_least("final_every_n_validations", final_every_n_validations, 0)
@@ -68,6 +74,9 @@ class DisentanglementAssay(AssayCallback):
         self.final_every_n_validations = final_every_n_validations
         self.sampling = Sampling(num_train, num_test, seed=seed)
         self.num_repeats = num_repeats
+        check_choice("levels", levels, LEVEL_CHOICES)
+        self.levels = levels
+        self._level_cache = LevelCache()
         self.table: ScoreTable | None = None
 
     @property
@@ -85,7 +94,10 @@ class DisentanglementAssay(AssayCallback):
         if _is_finite(table):
             # each process takes some of the metrics
             rank, world_size = subject.trainer.global_rank, subject.trainer.world_size
-            tables = gather_objects(self._run_metrics(names[rank::world_size], table, self.sampling), world_size)
+            levels: LevelChoice = "all" if subject.trainer.testing else self.levels
+            tables = gather_objects(
+                self._run_metrics(names[rank::world_size], table, self.sampling, levels), world_size
+            )
             self.table = tables[0].merged(tables[1:]).ordered(names)
         else:
             self.table = self._undefined(names, table, subject.generator)
@@ -118,10 +130,10 @@ class DisentanglementAssay(AssayCallback):
                 names += metrics
         return list(dict.fromkeys(names))
 
-    def _run_metrics(self, names: list[str], table: CodeTable, sampling: Sampling) -> ScoreTable:
+    def _run_metrics(self, names: list[str], table: CodeTable, sampling: Sampling, levels: LevelChoice) -> ScoreTable:
         if not names:
             return ScoreTable((), {})
-        suite = DisentanglementSuite(names, sampling, self.num_repeats)
+        suite = DisentanglementSuite(names, sampling, self.num_repeats, levels=levels, level_cache=self._level_cache)
         return suite.run(table.codes, table.factors, table.log_variances)
 
     def _undefined(self, names: list[str], table: CodeTable, generator: torch.Generator) -> ScoreTable:
@@ -134,7 +146,7 @@ class DisentanglementAssay(AssayCallback):
         factors = None if table.factors is None else table.factors[:count]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rows = self._run_metrics(names, CodeTable(codes, log_variances, factors), Sampling()).rows
+            rows = self._run_metrics(names, CodeTable(codes, log_variances, factors), Sampling(), "none").rows
         return ScoreTable(tuple(map(_undefined_row, rows)), {})
 
 

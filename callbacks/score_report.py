@@ -33,6 +33,10 @@ def score_report(rows: Iterable[ScoreRow], title: str = "") -> Table:
         previous = (row.metric, row.seconds)
         best = "high" if row.higher_is_better else "low"
         table.add_row(row.name, _number(row.value), *errors, best, _number(row.ceiling), _number(row.chance), seconds)
+    level_seconds = sum(seconds for _, seconds in {(row.metric, row.level_seconds) for row in rows})
+    if level_seconds:
+        table.caption = f"ceilings and chance took {level_seconds:.1f} seconds more"
+        table.caption_justify = "left"
     return table
 
 

@@ -74,6 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default: %(default)s)")
     parser.add_argument("--num_repeats", type=int, default=1, help="draw rows so often, for standard errors")
     parser.add_argument("--few_rows", action="store_true", help="there are fewer rows than latents, and no mistake")
+    parser.add_argument(
+        "--levels",
+        choices=("all", "cheap", "none"),
+        default="all",
+        help="which metrics get chance and ceiling: all, which takes two to five times as long; those that fit no "
+        "predictors; or none (default: %(default)s)",
+    )
     parser.add_argument("--truncated", action="store_true", help="also score active latents only (names with _active)")
     parser.add_argument("--out", type=Path, help="file for the table: .json, .csv or .parquet")
     parser.add_argument("--figures", type=Path, help="folder for heat maps of the matrices behind the scores")
@@ -81,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list() -> None:
-    from lr_lightning.metrics.catalogue import GROUPS, METRICS, make_metrics
+    from lr_lightning.metrics.catalogue import ALIASES, GROUPS, METRICS, make_metrics
 
     console = Console(highlight=False)
     for name, metric in make_metrics(METRICS).items():
@@ -92,6 +99,9 @@ def _list() -> None:
         console.print(
             f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'each of the above'}", soft_wrap=True
         )
+    console.print("\nNames that others give them:")
+    for name, members in ALIASES.items():
+        console.print(f"[bold]{name:34}[/]{', '.join(members)}", soft_wrap=True)
 
 
 def _score(arguments: argparse.Namespace) -> None:
@@ -118,7 +128,7 @@ def _score(arguments: argparse.Namespace) -> None:
     names = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
     if arrays.factors is None and names == ["default"]:
         names = ["unsupervised"]
-    suite = DisentanglementSuite(names, sampling, arguments.num_repeats, arguments.truncated)
+    suite = DisentanglementSuite(names, sampling, arguments.num_repeats, arguments.truncated, arguments.levels)
     with warnings.catch_warnings(record=True) as caught, _progress() as progress:
         warnings.simplefilter("always")
         table = suite.run(arrays.codes, arrays.factors, arrays.log_variances, progress)

@@ -3,7 +3,7 @@
 from lr_lightning.metrics.active_units import ActiveUnits
 from lr_lightning.metrics.base import CodeTableMetric, DisentanglementMetric
 from lr_lightning.metrics.beta_vae_score import BetaVAEScore
-from lr_lightning.metrics.catalogue import GROUPS, METRICS, make_metrics
+from lr_lightning.metrics.catalogue import ALIASES, GROUPS, METRICS, make_metrics
 from lr_lightning.metrics.dci import DCI
 from lr_lightning.metrics.dci_es import DCIES
 from lr_lightning.metrics.dcimig import DCIMIG
@@ -33,6 +33,7 @@ from lr_lightning.metrics.strong_generalisation import StrongGeneralisation
 from lr_lightning.metrics.suite import DisentanglementSuite
 
 __all__ = [
+    "ALIASES",
     "DCI",
     "DCIES",
     "DCIMIG",

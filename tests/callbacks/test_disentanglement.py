@@ -106,7 +106,8 @@ def test_figures_name_the_factors_and_the_table_says_nan_for_what_is_not_known(
     columns, rows = tables["metric/scores"]
     assert columns == [name for name in ScoreRow._fields if name != "higher_is_better"]
     first = dict(zip(columns, rows[0], strict=True))
-    assert (first["name"], first["variant"], first["chance"], first["num_train"]) == ("mig", "score", 0.0, 27)
+    assert (first["name"], first["variant"], first["num_train"]) == ("mig", "score", 27)
+    assert 0 < first["chance"] < 0.2 < first["ceiling"] <= 1
     assert math.isnan(first["standard_error"])
     # the divergence is known: log-variances reach the metrics
     assert all(not math.isnan(row[columns.index("value")]) for row in rows)
@@ -139,6 +140,29 @@ def test_a_resumed_run_goes_on_with_its_schedule_and_its_scores(tmp_path: Path) 
     assert len(second.seen) == 3
     for resumed, whole in zip(second.seen, first.seen[2:], strict=True):
         assert resumed == pytest.approx(whole, rel=0, abs=0, nan_ok=True)
+
+
+def test_levels_of_metrics_that_fit_predictors_are_for_tests_or_on_request(tmp_path: Path) -> None:
+    metrics = ["mig", "dci_lasso"]
+
+    def known(assay: DisentanglementAssay) -> list[bool]:
+        assert assay.table is not None
+        rows = {row.name: row for row in assay.table.rows}
+        return [rows[name].ceiling is not None for name in ("mig", "dci_lasso_informativeness_test")]
+
+    for options, expected in (
+        ({}, [True, False]),
+        ({"levels": "all"}, [True, True]),
+        ({"levels": "none"}, [False] * 2),
+    ):
+        assay = DisentanglementAssay(metrics, [], **options)  # type: ignore[arg-type]
+        train(tmp_path / str(options), assay, max_epochs=1)
+        assert known(assay) == expected
+    assay = DisentanglementAssay(metrics, [])
+    tiny_trainer(tmp_path, assay).test(tiny_model(), datamodule=tiny_data(Bars()), verbose=False)
+    assert known(assay) == [True, True]
+    with pytest.raises(ValueError, match=r"levels .*'some'"):
+        DisentanglementAssay(levels="some")  # type: ignore[arg-type]
 
 
 def test_every_metric_runs_in_a_test(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from lr_lightning.metrics.catalogue import GROUPS, METRICS, make_metrics, without_factors
+from lr_lightning.metrics.catalogue import ALIASES, GROUPS, METRICS, make_metrics, without_factors
 from lr_lightning.metrics.dci import DCI
 from lr_lightning.metrics.functional import information
 from lr_lightning.metrics.functional.mig import mutual_information_gap
@@ -132,8 +132,16 @@ def test_names_and_groups() -> None:
     assert all(name in METRICS for group in GROUPS.values() for name in group)
     assert set(GROUPS["all"]) - set(GROUPS["default"]) == {
         *("dci_gbt", "dci_forest", "dci_logistic", "dci_es", "sample_efficiency", "fairness", "strong_generalisation"),
+        *("beta_vae_score_standardized", "sap_linear_svc_standardized"),
     }
     assert without_factors(["mig", "unsupervised"]) == list(GROUPS["unsupervised"])
+    names = ["modularity_explicitness", "sap_score", "beta_vae_sklearn", "factor_vae_metric", "unsupervised_metrics"]
+    assert list(make_metrics(names)) == [
+        *("modularity", "explicitness", "sap_linear_svc", "beta_vae_score", "factor_vae_score"),
+        *("gaussian_total_correlation", "gaussian_wasserstein_correlation", "pairwise_mutual_information"),
+    ]
+    assert all(name in METRICS for names in ALIASES.values() for name in names)
+    assert not ALIASES.keys() & (METRICS.keys() | GROUPS.keys())
     for name in ("mgi", "mig "):
         with pytest.raises(ValueError, match=rf"there is no metric '{name}'; did you mean mig\?"):
             DisentanglementSuite([name])

@@ -11,6 +11,7 @@ from lr_lightning.metrics.functional.kl_per_latent import posterior_kl
 from lr_lightning.metrics.functional.result import MetricResult, Score
 from lr_lightning.metrics.functional.sample import Sample, Sampling, as_sample
 
+_SATURATED = 0.3  # nats from log N within which information is that of the number of rows
 _CELLS = 2**18  # pairs of samples and posteriors evaluated at once; 2 MiB, which stay in the cache
 
 
@@ -46,10 +47,13 @@ def elbo_decomposition(
         default, so that parts near 0 can come out below it. ``per_latent``: ``dimension_wise_kl`` and ``kl``, the whole
         divergence, which is exact.
 
-        Blind to the factors and to rotations of Gaussian aggregates. With ``N`` rows and narrow posteriors,
-        information saturates at ``log N`` and total correlation, which takes up the rest, comes out too high: compare
-        numbers of equal ``N`` only. NaN with a warning without log-variances, or with ones beyond 60, which double
-        precision does not resolve.
+        Blind to the factors and to rotations of Gaussian aggregates. With ``N`` rows and narrow posteriors, information
+        saturates at ``log N``, and total correlation takes up the rest: of independent latents it then comes out at
+        several nats. Within .3 nats of ``log N`` total correlation is NaN with a warning, and information tells no more
+        than what it is at least; take more rows. Farther away total correlation is still too high, of independent
+        latents by .8 to 1.5 nats at one nat from ``log N`` and by .1 to .3 at three: compare numbers of equal ``N``
+        only. All are NaN with a warning without log-variances, or with ones beyond 60, which double precision does not
+        resolve.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_samples < 1``.
@@ -74,7 +78,16 @@ def elbo_decomposition(
     elif abs(sample.log_variances).max() > 60:  # type: ignore[arg-type]
         warnings.warn("elbo_decomposition is undefined: it needs log_variances between -60 and 60", stacklevel=2)
     else:
-        information, total_correlation, per_latent = _decompose(sample, num_samples)
+        information, total_correlation, per_latent = split_divergence(sample, num_samples)
+        limit = math.log(len(sample.codes))
+        if information > limit - _SATURATED:
+            warnings.warn(
+                f"elbo_decomposition_total_correlation is undefined: with {len(sample.codes):,} rows the index-code "
+                f"information lies within {_SATURATED} nats of its limit log N = {limit:.2f}, and cannot tell how much "
+                "more it is; give more rows (num_train)",
+                stacklevel=2,
+            )
+            total_correlation = math.nan
     parts = {
         "index_code_mutual_information": Score(information, ceiling=math.log(len(sample.codes))),
         "total_correlation": Score(total_correlation, ceiling=0.0, higher_is_better=False),
@@ -93,7 +106,7 @@ def elbo_decomposition(
     )
 
 
-def _decompose(sample: Sample, num_samples: int) -> tuple[float, float, Tensor]:
+def split_divergence(sample: Sample, num_samples: int) -> tuple[float, float, Tensor]:
     """Return information, total correlation and the divergence of each latent ``(D,)``, in nats."""
     means = torch.from_numpy(sample.codes).double()
     log_deviations = torch.from_numpy(sample.log_variances).double() / 2

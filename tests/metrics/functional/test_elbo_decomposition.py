@@ -1,6 +1,7 @@
 """What the divergence from the prior is made of."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 from scipy.stats import norm
 from torch import Tensor
 
-from lr_lightning.metrics.functional.elbo_decomposition import elbo_decomposition
+from lr_lightning.metrics.functional.elbo_decomposition import elbo_decomposition, split_divergence
 from lr_lightning.metrics.functional.kl_per_latent import kl_per_latent
 from lr_lightning.metrics.functional.result import MetricResult
 from lr_lightning.metrics.functional.sample import Sampling, draw
@@ -55,9 +56,9 @@ def test_closed_form_of_a_gaussian_aggregate() -> None:
 @pytest.mark.parametrize("name", IDEAL_NAMES)
 def test_parts_add_up_to_the_divergence(name: str) -> None:
     codes, factors = ideal_case(name)
-    codes, factors = codes[:400], factors[:400]
+    codes, factors = codes[:1200], factors[:1200]  # so that none knows the row
     log_variances = torch.randn(codes.shape, generator=torch.Generator().manual_seed(0)) - 2
-    sample = draw(codes, factors, Sampling(400, 0, order="first"), log_variances)
+    sample = draw(codes, factors, Sampling(1200, 0, order="first"), log_variances)
     result = elbo_decomposition(sample, num_samples=4000)
     total = sum(score.value for score in result.scores.values())
     # a sample's log-ratio varies by (mean * deviation)^2 + variance^2 / 2 and the like, here below 3 per latent:
@@ -68,16 +69,37 @@ def test_parts_add_up_to_the_divergence(name: str) -> None:
 
 def test_posteriors_far_apart_name_the_row() -> None:
     means = torch.arange(50.0)[:, None] * 100
-    result = decompose(means, 0.0)
+    with pytest.warns(UserWarning, match=r"total_correlation is undefined: with 50 rows .* log N = 3.91"):
+        result = decompose(means, 0.0)
     assert result[INFORMATION] == pytest.approx(math.log(50), abs=1e-9)
     assert result.scores[INFORMATION].ceiling == pytest.approx(math.log(50), abs=1e-12)
-    assert result[CORRELATION] == pytest.approx(0, abs=1e-9)  # one latent
+    assert math.isnan(result[CORRELATION])
 
 
 def test_copies_of_such_a_latent_correlate_by_all_they_know() -> None:
     """q(z) of two copies knows the row once, the product of marginals twice."""
     means = (torch.arange(50.0)[:, None] * 100).expand(-1, 2)
-    assert decompose(means, 0.0)[CORRELATION] == pytest.approx(math.log(50), abs=1e-9)
+    sample = draw(means, None, Sampling(50, 0), torch.zeros_like(means))
+    information, total_correlation, _ = split_divergence(sample, 2000)
+    assert (information, total_correlation) == pytest.approx((math.log(50), math.log(50)), abs=1e-9)
+
+
+def test_independent_latents_are_not_called_dependent_where_rows_are_too_few() -> None:
+    """Their true total correlation is 0; what 2,000 rows add to it is next to nothing as long as a score is given."""
+    generator = torch.Generator().manual_seed(0)
+    readings = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for deviation in (0.9, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.01):
+            means = math.sqrt(1 - deviation**2) * torch.randn(2000, 5, generator=generator).double()
+            sample = draw(means, None, Sampling(2000, 0), torch.full_like(means, 2 * math.log(deviation)))
+            readings.append(
+                (split_divergence(sample, 500)[1], elbo_decomposition(sample, num_samples=500)[CORRELATION])
+            )
+    assert max(plain for plain, _ in readings) > 5  # of narrow posteriors
+    given = [score for _, score in readings if not math.isnan(score)]
+    assert len(given) >= 3
+    assert max(given) < 1.5
 
 
 def test_collapsed_posterior_is_all_zero_at_the_prior() -> None:
