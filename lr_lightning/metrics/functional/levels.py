@@ -81,17 +81,16 @@ def ceilings(metric: Metric, sample: Sample) -> dict[str, float]:
     return found
 
 
-def fill_levels(
-    result: MetricResult, chance: Mapping[str, float] | None, ceiling: Mapping[str, float] | None
-) -> MetricResult:
+def fill_levels(result: MetricResult, chance: Mapping[str, float], ceiling: Mapping[str, float]) -> MetricResult:
     """Return ``result`` with the levels of its scores by their names; what is not given or NaN stays as it is."""
-    scores = {}
-    for name, score in result.scores.items():
-        for level, values in (("chance", chance), ("ceiling", ceiling)):
-            value = math.nan if values is None else values.get(name, math.nan)
-            if not math.isnan(value):
-                score = score._replace(**{level: value})
-        scores[name] = score
+
+    def known(levels: Mapping[str, float], name: str, otherwise: float | None) -> float | None:
+        return otherwise if math.isnan(levels.get(name, math.nan)) else levels[name]
+
+    scores = {
+        name: score._replace(chance=known(chance, name, score.chance), ceiling=known(ceiling, name, score.ceiling))
+        for name, score in result.scores.items()
+    }
     return replace(result, scores=scores)
 
 
