@@ -11,6 +11,7 @@ from lr_lightning.callbacks.ensemble_assay import EnsembleAssay
 from lr_lightning.callbacks.factor_topology import FactorTopologyAssay
 from lr_lightning.callbacks.latent_statistics import LatentStatisticsAssay
 from lr_lightning.callbacks.latent_traversal import LatentTraversalAssay
+from lr_lightning.callbacks.model_summary import RunModelSummary
 from lr_lightning.callbacks.noise_recovery import NoiseRecoveryAssay
 from lr_lightning.callbacks.progress import RunProgressBar
 from lr_lightning.callbacks.reconstruction import ReconstructionAssay
@@ -45,6 +46,7 @@ __all__ = [
     "ResponsePathAssay",
     "Resumption",
     "RunCheckpoint",
+    "RunModelSummary",
     "RunProgressBar",
     "RunRecord",
     "SamplingAssay",

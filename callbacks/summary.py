@@ -1,6 +1,5 @@
 """The readable summary of a run in the terminal."""
 
-from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
@@ -12,9 +11,9 @@ from lr_lightning.callbacks.conditioned_response import ConditionedResponseAssay
 from lr_lightning.callbacks.disentanglement import DisentanglementAssay
 from lr_lightning.callbacks.ensemble_assay import Ensemble, EnsembleAssay
 from lr_lightning.callbacks.latent_statistics import LatentStatisticsAssay
+from lr_lightning.callbacks.next_steps import next_steps
 from lr_lightning.callbacks.response_matrix import ResponseMatrixAssay
 from lr_lightning.callbacks.score_report import score_report
-from lr_lightning.loggers import RunWandbLogger
 
 _OF_SEEDS = {
     "active_units": "Active units",
@@ -52,16 +51,8 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
         if isinstance(assay, DisentanglementAssay) and assay.table is not None:
             console.print(score_report(assay.table.rows, "Disentanglement"))
     console.print(table)
-    console.print(f"Files: {Path(trainer.default_root_dir).resolve()}", soft_wrap=True)
-    for logger in trainer.loggers:
-        if isinstance(logger, RunWandbLogger):
-            if logger.folder is not None:
-                runs = logger.folder.parent / "offline-run-*"  # a resumed or tested run has several
-                console.print(f"W&B:   offline; upload with: wandb sync {runs}", soft_wrap=True)
-            elif getattr(logger.experiment, "url", None):
-                console.print(f"W&B:   {logger.experiment.url}", soft_wrap=True)
-    if stage == "fit":
-        console.print(f"Next:  lr-lightning test {trainer.default_root_dir}", soft_wrap=True)
+    for line in next_steps(trainer, stage):
+        print(line)  # as it is: paths may hold what looks like markup
 
 
 def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:

@@ -84,7 +84,7 @@ def _list() -> None:
 
     from lr_lightning.commands.assay_catalogue import CATALOGUE
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for name, entry in CATALOGUE.items():
         size = "" if entry.default_size is None else f"  [dim]({entry.default_size} codes)[/]"
         console.print(f"[bold]{name:22}[/]{entry.summary}{size}", soft_wrap=True)
@@ -184,7 +184,7 @@ def _tell(report: "Report", path: Path) -> None:
     """Print the warnings, the notes and where the page is."""
     from rich.console import Console
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for kind, texts in (("warning", report.warnings), ("note", report.notes)):
         for text in texts:
             console.print(f"{kind}: {text}", soft_wrap=True, markup=False)

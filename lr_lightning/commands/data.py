@@ -117,7 +117,7 @@ def _preview(arguments: argparse.Namespace, root: Path) -> None:
     dataset = open_named(arguments.name, root, arguments.class_arguments)
     prepare_cache(dataset)
     write_preview(dataset, arguments.out, arguments.num_columns, arguments.seed)
-    Console(highlight=False).print(f"wrote {arguments.out}", soft_wrap=True, markup=False)
+    print(f"wrote {arguments.out}")
 
 
 def _render(record: DataSetRecord, root: Path, out: Path | None, overwrite: bool) -> None:
@@ -131,7 +131,9 @@ def _render(record: DataSetRecord, root: Path, out: Path | None, overwrite: bool
         raise FileExistsError(f"{path} is there already; add --overwrite to replace it, or choose another with --out")
     with progress_bar(record.name) as advance:
         write_h5(_renderer(record.name), path, overwrite=overwrite, progress=advance)
-    Console(highlight=False).print(f"wrote {path}, {path.stat().st_size / 1e6:.0f} MB", soft_wrap=True, markup=False)
+    Console(highlight=False, emoji=False).print(
+        f"wrote {path}, {path.stat().st_size / 1e6:.0f} MB", soft_wrap=True, markup=False
+    )
 
 
 def _renderer(name: str) -> FactorDataset:
@@ -139,7 +141,7 @@ def _renderer(name: str) -> FactorDataset:
 
 
 def _prepare(record: DataSetRecord, root: Path, cache: bool) -> None:
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if not record.files:
         console.print(
             f"{record.name} needs no file: {record.class_path} makes it on demand", soft_wrap=True, markup=False
@@ -160,6 +162,6 @@ def _print_cache(dataset: FactorDataset) -> None:
     path = prepare_cache(dataset, verify=True)
     if path is not None:
         size = f"{path.stat().st_size / 1e6:,.0f} MB"
-        Console(highlight=False).print(
+        Console(highlight=False, emoji=False).print(
             f"{path} is there, {size}, mapped into memory by all runs", soft_wrap=True, markup=False
         )

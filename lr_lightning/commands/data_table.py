@@ -19,7 +19,7 @@ from lr_lightning.data.file_check import looks_whole
 
 def print_list(root: Path) -> None:
     """Print all sets of the catalogue, with what of them lies under ``root``: two lines each."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     console.print(f"Data sets under {root}\n", soft_wrap=True, markup=False)
     line = "{:<18}  {:>9}  {:>9}  {:>7}  {:<12}  {}"
     console.print(f"[bold]{line.format('name', 'samples', 'in memory', 'on disk', 'present', 'where')}", soft_wrap=True)
@@ -35,7 +35,7 @@ def print_list(root: Path) -> None:
 
 def print_info(record: DataSetRecord, root: Path) -> None:
     """Print what is known of a set of the catalogue."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     shape = " x ".join(map(str, record.image_shape))
     console.print(f"[bold]{record.name}[/]  {record.title}", soft_wrap=True)
     console.print(f"{record.num_samples:,} observations {shape}, {record.class_path}, licence {record.licence}")
@@ -53,7 +53,7 @@ def print_info(record: DataSetRecord, root: Path) -> None:
 
 def print_custom_info(dataset: CustomDataset) -> None:
     """Print what is known of a set that a YAML file describes."""
-    console, space = Console(highlight=False), dataset.factor_space
+    console, space = Console(highlight=False, emoji=False), dataset.factor_space
     grid = "every combination once" if dataset.full_grid else f"no full grid: there are {len(space):,} combinations"
     shape = " x ".join(map(str, dataset.image_shape))
     console.print(f"[bold]{escape(dataset.name)}[/]  {escape(str(dataset.description.path))}", soft_wrap=True)

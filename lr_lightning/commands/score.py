@@ -90,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 def _list() -> None:
     from lr_lightning.metrics.catalogue import ALIASES, GROUPS, METRICS, make_metrics
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     for name, metric in make_metrics(METRICS).items():
         summary = (type(metric).__doc__ or "").split(";")[0].split("\n")[0].rstrip(".")
         console.print(f"[bold]{name:34}[/]{summary}", soft_wrap=True)
@@ -140,7 +140,7 @@ def _report(arguments: argparse.Namespace, table: "ScoreTable", notes: list[str]
     from lr_lightning.callbacks.score_report import score_report
     from lr_lightning.loggers.score_table import write_score_table
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=120)
     num_train, num_test = max(row.num_train for row in table.rows), max(row.num_test for row in table.rows)

@@ -14,7 +14,7 @@ import yaml
 from jsonargparse import Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
-from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.callbacks import Callback, ModelSummary
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, Logger
 from pytorch_lightning.plugins import TorchCheckpointIO
@@ -28,6 +28,7 @@ from lr_lightning.callbacks import (
     EnsembleAssay,
     Resumption,
     RunCheckpoint,
+    RunModelSummary,
     RunProgressBar,
     RunRecord,
     SeedCheckpoints,
@@ -44,6 +45,7 @@ from lr_lightning.commands.initial_weights import OPTION, command_from_weights, 
 from lr_lightning.commands.lease import FolderInUseError
 from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import UsageError, plain_message
+from lr_lightning.commands.own_checkpoints import place_checkpoints
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.run_folder import (
     CHECKPOINTS,
@@ -255,11 +257,15 @@ class RunCLI(LightningCLI):
             callbacks.append(RunProgressBar())
         given = trainer["callbacks"] or []
         given = given if isinstance(given, list) else [given]
+        place_checkpoints(given, Path(trainer["default_root_dir"]) / CHECKPOINTS)
+        if trainer["enable_model_summary"] is not False and not any(isinstance(own, ModelSummary) for own in given):
+            callbacks.append(RunModelSummary())
         record = RunRecord(self._plain_config(), self._step)
         guard = [] if self._held is None else [FolderGuard(self._held)]
         built: Trainer = super().instantiate_trainer(
             callbacks=[Resumption(), *guard, *given, *callbacks, record],
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
+            enable_model_summary=False,  # there is one of our own
             **kwargs,
         )
         if type(built.strategy.checkpoint_io) is TorchCheckpointIO:  # none of the user's or of a special strategy
