@@ -123,7 +123,8 @@ class ResponseMapAssay(AssayCallback):
         matrix = response_matrix(
             subject.responder(), base, generator=subject.generator, progress=subject.progress
         ).matrix
-        return strongest_pairs(matrix, self.num_pairs, active_latents(matrix))
+        active = active_latents(matrix, spread=base.std(dim=0, correction=0))
+        return strongest_pairs(matrix, self.num_pairs, active)
 
     def _draw(self, subject: Subject, base: Tensor, result: ResponseMap) -> "Figure":
         return response_map_figure(

@@ -1,11 +1,12 @@
 """The latent response matrix and its graph in validation."""
 
+from functools import partial
 from typing import Literal
 
 import torch
 from typing_extensions import override
 
-from lr_lightning.assays import marginal_donors, prior_samples, response_matrix, response_scores, score_warnings
+from lr_lightning.assays import donor_permutations, prior_samples, response_matrix, response_scores, score_warnings
 from lr_lightning.assays.response_graph import response_graph
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.plots import response_matrix_figure
@@ -15,20 +16,23 @@ from lr_lightning.plots.response_graph import response_graph_figure
 class ResponseMatrixAssay(AssayCallback):
     """Logs which latents answer when one is replaced; see :func:`lr_lightning.assays.response_matrix`.
 
-    Scalars under ``assay/response_matrix/``: ``active_latents`` (number whose response to their own change exceeds .5),
-    ``independence``, ``directedness`` and ``effective_dimension``, and of the graph of effects between active latents
-    (:func:`lr_lightning.assays.response_graph`) ``bidirectional_edges``, ``directed_edges`` and ``latent_groups``. The
-    matrix goes to a heat map, to a table and to ``assays/``, the graph to a figure.
+    Scalars under ``assay/response_matrix/``: ``active_latents`` (number whose response to their own change exceeds half
+    their spread, the standard deviation of the base codes), ``independence``, ``directedness`` and
+    ``effective_dimension``, and of the graph of effects between active latents
+    (:func:`lr_lightning.assays.response_graph`, with thresholds in multiples of the spread) ``bidirectional_edges``,
+    ``directed_edges`` and ``latent_groups``. The matrix goes to a heat map, to a table and to ``assays/``, the graph to
+    a figure.
 
     Args:
         num_samples: Base codes, drawn from the validation set.
         preset: ``"paper"``: posterior means with donors from their marginals, and the factor 1/2. ``"release"``: base
-            and donors from the prior, without it, as in the authors' code.
+            and donors from the prior, without it, as in the authors' code: for models whose codes follow the prior.
+        active_threshold: Response to its own change above which a latent is active, in multiples of its spread.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the base codes and donors.
 
     Raises:
-        ValueError: If ``num_samples`` is below 2 or ``preset`` is unknown.
+        ValueError: If ``num_samples`` is below 2, ``preset`` is unknown or ``active_threshold`` is negative.
     """
 
     name = "response_matrix"
@@ -37,6 +41,7 @@ class ResponseMatrixAssay(AssayCallback):
         self,
         num_samples: int = 256,
         preset: Literal["paper", "release"] = "paper",
+        active_threshold: float = 0.5,
         every_n_validations: int = 1,
         seed: int = 0,
     ) -> None:
@@ -45,23 +50,27 @@ class ResponseMatrixAssay(AssayCallback):
             raise ValueError(f"num_samples must be at least 2, got {num_samples}")
         if preset not in ("paper", "release"):
             raise ValueError(f"preset must be 'paper' or 'release', got {preset!r}")
+        if not active_threshold >= 0:
+            raise ValueError(f"active_threshold must not be negative, got {active_threshold}")
         self.num_samples = num_samples
         self.preset = preset
+        self.active_threshold = active_threshold
 
     @override
     def run(self, subject: Subject) -> Findings:
-        codes = subject.table.codes
+        codes, generator = subject.table.codes, subject.generator
+        measure = partial(response_matrix, subject.responder(), convention=self.preset, progress=subject.progress)
         if self.preset == "paper":
-            base = codes[torch.randperm(len(codes), generator=subject.generator)[: self.num_samples]]
-            donors = marginal_donors(base, subject.generator)
+            base = codes[torch.randperm(len(codes), generator=generator)[: self.num_samples]]
+            order = donor_permutations(len(base), base.shape[1], generator)
+            donors, result = base.gather(0, order), measure(base, donor_rows=order)
         else:
-            base = prior_samples(self.num_samples, codes.shape[1], subject.generator)
-            donors = prior_samples(self.num_samples, codes.shape[1], subject.generator)
-        result = response_matrix(
-            subject.responder(), base, donors, pair=True, convention=self.preset, progress=subject.progress
-        )
-        scores = response_scores(result.matrix)
-        graph = response_graph(result.matrix)
+            base = prior_samples(self.num_samples, codes.shape[1], generator)
+            donors = prior_samples(self.num_samples, codes.shape[1], generator)
+            result = measure(base, donors, pair=True)
+        spread = base.std(dim=0, correction=0)
+        scores = response_scores(result.matrix, self.active_threshold, spread)
+        graph = response_graph(result.matrix, threshold=self.active_threshold, spread=spread)
         latents = [str(latent) for latent in result.latents]
         rows = [[name, *row] for name, row in zip(latents, result.matrix.tolist(), strict=True)]
         return Findings(
@@ -80,5 +89,5 @@ class ResponseMatrixAssay(AssayCallback):
             },
             arrays={"matrix": result.matrix, "standard_error": result.standard_error, "base": base, "donors": donors},
             tables={"table": (["intervened", *latents], rows)},
-            warnings=score_warnings(responses=result),
+            warnings=score_warnings(responses=result, active_threshold=self.active_threshold, spread=spread),
         )

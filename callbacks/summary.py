@@ -87,7 +87,7 @@ def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, 
                 rows.append(("Active units", f"{found['active_units']:.0f}, by the variance of their means"))
             case ResponseMatrixAssay():
                 count = found["active_latents"]
-                rows.append(("Active latents", f"{count:.0f}, responding to their own change by more than .5"))
+                rows.append(("Active latents", f"{count:.0f}, by the response to their own change"))
             case ConditionedResponseAssay():
                 interval = f"[{found['cds_low']:.3f}, {found['cds_high']:.3f}] over traversals"
                 rows.append(("CDS", f"{found['cds']:.3f}, {interval}, chance {found['cds_chance']:.3f}"))

@@ -25,6 +25,7 @@ from lr_lightning.assays.hutchinson import EstimatedDivergence, hutchinson_diver
 from lr_lightning.assays.idempotence import IdempotenceCurve, idempotence_curve
 from lr_lightning.assays.interventions import (
     derangement,
+    donor_permutations,
     epsilon_donors,
     intervene,
     marginal_donors,
@@ -125,6 +126,7 @@ __all__ = [
     "derangement",
     "directedness",
     "divergence",
+    "donor_permutations",
     "effective_dimension",
     "encode_means",
     "epsilon_donors",

@@ -69,11 +69,29 @@ def prior_samples(num_samples: int, latent_dim: int, generator: torch.Generator 
     return torch.randn(num_samples, latent_dim, generator=own_generator(generator))
 
 
+def donor_permutations(num_codes: int, latent_dim: int, generator: torch.Generator | None = None) -> Tensor:
+    """Draw a :func:`derangement` for each latent: which code donates its value to which.
+
+    Args:
+        num_codes: Number of codes ``N``, at least 2.
+        latent_dim: Number of latents ``D``.
+        generator: Source of the permutations, on the CPU; a new one with seed 0 if ``None``.
+
+    Returns:
+        Donor of latent ``j`` of code ``i`` at ``[i, j]``, shape ``(N, D)``, int64, on the CPU.
+
+    Raises:
+        ValueError: If there are fewer than 2 codes, or ``generator`` is not on the CPU.
+    """
+    generator = own_generator(generator)
+    return torch.stack([derangement(num_codes, generator) for _ in range(latent_dim)], dim=1)
+
+
 def marginal_donors(codes: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Shuffle each latent over the codes by its own permutation without fixed points.
 
     Entry ``[i, j]`` is latent ``j`` of a sample other than ``i``: a draw from the marginal of the aggregate posterior.
-    Rows are draws from the product of the marginals.
+    Rows are draws from the product of the marginals. :func:`donor_permutations` tells the samples too.
 
     Args:
         codes: Codes of the aggregate posterior, shape ``(N, D)`` with ``N >= 2``.
@@ -85,9 +103,27 @@ def marginal_donors(codes: Tensor, generator: torch.Generator | None = None) -> 
     Raises:
         ValueError: If there are fewer than 2 codes, or ``generator`` is not on the CPU.
     """
-    generator = own_generator(generator)
-    order = torch.stack([derangement(len(codes), generator) for _ in range(codes.shape[1])], dim=1)  # (N, D)
-    return codes.gather(0, order.to(codes.device))
+    return codes.gather(0, donor_permutations(len(codes), codes.shape[1], generator).to(codes.device))
+
+
+def resampled_rows(
+    num_donors: int, num_samples: int, latent_dim: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw a donor for each entry, with replacement.
+
+    Args:
+        num_donors: Number of donors to draw from.
+        num_samples: Number of rows ``N`` to make.
+        latent_dim: Number of latents ``D``.
+        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+
+    Returns:
+        Row of the donor of each entry, shape ``(N, D)``, int64, on the CPU.
+
+    Raises:
+        ValueError: If ``generator`` is not on the CPU.
+    """
+    return torch.randint(num_donors, (num_samples, latent_dim), generator=own_generator(generator))
 
 
 def resampled_donors(donors: Tensor, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
@@ -104,8 +140,7 @@ def resampled_donors(donors: Tensor, num_samples: int, generator: torch.Generato
     Raises:
         ValueError: If ``generator`` is not on the CPU.
     """
-    rows = torch.randint(len(donors), (num_samples, donors.shape[1]), generator=own_generator(generator))
-    return donors.gather(0, rows.to(donors.device))
+    return donors.gather(0, resampled_rows(len(donors), num_samples, donors.shape[1], generator).to(donors.device))
 
 
 def epsilon_donors(codes: Tensor, multiple: float = 1.0, generator: torch.Generator | None = None) -> Tensor:

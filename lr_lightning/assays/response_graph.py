@@ -23,6 +23,7 @@ class ResponseGraph:
             are in ascending order.
         threshold: Activity above which a latent is a node.
         edge_threshold: Response above which there is an edge.
+        relative: Whether both are in multiples of the spread of the responding latent.
     """
 
     weights: Tensor
@@ -33,6 +34,7 @@ class ResponseGraph:
     groups: tuple[tuple[int, ...], ...]
     threshold: float
     edge_threshold: float
+    relative: bool = False
 
     @property
     def latents(self) -> tuple[int, ...]:
@@ -40,7 +42,9 @@ class ResponseGraph:
         return tuple(self.active.nonzero()[:, 0].tolist())
 
 
-def response_graph(matrix: Tensor, *, threshold: float = 0.5, edge_threshold: float = 0.1) -> ResponseGraph:
+def response_graph(
+    matrix: Tensor, *, threshold: float = 0.5, edge_threshold: float = 0.1, spread: Tensor | None = None
+) -> ResponseGraph:
     r"""Read a graph off a latent response matrix.
 
     Nodes are the active latents, :math:`M_{ii} > \tau`. An edge is bidirectional if both :math:`M_{ik}` and
@@ -56,12 +60,14 @@ def response_graph(matrix: Tensor, *, threshold: float = 0.5, edge_threshold: fl
             latents (NaN) are no nodes.
         threshold: Activity :math:`\tau` above which a latent is a node, in latent units.
         edge_threshold: Response above which there is an edge, in latent units.
+        spread: Standard deviation of each latent over the base codes, shape ``(D,)``: both thresholds are in multiples
+            of that of the responding latent, see :func:`active_latents`.
 
     Returns:
         The graph, without nodes if no latent is active.
 
     Raises:
-        ValueError: If ``matrix`` is not square, or a threshold is negative.
+        ValueError: If ``matrix`` is not square, a threshold is negative, or ``spread`` is wrong.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -75,9 +81,10 @@ def response_graph(matrix: Tensor, *, threshold: float = 0.5, edge_threshold: fl
     for name, value in (("threshold", threshold), ("edge_threshold", edge_threshold)):
         if not value >= 0:
             raise ValueError(f"{name} must not be negative, got {value}")
-    active = active_latents(matrix, threshold).cpu()
+    active = active_latents(matrix, threshold, spread).cpu()
     values = matrix.detach().double().cpu()
-    drives = (values > edge_threshold) & active[:, None] & active & ~torch.eye(len(values), dtype=torch.bool)
+    unit = 1.0 if spread is None else spread.double().cpu()
+    drives = (values > edge_threshold * unit) & active[:, None] & active & ~torch.eye(len(values), dtype=torch.bool)
     return ResponseGraph(
         weights=values.where(drives, 0.0),
         activity=values.diagonal().clone(),
@@ -87,6 +94,7 @@ def response_graph(matrix: Tensor, *, threshold: float = 0.5, edge_threshold: fl
         groups=_groups(drives, active),
         threshold=threshold,
         edge_threshold=edge_threshold,
+        relative=spread is not None,
     )
 
 

@@ -13,24 +13,40 @@ def activity(matrix: Tensor) -> Tensor:
     return matrix.diagonal().double()
 
 
-def active_latents(matrix: Tensor, threshold: float = 0.5) -> Tensor:
+SPREAD_FLOOR = 0.01
+"""Share of the largest spread below which a latent carries nothing, whatever it answers to its own change."""
+
+
+def active_latents(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None = None) -> Tensor:
     """Return which latents respond to their own change by more than ``threshold``.
 
     Args:
         matrix: Response matrix ``(D, D)``. Inactive latents (NaN) are not active.
-        threshold: In latent units; .5 suits the paper's convention, in which a perfect latent of variance 1 has 1.
+        threshold: In latent units, or in multiples of ``spread``; .5 suits the paper's convention, in which a latent
+            of standard deviation 1 that is transmitted perfectly has 1.
+        spread: Standard deviation of each latent over the base codes, shape ``(D,)``. Give it where codes need not have
+            the size of a standard normal prior, as those of autoencoders. Latents with less than a hundredth of the
+            largest are not active. If ``None``, the threshold is in latent units.
 
     Returns:
         Shape ``(D,)``, bool.
 
     Raises:
-        ValueError: If ``matrix`` is not square.
+        ValueError: If ``matrix`` is not square, or ``spread`` is not one number a latent, finite and not negative.
 
     Example:
         >>> active_latents(torch.tensor([[0.9, 0.1], [0.0, 0.2]]))
         tensor([ True, False])
+        >>> active_latents(torch.tensor([[0.9, 0.1], [0.0, 0.2]]), spread=torch.tensor([1.0, 0.3]))
+        tensor([True, True])
     """
-    return activity(matrix) > threshold
+    own = activity(matrix)
+    if spread is None:
+        return own > threshold
+    if spread.shape != own.shape or not spread.isfinite().all() or (spread < 0).any():
+        raise ValueError(f"spread must be {len(own)} finite numbers that are not negative, got {spread.tolist()}")
+    unit = spread.to(own)
+    return (own > threshold * unit) & (unit > SPREAD_FLOOR * unit.max())
 
 
 def leak(matrix: Tensor) -> Tensor:
@@ -54,22 +70,24 @@ def leak(matrix: Tensor) -> Tensor:
     return (total - squares.diagonal()).clamp_min(0) / total
 
 
-def independence(matrix: Tensor, threshold: float = 0.5) -> Tensor:
+def independence(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None = None) -> Tensor:
     """Return 1 minus the mean :func:`leak` of the active latents.
 
     Args:
         matrix: Response matrix ``(D, D)``.
         threshold: As in :func:`active_latents`.
+        spread: As in :func:`active_latents`.
 
     Returns:
         Scalar float64 in ``[0, 1]``; higher is better. NaN with a warning if no latent is active.
 
     Raises:
-        ValueError: If ``matrix`` is not square.
+        ValueError: If ``matrix`` is not square, or ``spread`` is wrong.
     """
-    active = active_latents(matrix, threshold)
+    active = active_latents(matrix, threshold, spread)
     if not active.any():
-        return _undefined("independence", f"no latent responds by more than {threshold}")
+        unit = "" if spread is None else " times its spread"
+        return _undefined("independence", f"no latent responds by more than {threshold}{unit}")
     return 1 - leak(matrix)[active].mean()
 
 
@@ -145,21 +163,22 @@ class ResponseScores:
     effective_dimension: Tensor
 
 
-def response_scores(matrix: Tensor, threshold: float = 0.5) -> ResponseScores:
+def response_scores(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None = None) -> ResponseScores:
     """Return all scores of a response matrix ``(D, D)``.
 
     Args:
         matrix: Response matrix, rows intervened, columns responding.
-        threshold: Activity above which a latent counts as active, in latent units.
+        threshold: Activity above which a latent counts as active, as in :func:`active_latents`.
+        spread: As in :func:`active_latents`.
 
     Raises:
-        ValueError: If ``matrix`` is not square.
+        ValueError: If ``matrix`` is not square, or ``spread`` is wrong.
     """
     return ResponseScores(
         activity=activity(matrix),
-        active=active_latents(matrix, threshold),
+        active=active_latents(matrix, threshold, spread),
         leak=leak(matrix),
-        independence=independence(matrix, threshold),
+        independence=independence(matrix, threshold, spread),
         directedness=directedness(matrix),
         effective_dimension=effective_dimension(matrix),
     )

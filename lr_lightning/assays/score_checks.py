@@ -1,6 +1,7 @@
 """Reasons not to trust a score, in sentences."""
 
 import torch
+from torch import Tensor
 
 from lr_lightning.assays.causal_scores import bootstrap_interval, owned_factors, permutation_null
 from lr_lightning.assays.checks import own_generator
@@ -29,6 +30,7 @@ def score_warnings(
     responses: ResponseMatrix | None = None,
     owned_threshold: float = 0.01,
     active_threshold: float = 0.5,
+    spread: Tensor | None = None,
     num_resamples: int = 200,
     significance: float = 0.05,
     generator: torch.Generator | None = None,
@@ -45,7 +47,8 @@ def score_warnings(
         conditioned: Conditioned response matrix, from which CDS and its twin are computed.
         responses: Latent response matrix.
         owned_threshold: As in :func:`owned_factors`, in the unit of the matrix.
-        active_threshold: As in :func:`active_latents`, in latent units.
+        active_threshold: As in :func:`active_latents`.
+        spread: As in :func:`active_latents`.
         num_resamples: Permutations for chance, and resamples for the interval.
         significance: Chance at which a CDS counts as that of shuffled labels.
         generator: Source of permutations and resamples, on the CPU; a new one with seed 0 if ``None``.
@@ -68,7 +71,7 @@ def score_warnings(
     if statistics is not None:
         found += _of_statistics(statistics)
     if responses is not None:
-        found += _of_responses(responses, active_threshold)
+        found += _of_responses(responses, active_threshold, spread)
     if conditioned is not None:
         found += _of_conditioned(conditioned, owned_threshold, num_resamples, significance, generator)
     return tuple(found)
@@ -88,7 +91,7 @@ def _of_statistics(statistics: LatentStatistics) -> list[str]:
     return []
 
 
-def _of_responses(responses: ResponseMatrix, threshold: float) -> list[str]:
+def _of_responses(responses: ResponseMatrix, threshold: float, spread: Tensor | None) -> list[str]:
     kept = responses.matrix[:, ~responses.inactive]
     if not kept.isfinite().all():
         return [f"{int((~kept.isfinite()).sum())} entries of the response matrix are not finite: the model answers so."]
@@ -97,10 +100,11 @@ def _of_responses(responses: ResponseMatrix, threshold: float) -> list[str]:
         found.append(f"The response matrix comes from {responses.num_samples} base codes, fewer than {FEW_SAMPLES}.")
     if responses.matrix.shape[0] != responses.matrix.shape[1]:
         return found  # rows of some latents: nothing to say of the whole
-    active = active_latents(responses.matrix, threshold)
+    active = active_latents(responses.matrix, threshold, spread)
     if not active.any():
+        limit = f"{threshold:g}" if spread is None else f"{threshold:g} times its spread"
         return [
-            f"No latent responds to its own change by more than {threshold:g}: independence is undefined, and the "
+            f"No latent responds to its own change by more than {limit}: independence is undefined, and the "
             "other scores of the response matrix describe noise.",
             *found,
         ]

@@ -65,7 +65,7 @@ def _latent_statistics(found: Found) -> Iterator[str]:
 def _response_matrix(found: Found) -> Iterator[str]:
     active, independence = found["active_latents"], found["independence"]
     edges = found["bidirectional_edges"] + found["directed_edges"]
-    yield f"{_of_latents(active, found)} active: their response to their own change exceeds .5."
+    yield f"{_of_latents(active, found)} active by their response to their own change."
     if _defined(independence):
         yield (
             f"Of the squared effect of an active latent {independence:.0%} is its own answer (independence), the rest "

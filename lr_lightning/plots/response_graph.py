@@ -62,7 +62,8 @@ def response_graph_figure(graph: ResponseGraph, *, title: str = "Response graph"
             )
         figure.colorbar(points, ax=axes, label="activity, response to its own change [latent units]", shrink=0.8)
     else:
-        axes.text(0.0, 0.0, f"no latent responds to its own change by more than {graph.threshold:g}", ha="center")
+        unit = "\ntimes its spread" if graph.relative else ""
+        axes.text(0.0, 0.0, f"no latent responds to its own change by more than {graph.threshold:g}{unit}", ha="center")
     handles = [
         Line2D([], [], color=color, linewidth=2, label=f"{name} ({len(pairs)})")
         for color, name, pairs in (
@@ -70,9 +71,8 @@ def response_graph_figure(graph: ResponseGraph, *, title: str = "Response graph"
             (ONE_WAY, "one way", graph.directed),
         )
     ]
-    meaning = f"response above {graph.edge_threshold:g}" + (
-        f",\nwidest {largest:.2f} [latent units]" if largest else ""
-    )
+    limit = f"{graph.edge_threshold:g}" + (" times the spread of what responds" if graph.relative else "")
+    meaning = f"response above {limit}" + (f",\nwidest {largest:.2f} [latent units]" if largest else "")
     figure.legend(handles=handles, title=meaning, loc="outside lower center", ncols=2, frameon=False)
     return figure
 

@@ -64,6 +64,16 @@ def test_renaming_latents_renames_the_graph(order: list[int]) -> None:
     )
 
 
+def test_spread_of_the_responding_latent_is_the_unit_of_thresholds() -> None:
+    matrix = torch.tensor([[0.1, 0.02, 0.0], [0.0, 1.0, 0.0], [0.02, 0.0, 0.03]])
+    graph = response_graph(matrix, spread=torch.tensor([0.1, 1.0, 0.1]))
+    assert graph.latents == (0, 1)
+    assert graph.directed == graph.bidirectional == ()  # .02 of a spread of 1
+    graph = response_graph(matrix, threshold=0.2, spread=torch.tensor([0.1, 1.0, 0.1]))
+    assert graph.directed == ((2, 0),)
+    assert graph.relative
+
+
 def test_inactive_latents_are_no_nodes() -> None:
     matrix = CIRCLES.clone()
     matrix[:, 1] = torch.nan

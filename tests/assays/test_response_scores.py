@@ -45,6 +45,24 @@ def test_effective_dimension_weighs_by_activity() -> None:
     assert effective_dimension(matrix).item() == pytest.approx((4 + 1) ** 2 / (16 + 1))
 
 
+def test_threshold_in_multiples_of_the_spread() -> None:
+    matrix = torch.diag(torch.tensor([0.2, 0.1, 1e-3, 0.0]))
+    spread = torch.tensor([0.3, 0.3, 1e-3, 0.0])
+    # the third is transmitted perfectly, but is a three hundredth of the others; the fourth is constant
+    assert active_latents(matrix, spread=spread).tolist() == [True, False, False, False]
+    assert active_latents(1e-4 * matrix, spread=1e-4 * spread).tolist() == [True, False, False, False]
+    assert active_latents(matrix[2:, 2:], spread=spread[2:]).tolist() == [True, False]
+    assert not active_latents(torch.zeros(2, 2), spread=torch.zeros(2)).any()
+    scores = response_scores(matrix, 0.3, spread)
+    assert scores.active.tolist() == [True, True, False, False]
+    assert scores.independence.item() == 1
+    with pytest.warns(UserWarning, match="no latent responds by more than 0.5 times its spread"):
+        assert independence(torch.zeros(2, 2), spread=torch.ones(2)).isnan()
+    for wrong in (torch.ones(3), torch.tensor([1.0, -1.0, 0.0, 0.0]), torch.full((4,), torch.nan)):
+        with pytest.raises(ValueError, match="spread must be 4 finite numbers"):
+            active_latents(matrix, spread=wrong)
+
+
 def test_inactive_latents_are_left_out() -> None:
     matrix = torch.cat([CHAIN[:, :2], torch.full((3, 1), torch.nan)], dim=1)
     scores = response_scores(matrix)

@@ -1,5 +1,6 @@
 """The assays of sampling, of consistency and of the factors' topology in training runs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from lr_lightning.assays import response_matrix, wrap
 from lr_lightning.assays.consistency import consistency
 from lr_lightning.assays.factor_topology import factor_topology
 from lr_lightning.assays.latent_sampling import posterior_samples
@@ -16,6 +18,7 @@ from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.consistency import ConsistencyAssay
 from lr_lightning.callbacks.factor_topology import FactorTopologyAssay
 from lr_lightning.callbacks.factor_traversals import factor_traversals
+from lr_lightning.callbacks.response_matrix import ResponseMatrixAssay
 from lr_lightning.callbacks.sampling import SamplingAssay
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
@@ -27,6 +30,28 @@ def assays() -> list[AssayCallback]:
         ConsistencyAssay(num_samples=10, num_values=2, num_steps=3),
         FactorTopologyAssay(num_traversals=4),
     ]
+
+
+def test_codes_of_any_size_count_as_active(bars: Bars, tmp_path: Path) -> None:
+    subject = subject_of(bars, tmp_path)
+    generator = torch.Generator().manual_seed(0)
+    for size in (0.1, 1.0, 10.0):  # such as those of a quantised-latent autoencoder, within -.5 and .5
+        codes = size * torch.randn(200, 3, generator=generator)
+        model = wrap(encode=lambda x: x, decode=lambda z: z * torch.tensor([1.0, 0.8, 0.1]), latent_dim=3)
+        own = replace(subject, autoencoder=model, table=CodeTable(codes, None, None))
+        found = ResponseMatrixAssay().run(own)
+        assert found.scalars["active_latents"] == 2
+        assert found.scalars["latent_groups"] == 2
+        assert not found.warnings
+        assert ResponseMatrixAssay(active_threshold=0.9).run(own).scalars["active_latents"] == 1
+        # of the matrix as of the errors: of codes that donate to each other
+        arrays = found.arrays
+        assert torch.equal(arrays["base"].sort(dim=0).values, arrays["donors"].sort(dim=0).values)
+        independent = response_matrix(model, arrays["base"], arrays["donors"], pair=True)
+        assert torch.equal(arrays["matrix"], independent.matrix)
+        assert (arrays["standard_error"].diagonal() > 1.05 * independent.standard_error.diagonal()).all()
+    with pytest.raises(ValueError, match="active_threshold must not be negative, got -1"):
+        ResponseMatrixAssay(active_threshold=-1)
 
 
 def subject_of(bars: Bars, tmp_path: Path) -> Subject:
