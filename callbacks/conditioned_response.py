@@ -23,9 +23,9 @@ class ConditionedResponseAssay(AssayCallback):
     """Logs how each latent answers along each factor; see :func:`lr_lightning.assays.conditioned_response_matrix`.
 
     Scalars under ``assay/conditioned_response/``: ``cds``, ``cds_norm``, ``ccs``, ``ccs_norm``; ``owned_factors``, the
-    share of factors that own a latent; ``cds_low`` and ``cds_high``, a 95 % interval over traversals; ``cds_chance``,
-    the mean score with the factor labels of the traversals shuffled. The matrix goes to a heat map, to a table and to
-    ``assays/``.
+    share of factors that own a latent; ``cds_low`` and ``cds_high``, a 95 % interval over traversals
+    (:func:`lr_lightning.assays.bootstrap_interval`; NaN with a single traversal); ``cds_chance``, the mean score with
+    the factor labels of the traversals shuffled. The matrix goes to a heat map, to a table and to ``assays/``.
 
     In a test over the whole data set the traversals are looked up among its codes; else they are encoded.
 

@@ -5,16 +5,25 @@ from collections.abc import Sequence
 import torch
 from typing_extensions import override
 
+from lr_lightning.assays.latent_statistics import latent_statistics
 from lr_lightning.assays.noise_recovery import MULTIPLES, noise_recovery
+from lr_lightning.assays.response_scores import SPREAD_FLOOR
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.plots.noise_recovery import noise_recovery_figure
+
+NONE_ACTIVE = "No latent is active: the shares of noise that are left are those of latents that say nothing."
 
 
 class NoiseRecoveryAssay(AssayCallback):
     """Logs the part of noise that is left after decoding and encoding; see :func:`lr_lightning.assays.noise_recovery`.
 
     Scalars under ``assay/noise_recovery/``: ``ratio_1`` and so on, for noise of so many posterior standard deviations
-    (of a deterministic model: standard deviations of the codes): 0 if it is filtered out, 1 if it is passed on.
+    (of a deterministic model: standard deviations of the codes): 0 if it is filtered out, 1 if it is passed on. They
+    are of the active latents together; ``median_1`` and so on are the median of the active latents' own ratios, and
+    ``num_latents`` is their number. Each latent's own ratios go to a table, to the figure and to ``assays/``.
+
+    Latents are active whose means have a variance above .01 over the validation set; of a deterministic model, a
+    standard deviation above a hundredth of the largest. If none is, the ratios are of all latents.
 
     Args:
         num_samples: Codes, drawn from the validation set.
@@ -46,19 +55,42 @@ class NoiseRecoveryAssay(AssayCallback):
     @override
     def run(self, subject: Subject) -> Findings:
         rows = torch.randperm(len(subject.table.codes), generator=subject.generator)[: self.num_samples]
-        codes, log_variances = subject.table.codes[rows], subject.table.log_variances
-        sigma = None if log_variances is None else (0.5 * log_variances[rows]).exp()
+        codes, log_variances = subject.table.codes, subject.table.log_variances
+        if log_variances is None:
+            spread = codes.std(dim=0, correction=0)
+            sigma, active = spread, spread > SPREAD_FLOOR * spread.max()
+        else:
+            sigma = (0.5 * log_variances[rows]).exp()
+            active = latent_statistics(codes, log_variances).active
         result = noise_recovery(
             subject.responder(),
-            codes,
+            codes[rows],
             sigma,
             multiples=self.multiples,
+            active=active if active.any() else None,
             generator=subject.generator,
             progress=subject.progress,
         )
-        ratios = zip(self.multiples, result.ratio.tolist(), strict=True)
+        columns = ["latent", "active", *(f"ratio_{multiple:g}" for multiple in self.multiples)]
+        own = zip(active.tolist(), result.latents.T.tolist(), strict=True)
+        table: list[list[float | str]] = [[latent, "yes" if on else "no", *row] for latent, (on, row) in enumerate(own)]
         return Findings(
-            scalars={f"ratio_{multiple:g}": ratio for multiple, ratio in ratios},
+            scalars={
+                f"{name}_{multiple:g}": value
+                for name, values in (("ratio", result.ratio), ("median", result.median))
+                for multiple, value in zip(self.multiples, values.tolist(), strict=True)
+            }
+            | {"num_latents": int(active.sum())},
             figures={"curve": lambda: noise_recovery_figure(result)},
-            arrays={"multiples": result.multiples, "ratio": result.ratio, "latents": result.latents},
+            arrays={
+                "multiples": result.multiples,
+                "ratio": result.ratio,
+                "median": result.median,
+                "latents": result.latents,
+                "active": active,
+            },
+            tables={"latents": (columns, table)},
+            warnings=()
+            if active.any()
+            else ("No latent is active: the ratios of noise are those of all latents, which say nothing.",),
         )

@@ -26,8 +26,8 @@ class FactorTopology:
         distances: For each factor ``(V, V)``: squared distances of its codes, averaged over traversals, the largest 1.
         fit: ``(K, 3)`` in ``[0, 1]``: to the categorical, sequential and periodic template. NaN for a factor with fewer
             than 3 values, to which all templates are alike, and for one that does not move the codes.
-        standard_error: ``(K, 3)``, by the jackknife over traversals; too large where the fit is almost 1. NaN for a
-            single traversal.
+        standard_error: ``(K, 3)``, by the jackknife over traversals; up to 1.7 times too large where the fit is
+            almost 1 or traversals are few. NaN for a single traversal.
         best: Name of the template that fits best; ``None`` where the fit is NaN or two fit equally, such as
             ``"categorical"`` and ``"periodic"`` for 3 values, which are the same.
         margin: ``(K,)``, fit of the best minus that of the second.

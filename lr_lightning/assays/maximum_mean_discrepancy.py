@@ -19,8 +19,8 @@ class MeanDiscrepancy:
 
     Attributes:
         squared: Scalar, unbiased, hence negative at times where the distributions are equal.
-        standard_error: Scalar, by the jackknife over samples. Conservative where the distributions are equal: there
-            about 1.4 times too large.
+        standard_error: Scalar, by the jackknife over samples. Conservative where the distributions are equal or
+            almost: there up to 1.6 times too large.
         null: ``(P,)``, values that arise if the distributions are equal.
         p_value: Scalar in ``[1 / (P + 1), 1]``, share of the null that reaches ``squared``. NaN without a null.
         num_samples: Number of samples ``N`` of each.

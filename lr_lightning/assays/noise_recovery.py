@@ -23,12 +23,13 @@ class NoiseRecovery:
 
     Attributes:
         multiples: ``(S,)``, size of the noise in multiples of ``sigma``.
-        ratio: ``(S,)``, mean ratio of the lengths of response and disturbance, without unit: 0 if the noise is filtered
-            out, 1 if it is passed on.
-        standard_error: ``(S,)``, standard error of ``ratio``; NaN for a single code.
+        ratio: ``(S,)``, mean ratio of the lengths of response and disturbance in the active latents, without unit: 0 if
+            the noise is filtered out, 1 if it is passed on. Latents with more noise weigh more.
+        standard_error: ``(S,)``, standard error of ``ratio`` for a known ``sigma``; NaN for a single code.
         latents: ``(S, D)``, the same for each latent: root mean square response over root mean square disturbance of
             that latent. Above 1 a latent takes up noise of others. NaN for a latent without noise.
         num_samples: Number of codes ``N``.
+        active: ``(D,)`` bool, the latents that ``ratio`` and ``median`` are of; ``None`` for all.
     """
 
     multiples: Tensor
@@ -36,6 +37,15 @@ class NoiseRecovery:
     standard_error: Tensor
     latents: Tensor
     num_samples: int
+    active: Tensor | None = None
+
+    @property
+    def median(self) -> Tensor:
+        """Median ``(S,)`` over active latents of ``latents``, in which each counts alike; NaN if there is none."""
+        of_active = self.latents if self.active is None else self.latents[:, self.active]
+        if not of_active.shape[1]:
+            return torch.full_like(self.ratio, torch.nan)
+        return of_active.nanquantile(0.5, dim=1)
 
 
 def noise_recovery(
@@ -44,6 +54,7 @@ def noise_recovery(
     sigma: Tensor | None = None,
     *,
     multiples: Sequence[float] = MULTIPLES,
+    active: Tensor | None = None,
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -57,7 +68,9 @@ def noise_recovery(
     :math:`m = 1`. The same :math:`\xi` serve all sizes, so that the curve is smoother than its standard errors.
 
     The ratio does not tell recovery from indifference: a decoder that ignores a latent removes its noise, and all it
-    says, too. ``latents`` beside :func:`response_matrix` tells them apart.
+    says, too. Latents of a collapsed posterior have the most noise, and the decoder ignores them: leave them out with
+    ``active``, or they alone decide the ratio. Their noise is added all the same, as it is when the posterior is
+    sampled.
 
     Costs ``(S + 1) * N`` decoded and as many encoded samples, ``chunk_size`` a pass.
 
@@ -65,20 +78,23 @@ def noise_recovery(
         autoencoder: Model under study; left as it was, see :func:`assay_mode`.
         codes: Codes to disturb, shape ``(N, D)``, usually posterior means; not written to.
         sigma: Noise at ``m = 1`` in latent units: ``(D,)``, or ``(N, D)`` for each code, such as the posterior standard
-            deviations. If ``None``, the standard deviation of each latent over ``codes``.
+            deviations. If ``None``, the standard deviation of each latent over ``codes``, whose own error
+            ``standard_error`` does not count: give that of more codes where they are at hand.
         multiples: Sizes :math:`m`, positive.
+        active: Mask ``(D,)`` of the latents to report the ratio of; all if ``None``.
         generator: Source of the noise, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
         progress: Called with the number of codes that are done and ``N``.
 
     Returns:
-        The curve. It is NaN, with one warning, if the model's responses are not finite or a code gets no noise at all.
+        The curve. It is NaN, with one warning, if the model's responses are not finite, a code gets no noise at all or
+        no latent is active.
 
     Raises:
         TypeError: If ``autoencoder`` or ``codes`` is of another kind.
         ValueError: If ``codes`` has another shape, is not floating point or not finite, ``sigma`` has another shape,
-            is negative or not finite, ``sigma`` is missing for a single code, ``multiples`` are not positive, or
-            ``chunk_size < 1``.
+            is negative or not finite, ``sigma`` is missing for a single code, ``multiples`` are not positive,
+            ``active`` is no mask of ``D`` latents, or ``chunk_size < 1``.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -95,12 +111,13 @@ def noise_recovery(
         raise ValueError(f"multiples must be at least one positive number each, got {list(multiples)}")
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
+        kept = _mask(active, codes.shape[1])
         unit = torch.randn(codes.shape, generator=own_generator(generator)) * _noise_size(sigma, codes)
         size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
         pooled: Moments | None = None
         done = 0
         for chunk, noise in zip(torch.split(codes, size), torch.split(unit, size), strict=True):
-            moments = Moments.of(_chunk(autoencoder, chunk, noise.to(chunk), multiples))
+            moments = Moments.of(_chunk(autoencoder, chunk, noise.to(chunk), multiples, kept))
             pooled = moments if pooled is None else pooled.pool(moments)
             done += len(chunk)
             if progress is not None:
@@ -110,12 +127,25 @@ def noise_recovery(
     ratio, responses, noises = mean[:, 0], *mean[:, 1:].chunk(2, dim=1)
     if not ratio.isfinite().all():
         warnings.warn(
-            "the recovery from noise is undefined: responses are not finite, or a code got no noise",
+            "the recovery from noise is undefined: no latent is active"
+            if not kept.any()
+            else "the recovery from noise is undefined: responses are not finite, or a code got no noise",
             stacklevel=2,
         )
     error = (deviation[:, 0] / (count - 1) / count).sqrt() if count > 1 else torch.full_like(ratio, torch.nan)
     latents = (responses / noises.where(noises > 0, torch.nan)).sqrt()
-    return NoiseRecovery(torch.tensor(multiples, dtype=torch.float64), ratio, error, latents, count)
+    return NoiseRecovery(
+        torch.tensor(multiples, dtype=torch.float64), ratio, error, latents, count, None if active is None else kept
+    )
+
+
+def _mask(active: Tensor | None, dim: int) -> Tensor:
+    """Return ``active``, checked, on the CPU; all latents if it is ``None``."""
+    if active is None:
+        return torch.ones(dim, dtype=torch.bool)
+    if active.shape != (dim,) or active.dtype != torch.bool:
+        raise ValueError(f"active must be a mask of {dim} latents, got {active.dtype} of shape {tuple(active.shape)}")
+    return active.cpu()
 
 
 def _noise_size(sigma: Tensor | None, codes: Tensor) -> Tensor:
@@ -133,14 +163,18 @@ def _noise_size(sigma: Tensor | None, codes: Tensor) -> Tensor:
     return sigma.detach().cpu()
 
 
-def _chunk(autoencoder: Autoencoder, codes: Tensor, noise: Tensor, multiples: Sequence[float]) -> Tensor:
-    """Return ratio, squared responses and squared noise of each latent for each multiple, (S, n, 1 + 2 D) float64."""
+def _chunk(autoencoder: Autoencoder, codes: Tensor, noise: Tensor, multiples: Sequence[float], kept: Tensor) -> Tensor:
+    """Return ratio, squared responses and squared noise of each latent for each multiple, (S, n, 1 + 2 D) float64.
+
+    The ratio is that of the latents in the mask ``kept``, NaN if there is none.
+    """
     unmoved = mean_response(autoencoder, codes)
     rows = []
     for multiple in multiples:
         disturbed = codes + multiple * noise
         moved = (mean_response(autoencoder, disturbed) - unmoved).double()
         delta = (disturbed - codes).to(moved.device).double()  # as rounded
-        ratio = moved.norm(dim=1, keepdim=True) / delta.norm(dim=1, keepdim=True)
+        lengths = [part[:, kept.to(part.device)].square().sum(dim=1, keepdim=True).sqrt() for part in (moved, delta)]
+        ratio = lengths[0] / lengths[1]
         rows.append(torch.cat([ratio, moved.square(), delta.square()], dim=1))
     return torch.stack(rows)

@@ -190,9 +190,16 @@ def _dynamics(found: Found) -> Iterator[str]:
 def _noise_recovery(found: Found) -> Iterator[str]:
     ratios = {float(key.removeprefix("ratio_")): ratio for key, ratio in found.items() if key.startswith("ratio_")}
     size = min(ratios, key=lambda multiple: abs(math.log(multiple)))
-    if _defined(ratios[size]):
-        spread = "standard deviation" if size == 1 else "standard deviations"
-        yield f"Of noise of {number(size)} {spread}, {ratios[size]:.0%} is left after decoding and encoding."
+    if not _defined(ratios[size]):
+        return
+    spread = "standard deviation" if size == 1 else "standard deviations"
+    noise = f"Of noise of {number(size)} {spread}"
+    if _defined(median := found.get(f"median_{size:g}", math.nan)):
+        yield f"{noise}, {median:.0%} is left after decoding and encoding in the median active latent."
+        together = _count(found["num_latents"], "active latent", "active latents")
+        yield f"In {together} taken together it is {ratios[size]:.0%}."
+    else:
+        yield f"{noise}, {ratios[size]:.0%} is left after decoding and encoding."
 
 
 def _response_path(found: Found) -> Iterator[str]:

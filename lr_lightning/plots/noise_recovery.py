@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Recovery from noise") -> Figure:
-    """Draw the part of the noise that is left against its size: mean with its standard error, and each latent.
+    """Draw the part of the noise that is left against its size: of active latents together, their median, and each.
 
     Args:
         result: Result of the assay of noise recovery.
@@ -22,9 +22,24 @@ def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Recovery from 
     figure = new_figure(8.0, 4.2)
     axes = figure.add_subplot()
     axes.axhline(1.0, color="black", linewidth=0.8, linestyle="--", label="noise is passed on")
-    for latent, ratios in enumerate(result.latents.T.numpy()):
-        name = f"each of {result.latents.shape[1]} latents" if latent == 0 else None
-        axes.plot(multiples, ratios, color="#AAAAAA", linewidth=0.8, label=name, zorder=1)
+    dim = result.latents.shape[1]
+    active = [True] * dim if result.active is None else result.active.tolist()
+    kinds = (("" if all(active) else "active ", True, "#777777", "-"), ("passive ", False, "#BBBBBB", ":"))
+    for kind, wanted, color, style in kinds:
+        chosen = [ratios for ratios, on in zip(result.latents.T.numpy(), active, strict=True) if on == wanted]
+        for position, ratios in enumerate(chosen):
+            name = f"each of {len(chosen)} {kind}latents" if position == 0 else None
+            axes.plot(multiples, ratios, color=color, linestyle=style, linewidth=0.8, label=name, zorder=1)
+    median = result.median.numpy()
+    axes.plot(
+        multiples,
+        median,
+        color=PALETTE[5],
+        marker="s",
+        markersize=4,
+        label="median of latents" if all(active) else "median of active latents",
+        zorder=2,
+    )
     error = result.standard_error.nan_to_num(nan=0.0).numpy()
     axes.errorbar(
         multiples,
@@ -33,7 +48,7 @@ def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Recovery from 
         color=PALETTE[0],
         marker="o",
         capsize=3,
-        label="all latents",
+        label="all latents" if all(active) else "active latents together",
         zorder=3,
     )
     axes.set_xscale("log")

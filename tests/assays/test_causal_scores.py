@@ -151,6 +151,31 @@ def test_bootstrap_interval_covers_the_score_at_its_level() -> None:
     assert covered / 200 == pytest.approx(0.8, abs=0.14)
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.1, 1.0])
+def test_bootstrap_interval_covers_biased_scores(weight: float) -> None:
+    truth = 1 + weight * torch.eye(3).double()  # with weight 0 no response depends on the factor
+    expected = causal_disentanglement_score(truth)
+    generator, covered, above = torch.Generator().manual_seed(0), 0, 0
+    for _ in range(100):
+        noisy = [row + 0.5 * torch.rand(10, 3, generator=generator).double() - 0.25 for row in truth]
+        low, high = bootstrap_interval(result_of(noisy), num_resamples=60, generator=generator)
+        covered += bool(low <= expected <= high)
+        above += bool(causal_disentanglement_score(torch.stack([rows.mean(dim=0) for rows in noisy])) > expected)
+    # intervals of the resamples' percentiles never cover it where the weight is 0, and every score is too large
+    assert covered >= 85
+    assert weight > 0 or above > 95
+
+
+def test_interval_takes_two_traversals_and_ends_at_the_bounds() -> None:
+    low, high = bootstrap_interval(result_of([torch.eye(5, 2), torch.ones(1, 2)]))
+    assert low.isnan()
+    assert high.isnan()
+    almost = [torch.tensor([[1.0, 0.0], [1.0, 0.2], [1.0, 0.0]]), torch.tensor([[0.0, 1.0]] * 3)]
+    low, high = bootstrap_interval(result_of(almost), generator=torch.Generator().manual_seed(0))
+    assert low < 0.9
+    assert high == 1
+
+
 def test_equal_traversals_leave_no_interval() -> None:
     low, high = bootstrap_interval(result_of([torch.tensor([[2.0, 1.0]] * 5), torch.tensor([[0.0, 1.0]] * 3)]))
     assert low.item() == pytest.approx(3 / 4)

@@ -116,3 +116,26 @@ def test_rejects(vae: ConvVAE, codes: Tensor, sigma: Tensor, message: str) -> No
     for multiples in ([], [0.0], [float("nan")]):
         with pytest.raises(ValueError, match="multiples must be"):
             noise_recovery(vae, codes, multiples=multiples)
+
+
+def test_active_latents_alone_are_reported() -> None:
+    codes = torch.randn(300, 3, generator=torch.Generator().manual_seed(0))
+    model = responding_by(lambda z: z * torch.tensor([0.8, 0.4, 0.0]), 3)
+    sigma, active = torch.tensor([0.1, 0.1, 5.0]), torch.tensor([True, True, False])
+    found = noise_recovery(model, codes, sigma, multiples=[1.0, 2.0], active=active)
+    alone = noise_recovery(
+        responding_by(lambda z: z * torch.tensor([0.8, 0.4, 0.0]), 3),
+        codes,
+        sigma * active,
+        multiples=[1.0, 2.0],
+    )
+    torch.testing.assert_close(found.ratio, alone.ratio, rtol=1e-5, atol=0)
+    torch.testing.assert_close(found.median, torch.full((2,), 0.6).double(), rtol=1e-5, atol=0)
+    assert noise_recovery(model, codes, sigma, multiples=[1.0]).ratio.item() < 0.1  # the third decides
+    with pytest.warns(UserWarning, match="no latent is active"):
+        none = noise_recovery(model, codes, sigma, active=~active & active)
+    assert none.ratio.isnan().all()
+    assert none.median.isnan().all()
+    for wrong in (torch.ones(3), torch.ones(2, dtype=torch.bool)):
+        with pytest.raises(ValueError, match="active must be a mask of 3 latents"):
+            noise_recovery(model, codes, sigma, active=wrong)

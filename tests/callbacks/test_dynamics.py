@@ -79,8 +79,8 @@ def test_scalars_figures_and_arrays_of_a_validation(tmp_path: Path) -> None:
         *(f"dynamics/{name}" for name in ("first_step", "last_step", "attractors", "effective_attractors")),
         *(f"dynamics/{name}" for name in ("largest_basin", "not_converged", "diverged")),
         *(f"dynamics/{name}" for name in ("nearest_code", "code_spacing")),
-        "noise_recovery/ratio_0.5",
-        "noise_recovery/ratio_2",
+        *(f"noise_recovery/{name}_{multiple}" for name in ("ratio", "median") for multiple in ("0.5", "2")),
+        "noise_recovery/num_latents",
         *(
             f"response_path/{way}_{name}"
             for way in ("path", "line")
@@ -141,10 +141,36 @@ def test_noise_has_the_size_of_the_posterior(codes: Tensor) -> None:
     rows = torch.randperm(30, generator=generator)[:20]
     sigma = (0.5 * log_variances[rows]).exp()
     expected = noise_recovery(model, codes[rows], sigma, multiples=[1], generator=generator)
-    assert findings.scalars == {"ratio_1": pytest.approx(expected.ratio.item())}
+    assert findings.scalars == {
+        "ratio_1": pytest.approx(expected.ratio.item()),
+        "median_1": pytest.approx(expected.latents.mean().item()),  # of two latents
+        "num_latents": 2,
+    }
     assert 0.05 < findings.scalars["ratio_1"] < 2
     deterministic = assay.run(subject(model, codes))
     assert deterministic.scalars["ratio_1"] != findings.scalars["ratio_1"]
+
+
+def test_noise_of_passive_latents_does_not_count() -> None:
+    codes = torch.randn(400, 5, generator=torch.Generator().manual_seed(1))
+    codes[:, 3:] *= 0.01  # of a collapsed posterior, whose noise is the largest and which the decoder ignores
+    kept = torch.tensor([0.9, 0.7, 0.5, 0.0, 0.0])
+    model = responding_by(lambda z: kept * z, 5)
+    log_variances = torch.full_like(codes, 0.05).square().log()
+    log_variances[:, 3:] = 2 * torch.tensor(0.8).log()
+    findings = NoiseRecoveryAssay(num_samples=400, multiples=[1]).run(subject(model, codes, log_variances))
+    assert findings.scalars["median_1"] == pytest.approx(0.7, abs=1e-5)
+    assert 0.5 < findings.scalars["ratio_1"] < 0.9  # of all latents together .05
+    assert findings.scalars["num_latents"] == 3
+    columns, rows = findings.tables["latents"]
+    assert columns == ["latent", "active", "ratio_1"]
+    assert [row[1] for row in rows] == ["yes"] * 3 + ["no"] * 2
+    assert [row[2] for row in rows] == pytest.approx(kept.tolist(), abs=1e-5)
+    assert not findings.warnings
+    deterministic = NoiseRecoveryAssay(num_samples=400, multiples=[1]).run(subject(model, 0.01 * codes))
+    assert deterministic.scalars["num_latents"] == 3  # .01 of the largest is passive whatever the unit
+    (warning,) = NoiseRecoveryAssay(multiples=[1]).run(subject(model, 0.01 * codes, log_variances)).warnings
+    assert "No latent is active" in warning
 
 
 def test_graph_comes_with_the_matrix(codes: Tensor) -> None:
