@@ -103,7 +103,10 @@ EDGES = {"bidirectional_edges": 2.0, "directed_edges": 1.0, "latent_groups": 1.0
         (
             "noise_recovery",
             {"ratio_1": 0.17, "ratio_4": 0.5, "median_1": 0.7, "median_4": 0.9, "num_latents": 8.0},
-            ["of 1 standard deviation, 70% is left after decoding and encoding in the median", "In 8 active", "17%"],
+            [
+                "of 1 standard deviation, 70% is left after decoding and encoding in the median",
+                "In 8 active latents taken together it is 17%",
+            ],
         ),
         ("noise_recovery", {"ratio_8": 0.9, "ratio_2": 0.3}, ["of 2 standard deviations, 30% is left"]),
         ("response_path", PATH, ["cheaper than straight lines: their mean squared response is 0.1 against 0.3"]),
