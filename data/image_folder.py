@@ -12,7 +12,7 @@ from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from lr_lightning.data.image_source import block_rows
-from lr_lightning.data.pictures import read_picture
+from lr_lightning.data.pictures import check_regular, read_picture
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 _BLOCK_ROWS = 1024
@@ -53,6 +53,9 @@ class FolderImages:
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
+        for path in self.paths:  # a pipe would be waited for
+            if path.exists():
+                check_regular(path)
         # other images, or the same in another order, are another source; the same moved elsewhere are not
         names = [str(path.absolute()) for path in self.paths]
         shared = len(os.path.commonpath([self.paths[0].parent.absolute(), min(names), max(names)]))

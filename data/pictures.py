@@ -24,8 +24,7 @@ def read_picture(path: Path) -> Image.Image:
     """
     if "\0" in str(path):
         raise FileNotFoundError(f"no file {path}")
-    if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError(f"{path} is no regular file; take it away")
+    check_regular(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
@@ -46,3 +45,9 @@ def read_picture(path: Path) -> Image.Image:
         except Exception as error:
             raise OSError(f"{error or type(error).__name__}") from error
     return image
+
+
+def check_regular(path: Path) -> None:
+    """Raise ``ValueError`` if what is at ``path`` is no regular file, but a pipe, socket or device, say."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise ValueError(f"{path} is no regular file; take it away")

@@ -1,0 +1,460 @@
+"""The inputs that the fuzz driver spoils: whole files to begin with, how they are spoilt, and who reads them."""
+
+import gzip
+import io
+import os
+import shutil
+import struct
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import h5py
+import numpy as np
+import torch
+import yaml
+from mutations import BYTES, TEXT, mutate
+from PIL import Image
+from scipy.io import savemat
+
+from lr_lightning.data.cars3d import Cars3D
+from lr_lightning.data.dsprites import DSprites
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.mnist import MNIST
+from lr_lightning.data.small_norb import SMALL_NORB_CHUNKS, SmallNORB
+
+_PIXELS = np.random.default_rng(0).integers(2, 256, (6, 8, 7, 3), dtype=np.uint8)
+_LABELS = np.array([[hue, side] for hue in range(3) for side in range(2)])
+_FACTORS = {"hue": ["red", "green", "blue"], "side": [0.5, 1]}
+_CARS = FactorSpace(["elevation", "azimuth", "object"], [1, 2, 2])
+_TOYS = FactorSpace(["category", "elevation", "azimuth", "lighting", "instance"], [2, 1, 1, 1, 2])
+_SPRITES = FactorSpace(["color", "shape", "scale"], [1, 3, 2])
+
+Spoiler = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of input.
+
+    Attributes:
+        name: What the files are.
+        write: Writes whole files into an empty folder.
+        read: Reads the files in a folder as a user would have them read, and returns the exit code or raises.
+        targets: Pattern of the files that are spoilt.
+        text: Whether they are text.
+        nasty: Files made to do harm, each by the function that puts them into the folder of whole ones.
+    """
+
+    name: str
+    write: Callable[[Path], None]
+    read: Callable[[Path], int | None]
+    targets: str
+    text: bool = False
+    nasty: tuple[Spoiler, ...] = ()
+
+
+def spoil(kind: Kind, folder: Path, random: np.random.Generator) -> None:
+    """Spoil one of the files in ``folder``: its bytes, or, as often, what is packed in it."""
+    files = sorted(path for path in folder.glob(kind.targets) if path.is_file())
+    path = files[int(random.integers(len(files)))]
+    content, mutations = path.read_bytes(), TEXT if kind.text else BYTES
+    if random.random() < 0.5 and path.suffix in (".npz", ".ckpt"):
+        content = _spoil_member(content, random)
+    elif random.random() < 0.7 and path.suffix == ".gz":
+        content = gzip.compress(mutate(gzip.decompress(content), mutations, random), 1)
+    else:
+        content = mutate(content, mutations, random)
+    path.write_bytes(content)
+
+
+def _spoil_member(content: bytes, random: np.random.Generator) -> bytes:
+    """Spoil one member of a zip archive, and give it the right checksum."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(packed, "w") as spoilt:
+        members = archive.infolist()
+        chosen = int(random.integers(len(members)))
+        for place, member in enumerate(members):
+            inside = archive.read(member)
+            spoilt.writestr(member, mutate(inside, TEXT, random) if place == chosen else inside, member.compress_type)
+    return packed.getvalue()
+
+
+# --- codes -----------------------------------------------------------------------------------------------------------
+
+
+def _write_codes(folder: Path) -> None:
+    random = np.random.default_rng(0)
+    codes, factors = random.normal(size=(90, 3)), random.integers(4, size=(90, 2))
+    np.savez_compressed(folder / "codes.npz", codes=codes.astype(np.float32), factors=factors, log_variances=codes - 2)
+
+
+def _score(folder: Path) -> int:
+    from lr_lightning.commands.score import main
+
+    return main([str(folder / "codes.npz"), "--metrics", "mig,modularity,sap_r2,active_units,kl_per_latent,irs"])
+
+
+def _npy(shape: object, descr: str = "<f4") -> bytes:
+    header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+
+
+def _codes(shape: object, descr: str = "<f4", compression: int = zipfile.ZIP_DEFLATED) -> Spoiler:
+    def write(folder: Path) -> None:
+        with zipfile.ZipFile(folder / "codes.npz", "w", compression) as archive:
+            archive.writestr("codes.npy", _npy(shape, descr) + bytes(64))
+
+    return write
+
+
+def _zip_bomb(gigabytes: int, array: str = "codes.npy", name: str = "codes.npz") -> Spoiler:
+    """Return what writes an archive with an array of zeros, packed to a thousandth; nobody gets to its checksum."""
+
+    def write(folder: Path) -> None:
+        head = _npy((gigabytes << 30,), "|u1") if "images" in array else _npy((gigabytes << 28, 1))
+        block, deflate = bytes(1 << 20), zlib.compressobj(9, zlib.DEFLATED, -15)
+        packed = [deflate.compress(head) + deflate.flush(zlib.Z_FULL_FLUSH)]
+        packed += [deflate.compress(block) + deflate.flush(zlib.Z_FULL_FLUSH)] * (gigabytes << 10)
+        packed.append(deflate.flush(zlib.Z_FINISH))
+        content, size = b"".join(packed), len(head) + (gigabytes << 30)
+        wide = struct.pack("<HHQQ", 1, 16, size, len(content))
+        common = struct.pack("<HHHHHIIIHH", 45, 0, 8, 0, 0, 0, 2**32 - 1, 2**32 - 1, len(array), len(wide))
+        local = b"PK\x03\x04" + common + array.encode() + wide + content
+        central = b"PK\x01\x02" + struct.pack("<H", 45) + common + struct.pack("<HHHII", 0, 0, 0, 0, 0)
+        central += array.encode() + wide
+        end = b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), len(local), 0)
+        (folder / name).write_bytes(local + central + end)
+
+    return write
+
+
+def _encrypted(folder: Path) -> None:
+    with zipfile.ZipFile(folder / "codes.npz", "w") as archive:
+        archive.writestr("codes.npy", _npy((4, 4)) + bytes(64))
+    content = bytearray((folder / "codes.npz").read_bytes())
+    for signature, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        content[content.index(signature) + place] |= 1
+    (folder / "codes.npz").write_bytes(bytes(content))
+
+
+# --- a set of one's own ----------------------------------------------------------------------------------------------
+
+
+def _describe(folder: Path, **entries: object) -> None:
+    content = {"name": "bars", "factors": _FACTORS, **entries}
+    (folder / "set.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def _write_npz_set(folder: Path) -> None:
+    np.savez_compressed(folder / "images.npz", images=_PIXELS, labels=_LABELS * [1, 0.5] + [0, 0.5])
+    _describe(folder, images="images.npz", labels="labels")
+
+
+def _write_h5_set(folder: Path) -> None:
+    with h5py.File(folder / "images.h5", "w") as file:
+        file.create_dataset("train/images", data=_PIXELS, chunks=(2, 8, 7, 3), compression="gzip")
+        file["train/labels"] = _LABELS * [1, 0.5] + [0, 0.5]
+    _describe(folder, images="images.h5", key="train/images", labels="train/labels")
+
+
+def _write_picture_set(folder: Path) -> None:
+    (folder / "images").mkdir()
+    for i, (pixels, suffix) in enumerate(zip(_PIXELS, ("png", "jpg", "bmp", "gif", "tiff", "webp"), strict=True)):
+        Image.fromarray(pixels).save(folder / "images" / f"{i}.{suffix}")
+    names = sorted(path.name for path in (folder / "images").iterdir())
+    labels = [(["red", "green", "blue"][hue], [0.5, 1][side]) for hue, side in _LABELS]
+    rows = [f"{name},{hue},{side}\n" for name, (hue, side) in zip(names, labels, strict=True)]
+    (folder / "labels.csv").write_text("file,hue,side\n" + "".join(rows))
+    _describe(folder, images="images", labels="labels.csv")
+
+
+def _prepare(folder: Path) -> int:
+    from lr_lightning.commands.data import main
+
+    return main(["prepare", str(folder / "set.yaml")])
+
+
+def _info(folder: Path) -> int:
+    from lr_lightning.commands.data import main
+
+    return main(["info", str(folder / "set.yaml")])
+
+
+def _yaml(text: str) -> Spoiler:
+    return lambda folder: _write(folder / "set.yaml", text.encode("utf-8", "surrogatepass"))
+
+
+def _write(path: Path, content: bytes) -> None:
+    path.unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def _nested_aliases(last: str) -> str:
+    names = "abcdefghijklmnop"
+    lines = [f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in pairwise(names)]
+    return f"a: &a [x]\n{''.join(lines)}{last}: *p\n"
+
+
+def _special(make: Callable[[Path], None], name: str = "images/3.gif") -> Spoiler:
+    def spoil_(folder: Path) -> None:
+        (folder / name).unlink()
+        make(folder / name)
+
+    return spoil_
+
+
+def _png_bomb(path: Path) -> None:
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"")),
+        (b"IEND", b""),
+    )
+    parts = [struct.pack(">I", len(c)) + n + c + struct.pack(">I", zlib.crc32(n + c)) for n, c in chunks]
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+def _h5_claim(folder: Path) -> None:
+    with h5py.File(folder / "images.h5", "w") as file:
+        file.create_dataset("train/images", (10**12, 64, 64, 3), np.uint8, chunks=(1, 64, 64, 3))
+        file.create_dataset("train/labels", (10**12, 2), np.float64, chunks=(1, 2))
+
+
+# --- public files ----------------------------------------------------------------------------------------------------
+
+
+def _idx(array: np.ndarray) -> bytes:  # type: ignore[type-arg]
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
+def _write_digits(folder: Path) -> None:
+    images = np.random.default_rng(0).integers(256, size=(20, 28, 28), dtype=np.uint8)
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(_idx(images)))
+    (folder / "t10k-labels-idx1-ubyte").write_bytes(_idx(np.arange(20, dtype=np.uint8) % 10))
+
+
+def _read_digits(folder: Path) -> None:
+    MNIST(folder, "test").images(torch.arange(2))
+
+
+def _idx_bomb(folder: Path) -> None:
+    """Four gigabytes of zeros, which a header of six images announces."""
+    block, deflate = bytes(1 << 20), zlib.compressobj(9, zlib.DEFLATED, 31)
+    packed = [deflate.compress(_idx(np.zeros((6, 28, 28), np.uint8))) + deflate.flush(zlib.Z_FULL_FLUSH)]
+    packed += [deflate.compress(block) + deflate.flush(zlib.Z_FULL_FLUSH)] * 4096
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(b"".join(packed))
+
+
+def _idx_claim(folder: Path) -> None:
+    header = bytes([0, 0, 8, 3]) + np.array([2**32 - 1, 28, 28], ">u4").tobytes()
+    (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(header))
+
+
+def _write_toys(folder: Path) -> None:
+    factors = _TOYS.factors(torch.arange(len(_TOYS))).numpy().astype("<i4")
+    for chunk, instance in zip(SMALL_NORB_CHUNKS, (0, 1), strict=True):
+        category, elevation, azimuth, lighting, toy = factors[factors[:, 4] == instance].T
+        info = np.stack([toy, elevation, 2 * azimuth, lighting], axis=1)
+        images = np.random.default_rng(0).integers(256, size=(len(toy), 2, 96, 96), dtype=np.uint8)
+        for name, array in (("dat", images), ("cat", category), ("info", info)):
+            magic = 0x1E3D4C55 if array.dtype == np.uint8 else 0x1E3D4C54
+            sizes = [*array.shape, 1, 1][: max(3, array.ndim)]
+            content = struct.pack(f"<{2 + len(sizes)}I", magic, array.ndim, *sizes) + array.tobytes()
+            (folder / f"{chunk}-{name}.mat.gz").write_bytes(gzip.compress(content, 1))
+
+
+def _read_toys(folder: Path) -> None:
+    SmallNORB(folder, storage="memory", factor_space=_TOYS).images(torch.arange(2))
+
+
+def _write_cars(folder: Path) -> None:
+    with tarfile.open(folder / "cars.tar.gz", "w:gz", compresslevel=1) as archive:
+        for name in ("car_1", "car_2"):
+            file = io.BytesIO()
+            savemat(file, {"im": np.full((128, 128, 3, 2, 1), 9, np.uint8)}, do_compression=True)
+            _add(archive, f"data/cars/{name}.mat", file.getvalue())
+        _add(archive, "data/cars/list.txt", b"car_1\ncar_2\n")
+
+
+def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    archive.addfile(member, io.BytesIO(content))
+
+
+def _read_cars(folder: Path) -> None:
+    Cars3D(folder / "cars.tar.gz", "memory", _CARS).images(torch.arange(2))
+
+
+def _another_mat(version: str) -> Spoiler:
+    def write(folder: Path) -> None:
+        file = io.BytesIO()
+        savemat(file, {"im": {"a": np.zeros(3)}, "x": np.array([["a"]], object)})
+        content = file.getvalue() if version == "5" else b"MATLAB 7.3 MAT-file".ljust(124) + b"\0\2IM"
+        with tarfile.open(folder / "cars.tar.gz", "w:gz") as archive:
+            _add(archive, "data/cars/car_1.mat", content)
+
+    return write
+
+
+def _tar_bomb(kind: bytes) -> Spoiler:
+    """Return what writes an archive of one member of four gigabytes of zeros."""
+
+    def write(folder: Path) -> None:
+        member = tarfile.TarInfo("data/cars/car_1.mat" if kind == tarfile.REGTYPE else "x")
+        member.size, member.type = 4 << 30, kind
+        block, deflate = bytes(1 << 20), zlib.compressobj(9, zlib.DEFLATED, 31)
+        packed = [deflate.compress(member.tobuf(tarfile.GNU_FORMAT)) + deflate.flush(zlib.Z_FULL_FLUSH)]
+        packed += [deflate.compress(block) + deflate.flush(zlib.Z_FULL_FLUSH)] * 4096
+        (folder / "cars.tar.gz").write_bytes(b"".join(packed))
+
+    return write
+
+
+def _write_sprites(folder: Path) -> None:
+    classes = _SPRITES.factors(torch.arange(len(_SPRITES))).numpy()
+    sprites = np.random.default_rng(0).integers(2, size=(len(_SPRITES), 64, 64), dtype=np.uint8)
+    with h5py.File(folder / "sprites.hdf5", "w") as file:
+        file.create_dataset("imgs", data=sprites, chunks=(2, 32, 32), compression="gzip")
+        file["latents/classes"] = classes
+        file.attrs["rendered"], file.attrs["renderer_version"] = True, 1
+    np.savez_compressed(folder / "sprites.npz", imgs=sprites, latents_classes=classes)
+
+
+def _read_sprites(folder: Path) -> None:
+    for name in ("sprites.hdf5", "sprites.npz"):
+        DSprites(folder / name, "memory", _SPRITES).images(torch.arange(2))
+
+
+def _write_cache(folder: Path) -> None:
+    _write_npz_set(folder)
+    _prepare(folder)
+
+
+# --- checkpoints -----------------------------------------------------------------------------------------------------
+
+_RUN = Path(__file__).parents[1] / "tests" / "fixtures" / "runs" / "beta_vae"
+
+
+def _write_run(folder: Path) -> None:
+    shutil.copytree(_RUN, folder / "runs" / _RUN.name)  # where its config has it
+
+
+def _test_run(folder: Path) -> int | None:
+    return _command("test", str(folder / "runs" / _RUN.name))
+
+
+def _resume_run(folder: Path) -> int | None:
+    config = str(folder / "runs" / _RUN.name / "config.yaml")
+    return _command("fit", "--config", config, "--ckpt_path", "last", "--trainer.max_epochs", "3")
+
+
+def _command(*arguments: str) -> int | None:
+    from lr_lightning.cli import main
+
+    try:
+        main(list(arguments))
+    except SystemExit as exit_:
+        return int(exit_.code or 0)
+    return 0
+
+
+def _other_state(edit: Callable[[dict[str, object]], None], name: str = "best") -> Spoiler:
+    def write(folder: Path) -> None:
+        path = folder / "runs" / _RUN.name / "checkpoints" / f"{name}.ckpt"
+        checkpoint = torch.load(path, weights_only=True)
+        edit(checkpoint)
+        torch.save(checkpoint, path)
+
+    return write
+
+
+def _without(name: str) -> Iterator[Spoiler]:
+    for key in torch.load(_RUN / "checkpoints" / f"{name}.ckpt", weights_only=True):
+        yield _other_state(lambda checkpoint, key=key: checkpoint.pop(key), name)  # type: ignore[misc]
+        yield _other_state(lambda checkpoint, key=key: checkpoint.update({key: "?"}), name)  # type: ignore[misc]
+
+
+KINDS = (
+    Kind(
+        "npz",
+        _write_codes,
+        _score,
+        "*.npz",
+        nasty=(
+            _codes((10**12, 2)),
+            _codes((10**30, 2)),
+            _codes((-1, 2)),
+            _codes("(" * 3000),
+            _codes((4, 4), "|O"),
+            _codes((4, 4), compression=zipfile.ZIP_BZIP2),
+            _codes((4, 4), compression=zipfile.ZIP_LZMA),
+            _encrypted,
+            _zip_bomb(15),
+            _zip_bomb(8),
+        ),
+    ),
+    Kind(
+        "yaml",
+        _write_npz_set,
+        _info,
+        "*.yaml",
+        text=True,
+        nasty=(
+            *(
+                _yaml(f"name: bars\nfactors: {{{factors}}}\nimages: images.npz\n")
+                for factors in ("a: 1000000000000", f"a: {'9' * 26}", "a: [.nan, 1]", "a: [1e-4, 1E-4]", "a: [[[]]]")
+            ),
+            _yaml("[" * 3000),
+            _yaml("{a: " * 3000),
+            _yaml('name: "\\ud800"\nfactors: {a: 6}\nimages: images.npz\n'),
+            _yaml("name: bars\nfactors: {a: 6}\nimages: \ud800\n"),
+            _yaml(_nested_aliases("name")),
+            _yaml(_nested_aliases("q").replace("a: &a [x]", "a: &a {x: y}")),
+            _yaml(f"name: &x [*x]\nfactors: *x\nimages: {'x' * 300}\n"),
+            _yaml("name: b\nimages: images.npz\nfactors:\n" + "".join(f"  a{i}: 1000000\n" for i in range(60_000))),
+        ),
+    ),
+    Kind("csv", _write_picture_set, _prepare, "*.csv", text=True),
+    Kind("images.npz", _write_npz_set, _prepare, "*.npz", nasty=(_zip_bomb(8, "images.npy", "images.npz"),)),
+    Kind("h5", _write_h5_set, _prepare, "*.h5", nasty=(_h5_claim,)),
+    Kind(
+        "folder",
+        _write_picture_set,
+        _prepare,
+        "images/*",
+        nasty=(
+            _special(os.mkfifo),
+            _special(Path.mkdir),
+            _special(lambda path: path.symlink_to("/dev/zero")),
+            _special(lambda path: path.symlink_to(path)),
+            _special(_png_bomb),
+            _special(lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 7 8\n") and None),
+            _special(os.mkfifo, "labels.csv"),
+        ),
+    ),
+    Kind("idx", _write_digits, _read_digits, "*", nasty=(_idx_bomb, _idx_claim)),
+    Kind("mat", _write_toys, _read_toys, "*"),
+    Kind(
+        "tar",
+        _write_cars,
+        _read_cars,
+        "*",
+        nasty=(
+            _another_mat("5"),
+            _another_mat("7.3"),
+            *(
+                _tar_bomb(kind)
+                for kind in (tarfile.REGTYPE, tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.DIRTYPE)
+            ),
+        ),
+    ),
+    Kind("dsprites", _write_sprites, _read_sprites, "*"),
+    Kind("cache", _write_cache, _prepare, "*/*.rows"),
+    Kind("ckpt", _write_run, _test_run, "runs/*/checkpoints/best.ckpt", nasty=tuple(_without("best"))),
+    Kind("ckpt resumed", _write_run, _resume_run, "runs/*/checkpoints/last.ckpt", nasty=tuple(_without("last"))),
+)
