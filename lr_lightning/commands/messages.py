@@ -5,14 +5,30 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from importlib import import_module
+from types import ModuleType
 
 _NOISE = re.compile(
     r"Does not validate against any of the Union subtypes|Subtypes: |Errors:|Expected a <class 'NoneType'>|"
     r"Expected a path but |Given value type: |Given value: "
 )
-_UNKNOWN_OPTION = re.compile(r"Problem with given class_path '([\w.]+)': Option '([^']+)' is not accepted")
+_KEY = re.compile(r'(?:Type \S.* expects a function or a callable class: )?Parser key "([^"]+)":\s*')
+_CALLABLE = re.compile(r"Type \S.* expects a function or a callable class: ")
+_INSIDE_CLASS = re.compile(r"Problem with given class_path '[\w.]+':\s*(?=\x00)")
+_UNKNOWN_OPTION = re.compile(r"Problem with given class_path '([\w.]+)':\s*Option '([^']+)' is not accepted")
+_UNKNOWN_OPTION_OF_CALLABLE = re.compile(
+    r"Option '([^']+)' is not accepted\. Got value: Namespace\(class_path='([\w.]+)'.*"
+)
 _UNKNOWN_CLASS = re.compile(r"Expected a dot import path string: (\S+)|Import path (\w+) does not implement .*")
+_UNKNOWN_ATTRIBUTE = re.compile(
+    r"(?:Problem with given class_path '[\w.]+':\s*)?module '([\w.]+)' has no attribute '(\w+)'(?:\. Got value: .*)?"
+)
 _UNKNOWN_ARGUMENT = re.compile(r"unrecognized arguments: (--[\w.]+).*", re.DOTALL)
+_UNKNOWN_CONFIG_KEY = re.compile(r"Subcommand '\w+' does not accept option '([\w.]+)'")
+_GIVEN = re.compile(
+    r"Given value: (?:NestedArg\(key='.*', val='(.*)'\)|([^{(\n]{1,60}?)(?:\. Got value: .*)?)$", re.MULTILINE
+)
+_TOO_MANY = 20
+"""From how many on names are not listed where none is close."""
 
 
 class UsageError(ValueError):
@@ -31,13 +47,58 @@ def plain_message(error: Exception, known_arguments: Iterable[str] = (), known_c
         >>> plain_message(ValueError("unrecognized arguments: --trainer.max_epoch=3"), ["--trainer.max_epochs"])
         "there is no option '--trainer.max_epoch'; did you mean --trainer.max_epochs?"
     """
-    lines = [line.strip().removeprefix("- ") for line in str(error).splitlines()]
-    kept = [line for line in lines if line and not _NOISE.match(line)]
-    message = " ".join(dict.fromkeys(kept)) or type(error).__name__
-    message = re.sub(r'Parser key "([^"]+)":', r"\1:", message)
-    message = _UNKNOWN_OPTION.sub(lambda match: _unknown_option(*match.groups()), message)
-    message = _UNKNOWN_CLASS.sub(lambda match: _suggest("class", match[1] or match[2], known_classes), message)
-    return _UNKNOWN_ARGUMENT.sub(lambda match: _suggest("option", match[1], known_arguments), message)
+    report = str(error)
+    arguments, classes = set(known_arguments), set(known_classes)
+    causes = [_cause(text, arguments, classes) for text in _causes(report)]
+    path, _, _ = causes[0].rpartition("\x00") if causes else ("", "", "")
+    texts = [text.rpartition("\x00")[2].strip() for text in causes]
+    message = _choose(list(dict.fromkeys(text for text in texts if text)), report) or type(error).__name__
+    keys = ".".join(key for key in path.split("\x00") if key.strip())
+    return f"{keys}: {message}" if keys else message
+
+
+def _causes(report: str) -> list[str]:
+    """Return the lines of a report on what failed, each with the lines that introduce it; the rest is noise."""
+    causes, introduction = [], ""
+    for line in report.splitlines():
+        line = line.strip().removeprefix("- ")
+        if not line or _NOISE.match(line):
+            continue
+        introduction = f"{introduction} {line}".lstrip()
+        if not line.endswith(":"):
+            causes.append(introduction)
+            introduction = ""
+    return [*causes, introduction] if introduction else causes
+
+
+def _cause(text: str, arguments: set[str], classes: set[str]) -> str:
+    """Return one cause with suggestions; the keys that lead to it stand before it, each between two zero characters."""
+    text = _UNKNOWN_OPTION_OF_CALLABLE.sub(lambda match: _unknown_option(match[2], match[1]), text)
+    text = _UNKNOWN_ATTRIBUTE.sub(lambda match: _unknown_attribute(match[1], match[2]), text)
+    text = re.sub(r"\.? Got value: Namespace\(.*", "", text)
+    text = _KEY.sub("\x00\\1\x00", text)
+    text = _INSIDE_CLASS.sub("", _CALLABLE.sub("", text))
+    text = re.sub(r"a typing\.Literal\[([^\]]*)\]", r"one of \1", text)
+    text = _UNKNOWN_OPTION.sub(lambda match: _unknown_option(*match.groups()), text)
+    text = _UNKNOWN_CLASS.sub(lambda match: _suggest("class", match[1] or match[2], classes), text)
+    names = {name.removeprefix("--") for name in arguments}
+    text = _UNKNOWN_CONFIG_KEY.sub(lambda match: _suggest("key", match[1], names), text)
+    return _UNKNOWN_ARGUMENT.sub(lambda match: _suggest("option", match[1], arguments), text)
+
+
+def _choose(texts: list[str], report: str) -> str:
+    """Return the causes as one: a suggestion if there is one, else the kinds of value that would do."""
+    suggestions = [text for text in texts if "did you mean" in text]
+    expected = [text for text in texts if text.startswith("Expected ")]
+    if suggestions and len(texts) > 1:
+        return suggestions[0]
+    if not expected:
+        return " ".join(texts)
+    kinds = [text.removeprefix("Expected ") for text in expected]
+    first, *others = (kind.removeprefix("a ") if number else kind for number, kind in enumerate(kinds))
+    message = " or ".join([f"Expected {first}", *others])
+    given = _GIVEN.search(report)
+    return message if given is None or "Got value" in message else f"{message}. Got value: {given[1] or given[2]}"
 
 
 def _unknown_option(class_path: str, option: str) -> str:
@@ -53,13 +114,31 @@ def _unknown_option(class_path: str, option: str) -> str:
     return f"{name} has no argument {option!r}; {_closest(option, accepted)}"
 
 
+def _unknown_attribute(module_name: str, name: str) -> str:
+    """Return the sentence for a class that a module does not have."""
+    module = import_module(module_name)
+    public = {
+        key for key, value in vars(module).items() if not key.startswith("_") and not isinstance(value, ModuleType)
+    }
+    return f"there is no class '{module_name}.{name}'; {_closest(name, public, f'{module_name}.')}"
+
+
 def _suggest(what: str, name: str, known: Iterable[str]) -> str:
     if name in (candidates := set(known)):
         return f"the {what} {name!r} is of another kind than what is needed here"
+    if what == "key" and "." in name and not get_close_matches(name, candidates, n=1):
+        first, _, rest = name.partition(".")  # of one that holds names of the user's choice
+        close = get_close_matches(first, {candidate.partition(".")[0] for candidate in candidates}, n=1)
+        if close:
+            return f"there is no {what} {name!r}; did you mean {close[0]}.{rest}?"
     return f"there is no {what} {name!r}; {_closest(name, candidates)}"
 
 
-def _closest(name: str, known: Iterable[str]) -> str:
+def _closest(name: str, known: Iterable[str], prefix: str = "") -> str:
     candidates = sorted(set(known))
     close = get_close_matches(name, candidates, n=1)
-    return f"did you mean {close[0]}?" if close else f"there are {', '.join(candidates)}"
+    if close:
+        return f"did you mean {prefix}{close[0]}?"
+    if len(candidates) > _TOO_MANY:
+        return "one of your own needs its module in front; --help and --print_config show what there is"
+    return f"there are {', '.join(candidates)}"

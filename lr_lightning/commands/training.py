@@ -63,7 +63,7 @@ from lr_lightning.data import FactorDataset, FactorGroups
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.loggers.atomic import remove_unfinished, write_atomically
 from lr_lightning.losses import Likelihood
-from lr_lightning.models import AutoencoderModule, SeedEnsemble
+from lr_lightning.models import AutoencoderModule, Schedule, SeedEnsemble
 from lr_lightning.networks import AutoencoderNetwork
 from lr_lightning.seed_statistics import seed_name
 
@@ -465,27 +465,21 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
 
 def _known_arguments() -> list[str]:
     """Return the arguments that a misspelt one is compared with."""
-    own = [
-        "--config",
-        "--seed_everything",
-        "--seeds",
-        "--ckpt_path",
-        "--model",
-        "--data",
-        "--assays",
-        "--wandb",
-        "--checkpoint.monitor",
-    ]
-    return own + [f"--trainer.{name}" for name in inspect.signature(Trainer).parameters]
+    own = ["config", "seed_everything", "seeds", "ckpt_path", "initial_weights", "model", "data", "assays", "wandb"]
+    own += ["checkpoint.monitor", "checkpoint.mode"]
+    own += [f"wandb.{name}" for name in inspect.signature(RunWandbLogger).parameters if name != "save_dir"]
+    own += [f"trainer.{name}" for name in inspect.signature(Trainer).parameters]
+    return [f"--{name}" for name in own]
 
 
 def _known_classes() -> list[str]:
-    """Return the names of models, networks, likelihoods, data sets, groups and assays that need no module in front."""
+    """Return the names of the classes that a config can name without their module."""
     found: list[str] = []
-    open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, FactorDataset, FactorGroups, AssayCallback]
+    open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule, FactorDataset, FactorGroups]
+    open_classes += [Callback, Logger, LightningDataModule]
     while open_classes:
         current: type = open_classes.pop()
         open_classes += current.__subclasses__()
-        if not inspect.isabstract(current) and current.__module__.startswith("lr_lightning"):
+        if not inspect.isabstract(current) and current.__module__.startswith(("lr_lightning", "pytorch_lightning")):
             found.append(current.__name__)
-    return found
+    return [name for name in found if not name.startswith("_")]

@@ -2,12 +2,17 @@
 
 import re
 from argparse import ArgumentError
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from jsonargparse import ArgumentParser
 
 from lr_lightning.commands.messages import plain_message
+from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.networks import AutoencoderNetwork
+from tests.commands.test_training import run
 
 NESTED = """Parser key "model":
   Does not validate against any of the Union subtypes
@@ -90,3 +95,59 @@ def test_what_is_said_twice_is_said_once() -> None:
     assert plain_message(ValueError("beta is negative\n- beta is negative\n- kl is unknown")) == (
         "beta is negative kl is unknown"
     )
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("trainer.max_step", 10, "there is no key 'trainer.max_step'; did you mean trainer.max_steps?"),
+        ("wandb.tag", ["a"], "there is no key 'wandb.tag'; did you mean wandb.tags?"),
+        ("assay", {"x": "LatentStatisticsAssay"}, "there is no key 'assay.x'; did you mean assays"),
+        (
+            "model.init_args.network.class_path",
+            "lr_lightning.networks.MPL",
+            "model.network: there is no class 'lr_lightning.networks.MPL'; did you mean lr_lightning.networks.MLP?",
+        ),
+        (
+            "model.init_args.optimizer.init_args.lr",
+            "abc",
+            "model.optimizer.lr: Expected a <class 'float'>. Got value: abc",
+        ),
+        ("model.init_args.optimizer.init_args.lrr", 1, "model.optimizer: Adam has no argument 'lrr'; did you mean lr?"),
+        ("trainer.callbacks", ["EarlyStoppin"], "there is no class 'EarlyStoppin'; did you mean EarlyStopping?"),
+    ],
+)
+def test_mistakes_in_a_config(key: str, value: Any, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    config = yaml.safe_load((CONFIG_FOLDER / "helix.yaml").read_text())
+    *path, last = key.split(".")
+    inner = config
+    for name in path:
+        inner = inner.setdefault(name, {})
+    inner[last] = value
+    Path("config.yaml").write_text(yaml.safe_dump(config))
+    assert run("fit", "--config=config.yaml") == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert len(line) < 200
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--wandb.tag=[a]", "there is no option '--wandb.tag'; did you mean --wandb.tags?"),
+        ("--model.optimizer.lr=abc", "model.optimizer.lr: Expected a <class 'float'>. Got value: abc"),
+        ("--model.optimizer=torch.optim.Adm", "there is no class 'torch.optim.Adm'; did you mean torch.optim.Adam?"),
+        ("--seeds=abc", "seeds: Expected a <class 'int'> or <class 'list'>. Got value: abc"),
+        ("--wandb.mode=x", "wandb.mode: Expected one of 'auto', 'online', 'offline', 'disabled'. Got value: x"),
+    ],
+)
+def test_mistakes_in_an_option(argument: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", f"--config={CONFIG_FOLDER / 'helix.yaml'}", argument) == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert message in line
+    assert len(line) < 200
+
+
+def test_many_names_are_not_listed() -> None:
+    report = ValueError("Expected a dot import path string: Zzz")
+    assert "VAE12" not in plain_message(report, known_classes=[f"VAE{number}" for number in range(30)])
