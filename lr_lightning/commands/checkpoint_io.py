@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pytorch_lightning
 import torch
 from pytorch_lightning.plugins import TorchCheckpointIO
 from typing_extensions import override
@@ -35,3 +36,10 @@ class AtomicCheckpointIO(TorchCheckpointIO):
             if not isinstance(reason, OSError):
                 raise
             raise OSError(f"cannot write the checkpoint {path} ({reason.strerror})") from error
+
+    @override
+    def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the checkpoint at ``path``; one without the Trainer's version counts as one of the present version."""
+        checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
+        checkpoint.setdefault("pytorch-lightning_version", pytorch_lightning.__version__)
+        return checkpoint

@@ -34,7 +34,7 @@ from lr_lightning.callbacks import (
     SeedCheckpoints,
 )
 from lr_lightning.commands.checkpoint_io import AtomicCheckpointIO
-from lr_lightning.commands.checkpoints import check_checkpoint
+from lr_lightning.commands.checkpoints import check_checkpoint, read_checkpoint
 from lr_lightning.commands.codes import write_codes
 from lr_lightning.commands.complete_config import check_serializable, complete_config
 from lr_lightning.commands.composition import ComposingConfigFile, split_assays
@@ -47,6 +47,7 @@ from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.commands.own_checkpoints import place_checkpoints
 from lr_lightning.commands.precision import default_precision
+from lr_lightning.commands.resumable import check_resumable, while_restoring
 from lr_lightning.commands.run_folder import (
     CHECKPOINTS,
     CONFIG,
@@ -270,6 +271,9 @@ class RunCLI(LightningCLI):
         )
         if type(built.strategy.checkpoint_io) is TorchCheckpointIO:  # none of the user's or of a special strategy
             built.strategy.checkpoint_io = AtomicCheckpointIO()
+        if checkpoint and self.subcommand == "fit":
+            path = Path(checkpoint)
+            check_resumable(path, read_checkpoint(path), built, self.model, self.datamodule)
         return built
 
     def _check_unchanged(self, checkpoint: Path) -> None:
@@ -376,6 +380,7 @@ class RunCLI(LightningCLI):
 
         Raises:
             KeyboardInterrupt: If it was interrupted; the text says how to go on.
+            ValueError: If the checkpoint cannot be restored.
         """
         try:
             super()._run_subcommand(str(self.subcommand))
@@ -384,6 +389,11 @@ class RunCLI(LightningCLI):
             resumable = self.subcommand == "fit" and (folder / CHECKPOINTS / "last.ckpt").is_file()
             how = f"resume with: lr-lightning fit {shlex.quote(str(folder))}"
             raise KeyboardInterrupt(how if resumable else "") from stopped
+        except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+            if not while_restoring(error):
+                raise
+            checkpoint = self._get(self.config, "ckpt_path")
+            raise ValueError(f"{checkpoint} is malformed ({type(error).__name__} in restoring it: {error})") from error
         finally:
             self._leave_folder()
         if self.subcommand == "fit" and 0 < self._step == self.trainer.global_step:

@@ -286,7 +286,7 @@ class AutoencoderModule(LightningModule, ABC):
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the steps and the seed of the noise; the random state waits until training starts."""
-        self.noise_seed = checkpoint["noise_seed"]
+        self.noise_seed = checkpoint.get("noise_seed", self.noise_seed)  # weights alone may be evaluated
         self.steps_trained = checkpoint["global_step"]
         self._random_state = checkpoint.get("random_state")  # not in one that was saved by hand
 

@@ -155,9 +155,10 @@ class SeedEnsemble(LightningModule):
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore each member."""
-        if checkpoint["seeds"] != self.seeds:
-            raise ValueError(f"the checkpoint holds the seeds {checkpoint['seeds']}, this ensemble {self.seeds}")
-        for member, own in zip(self.members, checkpoint["members"], strict=True):
+        if checkpoint.get("seeds") != self.seeds:
+            raise ValueError(f"the checkpoint holds the seeds {checkpoint.get('seeds')}, this ensemble {self.seeds}")
+        kept = checkpoint.get("members", [{} for _ in self.members])
+        for member, own in zip(self.members, kept, strict=True):
             member.on_load_checkpoint(own | {"global_step": checkpoint["global_step"]})
 
     def member_checkpoint(self, index: int) -> dict[str, Any]:
