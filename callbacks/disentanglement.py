@@ -42,7 +42,8 @@ class DisentanglementAssay(AssayCallback):
         final_every_n_validations: How often to run ``final_metrics`` during training; 0 for the last only.
         num_train: Rows to fit or count on; 10,000 as in the study, or two thirds, if ``None``.
         num_test: Rows held out; 5,000, or one third, if ``None``.
-        num_repeats: How often to draw rows and repeat, for means and their standard errors.
+        num_repeats: How often to draw rows and repeat, for means with standard errors and 95 % intervals, which the
+            table has.
         seed: Seed of the random choices, equal each time so that validations compare.
         levels: Which metrics get chance and ceiling in training: ``"cheap"``, those that fit no predictors; ``"all"``,
             which takes as long again as these metrics, or several times, at the first validation that they run in, and
@@ -151,7 +152,17 @@ class DisentanglementAssay(AssayCallback):
 
 
 def _undefined_row(row: ScoreRow) -> ScoreRow:
-    return row._replace(value=torch.nan, standard_error=None, ceiling=None, chance=None, num_train=0, num_test=0)
+    return row._replace(
+        value=torch.nan,
+        standard_error=None,
+        low=None,
+        high=None,
+        error_over=None,
+        ceiling=None,
+        chance=None,
+        num_train=0,
+        num_test=0,
+    )
 
 
 def _is_finite(table: CodeTable) -> bool:
@@ -172,10 +183,11 @@ def _varying_factors(table: CodeTable, dataset: Any) -> tuple[CodeTable, list[st
 
 
 def _columns_and_rows(table: ScoreTable) -> tuple[list[str], list[list[float | str]]]:
-    """Return the table for W&B; what is not known is NaN there."""
+    """Return the table for W&B; numbers that are not known are NaN there, and texts are empty."""
     columns = [name for name in ScoreRow._fields if name != "higher_is_better"]
     rows: list[list[float | str]] = []
     for row in table.rows:
-        values = [getattr(row, name) for name in columns]
-        rows.append([torch.nan if value is None else value for value in values])
+        named = [(name, getattr(row, name)) for name in columns]
+        unknown = {"error_over": ""}
+        rows.append([unknown.get(name, torch.nan) if value is None else value for name, value in named])
     return columns, rows

@@ -34,10 +34,27 @@ def score_report(rows: Iterable[ScoreRow], title: str = "") -> Table:
         best = "high" if row.higher_is_better else "low"
         table.add_row(row.name, _number(row.value), *errors, best, _number(row.ceiling), _number(row.chance), seconds)
     level_seconds = sum(seconds for _, seconds in {(row.metric, row.level_seconds) for row in rows})
+    notes = [_what_errors_are(rows)] if with_error else []
     if level_seconds:
-        table.caption = f"ceilings and chance took {level_seconds:.1f} seconds more"
-        table.caption_justify = "left"
+        notes.append(f"ceilings and chance took {level_seconds:.1f} seconds more")
+    table.caption, table.caption_justify = "\n".join(notes) or None, "left"
     return table
+
+
+def _what_errors_are(rows: list[ScoreRow]) -> str:
+    """Return what the errors are over, and how many of them the intervals reach."""
+    over = {
+        "rows": "over new rows, of which the table is a sample",
+        "draws": "over draws of rows: the table has each combination of factors once and is the whole population",
+    }
+    kinds = {row.error_over for row in rows}
+    sentence = f"s.e. {'; '.join(text for kind, text in over.items() if kind in kinds)}"
+    # one number of repeats, and so one quantile of Student's t, for all rows
+    reaches = [
+        (row.high - row.value) / row.standard_error for row in rows if row.high is not None and row.standard_error
+    ]
+    known = [reach for reach in reaches if math.isfinite(reach)]
+    return sentence + (f"; 95 % intervals: value ± {known[0]:.2f} s.e." if known else "")
 
 
 def _number(value: float | None) -> str:

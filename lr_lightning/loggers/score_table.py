@@ -72,10 +72,9 @@ def _parquet(table: ScoreTable) -> bytes:
     from pyarrow import parquet
 
     columns = {key: [getattr(row, key) for row in table.rows] for key in ScoreRow._fields}
-    numbers = ("value", "standard_error", "ceiling", "chance")
-    typed = {
-        key: pyarrow.array(column, pyarrow.float64()) if key in numbers else column for key, column in columns.items()
-    }
+    numbers = ("value", "standard_error", "ceiling", "chance", "low", "high")
+    types = {**dict.fromkeys(numbers, pyarrow.float64()), "error_over": pyarrow.string()}  # also where all are None
+    typed = {key: pyarrow.array(column, types.get(key)) for key, column in columns.items()}
     buffer = io.BytesIO()
     parquet.write_table(pyarrow.table(typed), buffer)
     return buffer.getvalue()

@@ -1,5 +1,6 @@
 """The bases of all metric classes: they hold the code table, the functions beside them do the mathematics."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing_extensions import override
 
 from lr_lightning.metrics.functional.checks import check_at_least
 from lr_lightning.metrics.functional.levels import fill_levels
+from lr_lightning.metrics.functional.repeats import Draws, is_full_grid
 from lr_lightning.metrics.functional.result import MetricResult, Score, mean_over_repeats
 from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
 from lr_lightning.metrics.level_cache import LevelCache
@@ -27,7 +29,9 @@ class CodeTableMetric(Metric, ABC):
 
     Args:
         sampling: Which rows to train and to test on; the study's by default.
-        num_repeats: How often to draw rows and repeat, for means and their standard errors.
+        num_repeats: How often to draw rows and repeat, for means with standard errors and 95 % intervals: over new
+            rows, or over other draws where the table holds each combination of factor values once. In repeats over a
+            sample, groups that share a factor are drawn among the rows of the repeat, not of the whole table.
         kwargs: Arguments of :class:`torchmetrics.Metric`.
 
     Raises:
@@ -107,10 +111,23 @@ class CodeTableMetric(Metric, ABC):
             others.append(rows)
         return codes, others[0], others[1]
 
-    def _samples(self, codes: Tensor, factors: Tensor | None, log_variances: Tensor | None) -> list[Sample]:
-        """Return the rows of each repeat."""
+    def _repeats(
+        self, codes: Tensor, factors: Tensor | None, log_variances: Tensor | None
+    ) -> tuple[list[Sample], Draws]:
+        """Return the rows of each repeat, and how they were drawn."""
         seeds = [self.sampling.seed + 1_000_003 * repeat for repeat in range(self.num_repeats)]
-        return [draw(codes, factors, replace(self.sampling, seed=seed), log_variances) for seed in seeds]
+        samples = [draw(codes, factors, replace(self.sampling, seed=seed), log_variances) for seed in seeds]
+        full_grid = factors is not None and is_full_grid(factors.cpu().numpy())
+        draws = Draws(len(codes), len(samples[0].codes), len(samples[0].test_codes), full_grid)
+        if self.num_repeats > 1 and not full_grid:
+            if draws.num_train == draws.num_rows:
+                warnings.warn(
+                    f"each repeat takes all {draws.num_rows} rows, so that repeats tell nothing about new rows and "
+                    "standard errors are NaN; give a smaller num_train",
+                    stacklevel=3,
+                )
+            samples = [sample.as_repeat() for sample in samples]
+        return samples, draws
 
 
 def _gatherable(rows: Tensor) -> Tensor:
@@ -160,7 +177,7 @@ class DisentanglementMetric(CodeTableMetric):
     @override
     def scores(self) -> Mapping[str, Score]:
         """Return the scores of all batches so far, by their names."""
-        samples = self._samples(*self._table())
+        samples, draws = self._repeats(*self._table())
         self._first_sample = samples[0]
-        self._result = mean_over_repeats([self.score(sample) for sample in samples])
+        self._result = mean_over_repeats([self.score(sample) for sample in samples], draws)
         return self._result.scores

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from lr_lightning.metrics.functional.repeats import ErrorOver
 from lr_lightning.metrics.functional.result import MetricResult, Score
 
 
@@ -16,7 +17,7 @@ class ScoreRow(NamedTuple):
         variant: What tells apart the scores of a metric, such as ``"gbt_completeness"``; ``"score"`` where there is
             nothing to tell apart.
         value: The score; NaN where it is undefined.
-        standard_error: Standard error of ``value`` over repeats; ``None`` without repeats.
+        standard_error: Standard error of ``value``, the mean over repeats; ``None`` without repeats.
         ceiling: What a perfect code scores on these rows, ``None`` if it was not measured.
         chance: What codes that know nothing of the factors score on these rows, ``None`` if it was not measured or is
             undefined.
@@ -26,6 +27,11 @@ class ScoreRow(NamedTuple):
         seconds: Time that the metric took, all its scores and repeats together. The first metric to need something
             that others share pays for it.
         level_seconds: Time that its chance and ceilings took besides.
+        low: Lower end of the 95 % interval of ``value``; ``None`` without repeats.
+        high: Upper end.
+        error_over: What the error and the interval are over: new ``"rows"`` of which the table is a sample, or other
+            ``"draws"`` from a table that holds each combination of factor values once and is the whole population;
+            ``None`` without repeats.
     """
 
     name: str
@@ -40,6 +46,9 @@ class ScoreRow(NamedTuple):
     num_test: int
     seconds: float
     level_seconds: float = 0.0
+    low: float | None = None
+    high: float | None = None
+    error_over: ErrorOver | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,4 +110,7 @@ def _row(name: str, score: Score, result: MetricResult, seconds: float, level_se
         num_test=result.num_test,
         seconds=seconds,
         level_seconds=level_seconds,
+        low=score.low,
+        high=score.high,
+        error_over=score.error_over,
     )

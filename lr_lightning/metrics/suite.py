@@ -32,7 +32,8 @@ class DisentanglementSuite(CodeTableMetric):
             :data:`lr_lightning.metrics.GROUPS`), or metric objects by a name of your choice, which their scores
             begin with; their own sampling and repeats are not looked at.
         sampling: Which rows to train and to test on; the study's by default.
-        num_repeats: How often to draw rows and repeat, for means and their standard errors.
+        num_repeats: How often to draw rows and repeat, for means with standard errors and 95 % intervals; see
+            :class:`CodeTableMetric`.
         truncated: Also score active latents only, under the same names with ``_active`` added.
         levels: Which metrics get chance and ceiling: ``"all"``; ``"cheap"``, those that fit no predictors; ``"none"``.
             They are measured with the rows of the first repeat, and timed apart from the values.
@@ -92,7 +93,7 @@ class DisentanglementSuite(CodeTableMetric):
             needing = [name for name, metric in self.metrics.items() if metric.needs_factors]
             if needing:
                 raise ValueError(f"factors are missing, which {', '.join(needing)} need")
-        samples = self._samples(codes, factors, log_variances)
+        samples, draws = self._repeats(codes, factors, log_variances)
         rows: list[ScoreRow] = []
         results: dict[str, MetricResult] = {}
         for done, (name, metric) in enumerate(self.metrics.items()):
@@ -100,7 +101,7 @@ class DisentanglementSuite(CodeTableMetric):
                 progress(name, done, len(self.metrics))
             for full_name, score in self._variants(name, metric):
                 start = time.perf_counter()
-                result = mean_over_repeats([score(sample) for sample in samples])
+                result = mean_over_repeats([score(sample) for sample in samples], draws)
                 seconds = time.perf_counter() - start
                 result = self._with_levels(metric, result, samples[0], full_name.removeprefix(name))
                 results[full_name] = _named(result, name)

@@ -109,6 +109,8 @@ def test_figures_name_the_factors_and_the_table_says_nan_for_what_is_not_known(
     assert (first["name"], first["variant"], first["num_train"]) == ("mig", "score", 27)
     assert 0 < first["chance"] < 0.2 < first["ceiling"] <= 1
     assert math.isnan(first["standard_error"])
+    assert math.isnan(first["low"])
+    assert first["error_over"] == ""
     # the divergence is known: log-variances reach the metrics
     assert all(not math.isnan(row[columns.index("value")]) for row in rows)
 
@@ -229,6 +231,10 @@ def test_repeats_and_rows_reach_the_suite(tmp_path: Path) -> None:
     train(tmp_path, assay, max_epochs=1)
     assert assay.table is not None
     assert all(row.standard_error is not None and row.num_train == 20 for row in assay.table.rows)
+    assert all(row.low <= row.value <= row.high for row in assay.table.rows)  # type: ignore[operator]
+    assert len({row.error_over for row in assay.table.rows}) == 1
+    [written] = (tmp_path / "assays").glob("disentanglement-*.json")
+    assert {"low", "high", "error_over"} <= json.loads(written.read_text())[0].keys()
 
 
 def test_factors_with_one_value_are_no_factors(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from lr_lightning.callbacks.score_report import score_report
+from lr_lightning.metrics.functional.repeats import ErrorOver
 from lr_lightning.metrics.score_table import ScoreRow
 
 LONG = "gaussian_wasserstein_correlation_normalized"
@@ -40,3 +41,18 @@ def test_a_metric_has_one_time_for_all_its_scores_and_empty_columns_are_left_out
     first, _, last = (line.split() for line in text.splitlines() if "high" in line or "low" in line)
     assert first == ["dci_gbt_disentanglement", "0.457", "high", "1.000", "12.00"]
     assert last == [LONG, "1.235e+04", "low", "0.000", "0.250", "0.50"]
+
+
+@pytest.mark.parametrize(("over", "words"), [("rows", "new rows"), ("draws", "whole population")])
+def test_what_errors_are_over_and_how_far_intervals_reach(over: ErrorOver, words: str) -> None:
+    row = ROWS[0]._replace(standard_error=0.01, low=0.4289, high=0.4845, error_over=over)
+    text = " ".join(printed([row, ROWS[1]], 80).split())
+    assert words in text
+    assert "± 2.78 s.e." in text
+
+
+def test_errors_that_are_not_known_have_no_interval() -> None:
+    row = ROWS[0]._replace(standard_error=math.nan, low=math.nan, high=math.nan, error_over="rows")
+    text = printed([row], 80)
+    assert "new rows" in text
+    assert "95 %" not in text

@@ -1,5 +1,6 @@
 """``lr-lightning score`` as typed."""
 
+import csv
 import json
 import re
 import tracemalloc
@@ -63,8 +64,14 @@ def test_rows_are_drawn_unless_their_numbers_are_given() -> None:
 def test_standard_errors_and_active_latents(capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--num_repeats", "3", "--truncated", "--out", "table.csv"]
     assert main([FILE, "--metrics", "mig", *options]) == 0
-    assert "± s.e." in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "± s.e." in printed
+    assert "over new rows" in printed
     assert "mig_active" in Path("table.csv").read_text()
+    with Path("table.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            assert float(row["low"]) < float(row["value"]) < float(row["high"])
+            assert row["error_over"] == "rows"
 
 
 def test_figures_of_distinct_matrices() -> None:

@@ -11,7 +11,7 @@ from lr_lightning.loggers.score_table import check_table_path, write_score_table
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
 
 ROWS = (
-    ScoreRow("mig", "mig", "score", 0.25, 0.01, 1.0, 0.0, True, 100, 0, 1.5),
+    ScoreRow("mig", "mig", "score", 0.25, 0.01, 1.0, 0.0, True, 100, 0, 1.5, low=0.22, high=0.28, error_over="rows"),
     ScoreRow("dci_gbt_completeness", "dci", "gbt_completeness", float("nan"), None, None, None, True, 100, 50, 2.0),
     ScoreRow(
         "gaussian_total_correlation",
@@ -49,6 +49,8 @@ def test_csv_has_a_line_for_each_score(tmp_path: Path) -> None:
         "nan",
         "",
     ]
+    assert [rows[0][key] for key in ("low", "high", "error_over")] == ["0.22", "0.28", "rows"]
+    assert [rows[1][key] for key in ("low", "high", "error_over")] == ["", "", ""]
 
 
 def test_parquet_is_read_back(tmp_path: Path) -> None:
@@ -56,7 +58,8 @@ def test_parquet_is_read_back(tmp_path: Path) -> None:
     write_score_table(tmp_path / "table.parquet", TABLE)
     rows = parquet.read_table(tmp_path / "table.parquet").to_pylist()
     assert rows[0] == ROWS[0]._asdict()
-    assert rows[1]["standard_error"] is None
+    assert [rows[0]["low"], rows[0]["high"], rows[0]["error_over"]] == [0.22, 0.28, "rows"]
+    assert rows[1]["standard_error"] is rows[1]["low"] is rows[1]["error_over"] is None
     assert rows[2]["value"] == float("inf")
     write_score_table(tmp_path / "unknown.parquet", ScoreTable(ROWS[1:], {}))  # files of one study have one schema
     schemas = [parquet.read_schema(tmp_path / name) for name in ("table.parquet", "unknown.parquet")]

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from lr_lightning.metrics.active_units import ActiveUnits
 from lr_lightning.metrics.functional.mig import mutual_information_gap
 from lr_lightning.metrics.functional.sample import Sampling
 from lr_lightning.metrics.mutual_information_gap import MutualInformationGap
@@ -54,7 +55,50 @@ def test_repeats_give_mean_and_standard_error() -> None:
     score = metric.result().scores["mig"]
     assert len(set(values)) == 4
     assert score.value == pytest.approx(np.mean(values), abs=1e-12)
-    assert score.standard_error == pytest.approx(np.std(values, ddof=1) / 2, abs=1e-12)
+    # 900 of 3,000 rows in each: f / (1 - f) = 3 / 7
+    error = np.std(values, ddof=1) * np.sqrt(1 / 4 + 3 / 7)
+    assert score.standard_error == pytest.approx(error, abs=1e-12)
+    assert score.low == pytest.approx(score.value - 3.182446 * error, abs=1e-7)  # Student's t of three degrees, 97.5 %
+    assert score.high == pytest.approx(score.value + 3.182446 * error, abs=1e-7)
+    assert score.error_over == metric.result().parameters["error_over"] == "rows"
+    assert metric.result().parameters["num_repeats"] == 4
+
+
+def test_repeats_on_a_whole_population_differ_by_their_draws_alone() -> None:
+    factors = torch.cartesian_prod(torch.arange(6), torch.arange(7), torch.arange(5))
+    codes = factors + torch.randn(factors.shape, generator=torch.Generator().manual_seed(0))
+    errors = {}
+    for name, rows in {"draws": slice(None), "rows": slice(1, None)}.items():  # a row less is a sample
+        metric = MutualInformationGap(sampling=Sampling(60, 20), num_repeats=3)
+        metric.update(codes[rows], factors[rows])
+        score = metric.result().scores["mig"]
+        values = [
+            mutual_information_gap(codes[rows], factors[rows], sampling=Sampling(60, 20, seed=seed)).value
+            for seed in (0, 1_000_003, 2_000_006)
+        ]
+        assert score.error_over == name
+        errors[name] = score.standard_error / np.std(values, ddof=1)  # type: ignore[operator]
+    assert errors == {
+        "draws": pytest.approx(np.sqrt(1 / 3)),
+        "rows": pytest.approx(np.sqrt(1 / 3 + 60 / 149)),
+    }
+
+
+def test_repeats_that_all_see_the_whole_table_say_that_they_tell_nothing() -> None:
+    metric = MutualInformationGap(sampling=Sampling(200, 0), num_repeats=2)
+    metric.update(CODES[:200], FACTORS[:200])
+    with pytest.warns(UserWarning, match="all 200 rows.*num_train"):
+        score = metric.result().scores["mig"]
+    assert np.isfinite(score.value)
+    assert repr((score.standard_error, score.low, score.high)) == "(nan, nan, nan)"
+
+
+def test_groups_of_repeats_are_drawn_among_their_rows() -> None:
+    """Of the whole table, which all repeats would share, their spread would say nothing."""
+    for num_repeats, expected in ((1, 3000), (2, 1000)):
+        metric = ActiveUnits(sampling=Sampling(1000, 500), num_repeats=num_repeats)
+        metric.update(CODES, FACTORS)
+        assert metric.result().num_train == expected
 
 
 def test_pickled_and_reset() -> None:

@@ -67,7 +67,22 @@ def test_repeats_draw_rows_anew() -> None:
         for repeat in range(3)
     ]
     assert row.value == pytest.approx(np.mean(values), abs=1e-12)
-    assert row.standard_error == pytest.approx(np.std(values, ddof=1) / np.sqrt(3), abs=1e-12)
+    # 500 of 3,000 rows in each: f / (1 - f) = 1 / 5
+    assert row.standard_error == pytest.approx(np.std(values, ddof=1) * np.sqrt(1 / 3 + 1 / 5), abs=1e-12)
+    assert row.low == pytest.approx(row.value - 4.302653 * row.standard_error, abs=1e-7)  # Student's t of two degrees
+    assert row.high == pytest.approx(row.value + 4.302653 * row.standard_error, abs=1e-7)
+    assert row.error_over == "rows"
+
+
+def test_what_is_held_out_decides_the_error_of_scores_on_it() -> None:
+    sampling = Sampling(num_train=2000, num_test=300)
+    rows = DisentanglementSuite(["sap_tree", "sap_r2"], sampling, num_repeats=2).run(CODES, FACTORS).rows
+    for row, odds in zip(rows, (300 / 2700, 2000 / 1000), strict=True):
+        values = [
+            DisentanglementSuite([row.name], Sampling(2000, 300, seed=seed)).run(CODES, FACTORS)[row.name]
+            for seed in (0, 1_000_003)
+        ]
+        assert row.standard_error == pytest.approx(np.std(values, ddof=1) * np.sqrt(1 / 2 + odds), abs=1e-12)
 
 
 def test_truncated_scores_look_at_active_latents_alone() -> None:

@@ -90,7 +90,7 @@ def beta_vae_score(
     name = "beta_vae_score_standardized" if standardize else "beta_vae_score"
     return MetricResult(
         metric="beta_vae_score",
-        scores={name: Score(test), f"{name}_train": Score(train)},
+        scores={name: Score(test, scored_on="test"), f"{name}_train": Score(train)},
         num_train=len(sample.pool[0]),
         num_test=len(sample.test_pool[0]),
         per_factor={"accuracy": accuracies},

@@ -178,7 +178,10 @@ def _scores(variant: str, sample: Sample, predictions: Predictions) -> dict[str,
         "informativeness_train": mean_of_known(predictions.train),
         "informativeness_test": mean_of_known(predictions.test),
     }
-    return {f"{variant}_{name}": Score(value) for name, value in values.items()}
+    return {
+        f"{variant}_{name}": Score(value, scored_on="test" if name == "informativeness_test" else "train")
+        for name, value in values.items()
+    }
 
 
 def _aggregates(importances: Floats, varying: list[int]) -> tuple[float, float]:

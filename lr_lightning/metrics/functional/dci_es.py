@@ -108,7 +108,7 @@ def dci_es(
     return MetricResult(
         metric="dci_es",
         scores={
-            f"dci_es_{probe}_explicitness": Score(score),
+            f"dci_es_{probe}_explicitness": Score(score, scored_on="test"),
             f"dci_es_{probe}_size": Score(num_varying / sample.latent_dim if num_varying else math.nan),
         },
         num_train=len(sample.codes),

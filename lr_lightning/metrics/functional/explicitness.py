@@ -79,7 +79,7 @@ def explicitness(
     return MetricResult(
         metric="explicitness",
         scores={
-            "explicitness_auc_test": Score(on_test),
+            "explicitness_auc_test": Score(on_test, scored_on="test"),
             "explicitness_auc_train": Score(on_train),
         },
         num_train=len(sample.codes),

@@ -101,7 +101,7 @@ def factor_vae_score(
     return MetricResult(
         metric="factor_vae_score",
         scores={
-            "factor_vae_score": Score(float(_share(right.sum(), test.sum()))),
+            "factor_vae_score": Score(float(_share(right.sum(), test.sum())), scored_on="test"),
             "factor_vae_score_train": Score(float(_share(train.max(axis=1).sum(), train.sum()))),
         },
         num_train=len(sample.pool[0]),

@@ -57,7 +57,8 @@ def fairness(
         predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, those of scikit-learn as in the study, in minutes;
             ``"logistic"``, logistic regression on standardised codes.
         num_points_per_value: Samples on which to intervene for each pair of factors.
-        sampling: Which rows. Interventions need the order ``"random"``, which draws from the whole table.
+        sampling: Which rows. Interventions need the order ``"random"``, which draws from the whole table; in repeats, a
+            table that holds each combination exactly once.
 
     Returns:
         With ``p`` the predictor: scores ``fairness_p_mean_unfairness``, the mean of :math:`u_{ts}` over pairs of
@@ -92,7 +93,7 @@ def fairness(
     intervened = groups.kind == "intervened"
     name = f"fairness_{predictor}" if intervened else f"fairness_{predictor}_conditioned"
     scores = {
-        f"{name}_{kind}_unfairness": Score(aggregate(unfairness), higher_is_better=False)
+        f"{name}_{kind}_unfairness": Score(aggregate(unfairness), higher_is_better=False, scored_on="test")
         for kind, aggregate in (("mean", mean_of_known), ("max", _largest_of_known))
     }
     return MetricResult(
@@ -133,7 +134,8 @@ class _Groups(NamedTuple):
 def _intervened_groups(sample: Sample, num_points: int) -> _Groups | None:
     """Return groups of the same samples but for the sensitive factor; ``None`` if a combination is missing."""
     codes, factors = sample.test_pool
-    if math.prod(sample.factor_sizes) > len(factors):
+    # the rows of one repeat may hold each combination and those of another not
+    if sample.is_repeat or math.prod(sample.factor_sizes) > len(factors):
         return None
     row_of = np.full(sample.factor_sizes, -1)
     row_of[tuple(factors.T)] = np.arange(len(factors))

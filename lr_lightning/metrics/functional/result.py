@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lr_lightning.metrics.functional.repeats import Draws, ErrorOver, ScoredOn, repeated_mean
+
 
 class Score(NamedTuple):
     """One number, with what it takes to read it.
@@ -20,6 +22,11 @@ class Score(NamedTuple):
             undefined.
         higher_is_better: Direction.
         standard_error: Standard error of ``value``, the mean over repeats; ``None`` if there was one only.
+        low: Lower end of its 95 % interval; ``None`` if there was one repeat only.
+        high: Upper end.
+        error_over: What the error and the interval are over: new ``"rows"``, or other ``"draws"`` from a table that is
+            the whole population; ``None`` if there was one repeat only.
+        scored_on: Rows that move ``value`` most: those to ``"train"`` on, or those held out to ``"test"`` on.
     """
 
     value: float
@@ -27,6 +34,10 @@ class Score(NamedTuple):
     chance: float | None = None
     higher_is_better: bool = True
     standard_error: float | None = None
+    low: float | None = None
+    high: float | None = None
+    error_over: ErrorOver | None = None
+    scored_on: ScoredOn = "train"
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,23 +92,31 @@ class MetricResult:
         raise KeyError(f"{self.metric} has no score {name!r} or more than one; there are {', '.join(self.scores)}")
 
 
-def mean_over_repeats(results: Sequence[MetricResult]) -> MetricResult:
-    """Return the first of ``results`` with the mean of each score over all of them, and its standard error.
+def mean_over_repeats(results: Sequence[MetricResult], draws: Draws | None = None) -> MetricResult:
+    """Return the first of ``results`` with the mean of each score over all of them, its standard error and interval.
 
-    Ceilings and chance levels are averaged too. Matrix and parts are those of the first.
+    Ceilings and chance levels are averaged too. Matrix and parts are those of the first. The parameters tell the number
+    of repeats and what the errors are over.
+
+    Args:
+        results: One a repeat.
+        draws: What the repeats drew from one table; ``None`` if they share no rows.
     """
     if len(results) == 1:
         return results[0]
+    error_over: ErrorOver = "draws" if draws is None else draws.error_over
     scores = {}
     for name, first in results[0].scores.items():
         values = [result.scores[name].value for result in results]
+        mean = repeated_mean(values, 0.0 if draws is None else draws.shared_variance(first.scored_on))
         scores[name] = first._replace(
-            value=float(np.mean(values)),
+            **mean._asdict(),
             ceiling=_mean([result.scores[name].ceiling for result in results]),
             chance=_mean([result.scores[name].chance for result in results]),
-            standard_error=_standard_error(values),
+            error_over=error_over,
         )
-    return replace(results[0], scores=scores)
+    parameters = {**results[0].parameters, "num_repeats": len(results), "error_over": error_over}
+    return replace(results[0], scores=scores, parameters=parameters)
 
 
 def mean_of_known(parts: NDArray[np.floating]) -> float:
@@ -110,12 +129,6 @@ def are_undefined(names: Sequence[str]) -> str:
     """Return how a warning of the scores called ``names`` begins: ``"a, b and c are undefined"``."""
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     return f"{listed} {'are' if len(names) > 1 else 'is'} undefined"
-
-
-def _standard_error(values: Sequence[float]) -> float:
-    if not np.isfinite(values).all():
-        return math.nan
-    return float(np.std(values, ddof=1)) / math.sqrt(len(values))
 
 
 def _mean(values: Sequence[float | None]) -> float | None:

@@ -80,13 +80,14 @@ class Sample:
         test_codes: Codes held out, ``(M, D)``.
         test_factors: Their factors ``(M, K)``.
         pool: Codes and factors from which metrics draw groups that share a factor, for training: the whole table, or
-            the rows to train on if the order is ``"first"``.
-        test_pool: The same for testing: the whole table, or the rows held out.
+            the rows to train on if the order is ``"first"`` or the sample is one of several repeats.
+        test_pool: The same for testing: the whole table, or in these cases the rows held out.
         rows: Which rows of ``pool`` the rows to train on are, and which of ``test_pool`` those held out.
         log_variances: Logarithms of the posterior variances of ``codes``, ``(N, D)``; ``None`` if not known.
         factor_sizes: Number of values of each factor in the table.
         active: Latents ``(D,)`` bool whose variance over the table is above .01.
         seed: Seed of the draw.
+        is_repeat: Whether it is one of several repeats over a table that is a sample, see :meth:`as_repeat`.
     """
 
     codes: Floats
@@ -100,6 +101,7 @@ class Sample:
     factor_sizes: tuple[int, ...]
     active: NDArray[np.bool_]
     seed: int
+    is_repeat: bool = False
     _shared: dict[Hashable, object] = field(default_factory=dict, repr=False)
 
     @property
@@ -126,6 +128,12 @@ class Sample:
         if key not in self._shared:
             self._shared[key] = compute()
         return self._shared[key]  # type: ignore[return-value]
+
+    def as_repeat(self) -> "Sample":
+        """Return the sample with pools of its own rows: of the whole table, repeats would not show how rows matter."""
+        train, test = (self.codes, self.factors), (self.test_codes, self.test_factors)
+        rows = (np.arange(len(self.codes)), np.arange(len(self.test_codes)))
+        return replace(self, pool=train, test_pool=test, rows=rows, is_repeat=True, _shared={})
 
     def only_latents(self, kept: NDArray[np.bool_]) -> "Sample":
         """Return the sample with the latents for which ``kept`` (D,) is true.

@@ -82,10 +82,12 @@ def sample_efficiency(
     majority = majority_shares(sample)
     name = f"sample_efficiency_{predictor}"
     scores = {
-        f"{name}_{size}_over_{sizes[-1]}": Score(mean / means[-1] if means[-1] else math.nan)
+        f"{name}_{size}_over_{sizes[-1]}": Score(mean / means[-1] if means[-1] else math.nan, scored_on="test")
         for size, mean in zip(sizes[:-1], means[:-1], strict=True)
     }
-    scores |= {f"{name}_accuracy_{size}": Score(mean) for size, mean in zip(sizes, means, strict=True)}
+    scores |= {
+        f"{name}_accuracy_{size}": Score(mean, scored_on="test") for size, mean in zip(sizes, means, strict=True)
+    }
     parts = {f"accuracy_{size}": torch.from_numpy(row) for size, row in zip(sizes, accuracies, strict=True)}
     return MetricResult(
         metric="sample_efficiency",

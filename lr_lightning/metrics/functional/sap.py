@@ -102,7 +102,11 @@ def separated_attribute_predictability(
             warnings.warn("sap is undefined: it needs two latents and a factor that varies", stacklevel=2)
     return MetricResult(
         metric="sap",
-        scores={f"sap_{predictor}" + "_standardized" * standardize: Score(value)},
+        scores={
+            f"sap_{predictor}" + "_standardized" * standardize: Score(
+                value, scored_on="test" if needs_test else "train"
+            )
+        },
         num_train=len(sample.codes),
         num_test=len(sample.test_codes) if needs_test else 0,
         matrix=matrix,

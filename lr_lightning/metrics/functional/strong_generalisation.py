@@ -91,9 +91,9 @@ def strong_generalisation(
     return MetricResult(
         metric="strong_generalisation",
         scores={
-            f"{name}_accuracy": Score(accuracy),
-            f"{name}_unshifted_accuracy": Score(reference),
-            f"{name}_gap": Score(gap, higher_is_better=False),
+            f"{name}_accuracy": Score(accuracy, scored_on="test"),
+            f"{name}_unshifted_accuracy": Score(reference, scored_on="test"),
+            f"{name}_gap": Score(gap, higher_is_better=False, scored_on="test"),
         },
         num_train=len(sample.codes),
         num_test=len(sample.test_codes),

@@ -167,3 +167,11 @@ def test_class_hands_on_its_arguments(grid: Tensor) -> None:
     expected = fairness(codes, grid, predictor="logistic", num_points_per_value=7, sampling=ALL_ROWS)
     assert metric.compute() == values_of(expected)
     assert metric.result().parameters == expected.parameters
+
+
+def test_repeats_over_a_sample_are_all_conditioned(grid: Tensor) -> None:
+    """Rows held out of a small table hold each combination in one repeat and not in another."""
+    few = grid[(grid[:, :2] < 2).all(dim=1)][:, :2].repeat(4, 1)
+    samples = [draw(few.float(), few, Sampling(8, 8, seed=seed)).as_repeat() for seed in range(5)]
+    kinds = {fairness(sample, predictor="logistic").parameters["groups"] for sample in samples}
+    assert kinds == {"conditioned"}
