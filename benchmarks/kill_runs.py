@@ -10,6 +10,7 @@ but for times. With ``--other``, each case also runs on two file systems: its fo
 """
 
 import argparse
+import atexit
 import csv
 import json
 import os
@@ -183,6 +184,7 @@ def _run_child(arguments: list[str], log: Path, temporary: Path, moment: Moment 
             code = 0
         except SystemExit as ended:
             code = int(ended.code or 0)
+        atexit._run_exitfuncs()  # W&B's among them, which the exit below leaves out
         if moment is None:
             log.with_suffix(".events").write_text(json.dumps(events.counts))
     except BaseException as error:
@@ -212,7 +214,7 @@ def draw_moment(counts: Mapping[str, int], seconds: float, rng: random.Random) -
 
 
 def timeless(value: Any, folder: Path) -> Any:
-    """Return ``value`` with comparable tensors, and without times and places."""
+    """Return ``value`` with comparable tensors, without times, places and the commit, as one may edit meanwhile."""
     if isinstance(value, Mapping):
         kept = {key: inner for key, inner in value.items() if not _is_time(str(key))}
         return {str(key): timeless(inner, folder) for key, inner in kept.items()}
@@ -224,7 +226,7 @@ def timeless(value: Any, folder: Path) -> Any:
 
 
 def _is_time(key: str) -> bool:
-    return "seconds" in key or key in ("_timestamp", "_runtime", "_wandb")
+    return "seconds" in key or key in ("_timestamp", "_runtime", "_wandb", "git_commit")
 
 
 def history_of(part: Path) -> list[dict[str, Any]]:
@@ -235,16 +237,12 @@ def history_of(part: Path) -> list[dict[str, Any]]:
 
 
 def comparable_history(folder: Path) -> dict[str, Any]:
-    """Return what the last part of W&B's files says at each step; media by their kind alone.
-
-    Raises:
-        ValueError: If the steps of W&B do not grow.
-    """
+    """Return what the last part of W&B's files says at each step, media by their kind alone, or why it says nothing."""
     parts = sorted((folder / "wandb").glob("offline-run-*/*.wandb"))
     rows = history_of(parts[-1])
     steps = [row["_step"] for row in rows]
-    if steps != sorted(set(steps)):
-        raise ValueError(f"the steps of {parts[-1]} do not grow: {steps}")
+    if not steps or steps != sorted(set(steps)):
+        return {"steps": f"those of {parts[-1]} do not grow: {steps}"}
     merged: dict[str, Any] = {}
     for row in rows:
         at_step = merged.setdefault(str(row["trainer/global_step"]), {})

@@ -77,6 +77,7 @@ class Resumption(Callback):
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.fit_loop.epoch_loop.restarting = False  # also after an epoch of which only this was left
         if not trainer.is_last_batch:
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, RunCheckpoint) and callback.monitor is None:

@@ -29,6 +29,7 @@ class RunCheckpoint(ModelCheckpoint):
         self, folder: Path, name: str, monitor: str | None = None, mode: Literal["min", "max"] = "min"
     ) -> None:
         super().__init__(folder, name, monitor, mode=mode, enable_version_counter=False)
+        self._has_validated = False
 
     @property
     @override
@@ -44,6 +45,7 @@ class RunCheckpoint(ModelCheckpoint):
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._has_validated |= not trainer.sanity_checking
         between_updates = not trainer.fit_loop._should_accumulate()
         # A score that is logged at the end of epochs only is not there yet
         due = between_updates if self.monitor is None else self.monitor in trainer.callback_metrics
@@ -57,9 +59,8 @@ class RunCheckpoint(ModelCheckpoint):
 
     def save(self, trainer: Trainer) -> None:
         """Save the present state, if the score is the best so far and it is not saved already."""
-        validated = trainer.fit_loop.epoch_loop.val_loop._has_run
         measured = self.monitor is None or self.monitor in trainer.callback_metrics
-        if self._should_skip_saving_checkpoint(trainer) or not (measured or validated):
+        if self._should_skip_saving_checkpoint(trainer) or not (measured or self._has_validated):
             return
         for logger in trainer.loggers:
             logger.save()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from typing_extensions import override
 
@@ -20,6 +21,7 @@ from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The number of training batches"),
     pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists"),
+    pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`"),  # some starts have others
 ]
 
 
@@ -177,3 +179,31 @@ def test_any_chain_of_kills_and_stops_equals_one_start(case: str, tmp_path: Path
     options: list[dict[str, Any]] = [{limit: stop, "period": 1} for stop in stops]
     stopped = chain(tmp_path / "stopped", case, [*(([], option) for option in options), ([], {"period": 1})])
     assert_same_run((tmp_path / "again", tmp_path / "stopped"), (whole, stopped))
+
+
+@pytest.mark.parametrize("case", ["max_steps", "val_check_interval that divides the epoch", "check_val_every_n_epoch"])
+def test_checkpoints_of_other_callbacks_are_resumed_as_exactly(case: str, tmp_path: Path) -> None:
+    """One saved after a batch comes before the validation that may be due."""
+    every = ModelCheckpoint(tmp_path, "{step}", every_n_train_steps=1, save_top_k=-1)
+    whole = start(tmp_path / "whole", case, every)
+    for step in (2, 3, 6, 12):  # away from validations, before one, at the end of an epoch and after one
+        folder = tmp_path / f"from {step}"
+        resumed = start(folder, case, resume=tmp_path / f"step={step}.ckpt")
+        rows = [row for row in whole[1] if (row[0] or 0) >= step or ("val/loss" in row[1] and row[0] == step - 1)]
+        assert timeless(resumed[1]) == timeless(rows)
+        last = [torch.load(path / "last.ckpt", weights_only=True)["loops"] for path in (tmp_path / "whole", folder)]
+        assert last[0] == last[1]
+
+
+def test_a_run_that_was_stopped_early_stays_so(tmp_path: Path) -> None:
+    def stopping() -> EarlyStopping:
+        return EarlyStopping("val/loss", min_delta=1000.0, patience=2)
+
+    whole = start(tmp_path / "whole", "max_epochs", stopping(), max_epochs=9)
+    assert whole[0].global_step == 18
+    kills: list[tuple[list[Callback], dict[str, Any]]] = [
+        ([stopping(), Kill(hook, step)], {"max_epochs": 9})
+        for hook, step in (("on_train_batch_end", 14), ("on_train_end", 18))
+    ]
+    killed = chain(tmp_path / "killed", "max_epochs", [*kills, ([stopping()], {"max_epochs": 9})])
+    assert_same_run((tmp_path / "whole", tmp_path / "killed"), (whole, killed))
