@@ -243,6 +243,27 @@ def test_resuming_what_has_ended_says_so(capsys: pytest.CaptureFixture[str]) -> 
     assert Path("runs/helix/checkpoints/last.ckpt").read_bytes() == weights
 
 
+def test_a_run_that_was_killed_before_its_results_gets_them(capsys: pytest.CaptureFixture[str]) -> None:
+    options = [*HELIX, "--seeds=2", "--trainer.logger=false"]
+    assert run("fit", *options) == 0
+    results, seed = Path("runs/helix/results.json"), Path("runs/helix/checkpoints/seed_1.ckpt")
+    expected, saved = json.loads(results.read_text())["fit"], torch.load(seed, weights_only=True)
+    results.unlink()
+    seed.unlink()
+    capsys.readouterr()
+    assert run("fit", *options, "--ckpt_path=last") == 0
+    assert "after 8 steps" in " ".join(capsys.readouterr().out.split())
+    found = json.loads(results.read_text())["fit"]
+    assert len(found["scalars"]) > 10
+    for key in found.keys() - {"seconds", "assay_seconds"}:
+        assert found[key] == expected[key]
+    again = torch.load(seed, weights_only=True)
+    assert again.keys() == saved.keys()
+    assert all(torch.equal(value, again["state_dict"][key]) for key, value in saved["state_dict"].items())
+    assert torch.equal(again["random_state"]["cpu"], saved["random_state"]["cpu"])
+    assert (again["epoch"], again["global_step"]) == (saved["epoch"], saved["global_step"]) == (2, 8)
+
+
 def test_predict_writes_codes_and_factors(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", *HELIX, "--trainer.logger=false") == 0
     assert run("predict", "runs/helix") == 0
