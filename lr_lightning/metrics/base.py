@@ -2,7 +2,7 @@
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
+from torchmetrics.utilities.distributed import gather_all_tensors
 from typing_extensions import override
 
 from lr_lightning.metrics.functional.checks import check_at_least
@@ -17,15 +18,18 @@ from lr_lightning.metrics.functional.levels import fill_levels
 from lr_lightning.metrics.functional.repeats import Draws, is_full_grid
 from lr_lightning.metrics.functional.result import MetricResult, Score, mean_over_repeats
 from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
+from lr_lightning.metrics.gathered_states import tables_for_all_processes
 from lr_lightning.metrics.level_cache import LevelCache
+
+_TABLES = ("codes", "factors", "log_variances")
 
 
 class CodeTableMetric(Metric, ABC):
     """Anything that is computed from the codes and factors of all batches and processes.
 
     Rows are kept until :meth:`compute` and concatenated over processes: memory grows as ``N * (D + K)``. Which rows a
-    random draw takes does not depend on their order, so that one process and two give the same numbers. Each process
-    needs a batch at least.
+    random draw takes does not depend on their order, so that one process and two give the same numbers. A process may
+    be without rows as long as another has some.
 
     Args:
         sampling: Which rows to train and to test on; the study's by default.
@@ -51,8 +55,19 @@ class CodeTableMetric(Metric, ABC):
         self.num_repeats = num_repeats
         if num_repeats > 1 and self.sampling.order == "first":
             raise ValueError("repeats draw new rows: num_repeats > 1 needs Sampling(order='random')")
-        for name in ("codes", "factors", "log_variances"):
+        for name in _TABLES:
             self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    @override
+    def _sync_dist(
+        self, dist_sync_fn: Callable[..., Any] = gather_all_tensors, process_group: Any | None = None
+    ) -> None:
+        group = process_group or self.process_group
+        if dist_sync_fn is gather_all_tensors and self.distributed_available_fn():
+            batches = {name: getattr(self, name) for name in _TABLES}
+            for name, table in tables_for_all_processes(batches, self.device, group).items():
+                setattr(self, name, [table])
+        super()._sync_dist(dist_sync_fn, process_group)
 
     @override
     def update(self, codes: Tensor, factors: Tensor | None = None, log_variances: Tensor | None = None) -> None:
@@ -103,7 +118,7 @@ class CodeTableMetric(Metric, ABC):
             raise ValueError(f"{type(self).__name__} has no codes yet: call update(codes, factors) first")
         codes = dim_zero_cat(self.codes)
         others = []
-        for name in ("factors", "log_variances"):
+        for name in _TABLES[1:]:
             batches = getattr(self, name)
             rows = dim_zero_cat(batches) if len(batches) else None
             if rows is not None and len(rows) != len(codes):

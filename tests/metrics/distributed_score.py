@@ -1,4 +1,4 @@
-"""Run by ``test_base`` as one of two processes: scores with every second row and writes the numbers."""
+"""Run by ``test_base`` as one of two processes: scores with every second row, then with all rows in one of them."""
 
 import sys
 from pathlib import Path
@@ -24,7 +24,15 @@ def main(rank: int, folder: str) -> None:
         suite.update(batch, labels)
     scores = suite.compute()
     assert suite.table().scores.keys() == scores.keys()  # type: ignore[union-attr]
-    torch.save(scores, f"{folder}/{rank}.pt")
+    alone = DisentanglementSuite(METRICS, sampling=DRAWN)
+    for batch, labels in batches(codes, factors, 1100) if rank else ():
+        alone.update(batch, labels)
+    refused = ""
+    try:
+        DisentanglementSuite(METRICS, sampling=DRAWN).compute()
+    except ValueError as error:
+        refused = str(error)
+    torch.save([scores, alone.compute(), refused], f"{folder}/{rank}.pt")
     torch.distributed.destroy_process_group()
 
 

@@ -45,7 +45,7 @@ def elbo_decomposition(
         dependence among latents; and ``elbo_decomposition_dimension_wise_kl``, lower is better, best 0. They add up to
         the mean divergence from the prior, but for the error of ``S`` samples: a few hundredths of a nat with the
         default, so that parts near 0 can come out below it. ``per_latent``: ``dimension_wise_kl`` and ``kl``, the whole
-        divergence, which is exact.
+        divergence, which is exact. The last and these depend on the scale of the codes, as the prior has the scale 1.
 
         Blind to the factors and to rotations of Gaussian aggregates. With ``N`` rows and narrow posteriors, information
         saturates at ``log N``, and total correlation takes up the rest: of independent latents it then comes out at

@@ -51,6 +51,7 @@ def factor_vae_score(
         num_votes_test: Votes to test on.
         num_variance: Rows from which variances over the data are taken; all of the table if it has less.
         prune_threshold: Latents with a smaller standard deviation over the data cast no votes, nor do constant ones.
+            In latent units: codes of small scale need a smaller one, or 0. But for that the scale does not matter.
         sampling: Which rows. With the order ``"random"`` batches come from the whole table, as the study draws from
             the whole data set; with ``"first"`` those to test on come from the rows held out.
 

@@ -54,6 +54,7 @@ def interventional_robustness_score(
 
         Blind to factors that no latent carries (a code that lost half of them scores .997) and to duplicates; latents
         of noise beside a perfect code lower it. One outlier raises both the robustness of its latent and its weight.
+        A scale of all codes does not matter, that of one latent to the others does, as its weight.
         Constant latents have weight 0 and NaN in ``matrix`` and ``max``. Factors with one value are left out with a
         warning; NaN with a warning if no factor or no latent varies.
 

@@ -1,0 +1,128 @@
+"""Hold the chance and ceiling of every score against what noise and perfect codes score, for several numbers of rows.
+
+Factors of 4, 6 and 10 values are drawn anew for each seed. Noise has six normal latents; a perfect code has the
+standardised indices of the factors, in another order and with other signs. For each score: the means over seeds of what
+noise scores and of the chance stated beside it, of what the perfect code scores and of the ceiling stated. A level does
+not hold where chance is off by more than four standard errors, or the ceiling by more than .03.
+
+    OMP_NUM_THREADS=1 python benchmarks/chance_and_ceiling.py --rows 300 1500 6000 --seeds 20 20 8 --out docs/scores.md
+    OMP_NUM_THREADS=1 python benchmarks/chance_and_ceiling.py --metrics mig,med --rows 300 --seeds 3
+
+With ``--out`` the table replaces the one between the two marks in that file.
+"""
+
+import argparse
+import math
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from lr_lightning.metrics.base import DisentanglementMetric
+from lr_lightning.metrics.catalogue import make_metrics
+from lr_lightning.metrics.functional.levels import ceilings, chance_of_noise, chance_of_shuffles
+from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
+
+FACTOR_SIZES, LATENT_DIM = (4, 6, 10), 6
+BEGIN, END = "<!-- chance and ceilings: begin -->", "<!-- chance and ceilings: end -->"
+
+
+class Found(NamedTuple):
+    """Means over seeds for one score, and the standard error of ``noise - chance``; NaN where undefined."""
+
+    noise: float
+    chance: float
+    error: float
+    perfect: float
+    ceiling: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether what is stated is what was measured."""
+        chance = math.isnan(self.chance) or abs(self.noise - self.chance) <= 4 * self.error + 1e-9
+        return chance and not abs(self.perfect - self.ceiling) > 0.03
+
+
+def samples(num_rows: int, seed: int) -> tuple[Sample, Sample]:
+    """Return noise and a perfect code of the same factors."""
+    generator = torch.Generator().manual_seed(seed)
+    factors = torch.stack([torch.randint(size, (num_rows,), generator=generator) for size in FACTOR_SIZES], dim=1)
+    values = (factors - factors.double().mean(dim=0)) / factors.double().std(dim=0, correction=0)
+    noise = torch.randn(num_rows, LATENT_DIM, generator=generator)
+    sampling = Sampling(seed=seed)
+    return draw(noise, factors, sampling), draw(values[:, [2, 0, 1]] * torch.tensor([-1, 1, -1]), factors, sampling)
+
+
+def measure(metric: DisentanglementMetric, num_rows: int, num_seeds: int) -> dict[str, Found]:
+    """Return what was found for each score of a metric."""
+    rows: dict[str, list[tuple[float, float, float, float]]] = {}
+    measured_chance = chance_of_noise if metric.refits else chance_of_shuffles
+    for seed in range(num_seeds):
+        noise, perfect = samples(num_rows, seed)
+        on_noise, on_perfect = metric.score(noise).scores, metric.score(perfect).scores
+        chance, ceiling = measured_chance(metric.score, noise, metric.num_chance_draws), ceilings(metric.score, perfect)
+        for name in on_noise:
+            levels = (on_noise[name].value, chance[name], on_perfect[name].value, ceiling[name])
+            rows.setdefault(name, []).append(levels)
+    found = {}
+    for name, values in rows.items():
+        table = np.array(values)
+        if np.isnan(table[:, 0]).all():
+            table[:, :2] = np.nan
+        noise_mean, chance_mean, perfect_mean, ceiling_mean = np.nanmean(table, axis=0)
+        error = float(np.nanstd(table[:, 0] - table[:, 1], ddof=1)) / math.sqrt(len(table))
+        found[name] = Found(noise_mean, chance_mean, error, perfect_mean, ceiling_mean)
+    return found
+
+
+def markdown(found: dict[int, dict[str, Found]]) -> str:
+    """Return the table, one row a score and four columns for each number of rows."""
+    head = ["score", *(f"{n:,} rows: noise | chance | perfect | ceiling" for n in found)]
+    lines = [f"| {' | '.join(head)} |", "|---" * (1 + 4 * len(found)) + "|"]
+    for name in next(iter(found.values())):
+        values = [value for scores in found.values() for value in (*scores[name][:2], *scores[name][3:])]
+        cells = ["" if math.isnan(value) else f"{value:.3f}" for value in values]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """Measure, print and write the table; return 1 if a level does not hold."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--metrics", default="default,beta_vae_score_standardized,sap_linear_svc_standardized")
+    parser.add_argument("--rows", type=int, nargs="+", default=[300, 1500])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[20, 20], help="for each number of rows")
+    parser.add_argument("--out", type=Path, help="file in which the table replaces the one between its marks")
+    options = parser.parse_args()
+    named = make_metrics(options.metrics.split(","))
+    metrics = {name: metric for name, metric in named.items() if metric.needs_factors}
+    found: dict[int, dict[str, Found]] = {}
+    warnings.simplefilter("ignore")  # of scores that noise leaves undefined
+    for num_rows, num_seeds in zip(options.rows, options.seeds, strict=True):
+        found[num_rows] = {}
+        for name, metric in metrics.items():
+            start = time.perf_counter()
+            found[num_rows] |= measure(metric, num_rows, num_seeds)
+            print(f"{num_rows} rows, {num_seeds} seeds, {name}: {time.perf_counter() - start:.1f} s", file=sys.stderr)
+    table = markdown(found)
+    print(table)
+    failed = [
+        f"{name} at {num_rows} rows: {each}"
+        for num_rows, scores in found.items()
+        for name, each in scores.items()
+        if not each.holds
+    ]
+    print(*(failed or ["every chance and ceiling holds"]), sep="\n")
+    if options.out is not None:
+        text = options.out.read_text()
+        before, after = text.split(BEGIN)[0], text.split(END)[1]
+        options.out.write_text(f"{before}{BEGIN}\n{table}\n{END}{after}")
+    return int(bool(failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
