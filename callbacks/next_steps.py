@@ -21,15 +21,8 @@ def next_steps(trainer: Trainer, stage: str) -> list[str]:
 
 
 def _wandb_lines(trainer: Trainer) -> list[str]:
-    lines = []
-    for logger in trainer.loggers:
-        if isinstance(logger, RunWandbLogger):
-            if logger.folder is not None:
-                # A resumed or tested run has several
-                lines.append(f"W&B:   offline; upload with: wandb sync {_quoted(logger.folder.parent)}/offline-run-*")
-            elif getattr(logger.experiment, "url", None):
-                lines.append(f"W&B:   {logger.experiment.url}")
-    return lines
+    outcomes = [logger.outcome for logger in trainer.loggers if isinstance(logger, RunWandbLogger)]
+    return [f"W&B:   {outcome}" for outcome in outcomes if outcome is not None]
 
 
 def _lines_after_training(trainer: Trainer, folder: Path) -> list[str]:

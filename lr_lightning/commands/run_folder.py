@@ -145,15 +145,20 @@ def is_run_of(root: Path, folder: Path) -> bool:
     return same_place and re.fullmatch(re.escape(root.name) + r"(-\d+)?", folder.name) is not None
 
 
-def wandb_run_id(folder: Path) -> str:
+def wandb_run_id(folder: Path, chosen: str | None = None) -> str:
     """Return the W&B id of the run in ``folder``, a new one if it has none yet.
 
     It is no part of the config, so that a repeated config is a run of its own.
+
+    Args:
+        folder: The run folder.
+        chosen: An id to use instead; later starts of a run that has none yet use it too.
     """
     path = folder / RUN_ID
     if not path.is_file():
-        write_atomically(path, lambda file: file.write(secrets.token_hex(4).encode()))
-    return path.read_text()
+        name = chosen or secrets.token_hex(4)
+        write_atomically(path, lambda file: file.write(name.encode()))
+    return chosen or path.read_text()
 
 
 def expand_run_argument(arguments: list[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 import inspect
 import logging
+import os
 import shlex
 import warnings
 from argparse import ArgumentError
@@ -135,7 +136,7 @@ class RunCLI(LightningCLI):
             default=None,
             help="Checkpoint whose weights a new run starts from; nothing else is taken from it.",
         )
-        parser.add_class_arguments(RunWandbLogger, "wandb", skip={"save_dir"}, instantiate=False)
+        parser.add_class_arguments(RunWandbLogger, "wandb", skip={"save_dir", "resume_step"}, instantiate=False)
         parser.add_argument(
             "--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in."
         )
@@ -342,15 +343,17 @@ class RunCLI(LightningCLI):
         """
         if given is False or self.subcommand == "predict":
             return False
-        loggers = [self._wandb_logger(folder)] if given in (None, True) else given
+        resume_step = self._step - 1 if self.subcommand == "fit" else None
+        loggers = [self._wandb_logger(folder, resume_step)] if given in (None, True) else given
         loggers = loggers if isinstance(loggers, list) else [loggers]
         if not any(isinstance(logger, CSVLogger) for logger in loggers):
-            loggers = [*loggers, RunCSVLogger(folder, resume_step=self._step - 1 if self.subcommand == "fit" else None)]
+            loggers = [*loggers, RunCSVLogger(folder, resume_step)]
         return loggers
 
-    def _wandb_logger(self, folder: str) -> RunWandbLogger:
+    def _wandb_logger(self, folder: str, resume_step: int | None) -> RunWandbLogger:
         options = self._get(self.config, "wandb").as_dict()
-        return RunWandbLogger(save_dir=folder, **options | {"run_id": options["run_id"] or wandb_run_id(Path(folder))})
+        options["run_id"] = wandb_run_id(Path(folder), options["run_id"] or os.environ.get("WANDB_RUN_ID"))
+        return RunWandbLogger(folder, **options, resume_step=resume_step)
 
     def _plain_config(self) -> dict[str, Any]:
         """Return the config for the records; that of a training run is the same however often it was resumed."""
@@ -396,6 +399,9 @@ class RunCLI(LightningCLI):
             raise ValueError(f"{checkpoint} is malformed ({type(error).__name__} in restoring it: {error})") from error
         finally:
             self._leave_folder()
+        for logger in self.trainer.loggers:
+            if isinstance(logger, RunWandbLogger) and (told := logger.finish()) is not None:
+                print(told)
         if self.subcommand == "fit" and 0 < self._step == self.trainer.global_step:
             print(f"This run had ended at step {self._step:,}; raise --trainer.max_epochs or max_steps to train on.")
 

@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.loggers.run_wandb import RunWandbLogger
 from lr_lightning.loggers.score_table import write_score_table
 from lr_lightning.logging_step import logging_step
 from lr_lightning.metrics.score_table import ScoreTable
@@ -33,7 +34,9 @@ def save_figure(trainer: Trainer, key: str, figure: "Figure") -> None:
     write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
     step = logging_step(trainer)
     for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
+        if isinstance(logger, RunWandbLogger):
+            logger.log_figure(key, path, step)
+        elif isinstance(logger, WandbLogger):
             import wandb
 
             logger.experiment.log({key: wandb.Image(str(path)), "trainer/global_step": step})

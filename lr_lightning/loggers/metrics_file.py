@@ -6,6 +6,8 @@ import warnings
 from pathlib import Path
 from typing import NamedTuple
 
+METRICS_FILE = "metrics.csv"
+
 
 class MetricsFile(NamedTuple):
     """What a ``metrics.csv`` holds.

@@ -123,7 +123,7 @@ def test_a_row_is_appended_and_a_new_column_alone_rewrites_the_file(tmp_path: Pa
 
 @pytest.mark.parametrize("written", [{"train/loss": 7.0}, {"val/loss": 7.0}])
 def test_a_full_disk_leaves_whole_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: dict[str, float]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: dict[str, Tensor | float]
 ) -> None:
     log(tmp_path, {3: {"train/loss": 3.0}})
     logger = RunCSVLogger(tmp_path)

@@ -1,6 +1,7 @@
 """When W&B goes online, and what it does without a login or a network."""
 
 import logging
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,6 +15,8 @@ from lr_lightning.loggers import RunWandbLogger
 from lr_lightning.loggers.run_wandb import WandbMode
 
 KEY = "0123456789" * 4
+
+_KEPT = ("WANDB_ERROR_REPORTING", "WANDB_SILENT", "WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR")
 
 
 class Server:
@@ -33,7 +36,11 @@ class Server:
         self.calls.append(options)
         if self.failures:
             raise self.failures.pop(0)
-        return SimpleNamespace(offline=options["mode"] == "offline", dir="w/wandb/run/files")
+        offline = options["mode"] == "offline"
+        return SimpleNamespace(offline=offline, dir="w/wandb/run/files", log=self.log, finish=lambda: None)
+
+    def log(self, content: dict[str, Any], step: int) -> None:
+        """Take no note."""
 
     def teardown(self) -> None:
         """Count."""
@@ -49,8 +56,8 @@ class Server:
 def logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Take away mode, key and the files of a login."""
     wandb.teardown()
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE"):
-        monkeypatch.delenv(name, raising=False)
+    for name in [name for name in os.environ if name.startswith("WANDB_") and name not in _KEPT]:
+        monkeypatch.delenv(name)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     yield
     wandb.finish()
@@ -148,29 +155,84 @@ def test_key_of_the_wrong_form_lets_the_server_say_so(monkeypatch: pytest.Monkey
 
 def test_explicit_online_does_not_hide_that_the_server_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     server = replace(monkeypatch, wandb.errors.CommError("no route to host"))
-    with pytest.raises(wandb.errors.CommError, match="no route to host"):
+    with pytest.raises(ConnectionError, match=r"3 s \(no route to host\); --wandb.mode auto.*--wandb.timeout"):
         _ = RunWandbLogger("w", mode="online", timeout=3.0).experiment
     assert server.modes == ["online"]
-    assert server.teardowns == 0
-    assert server.calls[0]["settings"].init_timeout != 3.0  # as patient as W&B itself
+    assert server.calls[0]["settings"].init_timeout == 3.0
 
 
-def test_failure_to_start_offline_is_not_tried_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mode", ["auto", "online"])
+def test_the_wait_for_the_server_is_announced(
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, mode: WandbMode
+) -> None:
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with caplog.at_level(logging.INFO):
+        _ = RunWandbLogger("w", mode=mode, timeout=3.0).experiment
+    assert "W&B: connecting, for 3 s at most." in caplog.messages
+
+
+def test_without_w_and_b_a_run_goes_on_and_says_how_to_upload_it(monkeypatch: pytest.MonkeyPatch) -> None:
     server = replace(monkeypatch, wandb.errors.CommError("disk full"))
-    with pytest.raises(wandb.errors.CommError, match="disk full"):
-        _ = RunWandbLogger("w").experiment
-    assert server.modes == ["offline"]
+    logger = RunWandbLogger("w w")
+    with pytest.warns(UserWarning, match=r"W&B stopped \(disk full\)"):
+        logger.log_metrics({"a": 1.0}, step=3)
+    logger.log_metrics({"a": 2.0}, step=7)  # a second warning would be an error
+    logger.log_hyperparams({"beta": 4})
+    assert server.modes == ["offline", "disabled"]  # the latter takes what a module of the user's may call
+    assert logger.folder is None
+    assert "lr-lightning test '" in str(logger.outcome)
+    assert logger.finish() is None
 
 
-def test_hands_over_what_the_run_is_called(server: Server, tmp_path: Path) -> None:
-    logger = RunWandbLogger("w", "project", "name", "entity", "abc", ["tag"])
-    _ = logger.experiment
+def test_what_w_and_b_refuses_is_said_at_the_start() -> None:
+    with pytest.raises(ValueError, match=r"W&B: .*a/b"):
+        _ = RunWandbLogger("w", project="a/b").experiment
+
+
+@pytest.mark.parametrize("value", ["nonsense", "OFFLINE", " offline"])
+def test_a_mode_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("WANDB_MODE", value)
+    with pytest.raises(ValueError, match=f"WANDB_MODE must be one of online, offline, disabled .*{value!r}"):
+        RunWandbLogger("w")
+
+
+def test_an_empty_mode_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_MODE", "")
+    logger = RunWandbLogger("w")
+    assert logger.experiment.offline  # of W&B itself, which refuses an empty one
+
+
+def test_hands_over_what_the_run_is_called(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_PROJECT", "of the environment")
+    wanted: dict[str, Any] = {
+        "project": "project",
+        "name": "name",
+        "entity": "entity",
+        "tags": ["tag"],
+        "group": "group",
+    }
+    wanted |= {"notes": "notes", "job_type": "kind"}
+    _ = RunWandbLogger("w", run_id="abc", **wanted).experiment
     [call] = server.calls
-    wanted = {"project": "project", "name": "name", "entity": "entity", "id": "abc", "tags": ["tag"]}
-    assert {key: call[key] for key in wanted} == wanted
+    assert {key: call[key] for key in [*wanted, "id"]} == wanted | {"id": "abc"}
     assert "anonymous" not in call  # W&B warns of it
     assert call["dir"] == str(tmp_path / "w")
     assert (tmp_path / "w").is_dir()
+
+
+def test_what_is_not_named_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    named = {"PROJECT": "project", "NAME": "name", "ENTITY": "entity", "TAGS": "a,b", "RUN_GROUP": "group"}
+    for name, value in (named | {"NOTES": "notes", "JOB_TYPE": "kind", "DIR": str(tmp_path / "elsewhere")}).items():
+        monkeypatch.setenv(f"WANDB_{name}", value)
+    run = RunWandbLogger("w").experiment
+    found = (run.project, run.name, run.entity, run.tags, run.group, run.notes, run.job_type)
+    assert found == ("project", "name", "entity", ("a", "b"), "group", "notes", "kind")
+    assert Path(run.dir).is_relative_to(tmp_path / "elsewhere")
+
+
+def test_the_project_is_ours_if_nothing_names_one(server: Server) -> None:
+    _ = RunWandbLogger("w").experiment
+    assert server.calls[0]["project"] == "lr_lightning"
 
 
 def test_only_the_first_process_starts_a_run(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
