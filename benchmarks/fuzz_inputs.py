@@ -98,7 +98,8 @@ def _in_one_process(
                 yield receiver.recv()
             except EOFError:
                 process.join()
-                ended = signal.Signals(-process.exitcode).name if (process.exitcode or 0) < 0 else process.exitcode
+                code = process.exitcode or 0
+                ended = signal.Signals(-code).name if code < 0 else code
                 yield Outcome(kind.name, number, f"ended its process ({ended})", "", time.perf_counter() - start, 0)
                 return
     finally:

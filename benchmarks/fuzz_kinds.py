@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import yaml
 from mutations import BYTES, TEXT, mutate
+from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 
@@ -208,6 +209,10 @@ def _special(make: Callable[[Path], None], name: str = "images/3.gif") -> Spoile
     return spoil_
 
 
+def _postscript(path: Path) -> None:
+    path.write_text("%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 7 8\n")
+
+
 def _png_bomb(path: Path) -> None:
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", 60_000, 60_000, 8, 2, 0, 0, 0)),
@@ -227,7 +232,7 @@ def _h5_claim(folder: Path) -> None:
 # --- public files ----------------------------------------------------------------------------------------------------
 
 
-def _idx(array: np.ndarray) -> bytes:  # type: ignore[type-arg]
+def _idx(array: NDArray[np.uint8]) -> bytes:
     return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 
@@ -433,7 +438,7 @@ KINDS = (
             _special(lambda path: path.symlink_to("/dev/zero")),
             _special(lambda path: path.symlink_to(path)),
             _special(_png_bomb),
-            _special(lambda path: path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 7 8\n") and None),
+            _special(_postscript),
             _special(os.mkfifo, "labels.csv"),
         ),
     ),

@@ -4,15 +4,16 @@ import gzip
 import tarfile
 import zlib
 from collections.abc import Iterator
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from math import prod
 from pathlib import Path, PurePosixPath
-from typing import IO, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import torch
 from scipy.io import loadmat, whosmat
 from torch import Tensor
+from typing_extensions import override
 
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.grid_file import GridFile, Storage
@@ -28,7 +29,7 @@ _LIST = "list.txt"
 _SIDE, _STORED_SIDE = 64, 128
 _BLOCK_BYTES = 1 << 20
 _LARGEST_FILE = 1 << 25  # bytes of a file of a car, which has 5 million values, or of the list
-_LARGEST_SMALL_ARCHIVE, _LARGEST_RATIO = 1 << 30, 100  # bytes that an archive unpacks to, or of its own size
+_LARGEST_SMALL_ARCHIVE, _LARGEST_RATIO = 1 << 28, 100  # bytes that an archive unpacks to, or of its own size
 _LARGEST_HEADER = 1 << 20  # bytes of a long name or other remarks of tar
 _NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))}
 _REMEDY = "fetch the public archive with `lr-lightning data prepare cars3d`"
@@ -202,6 +203,7 @@ class _ShortHeader(tarfile.TarInfo):
     """A header whose names and remarks, which are read whole, are of a sensible length."""
 
     @classmethod
+    @override
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
         header = super().frombuf(buf, encoding, errors)
         if not (header.isfile() or header.isdir()) and header.size > _LARGEST_HEADER:
@@ -209,15 +211,15 @@ class _ShortHeader(tarfile.TarInfo):
         return header
 
 
-class _Limited:
+class _Limited(BufferedIOBase):
     """What a packed file unpacks to, up to a number of bytes."""
 
-    def __init__(self, file: IO[bytes], num_bytes: int) -> None:
+    def __init__(self, file: BufferedIOBase, num_bytes: int) -> None:
         self._file, self._left, self._num_bytes = file, num_bytes, num_bytes
 
-    def read(self, num_bytes: int) -> bytes:
-        """Return the next bytes; raise ``tarfile.ReadError`` beyond the limit."""
-        block = self._file.read(num_bytes)
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        block = self._file.read(size)
         self._left -= len(block)
         if self._left < 0:
             raise tarfile.ReadError(f"it unpacks to more than {self._num_bytes:,} bytes")

@@ -55,7 +55,9 @@ def read_score_input(path: Path, *, few_rows: bool = False) -> ScoreInput:
         _check_size(path, name, *header)
     _check_rows(headers, few_rows)
     try:
-        found = {name: _tensor(npz_array(path, name, *header, _REMEDY)) for name, header in headers.items()}
+        found = {
+            name: _tensor(npz_array(path, name, shape, str(dtype), _REMEDY)) for name, (shape, dtype) in headers.items()
+        }
     except OSError as error:
         raise _no_arrays(path, error) from error
     return ScoreInput(found["codes"], found.get("factors"), found.get("log_variances"))

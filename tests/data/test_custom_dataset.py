@@ -193,8 +193,9 @@ def described_labels(folder: Path, factors: str, labels: list[float] | list[str]
         write_npz(folder, images=PIXELS[: len(labels)], labels=np.array(labels)[:, None])
         path.write_text(f"name: bars\nfactors:\n  a: {factors}\nimages: images.npz\nlabels: labels\n")
     dataset = CustomDataset(path)
-    labels_found = positions(dataset.description, {"a": labels if isinstance(labels[0], str) else np.array(labels)})
-    return labels_found[:, 0].tolist()
+    given: Any = labels if isinstance(labels[0], str) else np.array(labels)
+    found: list[int] = positions(dataset.description, {"a": given})[:, 0].tolist()
+    return found
 
 
 @pytest.mark.parametrize(
