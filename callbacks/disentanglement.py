@@ -47,7 +47,7 @@ class DisentanglementAssay(AssayCallback):
         seed: Seed of the random choices, equal each time so that validations compare.
         levels: Which metrics get chance and ceiling in training: ``"cheap"``, those that fit no predictors; ``"all"``,
             which takes as long again as these metrics, or several times, at the first validation that they run in, and
-            no time later; or ``"none"``. In a test all do.
+            no time later; or ``"none"``. Outside training, in a test say, all do.
 
     Raises:
         ValueError: If a number is below its least, or a metric or ``levels`` unknown.
@@ -95,7 +95,7 @@ class DisentanglementAssay(AssayCallback):
         if _is_finite(table):
             # each process takes some of the metrics
             rank, world_size = subject.trainer.global_rank, subject.trainer.world_size
-            levels: LevelChoice = "all" if subject.trainer.testing else self.levels
+            levels: LevelChoice = self.levels if subject.trainer.state.fn == "fit" else "all"
             tables = gather_objects(
                 self._run_metrics(names[rank::world_size], table, self.sampling, levels), world_size
             )

@@ -37,7 +37,9 @@ class LevelCache:
     def levels(self, metric: "DisentanglementMetric", result: MetricResult, sample: Sample) -> Levels:
         """Return the levels of ``metric``, which gave ``result`` for ``sample``, whose parameters tell it apart."""
         key = (type(metric).__qualname__, repr(sorted(result.parameters.items())), *_fingerprint(sample))
-        ceiling = self._once(("ceiling", key), lambda: ceilings(metric.score, sample))
+        # no score of a predictor falls with constant latents, and to fit it once is dear enough
+        alone = not metric.refits
+        ceiling = self._once(("ceiling", key), lambda: ceilings(metric.score, sample, try_without_spare=alone))
         if not metric.refits:
             return Levels(chance_of_shuffles(metric.score, sample, metric.num_chance_draws), ceiling)
         values = values_of_latents(sample)

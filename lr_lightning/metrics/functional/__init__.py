@@ -30,6 +30,7 @@ from lr_lightning.metrics.functional.information import mutual_information_matri
 from lr_lightning.metrics.functional.irs import interventional_robustness_score
 from lr_lightning.metrics.functional.jemmig import joint_entropy_minus_mutual_information_gap
 from lr_lightning.metrics.functional.kl_per_latent import kl_per_latent
+from lr_lightning.metrics.functional.levels import with_levels
 from lr_lightning.metrics.functional.mcc import mean_correlation_coefficient
 from lr_lightning.metrics.functional.med import mutual_information_based_entropy_disentanglement
 from lr_lightning.metrics.functional.mig import mutual_information_gap
@@ -96,4 +97,5 @@ __all__ = [
     "separated_attribute_predictability",
     "strong_generalisation",
     "unsupervised_disentanglement_ranking",
+    "with_levels",
 ]

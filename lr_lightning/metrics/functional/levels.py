@@ -65,13 +65,19 @@ def chance_of_noise(metric: Metric, sample: Sample, num_draws: int) -> dict[str,
     return _mean(metric, (noise_sample(sample, number) for number in range(num_draws)))
 
 
-def ceilings(metric: Metric, sample: Sample) -> dict[str, float]:
+def ceilings(metric: Metric, sample: Sample, *, try_without_spare: bool = True) -> dict[str, float]:
     """Return what a perfect code scores, see :func:`perfect_samples`; NaN if undefined.
 
     It has as many latents as ``sample``. To latents left over some scores are blind, some (completeness) rise with
     them, and some (a mean over all latents) fall: the better score of both is its ceiling.
+
+    Args:
+        metric: The metric.
+        sample: Rows.
+        try_without_spare: Whether to look at codes without those latents too, for scores that fall with them.
     """
-    results = [_quietly(metric, perfect) for perfect in perfect_samples(sample)]
+    codes = perfect_samples(sample)
+    results = [_quietly(metric, perfect) for perfect in (codes if try_without_spare else codes[:1])]
     found = {}
     for name, score in results[0].scores.items():
         values = np.array([result.scores[name].value for result in results])
