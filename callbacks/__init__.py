@@ -1,6 +1,7 @@
 """Lightning callbacks: when an assay runs and where its results go."""
 
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.code_files import CodeFiles
 from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.conditioned_response import ConditionedResponseAssay
 from lr_lightning.callbacks.consistency import ConsistencyAssay
@@ -27,6 +28,7 @@ from lr_lightning.callbacks.seed_checkpoints import SeedCheckpoints
 
 __all__ = [
     "AssayCallback",
+    "CodeFiles",
     "CodeTable",
     "ConditionedResponseAssay",
     "ConsistencyAssay",

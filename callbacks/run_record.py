@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import WandbLogger
 from typing_extensions import override
 
 from lr_lightning.callbacks.assay import assays_of, dataset_of
+from lr_lightning.callbacks.evaluated_part import evaluated_part
 from lr_lightning.callbacks.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.summary import print_summary
 from lr_lightning.loggers.atomic import write_atomically
@@ -24,7 +25,7 @@ class RunRecord(Callback):
 
     The file has an entry for each command that has run, ``fit``, ``validate`` and ``test``: every scalar (``null`` for
     one that is undefined), with the step, the resolved config, seed, versions, data set and git commit that they belong
-    to.
+    to, and how many observations were evaluated of how many there are.
 
     Args:
         config: Resolved config of the run, plain values.
@@ -103,6 +104,8 @@ class RunRecord(Callback):
             "seconds": self._seconds(),
             "assay_seconds": sum(assay.total_seconds for assay in assays_of(trainer)),
         }
+        part = evaluated_part(trainer, stage)
+        record |= {"num_evaluated": None, "num_available": None} if part is None else part._asdict()
         origin = {
             "config": self.config,
             "seed": self.config.get("seed_everything"),

@@ -43,6 +43,10 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     table.add_column()
     for name, text in [*_loss_rows(scalars, "test" if stage == "test" else "val"), *_assay_rows(trainer, scalars)]:
         table.add_row(name, text)
+    evaluated, available = record["num_evaluated"], record["num_available"]
+    if evaluated is not None and evaluated < available:
+        limit = "limit_test_batches" if stage == "test" else "limit_val_batches"
+        table.add_row("Evaluated on", f"{evaluated:,} of {available:,} observations, drawn at random (trainer.{limit})")
     share = record["assay_seconds"] / max(record["seconds"], 1e-9)
     table.add_row("Time", f"{record['seconds']:.0f} s, of which assays {record['assay_seconds']:.1f} s ({share:.1%})")
     console = Console()

@@ -22,7 +22,8 @@ class FactorDataModule(LightningDataModule):
     """Training, validation and test batches of one :class:`~lr_lightning.data.FactorDataset`.
 
     Validation is a seeded random part of the set that training never sees; testing runs over the whole set in its own
-    order, so that every combination of factors is there.
+    order, so that every combination of factors is there. Where the Trainer cuts an evaluation (``limit_val_batches``,
+    ``limit_test_batches``, ``limit_predict_batches``), it sees a seeded random part, not the beginning of the grid.
 
     ``correlations``, ``held_out``, ``restricted`` and ``groups`` shape training alone: validation and testing stay
     what they are without them, on all combinations. Factor values are given by index, from 0.
@@ -49,7 +50,8 @@ class FactorDataModule(LightningDataModule):
 
     Raises:
         ValueError: If ``val_size`` leaves nothing to train on, a size or ``batches_per_epoch`` is below 1, a factor or
-            value does not exist, ``groups`` are asked of a set that lacks combinations, or there is nothing to test on.
+            value does not exist, ``groups`` are asked of a set that lacks combinations, there is nothing to test on, or
+            there are fewer samples to evaluate than processes.
     """
 
     def __init__(
@@ -130,13 +132,13 @@ class FactorDataModule(LightningDataModule):
 
     @override
     def test_dataloader(self) -> BatchLoader:
-        """Return the batches of the test in the order of the data set."""
-        return self._loader(self.test_indices, self.eval_batch_size)
+        """Return the batches of the test in the order of the data set; ``limit_test_batches`` draws a part of them."""
+        return self._test_loader("limit_test_batches")
 
     @override
     def predict_dataloader(self) -> BatchLoader:
-        """Return the same batches as for testing."""
-        return self.test_dataloader()
+        """Return the same batches as for testing; ``limit_predict_batches`` draws a part of them."""
+        return self._test_loader("limit_predict_batches")
 
     @override
     def state_dict(self) -> dict[str, int]:
@@ -163,6 +165,21 @@ class FactorDataModule(LightningDataModule):
             return type(batch)(*converted)
         fields = [torch.split(field, self.batch_size) for field in converted]
         return [type(batch)(*parts) for parts in zip(*fields, strict=True)]
+
+    def _test_loader(self, limit: str) -> BatchLoader:
+        """Return batches of the test; those that the Trainer's ``limit`` leaves come first and are a random part.
+
+        The grid's own order begins with a few combinations only. A part that ``test_size`` draws is in random order.
+        """
+        whole = self._loader(self.test_indices, self.eval_batch_size)
+        kept = getattr(self.trainer, limit, 1.0)
+        kept = kept if isinstance(kept, int) else int(kept * len(whole))  # as the Trainer counts batches
+        size = kept * self.eval_batch_size * whole.world_size
+        if self.test_size is not None or size >= len(self.test_indices):
+            return whole
+        order = torch.randperm(len(self.test_indices), generator=torch.Generator().manual_seed(self.split_seed))
+        parts = order.split([size, len(order) - size])
+        return self._loader(self.test_indices[torch.cat([part.sort().values for part in parts])], self.eval_batch_size)
 
     def _batches_at_once(self) -> int:
         """Return how many training batches the model takes at once."""
@@ -199,6 +216,11 @@ class FactorDataModule(LightningDataModule):
 
     def _loader(self, indices: Tensor, batch_size: int, training: bool = False) -> BatchLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if not training and len(indices) < world_size:  # the Trainer waits for ever for a process without batches
+            raise ValueError(
+                f"{len(indices)} samples leave some of {world_size} processes without any; lower trainer.devices, or "
+                "raise val_size or test_size"
+            )
         return BatchLoader(
             self.dataset,
             indices,

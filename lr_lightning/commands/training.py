@@ -25,6 +25,7 @@ from typing_extensions import override
 import lr_lightning.data.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import (
     AssayCallback,
+    CodeFiles,
     DisentanglementAssay,
     EnsembleAssay,
     Resumption,
@@ -36,7 +37,6 @@ from lr_lightning.callbacks import (
 )
 from lr_lightning.commands.checkpoint_io import AtomicCheckpointIO
 from lr_lightning.commands.checkpoints import check_checkpoint, read_checkpoint
-from lr_lightning.commands.codes import write_codes
 from lr_lightning.commands.complete_config import check_serializable, complete_config
 from lr_lightning.commands.composition import ComposingConfigFile, split_assays
 from lr_lightning.commands.config_changes import config_changes, recorded_config
@@ -67,7 +67,6 @@ from lr_lightning.loggers.atomic import remove_unfinished, write_atomically
 from lr_lightning.losses import Likelihood
 from lr_lightning.models import AutoencoderModule, Schedule, SeedEnsemble
 from lr_lightning.networks import AutoencoderNetwork
-from lr_lightning.seed_statistics import seed_name
 
 
 class SaveRunConfig(SaveConfigCallback):
@@ -253,6 +252,8 @@ class RunCLI(LightningCLI):
         if weights is not None and self.subcommand == "fit" and not checkpoint:
             load_initial_weights(Path(weights), self.model)
         callbacks = self._assay_callbacks()
+        if self.subcommand == "predict":
+            callbacks.append(CodeFiles(Path(trainer["default_root_dir"]), self._seeds))
         if trainer["enable_checkpointing"] is not False:
             callbacks += self._checkpoints(Path(trainer["default_root_dir"]))
         if trainer["enable_progress_bar"] is not False:
@@ -406,14 +407,8 @@ class RunCLI(LightningCLI):
             print(f"This run had ended at step {self._step:,}; raise --trainer.max_epochs or max_steps to train on.")
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **options: Any) -> None:
-        """Encode the data and write ``codes.npz`` into the run folder, or ``codes_seed_<s>.npz`` for each seed."""
-        folder = Path(self.trainer.default_root_dir)
-        batches = self.trainer.predict(model, datamodule=datamodule, **options) or []
-        if self._seeds is None:
-            write_codes(folder / "codes.npz", datamodule, batches)
-        else:
-            for seed, own in zip(self._seeds, zip(*batches, strict=True), strict=True):
-                write_codes(folder / f"codes_{seed_name(seed)}.npz", datamodule, own)
+        """Encode the data; :class:`~lr_lightning.callbacks.CodeFiles` writes the codes into the run folder."""
+        self.trainer.predict(model, datamodule=datamodule, **options | {"return_predictions": False})
 
 
 _Prepared = TypeVar("_Prepared", bound=RunCLI)

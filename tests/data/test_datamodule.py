@@ -96,6 +96,48 @@ def test_test_can_be_a_part_of_the_set(bars: FactorDataset) -> None:
     assert part != samples(bars, make(bars, test_size=20, split_seed=1).test_dataloader())
 
 
+@pytest.mark.parametrize(("limit", "world_size", "num_seen"), [(2, 1, 6), (0.5, 1, 24), (2, 3, 18), (99, 1, 48)])
+def test_an_evaluation_that_is_cut_sees_a_seeded_random_part(
+    bars: FactorDataset, limit: float, world_size: int, num_seen: int
+) -> None:
+    def seen(**options: Any) -> tuple[list[int], list[int]]:
+        """Return the samples of the batches that the limit leaves, and of all, of all processes."""
+        shares: list[list[Tensor]] = []
+        for rank in range(world_size):
+            data = make(bars, **options)
+            data.trainer = SimpleNamespace(  # type: ignore[assignment]
+                global_rank=rank, world_size=world_size, limit_test_batches=limit, limit_predict_batches=limit
+            )
+            loader = data.test_dataloader()
+            predicted = data.predict_dataloader()
+            assert torch.equal(predicted.indices, loader.indices)
+            shares.append([batch.factors for batch in loader])
+        num_batches = limit if isinstance(limit, int) else int(len(shares[0]) * limit)
+        return tuple(  # type: ignore[return-value]
+            bars.factor_space.indices(torch.cat([f for share in shares for f in share[:count]])).tolist()
+            for count in (num_batches, None)
+        )
+
+    first, whole = seen()
+    assert len(first) == num_seen
+    assert sorted(whole) == list(range(48))
+    assert sorted(first) == sorted(seen(shuffle_seed=1)[0])
+    if num_seen < 48:
+        assert sorted(first) != list(range(num_seen))  # the beginning of the grid
+        assert sorted(first) != sorted(seen(split_seed=1)[0])
+    if world_size == 1:
+        assert first == sorted(first)
+
+
+def test_rejects_fewer_samples_than_processes(bars: FactorDataset) -> None:
+    """A process without batches would let the others wait for it for ever."""
+    data = make(bars, val_size=2, test_size=3)
+    data.trainer = SimpleNamespace(global_rank=2, world_size=3)  # type: ignore[assignment]
+    with pytest.raises(ValueError, match="2 samples leave some of 3 processes"):
+        data.val_dataloader()
+    assert len(data.test_dataloader()) == 1
+
+
 def test_state_continues_training_where_it_was(bars: FactorDataset) -> None:
     whole = make(bars, batches_per_epoch=3)
     loader = whole.train_dataloader()

@@ -1,0 +1,66 @@
+"""Codes lie in their file beside the factors of the very observations that were encoded."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lr_lightning.callbacks import CodeFiles
+from lr_lightning.models import SeedEnsemble
+from tests.conftest import Bars
+from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
+
+
+@pytest.mark.parametrize(("limit", "num_rows"), [(None, 48), (2, 10), (0.5, 25)])
+def test_rows_belong_together(limit: float | None, num_rows: int, tmp_path: Path) -> None:
+    model = tiny_model()
+    trainer = tiny_trainer(tmp_path, CodeFiles(tmp_path), limit_predict_batches=limit)
+    trainer.predict(model, datamodule=tiny_data(Bars()), return_predictions=False)
+    with np.load(tmp_path / "codes.npz", allow_pickle=False) as found:
+        indices = torch.from_numpy(found["indices"])
+        posterior = model.encode(Bars().images(indices).float() / 255)
+        assert len(indices.unique()) == num_rows
+        np.testing.assert_array_equal(found["factors"], Bars().factors(indices))
+        np.testing.assert_allclose(found["codes"], posterior.mean.detach(), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(found["log_variances"], 2 * posterior.stddev.detach().log(), rtol=1e-4, atol=1e-5)
+
+
+def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
+    environment = os.environ | {"MASTER_ADDR": "127.0.0.1", "OMP_NUM_THREADS": "1", "PL_DISABLE_FORK": "1"}
+    command = [sys.executable, str(Path(__file__).with_name("code_files_run.py")), str(tmp_path / "two")]
+    with (tmp_path / "log.txt").open("w") as log:  # a file: a pipe could be held open by a process left behind
+        code = subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=240).returncode
+    assert code == 0, (tmp_path / "log.txt").read_text()
+    for name, test_size, limit, num_rows in (("all", 13, None, 13), ("some", None, 4, 20)):
+        trainer = tiny_trainer(tmp_path, CodeFiles(tmp_path / name), limit_predict_batches=limit)
+        trainer.predict(tiny_model(), datamodule=tiny_data(Bars(), test_size=test_size), return_predictions=False)
+        one, two = (
+            dict(np.load(folder / name / "codes.npz", allow_pickle=False)) for folder in (tmp_path, tmp_path / "two")
+        )
+        assert one["codes"].shape == (num_rows, 3)
+        assert one.keys() == two.keys() == {"codes", "log_variances", "factors", "indices"}
+        for key, rows in one.items():
+            np.testing.assert_allclose(two[key], rows, rtol=1e-4, atol=1e-5)
+
+
+def test_each_seed_has_a_file(tmp_path: Path) -> None:
+    members = [tiny_model(2), tiny_model(3)]
+    trainer = tiny_trainer(tmp_path, CodeFiles(tmp_path, [4, 7]), limit_predict_batches=1)
+    trainer.predict(SeedEnsemble(members, [4, 7]), datamodule=tiny_data(Bars()), return_predictions=False)
+    for seed, latents in ((4, 2), (7, 3)):
+        with np.load(tmp_path / f"codes_seed_{seed}.npz", allow_pickle=False) as found:
+            assert found["codes"].shape == (5, latents)
+            assert found["factors"].shape == (5, 3)
+
+
+def test_nothing_to_encode_is_an_error(tmp_path: Path) -> None:
+    trainer = tiny_trainer(tmp_path, CodeFiles(tmp_path))
+    callback = trainer.callbacks[0]  # type: ignore[attr-defined]
+    callback.on_predict_start(trainer, tiny_model())
+    with pytest.raises(ValueError, match="limit_predict_batches"):
+        callback.on_predict_epoch_end(trainer, tiny_model())
+    assert not (tmp_path / "codes.npz").exists()
