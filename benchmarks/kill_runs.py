@@ -247,7 +247,7 @@ def comparable_history(folder: Path) -> dict[str, Any]:
     for row in rows:
         at_step = merged.setdefault(str(row["trainer/global_step"]), {})
         for key, value in row.items():
-            if key != "_step":
+            if key != "_step" and "artifact_path" not in key:  # random addresses of tables
                 at_step[key] = value["_type"] if isinstance(value, dict) and "_type" in value else value
     return merged
 

@@ -15,12 +15,13 @@ from lr_lightning.callbacks.evaluated_part import evaluated_part
 from lr_lightning.callbacks.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.summary import print_summary
 from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.loggers.media import RunFolderOwner
 from lr_lightning.logging_step import set_logging_step
 
 RESULTS = "results.json"
 
 
-class RunRecord(Callback):
+class RunRecord(RunFolderOwner, Callback):
     """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
 
     The file has an entry for each command that has run, ``fit``, ``validate`` and ``test``: every scalar (``null`` for

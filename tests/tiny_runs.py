@@ -7,8 +7,13 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from lr_lightning.data import FactorDataModule, FactorDataset
+from lr_lightning.loggers.media import RunFolderOwner
 from lr_lightning.models import BetaVAE
 from lr_lightning.networks import MLP
+
+
+class RunFolder(RunFolderOwner, Callback):
+    """Has files written to the Trainer's ``default_root_dir``, as for a run of the command line."""
 
 
 def tiny_model(latent_dim: int = 3) -> BetaVAE:
@@ -37,7 +42,7 @@ def tiny_trainer(folder: Path, *callbacks: Callback, **options: Any) -> Trainer:
         "enable_model_summary": False,
         "log_every_n_steps": 2,
     }
-    return Trainer(default_root_dir=folder, callbacks=list(callbacks), **(defaults | options))
+    return Trainer(default_root_dir=folder, callbacks=[*callbacks, RunFolder()], **(defaults | options))
 
 
 def weights(model: LightningModule) -> torch.Tensor:

@@ -65,14 +65,12 @@ def _section(command_line: AssayCLI, assay: AssayCallback) -> Section:
     if entry is not None and not isinstance(assay, entry.assay):
         entry = None  # one of the user's under a name of the catalogue
     scalars = {key: float(value) for key, value in findings.scalars.items()}
-    pictures = [
-        Picture(
-            figure_caption("" if entry is None else assay.name, key),
-            figure_path(trainer, f"{assay.prefix}/{key}").read_bytes(),
-        )
-        for key in findings.figures
-    ]
-    arrays = arrays_path(trainer, f"assay/{assay.name}").relative_to(command_line.folder) if findings.arrays else None
+    pictures = []
+    for key in findings.figures:
+        path = figure_path(trainer, f"{assay.prefix}/{key}")
+        assert path is not None  # this Trainer has a folder
+        pictures.append(Picture(figure_caption("" if entry is None else assay.name, key), path.read_bytes()))
+    arrays = arrays_path(trainer, f"assay/{assay.name}") if findings.arrays else None
     return Section(
         name=assay.name,
         summary=type(assay).__name__ if entry is None else entry.summary,
@@ -80,6 +78,6 @@ def _section(command_line: AssayCLI, assay: AssayCallback) -> Section:
         pictures=pictures,
         scalars=scalars,
         tables=findings.tables,
-        arrays=None if arrays is None else str(arrays),
+        arrays=None if arrays is None else str(arrays.relative_to(command_line.folder)),
         seconds=assay.total_seconds,
     )

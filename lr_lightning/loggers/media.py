@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from pytorch_lightning import Trainer
-from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
 from lr_lightning.loggers.atomic import write_atomically
@@ -20,26 +20,32 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+class RunFolderOwner:
+    """Base of a callback of a Trainer whose ``default_root_dir`` is a run folder, where all files belong."""
+
+
 def save_figure(trainer: Trainer, key: str, figure: "Figure") -> None:
     """Write ``figure`` to ``figures/`` as PNG and hand it to W&B and TensorBoard under ``key``.
 
     Call it on the process of rank 0, in a validation or test hook.
 
     Args:
-        trainer: Its ``default_root_dir`` is the run folder.
+        trainer: Its :func:`media_folder` receives the file.
         key: Name such as ``"assay/response_matrix/matrix"``.
         figure: The figure; it is not changed.
     """
     path = figure_path(trainer, key)
-    write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
+    if path is not None:
+        write_atomically(path, lambda file: figure.savefig(file, format="png", dpi=120))
     step = logging_step(trainer)
     for logger in trainer.loggers:
-        if isinstance(logger, RunWandbLogger):
+        if isinstance(logger, RunWandbLogger) and path is not None:
             logger.log_figure(key, path, step)
         elif isinstance(logger, WandbLogger):
             import wandb
 
-            logger.experiment.log({key: wandb.Image(str(path)), "trainer/global_step": step})
+            image = wandb.Image(figure if path is None else str(path))
+            logger.experiment.log({key: image, "trainer/global_step": step})
         elif isinstance(logger, TensorBoardLogger):
             logger.experiment.add_figure(key, figure, global_step=step)
 
@@ -53,32 +59,56 @@ def save_table(trainer: Trainer, key: str, columns: list[str], rows: list[list[f
 
 def save_arrays(trainer: Trainer, key: str, arrays: Mapping[str, Tensor]) -> None:
     """Write ``arrays`` to one ``.npz`` file in ``assays/``, readable with ``numpy.load(allow_pickle=False)``."""
-    values = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
     path = arrays_path(trainer, key)
-    write_atomically(path, lambda file: np.savez_compressed(file, **values))  # type: ignore[arg-type]
+    if path is not None:
+        values = {name: array.detach().cpu().numpy() for name, array in arrays.items()}
+        write_atomically(path, lambda file: np.savez_compressed(file, **values))  # type: ignore[arg-type]
 
 
 def save_score_table(trainer: Trainer, key: str, table: ScoreTable) -> None:
     """Write ``table`` to one JSON file in ``assays/``, a list of objects."""
-    write_score_table(_path(trainer, "assays", key, ".json"), table)
+    path = _path(trainer, "assays", key, ".json")
+    if path is not None:
+        write_score_table(path, table)
 
 
-def figure_path(trainer: Trainer, key: str) -> Path:
-    """Return the file that :func:`save_figure` writes for ``key`` at this moment."""
+def media_folder(trainer: Trainer) -> Path | None:
+    """Return the folder that receives ``figures/`` and ``assays/``, ``None`` if there is none.
+
+    It is the run folder of a run of the command line; else the folder of the first logger that has one, where Lightning
+    puts its checkpoints too; else ``default_root_dir``, unless that is the working folder, as without a word.
+    """
+    root = Path(trainer.default_root_dir)
+    if any(isinstance(callback, RunFolderOwner) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+        return root
+    for logger in trainer.loggers:
+        if isinstance(logger, RunWandbLogger):
+            return logger.run_folder
+        if isinstance(logger, CSVLogger | TensorBoardLogger):
+            return Path(logger.log_dir)
+        if logger.save_dir is not None:
+            version = logger.version if isinstance(logger.version, str) else f"version_{logger.version}"
+            return Path(logger.save_dir, str(logger.name), version)
+    return None if root.absolute() == Path.cwd() else root
+
+
+def figure_path(trainer: Trainer, key: str) -> Path | None:
+    """Return the file that :func:`save_figure` writes for ``key`` at this moment, ``None`` if it writes none."""
     return _path(trainer, "figures", key, ".png")
 
 
-def arrays_path(trainer: Trainer, key: str) -> Path:
-    """Return the file that :func:`save_arrays` writes for ``key`` at this moment."""
+def arrays_path(trainer: Trainer, key: str) -> Path | None:
+    """Return the file that :func:`save_arrays` writes for ``key`` at this moment, ``None`` if it writes none."""
     return _path(trainer, "assays", key, ".npz")
 
 
-def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path:
+def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path | None:
     """Return ``folder/matrix-active-step000100.png`` for ``assay/matrix/active``, ``-test.png`` for one in a test.
 
     That of a seed, ``seed_3/assay/matrix/active``, is ``folder/seed_3-matrix-active-step000100.png``.
     """
+    root = media_folder(trainer)
     function = str(trainer.state.fn.value) if trainer.state.fn else "fit"
     moment = f"step{trainer.global_step:06d}" if function == "fit" else function
     name = re.sub(r"(^|/)assay/", r"\1", key, count=1).replace("/", "-")
-    return Path(trainer.default_root_dir) / folder / f"{name}-{moment}{suffix}"
+    return None if root is None else root / folder / f"{name}-{moment}{suffix}"

@@ -267,11 +267,11 @@ class RunWandbLogger(WandbLogger):
         media = [entry for entry in read_media(path) if last is None or entry.step <= last]
         if path.is_file():
             write_media(path, media)
-        entries: list[tuple[int, int, Callable[[], dict[str, Any]]]] = []
+        # Media first, as in a validation: W&B names their files by the row before
+        entries = [(entry.row, entry.step, partial(self._media, entry)) for entry in media]
         for row in read_metrics(self.run_folder / METRICS_FILE, last).rows:
             step = int(row["step"])
             entries.append((self._rows.row_of(step), step, partial(_numbers, row)))
-        entries += [(entry.row, entry.step, partial(self._media, entry)) for entry in media]
         self._rows.skip_to(max((number for number, _, _ in entries), default=-1))
         return sorted(entries, key=lambda entry: entry[0])
 

@@ -1,5 +1,6 @@
 """Names and contents of figures and arrays, and what each logger is given."""
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -12,8 +13,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers.logger import DummyLogger
 
-from lr_lightning.loggers.media import save_arrays, save_figure, save_table
+from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
+from lr_lightning.loggers.media import media_folder, save_arrays, save_figure, save_score_table, save_table
+from lr_lightning.metrics.score_table import ScoreTable
+from tests.tiny_runs import RunFolder
 
 
 class Recorded:
@@ -61,6 +66,7 @@ def trainer(folder: Path, *loggers: Any, testing: bool = False) -> Trainer:
         Trainer,
         SimpleNamespace(
             default_root_dir=str(folder),
+            callbacks=[RunFolder()],
             loggers=list(loggers),
             state=SimpleNamespace(fn=SimpleNamespace(value="test" if testing else "fit")),
             global_step=40,
@@ -113,3 +119,41 @@ def test_arrays_are_read_back_as_they_were(tmp_path: Path, testing: bool, moment
         np.testing.assert_array_equal(file["matrix"], matrix.detach().numpy())
         np.testing.assert_array_equal(file["counts"], counts.numpy())
         assert (file["matrix"].dtype, file["counts"].dtype) == (np.float32, np.int64)
+
+
+def test_files_of_a_run_of_the_command_line_lie_in_its_folder(tmp_path: Path) -> None:
+    assert media_folder(trainer(tmp_path, CSVLogger("logs"))) == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("make", "folder"),
+    [
+        (lambda: [CSVLogger("logs")], "logs/lightning_logs/version_0"),
+        (lambda: [TensorBoardLogger("logs", name="a", version="b")], "logs/a/b"),
+        (lambda: [WandbLogger(save_dir="logs", project="p", version="abc")], "logs/p/abc"),
+        (lambda: [RunCSVLogger("run")], "run"),
+        (lambda: [RunWandbLogger("run")], "run"),
+        (lambda: [DummyLogger(), CSVLogger("logs", version=3)], "logs/lightning_logs/version_3"),
+        (lambda: [DummyLogger()], "."),
+    ],
+)
+def test_files_of_a_trainer_of_ones_own_lie_with_its_first_logger_else_nowhere(
+    tmp_path: Path, make: Callable[[], list[Any]], folder: str
+) -> None:
+    own = trainer(tmp_path, *make())  # whose folder is the working folder
+    own.callbacks.clear()  # type: ignore[attr-defined]
+    found = media_folder(own)
+    assert found is None if folder == "." else found is not None and found.absolute() == tmp_path / folder
+
+
+def test_without_a_folder_nothing_is_written(tmp_path: Path) -> None:
+    own = trainer(tmp_path)
+    own.callbacks.clear()  # type: ignore[attr-defined]
+    save_figure(own, "assay/a/b", Figure(figsize=(2, 1)))
+    save_arrays(own, "assay/a", {"matrix": torch.zeros(2)})
+    save_score_table(own, "assay/a", ScoreTable((), {}))
+    assert list(tmp_path.iterdir()) == []
+    own = trainer(tmp_path / "chosen")
+    own.callbacks.clear()  # type: ignore[attr-defined]
+    save_arrays(own, "assay/a", {"matrix": torch.zeros(2)})
+    assert [path.name for path in (tmp_path / "chosen").iterdir()] == ["assays"]
