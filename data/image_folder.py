@@ -46,16 +46,15 @@ class FolderImages:
         paths: The files, in the order of the rows.
 
     Raises:
-        FileNotFoundError: If the first file is not there.
-        ValueError: If it is no image or no regular file, has more pixels than
+        FileNotFoundError: If a file is not there.
+        ValueError: If one is no regular file, or the first is no image, has more pixels than
             :data:`~lr_lightning.data.pictures.LARGEST`, more than 8 bits a channel, or transparent pixels.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = tuple(paths)
         for path in self.paths:  # a pipe would be waited for
-            if path.exists():
-                check_regular(path)
+            _check_there(path)
         # other images, or the same in another order, are another source; the same moved elsewhere are not
         names = [str(path.absolute()) for path in self.paths]
         shared = len(os.path.commonpath([self.paths[0].parent.absolute(), min(names), max(names)]))
@@ -86,6 +85,13 @@ class FolderImages:
                     )
                 block.append(image)
             yield torch.from_numpy(np.stack(block))
+
+
+def _check_there(path: Path) -> None:
+    try:
+        check_regular(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"no image {path}") from error
 
 
 def _read(path: Path, grey: bool | None) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:

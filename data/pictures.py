@@ -22,8 +22,6 @@ def read_picture(path: Path) -> Image.Image:
         ValueError: If it is no regular file, but a pipe or a device, say, or has more pixels than :data:`LARGEST`.
         OSError: If it is damaged; the message is the reason alone.
     """
-    if "\0" in str(path):
-        raise FileNotFoundError(f"no file {path}")
     check_regular(path)
     try:
         with warnings.catch_warnings():
@@ -48,6 +46,13 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def check_regular(path: Path) -> None:
-    """Raise ``ValueError`` if what is at ``path`` is no regular file, but a pipe, socket or device, say."""
+    """Look at what is at ``path`` without opening it.
+
+    Raises:
+        FileNotFoundError: If there is nothing, or can be nothing of that name.
+        ValueError: If it is no regular file, but a pipe, socket or device, say.
+    """
+    if "\0" in str(path):
+        raise FileNotFoundError(f"no file {path}")
     if not stat.S_ISREG(path.stat().st_mode):
         raise ValueError(f"{path} is no regular file; take it away")

@@ -90,7 +90,7 @@ def _check_rows(headers: Mapping[str, _Header], few_rows: bool) -> None:
             fix = " and ".join(f"write {other}.T" for other in wide) or "keep the same samples in both"
             raise ValueError(f"codes {codes} and {name} {shape} must have a row for each sample; {fix}")
     for name, shape in tables.items():
-        if shape[0] < shape[1] and not few_rows:
+        if 2 <= shape[0] < shape[1] and not few_rows:
             raise ValueError(
                 f"{name} {shape} has fewer rows than columns, as a transposed table has; write {name}.T, or add "
                 "--few_rows if there are so few samples"
@@ -102,4 +102,4 @@ def _tensor(array: np.ndarray[Any, Any]) -> Tensor:
     wide = {"f": np.float64, "c": np.complex128}.get(array.dtype.kind)
     if wide is not None and array.dtype.itemsize > np.dtype(wide).itemsize:
         return torch.from_numpy(array.astype(wide))
-    return torch.from_numpy(np.ascontiguousarray(array, array.dtype.newbyteorder("=")))
+    return torch.from_numpy(np.asarray(array, array.dtype.newbyteorder("="), order="C"))
