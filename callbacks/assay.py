@@ -1,6 +1,7 @@
 """The base of all assay callbacks: when an assay runs, on what, and where its results go."""
 
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,8 +14,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.assays import Autoencoder
+from lr_lightning.callbacks.assay_failure import AssayFailure, ends_the_run
 from lr_lightning.callbacks.code_table import CodeTable, CodeTableCollector, gather_rows
-from lr_lightning.callbacks.sharding import ShardedAutoencoder
+from lr_lightning.callbacks.sharding import ShardedAutoencoder, gather_objects
 from lr_lightning.loggers.media import save_arrays, save_figure, save_table
 
 if TYPE_CHECKING:
@@ -77,6 +79,11 @@ class AssayCallback(Callback):
     that ends otherwise (early stopping, a time limit) ends with the scalars of the last validation that was due. In
     validations between, the assay logs its last scalars again, so that checkpoints and early stopping can monitor them.
 
+    An assay that fails never ends training: it is skipped with one warning that names it, tried again when it is due,
+    and ``results.json`` and the summary tell why. Its scalars stay what they were. In an evaluation outside of training
+    only what the data bring about is passed over so, such as too few samples or codes that are not finite; a fault in
+    the assay raises. Over several processes an assay must come to the same end on each, as it does on what all share.
+
     Its random choices come from a generator of its own: with or without it, training takes the same course to the bit.
     Scalars are logged as ``assay/<name>/<quantity>``, with the time it took as ``assay/<name>/seconds``.
 
@@ -85,7 +92,11 @@ class AssayCallback(Callback):
         num_observations: Number of observations that the assay asks for.
         group: What names of figures, tables and files begin with, such as ``"seed_3/"`` for one of several models.
         progress: Called within long computations with what is done and the total; for whoever shows it.
-        findings: What it found the last time it ran, ``None`` before.
+        findings: What it found the last time it ran, ``None`` before and if it failed.
+        cautions: Sentences of the last time that it ran on why its scalars cannot be trusted.
+        failure: Why it was skipped the last time that it was due, ``None`` if it ran.
+        num_failures: How often it was skipped.
+        strict: Let any failure raise.
 
     Args:
         every_n_validations: How often to run; 0 for the last validation only.
@@ -100,6 +111,7 @@ class AssayCallback(Callback):
     num_observations: int = 0
     group: str = ""
     progress: Callable[[int, int], None] | None = None
+    strict: bool = False
 
     def __init__(self, every_n_validations: int = 1, seed: int = 0) -> None:
         if every_n_validations < 0:
@@ -107,6 +119,9 @@ class AssayCallback(Callback):
         self.every_n_validations = every_n_validations
         self.seed = seed
         self.findings: Findings | None = None
+        self.cautions: tuple[str, ...] = ()
+        self.failure: str | None = None
+        self.num_failures = 0
         self.total_seconds = 0.0
         self._validations = 0
         self._last_scalars: dict[str, float] = {}
@@ -177,13 +192,13 @@ class AssayCallback(Callback):
         if trainer.sanity_checking:
             return
         if self._is_due(trainer):
-            self._last_scalars = self._last_scalars | self._run_and_save(trainer, pl_module)
+            self._last_scalars = self._last_scalars | self._run_unless_it_fails(trainer, pl_module)
         self._validations += 1
         pl_module.log_dict(self._last_scalars, sync_dist=True)
 
     @override
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        pl_module.log_dict(self._run_and_save(trainer, pl_module), sync_dist=True)
+        pl_module.log_dict(self._run_unless_it_fails(trainer, pl_module), sync_dist=True)
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -191,6 +206,9 @@ class AssayCallback(Callback):
             "validations": self._validations,
             "last_scalars": self._last_scalars,
             "total_seconds": self.total_seconds,
+            "cautions": list(self.cautions),
+            "failure": self.failure,
+            "num_failures": self.num_failures,
         }
 
     @override
@@ -198,10 +216,14 @@ class AssayCallback(Callback):
         self._validations = state_dict["validations"]
         self._last_scalars = state_dict["last_scalars"]
         self.total_seconds = state_dict["total_seconds"]
+        self.cautions = tuple(state_dict.get("cautions", ()))  # checkpoints of earlier versions have none
+        self.failure = state_dict.get("failure")
+        self.num_failures = state_dict.get("num_failures", 0)
 
     def _begin(self, trainer: Trainer) -> None:
         if trainer.state.fn != "fit":
-            self.total_seconds = 0.0  # that of training came with the checkpoint
+            # those of training came with the checkpoint
+            self.total_seconds, self.cautions, self.failure, self.num_failures = 0.0, (), None, 0
         self._share_codes(first_assay(trainer))
         self._observations = []
 
@@ -234,6 +256,26 @@ class AssayCallback(Callback):
         rows = gather_rows(trainer, torch.cat(self._observations))
         return rows[: self.num_observations].to(trainer.strategy.root_device)
 
+    def _run_unless_it_fails(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
+        """Run the assay and return its scalars; none if it failed on any process, with a warning the first time."""
+        scalars, own = {}, None
+        with isolate_rng():  # which an error inside of another such block leaves undone
+            try:
+                scalars = self._run_and_save(trainer, pl_module)
+            except Exception as error:
+                if self.strict or ends_the_run(error, trainer.state.fn == "fit", trainer.world_size):
+                    raise
+                own = AssayFailure.of(error)
+        failures = [failure for failure in gather_objects(own, trainer.world_size) if failure is not None]
+        self.failure = failures[0].text if failures else None
+        if not failures:
+            return scalars
+        self.findings, self.cautions = None, ()
+        self.num_failures += 1
+        if self.num_failures == 1 and trainer.is_global_zero:
+            warnings.warn(failures[0].message(self.name), stacklevel=2)
+        return {}
+
     def _run_and_save(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
         """Run the assay, save its figures and arrays on one process, and return its scalars under their full keys."""
         start = time.perf_counter()
@@ -255,6 +297,7 @@ class AssayCallback(Callback):
                     save_table(trainer, f"{self.group}{self.prefix}/{key}", columns, rows)
                 if findings.arrays:
                     save_arrays(trainer, f"{self.group}assay/{self.name}", findings.arrays)
+            self.cautions = tuple(findings.warnings)
         seconds = time.perf_counter() - start
         self.total_seconds += seconds
         scalars = {f"{self.prefix}/{key}": float(value) for key, value in findings.scalars.items()}

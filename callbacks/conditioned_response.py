@@ -15,6 +15,7 @@ from lr_lightning.assays import (
     score_warnings,
 )
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.cautions import code_cautions
 from lr_lightning.callbacks.factor_traversals import factor_traversals, require_full_grid
 from lr_lightning.plots import conditioned_response_figure
 
@@ -103,5 +104,8 @@ class ConditionedResponseAssay(AssayCallback):
             arrays={"matrix": result.matrix}
             | {f"per_traversal_{name}": rows for name, rows in zip(names, result.per_traversal, strict=True)},
             tables={"table": (["factor", *map(str, range(result.matrix.shape[1]))], rows)},
-            warnings=score_warnings(conditioned=result, num_resamples=self.num_resamples, generator=subject.generator),
+            warnings=(
+                *code_cautions(subject.table),
+                *score_warnings(conditioned=result, num_resamples=self.num_resamples, generator=subject.generator),
+            ),
         )

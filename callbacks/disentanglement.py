@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,8 +11,9 @@ from pytorch_lightning import Trainer
 from typing_extensions import override
 
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.cautions import code_cautions
 from lr_lightning.callbacks.code_table import CodeTable
-from lr_lightning.callbacks.sharding import gather_objects
+from lr_lightning.callbacks.sharding import gather_computed
 from lr_lightning.choices import check_choice
 from lr_lightning.loggers.media import save_score_table
 from lr_lightning.metrics.catalogue import make_metrics, without_factors
@@ -34,6 +36,7 @@ class DisentanglementAssay(AssayCallback):
 
     Attributes:
         table: Scores of the last time that the assay ran, ``None`` before.
+        table_path: File that the table was written to.
 
     Args:
         metrics: Metrics or groups to run each time; see :data:`lr_lightning.metrics.GROUPS`.
@@ -48,6 +51,7 @@ class DisentanglementAssay(AssayCallback):
         levels: Which metrics get chance and ceiling in training: ``"cheap"``, those that fit no predictors; ``"all"``,
             which takes as long again as these metrics, or several times, at the first validation that they run in, and
             no time later; or ``"none"``. Outside training, in a test say, all do.
+        print_table: Print the whole table at the end of the run, before the summary.
 
     Raises:
         ValueError: If a number is below its least, or a metric or ``levels`` unknown.
@@ -66,6 +70,7 @@ class DisentanglementAssay(AssayCallback):
         num_repeats: int = 1,
         seed: int = 0,
         levels: LevelChoice = "cheap",
+        print_table: bool = False,
     ) -> None:
         super().__init__(every_n_validations, seed)
         check_at_least("final_every_n_validations", final_every_n_validations, 0)
@@ -78,7 +83,9 @@ class DisentanglementAssay(AssayCallback):
         check_choice("levels", levels, LEVEL_CHOICES)
         self.levels = levels
         self._level_cache = LevelCache()
+        self.print_table = print_table
         self.table: ScoreTable | None = None
+        self.table_path: Path | None = None
 
     @property
     @override
@@ -96,14 +103,14 @@ class DisentanglementAssay(AssayCallback):
             # each process takes some of the metrics
             rank, world_size = subject.trainer.global_rank, subject.trainer.world_size
             levels: LevelChoice = self.levels if subject.trainer.state.fn == "fit" else "all"
-            tables = gather_objects(
-                self._run_metrics(names[rank::world_size], table, self.sampling, levels), world_size
+            tables = gather_computed(
+                lambda: self._run_metrics(names[rank::world_size], table, self.sampling, levels), world_size
             )
             self.table = tables[0].merged(tables[1:]).ordered(names)
         else:
             self.table = self._undefined(names, table, subject.generator)
         if subject.trainer.is_global_zero:
-            save_score_table(subject.trainer, f"{self.group}assay/{self.name}", self.table)
+            self.table_path = save_score_table(subject.trainer, f"{self.group}assay/{self.name}", self.table)
         scalars = {f"{row.metric}/{row.variant}": row.value for row in self.table.rows}
         drawn = distinct_matrices(self.table)
         figures: dict[str, Any] = {
@@ -114,6 +121,7 @@ class DisentanglementAssay(AssayCallback):
             figures=figures,
             arrays={name: result.matrix for name, result in drawn.items() if result.matrix is not None},
             tables={"scores": _columns_and_rows(self.table)},
+            warnings=code_cautions(subject.table),
         )
 
     @override

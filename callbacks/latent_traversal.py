@@ -40,7 +40,7 @@ class LatentTraversalAssay(AssayCallback):
     def run(self, subject: Subject) -> Findings:
         codes = subject.table.codes
         values = traversal_values(codes, self.num_steps, self.width)
-        widest = codes.std(dim=0).argsort(descending=True)[: self.max_latents].sort().values.tolist()
+        widest = codes.std(dim=0, correction=0).argsort(descending=True)[: self.max_latents].sort().values.tolist()
         return Findings(
             figures={
                 "images": lambda: traversal_figure(

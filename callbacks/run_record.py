@@ -11,6 +11,7 @@ from pytorch_lightning.loggers import WandbLogger
 from typing_extensions import override
 
 from lr_lightning.callbacks.assay import assays_of, dataset_of
+from lr_lightning.callbacks.cautions import cautions_of
 from lr_lightning.callbacks.evaluated_part import evaluated_part
 from lr_lightning.callbacks.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.summary import print_summary
@@ -26,7 +27,8 @@ class RunRecord(RunFolderOwner, Callback):
 
     The file has an entry for each command that has run, ``fit``, ``validate`` and ``test``: every scalar (``null`` for
     one that is undefined), with the step, the resolved config, seed, versions, data set and git commit that they belong
-    to, and how many observations were evaluated of how many there are.
+    to; how many observations were evaluated of how many there are; ``cautions``, reasons not to trust scores; and
+    ``failed_assays``, how often an assay was skipped, and why the last time that it was due, ``null`` if it ran then.
 
     Args:
         config: Resolved config of the run, plain values.
@@ -104,6 +106,12 @@ class RunRecord(RunFolderOwner, Callback):
             "step": trainer.global_step if stage == "fit" else self.step,
             "seconds": self._seconds(),
             "assay_seconds": sum(assay.total_seconds for assay in assays_of(trainer)),
+            "cautions": cautions_of(trainer),
+            "failed_assays": {
+                assay.name: {"times": assay.num_failures, "last": assay.failure}
+                for assay in assays_of(trainer)
+                if assay.num_failures
+            },
         }
         part = evaluated_part(trainer, stage)
         record |= {"num_evaluated": None, "num_available": None} if part is None else part._asdict()

@@ -1,11 +1,15 @@
 """A score table for the terminal."""
 
 import math
+import re
 from collections.abc import Iterable
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 from lr_lightning.metrics.score_table import ScoreRow
 
@@ -19,7 +23,7 @@ def score_report(rows: Iterable[ScoreRow], title: str = "") -> Table:
     """
     rows = list(rows)
     table = Table(title=escape(title) or None, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("score", overflow="fold")
+    table.add_column("score")
     with_error = any(row.standard_error is not None for row in rows)
     headings = ["value", *(["± s.e."] if with_error else []), "best", "ceiling", "chance", "seconds"]
     for heading in headings:
@@ -32,7 +36,9 @@ def score_report(rows: Iterable[ScoreRow], title: str = "") -> Table:
         seconds = f"{row.seconds:.2f}" if (row.metric, row.seconds) != previous else ""
         previous = (row.metric, row.seconds)
         best = "high" if row.higher_is_better else "low"
-        table.add_row(row.name, _number(row.value), *errors, best, _number(row.ceiling), _number(row.chance), seconds)
+        table.add_row(
+            _Name(row.name), _number(row.value), *errors, best, _number(row.ceiling), _number(row.chance), seconds
+        )
     level_seconds = sum(seconds for _, seconds in {(row.metric, row.level_seconds) for row in rows})
     notes = [_what_errors_are(rows)] if with_error else []
     if level_seconds:
@@ -55,6 +61,25 @@ def _what_errors_are(rows: list[ScoreRow]) -> str:
     ]
     known = [reach for reach in reaches if math.isfinite(reach)]
     return sentence + (f"; 95 % intervals: value ± {known[0]:.2f} s.e." if known else "")
+
+
+class _Name:
+    """A name that is broken after underscores, within a word only where that alone does not fit."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(1, len(self.name)).with_maximum(options.max_width)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        line = ""
+        for word in re.findall(r"[^_]*_+|[^_]+", self.name):
+            if line and len(line) + len(word) > options.max_width:
+                yield Text(line, overflow="fold")
+                line = ""
+            line += word
+        yield Text(line, overflow="fold")
 
 
 def _number(value: float | None) -> str:

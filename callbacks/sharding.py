@@ -1,5 +1,6 @@
 """Shares the work of an assay between processes."""
 
+from collections.abc import Callable
 from typing import TypeVar
 
 import torch
@@ -18,6 +19,29 @@ def gather_objects(own: _T, world_size: int) -> list[_T]:
     gathered: list[_T | None] = [None] * world_size
     torch.distributed.all_gather_object(gathered, own)
     return gathered  # type: ignore[return-value]
+
+
+def gather_computed(compute: Callable[[], _T], world_size: int) -> list[_T]:
+    """Return what each process computes, in the order of their ranks; an error on one is raised on all.
+
+    Raises:
+        ValueError: If ``compute`` raised one on another process.
+        RuntimeError: If it raised another error there.
+    """
+    if world_size == 1:
+        return [compute()]
+    own, error, failed = None, None, None
+    try:
+        own = compute()
+    except Exception as raised:
+        error, failed = raised, (isinstance(raised, ValueError), f"{type(raised).__name__}: {raised}")
+    gathered = gather_objects((own, failed), world_size)
+    if error is not None:
+        raise error
+    for rank, (_, failure) in enumerate(gathered):
+        if failure is not None:
+            raise (ValueError if failure[0] else RuntimeError)(f"on process {rank}: {failure[1]}")
+    return [result for result, _ in gathered]  # type: ignore[misc]
 
 
 class ShardedAutoencoder(nn.Module):

@@ -4,7 +4,9 @@ from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from lr_lightning.callbacks.assay import assays_of
 from lr_lightning.callbacks.conditioned_response import ConditionedResponseAssay
@@ -26,7 +28,7 @@ _OF_SEEDS = {
 
 
 def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, record: dict[str, Any]) -> None:
-    """Print what was reached, where the files are and how to sync the W&B run.
+    """Print what was reached, reasons not to trust it, where the files are and how to sync the W&B run.
 
     Args:
         trainer: Trainer at the end of its run.
@@ -52,9 +54,11 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     console = Console()
     console.print()
     for assay in assays_of(trainer):
-        if isinstance(assay, DisentanglementAssay) and assay.table is not None:
+        if isinstance(assay, DisentanglementAssay) and assay.print_table and assay.table is not None:
             console.print(score_report(assay.table.rows, "Disentanglement"))
     console.print(table)
+    for sentence in record["cautions"]:
+        console.print(Padding(Text(f"! {sentence}", style="yellow"), (0, 0, 0, 1)))
     for line in next_steps(trainer, stage):
         print(line)  # as it is: paths may hold what looks like markup
 
@@ -76,6 +80,9 @@ def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, 
     """Return the lines on what the assays found."""
     rows: list[tuple[str, str]] = []
     for assay in assays_of(trainer):
+        if isinstance(assay, DisentanglementAssay):
+            rows += _score_rows(assay)
+            continue
         prefix = f"assay/{assay.name}/"
         found = {key.removeprefix(prefix): value for key, value in sorted(scalars.items()) if key.startswith(prefix)}
         if not found:
@@ -99,3 +106,31 @@ def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, 
                 rows.append(("CCS", f"{found['ccs']:.3f}"))
                 rows.append(("Factors owned", f"{found['owned_factors']:.0%}"))
     return rows
+
+
+_SCORES = {
+    "mig": "MIG",
+    "dci_lightgbm_disentanglement": "DCI disentanglement",
+    "dci_lightgbm_completeness": "DCI completeness",
+    "dci_lightgbm_informativeness_test": "DCI informativeness",
+    "infomec_modularity": "InfoM",
+    "infomec_compactness": "InfoC",
+    "infomec_explicitness": "InfoE",
+}
+"""Scores of the table that the summary shows."""
+
+
+def _score_rows(assay: DisentanglementAssay) -> list[tuple[str, str]]:
+    """Return the lines on the best known scores and where all of them are."""
+    if assay.table is None:
+        return []
+    by_name = {row.name: row for row in assay.table.rows}
+    rows = []
+    for name, label in _SCORES.items():
+        if (row := by_name.get(name)) is None:
+            continue
+        levels = (("chance", row.chance), ("ceiling", row.ceiling))
+        parts = [f"{row.value:.3f}", *(f"{level} {value:.3f}" for level, value in levels if value is not None)]
+        rows.append((label, ", ".join(parts)))
+    place = "" if assay.table_path is None else f" in {assay.table_path.parent.name}/{assay.table_path.name}"
+    return [*rows, ("All scores", f"{len(by_name)}{place}")]

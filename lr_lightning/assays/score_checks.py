@@ -1,5 +1,7 @@
 """Reasons not to trust a score, in sentences."""
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -111,9 +113,10 @@ def _of_responses(responses: ResponseMatrix, threshold: float, spread: Tensor | 
     relative = (responses.standard_error.diagonal() / responses.matrix.diagonal())[active]
     doubtful = int((relative > LARGE_ERROR).sum())
     if doubtful:
+        largest = math.ceil(1000 * float(relative.max())) / 10  # rounded up: above the limit in print too
         found.append(
             f"The responses of {doubtful} of {int(active.sum())} active latents have a standard error above "
-            f"{LARGE_ERROR:.0%} of themselves (at most {float(relative.max()):.0%}); take more base codes."
+            f"{LARGE_ERROR:.0%} of themselves (at most {largest:g}%); take more base codes."
         )
     return found
 

@@ -65,11 +65,12 @@ def save_arrays(trainer: Trainer, key: str, arrays: Mapping[str, Tensor]) -> Non
         write_atomically(path, lambda file: np.savez_compressed(file, **values))  # type: ignore[arg-type]
 
 
-def save_score_table(trainer: Trainer, key: str, table: ScoreTable) -> None:
-    """Write ``table`` to one JSON file in ``assays/``, a list of objects."""
+def save_score_table(trainer: Trainer, key: str, table: ScoreTable) -> Path | None:
+    """Write ``table`` to one JSON file in ``assays/``, a list of objects, and return its path if there is one."""
     path = _path(trainer, "assays", key, ".json")
     if path is not None:
         write_score_table(path, table)
+    return path
 
 
 def media_folder(trainer: Trainer) -> Path | None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from pytorch_lightning.callbacks import EarlyStopping
+from typing_extensions import override
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
@@ -16,6 +17,7 @@ from lr_lightning.callbacks import (
     DecoderGeometryAssay,
     DisentanglementAssay,
     FactorTopologyAssay,
+    Findings,
     LatentStatisticsAssay,
     LatentTraversalAssay,
     ReconstructionAssay,
@@ -23,12 +25,40 @@ from lr_lightning.callbacks import (
     ResponseMapAssay,
     ResponseMatrixAssay,
     SamplingAssay,
+    Subject,
 )
 from lr_lightning.callbacks.dynamics import DynamicsAssay
 from lr_lightning.callbacks.noise_recovery import NoiseRecoveryAssay
 from lr_lightning.callbacks.response_path import ResponsePathAssay
+from lr_lightning.callbacks.sharding import gather_computed
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
+
+
+class Failing(AssayCallback):
+    """Raises in its run on all processes, in what it shares out on the last, or in its figure, drawn on the first."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name.replace(" ", "_")
+        self.message = name
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        if self.name == "everywhere":
+            raise ValueError(self.message)
+        if self.name == "one_process":
+            trainer = subject.trainer
+            gather_computed(lambda: self.raise_if(trainer.global_rank == trainer.world_size - 1), trainer.world_size)
+        return Findings(figures={"drawn": lambda: self.raise_if(True)})  # type: ignore[dict-item, return-value]
+
+    def raise_if(self, here: bool) -> None:
+        """Raise on this process."""
+        if here:
+            raise ValueError(self.message)
+
+
+FAILING = [Failing("everywhere"), Failing("one process"), Failing("one figure")]
 
 
 def main(devices: int, folder: Path) -> None:
@@ -61,10 +91,14 @@ def main(devices: int, folder: Path) -> None:
         entries = {f"matrix/{i}": float(value) for i, value in enumerate(arrays["matrix"].flatten())}
         (folder / "metrics.json").write_text(json.dumps({**metrics, **entries}))
     stop = EarlyStopping("assay/response_matrix/effective_dimension", patience=5)
-    again = tiny_trainer(folder, *assays, stop, max_epochs=2, **options)
+    again = tiny_trainer(folder, *assays, *FAILING, stop, max_epochs=2, **options)
     again.fit(tiny_model(), datamodule=tiny_data(Bars(), val_size=13, batch_size=4))
     if again.is_global_zero:
         (folder / "trained.json").write_text(json.dumps({"epoch": again.current_epoch}))
+    failures = [(assay.failure, assay.num_failures) for assay in FAILING]
+    texts = [text for text, _ in failures if text is not None]  # of another process with its number before it
+    assert [text.split(": ")[-1] for text in texts] == [assay.message for assay in FAILING], failures
+    assert [times for _, times in failures] == [2, 2, 2], failures
 
 
 if __name__ == "__main__":

@@ -56,3 +56,11 @@ def test_errors_that_are_not_known_have_no_interval() -> None:
     text = printed([row], 80)
     assert "new rows" in text
     assert "95 %" not in text
+
+
+def test_names_break_between_words() -> None:
+    text = printed(ROWS, 70)
+    words = set("_".join(row.name for row in ROWS).split("_"))
+    names = [line[: line.find("  ")].strip() for line in text.splitlines()[3:] if line.strip("─ ")]
+    assert len(names) > len(ROWS)  # at least one is broken
+    assert set("_".join(names).replace("__", "_").split("_")) <= words
