@@ -10,7 +10,6 @@ but for times. With ``--other``, each case also runs on two file systems: its fo
 """
 
 import argparse
-import atexit
 import csv
 import json
 import os
@@ -31,7 +30,8 @@ from typing import Any
 os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_SILENT": "true", "WANDB_ERROR_REPORTING": "false"}  # before torch
 
 import torch
-import wandb.sdk.launch  # noqa: F401  (which each start would import)
+import wandb
+import wandb.sdk.launch  # which each start would import
 from pytorch_lightning.trainer import call
 
 from lr_lightning.cli import main as command_line
@@ -184,7 +184,7 @@ def _run_child(arguments: list[str], log: Path, temporary: Path, moment: Moment 
             code = 0
         except SystemExit as ended:
             code = int(ended.code or 0)
-        atexit._run_exitfuncs()  # W&B's among them, which the exit below leaves out
+        wandb.teardown()  # the exit below leaves out what W&B does at exit
         if moment is None:
             log.with_suffix(".events").write_text(json.dumps(events.counts))
     except BaseException as error:
@@ -262,7 +262,7 @@ def left_by(folder: Path) -> dict[str, Any]:
         rows = [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
     figures = [str(path.relative_to(folder)) for kind in ("figures", "assays") for path in (folder / kind).rglob("*")]
     named = {f"{name}: {key}": value for name, saved in checkpoints.items() for key, value in saved.items()}
-    return timeless(
+    left: dict[str, Any] = timeless(
         named
         | {
             "checkpoints": sorted(checkpoints),
@@ -274,6 +274,7 @@ def left_by(folder: Path) -> dict[str, Any]:
         },
         folder,
     )
+    return left
 
 
 @contextmanager
