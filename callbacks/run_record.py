@@ -63,6 +63,7 @@ class RunRecord(RunFolderOwner, Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the record of training, also for a run that had ended before but was killed before it had one."""
         if trainer.global_step > self.step or (trainer.global_step > 0 and not self._is_recorded(trainer)):
+            trainer.fit_loop.epoch_loop.val_loop.setup_data()  # where the validations were those of an earlier start
             self._finish(trainer, pl_module)
 
     @override
