@@ -41,7 +41,7 @@ def score_report(rows: Iterable[ScoreRow], title: str = "") -> Table:
         )
     level_seconds = sum(seconds for _, seconds in {(row.metric, row.level_seconds) for row in rows})
     notes = [_what_errors_are(rows)] if with_error else []
-    if level_seconds:
+    if level_seconds >= 0.05:
         notes.append(f"ceilings and chance took {level_seconds:.1f} seconds more")
     table.caption, table.caption_justify = "\n".join(notes) or None, "left"
     return table

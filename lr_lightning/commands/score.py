@@ -101,7 +101,7 @@ def _list() -> None:
         )
     console.print("\nNames that others give them:")
     for name, members in ALIASES.items():
-        console.print(f"[bold]{name:34}[/]{', '.join(members)}", soft_wrap=True)
+        console.print(f"[bold]{name:36}[/]{', '.join(members)}", soft_wrap=True)
 
 
 def _score(arguments: argparse.Namespace) -> None:
