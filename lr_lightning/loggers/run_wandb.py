@@ -179,7 +179,10 @@ class RunWandbLogger(WandbLogger):
             self._restart(error)
             with suppress(Exception):
                 self._experiment.finish()
+            _leave_out_earlier_parts(self.folder)
             return f"W&B: {self.outcome}"
+        if self._continues and getattr(self._experiment, "offline", False):
+            _leave_out_earlier_parts(folder)
         return None
 
     # Starting
@@ -267,11 +270,11 @@ class RunWandbLogger(WandbLogger):
         media = [entry for entry in read_media(path) if last is None or entry.step <= last]
         if path.is_file():
             write_media(path, media)
-        # Media first, as in a validation: W&B names their files by the row before
-        entries = [(entry.row, entry.step, partial(self._media, entry)) for entry in media]
+        entries: list[tuple[int, int, Callable[[], dict[str, Any]]]] = []
         for row in read_metrics(self.run_folder / METRICS_FILE, last).rows:
             step = int(row["step"])
             entries.append((self._rows.row_of(step), step, partial(_numbers, row)))
+        entries += [(entry.row, entry.step, partial(self._media, entry)) for entry in media]
         self._rows.skip_to(max((number for number, _, _ in entries), default=-1))
         return sorted(entries, key=lambda entry: entry[0])
 
@@ -310,6 +313,7 @@ class RunWandbLogger(WandbLogger):
 
     def _log_media(self, run: Any, media: LoggedMedia) -> None:
         with _media_beside(run):
+            self._log(run, {}, media.step)  # W&B names files by the row that is there before
             row = self._log(run, self._media(media), media.step)
         if row is not None and not getattr(run, "disabled", False):
             append_media(self.run_folder / MEDIA_FILE, media._replace(row=row))
@@ -388,6 +392,18 @@ def _forget_service() -> None:
     wandb.run = None  # which stays without a service to end it, and would be taken for the next
     with suppress(Exception, SystemExit):  # it exits the process with the code of a service that was killed
         wandb.teardown()
+
+
+def _leave_out_earlier_parts(folder: Path | None) -> None:
+    """Mark the offline parts of a run before ``folder`` as W&B marks those that were uploaded.
+
+    ``folder`` holds all that they hold, and ``wandb sync`` of all of them would log the same rows again.
+    """
+    if folder is not None:
+        [log] = folder.glob("run-*.wandb")
+        for earlier in folder.parent.glob(f"offline-run-*/{log.name}"):
+            if earlier.parent != folder:
+                earlier.with_name(f"{log.name}.synced").touch()
 
 
 def _is_of_what_was_logged(error: Exception) -> bool:
