@@ -49,9 +49,9 @@ class FactorDataModule(LightningDataModule):
             ``restricted`` leave out. ``test_size`` then counts these.
 
     Raises:
-        ValueError: If ``val_size`` leaves nothing to train on, a size or ``batches_per_epoch`` is below 1, a factor or
-            value does not exist, ``groups`` are asked of a set that lacks combinations, there is nothing to test on, or
-            there are fewer samples to evaluate than processes.
+        ValueError: If ``val_size`` leaves nothing to train on, a size or ``batches_per_epoch`` is below 1, a seed has
+            more than 64 bits, a factor or value does not exist, ``groups`` are asked of a set that lacks combinations,
+            there is nothing to test on, or there are fewer samples to evaluate than processes.
     """
 
     def __init__(
@@ -81,6 +81,9 @@ class FactorDataModule(LightningDataModule):
         for name, size in sizes.items():
             if size is not None and size < 1:
                 raise ValueError(f"{name} must be at least 1, got {size}")
+        for name, seed in {"split_seed": split_seed, "shuffle_seed": shuffle_seed}.items():
+            if not -(2**63) <= seed < 2**63:
+                raise ValueError(f"{name} must be an integer of 64 bits, got {seed}")
         if val_size >= len(dataset):
             raise ValueError(f"val_size must be below the {len(dataset)} samples of {dataset.name}, got {val_size}")
         self.dataset = dataset

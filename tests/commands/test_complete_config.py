@@ -1,5 +1,6 @@
 """A config means the same wherever it is read again."""
 
+import inspect
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,16 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from jsonargparse import Namespace
+from jsonargparse import ArgumentParser, Namespace
 from pytorch_lightning.cli import OptimizerCallable
 
+from lr_lightning.callbacks import AssayCallback
 from lr_lightning.cli import main
-from lr_lightning.commands.complete_config import complete_config
-from lr_lightning.data import CustomDataset
-from lr_lightning.models import BetaVAE
+from lr_lightning.commands.complete_config import check_serializable, complete_config
+from lr_lightning.data import CustomDataset, FactorDataModule, FactorDataset, FactorGroups
+from lr_lightning.losses import Likelihood
+from lr_lightning.models import AutoencoderModule, BetaVAE
+from lr_lightning.models.schedules import Schedule
 from lr_lightning.networks import AutoencoderNetwork
 
 QUIET = [
@@ -70,6 +74,23 @@ def test_a_default_that_cannot_be_written_down_is_refused_before_training(capsys
     assert not Path("run/config.yaml").exists()
     chosen = ["--model.encoder_optimizer=torch.optim.SGD", "--model.encoder_optimizer.lr=0.1"]
     assert run("fit", *model, *chosen, *HELIX, *QUIET) == 0
+
+
+def test_every_default_can_be_written_down() -> None:
+    """Of every model, network, likelihood, data set, schedule and assay that a config can name."""
+    bases: list[type] = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule]
+    bases += [FactorDataset, FactorGroups, FactorDataModule, AssayCallback]
+    found = 0
+    while bases:
+        kind = bases.pop()
+        bases += kind.__subclasses__()
+        if inspect.isabstract(kind) or not kind.__module__.startswith("lr_lightning."):
+            continue
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_class_arguments(kind, fail_untyped=False)
+        check_serializable(yaml.safe_load(parser.dump(parser.get_defaults(), skip_none=False, skip_validation=True)))
+        found += 1
+    assert found > 60
 
 
 @pytest.mark.parametrize(

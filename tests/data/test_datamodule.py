@@ -234,6 +234,8 @@ def test_data_move_to_the_device_only_when_asked(device_resident: bool, moved: s
         ({"batches_per_epoch": 0}, "batches_per_epoch must be at least 1, got 0"),
         ({"test_size": 0}, r"test_size must lie in 1\.\.48, got 0"),
         ({"test_size": 49}, r"test_size must lie in 1\.\.48, got 49"),
+        ({"split_seed": 2**63}, f"split_seed must be .* got {2**63}"),
+        ({"shuffle_seed": -(2**63) - 1}, f"shuffle_seed must be .* got {-(2**63) - 1}"),
     ],
 )
 def test_rejects(bars: FactorDataset, options: dict[str, int], message: str) -> None:
