@@ -181,7 +181,7 @@ class FactorDataModule(LightningDataModule):
         if self.test_size is not None or size >= len(self.test_indices):
             return whole
         order = torch.randperm(len(self.test_indices), generator=torch.Generator().manual_seed(self.split_seed))
-        parts = order.split([size, len(order) - size])
+        parts = order[:size], order[size:]
         return self._loader(self.test_indices[torch.cat([part.sort().values for part in parts])], self.eval_batch_size)
 
     def _batches_at_once(self) -> int:

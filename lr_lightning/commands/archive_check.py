@@ -87,10 +87,10 @@ def _check_entry(content: mmap.mmap, entry: zipfile.ZipInfo, padding: set[bytes]
     )
     if not agrees:
         raise ValueError(f"the header of {name} contradicts its directory")
-    start += name_length
+    start += int(name_length)
     _check_extra(content[start : start + extra_length], name, padding)
-    start += extra_length
-    end = start + entry.file_size
+    start += int(extra_length)
+    end: int = start + entry.file_size
     if _checksum(content, start, end) != entry.CRC:
         raise ValueError(f"the checksum of {name} is wrong")
     if not follows:

@@ -4,8 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning
 import torch
+from pytorch_lightning.__version__ import version
 from pytorch_lightning.plugins import TorchCheckpointIO
 from typing_extensions import override
 
@@ -41,5 +41,5 @@ class AtomicCheckpointIO(TorchCheckpointIO):
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """Return the checkpoint at ``path``; one without the Trainer's version counts as one of the present version."""
         checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
-        checkpoint.setdefault("pytorch-lightning_version", pytorch_lightning.__version__)
+        checkpoint.setdefault("pytorch-lightning_version", version)
         return checkpoint

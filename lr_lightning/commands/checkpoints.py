@@ -83,7 +83,7 @@ def check_kinds(path: Path, found: Mapping[str, Any], wanted: Mapping[str, type]
         value = found[key]
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             raise ValueError(f"{path} is malformed: {place}{key} is a {type(value).__name__}, not a {kind.__name__}")
-        if kind is int and value < 0:
+        if isinstance(value, int) and kind is int and value < 0:
             raise ValueError(f"{path} is malformed: {place}{key} is {value}, which is negative")
 
 

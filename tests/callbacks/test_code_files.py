@@ -23,7 +23,7 @@ def test_rows_belong_together(limit: float | None, num_rows: int, tmp_path: Path
     with np.load(tmp_path / "codes.npz", allow_pickle=False) as found:
         indices = torch.from_numpy(found["indices"])
         posterior = model.encode(Bars().images(indices).float() / 255)
-        assert len(indices.unique()) == num_rows
+        assert len(set(indices.tolist())) == num_rows
         np.testing.assert_array_equal(found["factors"], Bars().factors(indices))
         np.testing.assert_allclose(found["codes"], posterior.mean.detach(), rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(found["log_variances"], 2 * posterior.stddev.detach().log(), rtol=1e-4, atol=1e-5)
