@@ -87,14 +87,16 @@ def code_table(num_rows: int, seed: int, noise: bool = False, full_grid: bool = 
     return torch.from_numpy(codes), torch.from_numpy(factors)
 
 
-def simulated(case: Case, num_tables: int, num_repeats: int) -> dict[str, np.ndarray]:
-    """Return each score ``(T, R)`` of every table and repeat."""
+def simulated(case: Case, num_tables: int, num_repeats: int, same_draws: bool = False) -> dict[str, np.ndarray]:
+    """Return each score ``(T, R)`` of every table and repeat, with the same seeds for all tables or with others."""
     metrics = case.metrics()
     values = {name: np.empty((num_tables, num_repeats)) for name in case.scores}
     for table in range(num_tables):
         codes, factors = code_table(case.num_rows, 0 if case.full_grid else table, case.noise, case.full_grid)
         for repeat in range(num_repeats):
-            seed = (table * num_repeats if case.full_grid else 0) + repeat
+            # Draws of their own for each table: tables are sorted before rows are drawn, and so what one seed draws is
+            # alike in all of them.
+            seed = repeat if same_draws and not case.full_grid else table * num_repeats + repeat
             sample = draw(codes, factors, Sampling(seed=1_000_003 * seed))
             found = {name: score.value for metric in metrics for name, score in metric.score(sample).scores.items()}
             for name, column in values.items():
@@ -143,6 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=int, default=100, help="tables of each case (default: %(default)s)")
     parser.add_argument("--only", choices=CASES, nargs="+", default=list(CASES), help="cases (default: all)")
+    parser.add_argument("--same_draws", action="store_true", help="the same seeds for all tables")
     parser.add_argument("--values", type=Path, help="folder in which scores are kept")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -159,7 +162,7 @@ def main() -> None:
             with np.load(kept) as file:
                 values = dict(file)
         else:
-            values = simulated(case, options.tables, max(REPEATS))
+            values = simulated(case, options.tables, max(REPEATS), options.same_draws)
             if kept:
                 kept.parent.mkdir(parents=True, exist_ok=True)
                 np.savez(kept, **values)  # type: ignore[arg-type]
