@@ -89,6 +89,8 @@ class AssayCallback(Callback):
 
     Attributes:
         name: Middle part of the keys. Each kind of assay has one of its own; give another to the second of a kind.
+        quantities: Names of its scalars, with ``*`` for parts that depend on the model or data; ``None`` if they are
+            not known before it runs.
         num_observations: Number of observations that the assay asks for.
         group: What names of figures, tables and files begin with, such as ``"seed_3/"`` for one of several models.
         progress: Called within long computations with what is done and the total; for whoever shows it.
@@ -108,6 +110,7 @@ class AssayCallback(Callback):
     """
 
     name: str
+    quantities: Sequence[str] | None = None
     num_observations: int = 0
     group: str = ""
     progress: Callable[[int, int], None] | None = None

@@ -44,6 +44,7 @@ class ConditionedResponseAssay(AssayCallback):
     """
 
     name = "conditioned_response"
+    quantities = ("cds", "cds_norm", "cds_low", "cds_high", "cds_chance", "ccs", "ccs_norm", "owned_factors")
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ class ConsistencyAssay(AssayCallback):
     """
 
     name = "consistency"
+    quantities = ("invariance", "equivariance", "self_consistency_first", "self_consistency_last")
 
     def __init__(
         self,

@@ -31,6 +31,7 @@ class DecoderGeometryAssay(AssayCallback):
     """
 
     name = "decoder_geometry"
+    quantities = ("log_magnification", "condition_number", "off_diagonal_share", "num_latents")
 
     def __init__(
         self,

@@ -77,6 +77,9 @@ class DisentanglementAssay(AssayCallback):
         check_at_least("num_repeats", num_repeats, 1)
         self.metrics = list(make_metrics(metrics))
         self.final_metrics = list(make_metrics(final_metrics))
+        # sap_r2 is logged as sap/r2, together with other kinds of sap
+        families = dict.fromkeys(name.partition("_")[0] for name in [*self.metrics, *self.final_metrics])
+        self.quantities = [f"{family}*" for family in families]
         self.final_every_n_validations = final_every_n_validations
         self.sampling = Sampling(num_train, num_test, seed=seed)
         self.num_repeats = num_repeats

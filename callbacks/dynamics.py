@@ -39,6 +39,17 @@ class DynamicsAssay(AssayCallback):
     """
 
     name = "dynamics"
+    quantities = (
+        "first_step",
+        "last_step",
+        "attractors",
+        "effective_attractors",
+        "largest_basin",
+        "not_converged",
+        "diverged",
+        "nearest_code",
+        "code_spacing",
+    )
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ class FactorTopologyAssay(AssayCallback):
     """
 
     name = "factor_topology"
+    quantities = (*(f"*_{topology}" for topology in TOPOLOGIES), "*_margin")
 
     def __init__(
         self,

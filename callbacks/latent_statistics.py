@@ -20,6 +20,7 @@ class LatentStatisticsAssay(AssayCallback):
     """
 
     name = "latent_statistics"
+    quantities = ("active_units", "kl", "kl_latent_*", "regime_active", "regime_mixed", "regime_passive")
 
     def __init__(self, active_threshold: float = 0.01, every_n_validations: int = 1) -> None:
         super().__init__(every_n_validations)

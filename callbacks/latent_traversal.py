@@ -21,6 +21,7 @@ class LatentTraversalAssay(AssayCallback):
     """
 
     name = "latent_traversal"
+    quantities = ()
 
     def __init__(
         self,

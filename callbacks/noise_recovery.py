@@ -36,6 +36,7 @@ class NoiseRecoveryAssay(AssayCallback):
     """
 
     name = "noise_recovery"
+    quantities = ("ratio_*", "median_*", "num_latents")
 
     def __init__(
         self,

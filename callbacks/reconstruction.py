@@ -28,6 +28,7 @@ class ReconstructionAssay(AssayCallback):
     """
 
     name = "reconstruction"
+    quantities = ("mean_squared_error",)
 
     def __init__(self, num_samples: int = 16, every_n_validations: int = 1) -> None:
         super().__init__(every_n_validations)

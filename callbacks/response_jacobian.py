@@ -30,6 +30,7 @@ class ResponseJacobianAssay(AssayCallback):
     """
 
     name = "response_jacobian"
+    quantities = ("spectral_radius", "operator_norm", "divergence", "rank", "antisymmetric_share")
 
     def __init__(
         self, num_samples: int = 32, threshold: float = 0.5, every_n_validations: int = 1, seed: int = 0

@@ -51,6 +51,7 @@ class ResponseMapAssay(AssayCallback):
     """
 
     name = "response_map"
+    quantities = ("void_mass", "contracting_share")
 
     def __init__(
         self,

@@ -36,6 +36,15 @@ class ResponseMatrixAssay(AssayCallback):
     """
 
     name = "response_matrix"
+    quantities = (
+        "active_latents",
+        "independence",
+        "directedness",
+        "effective_dimension",
+        "bidirectional_edges",
+        "directed_edges",
+        "latent_groups",
+    )
 
     def __init__(
         self,

@@ -33,6 +33,14 @@ class ResponsePathAssay(AssayCallback):
     """
 
     name = "response_path"
+    quantities = (
+        "path_cost",
+        "path_length",
+        "path_observation_error",
+        "line_cost",
+        "line_length",
+        "line_observation_error",
+    )
 
     def __init__(
         self,

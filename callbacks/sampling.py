@@ -32,6 +32,14 @@ class SamplingAssay(AssayCallback):
     """
 
     name = "sampling"
+    quantities = (
+        "mmd_prior_response*",
+        "mmd_prior_posterior*",
+        "mmd_posterior_response*",
+        "wasserstein_mean",
+        "wasserstein_max",
+        "kolmogorov_smirnov_max",
+    )
     num_observations = 1  # to know whether they are images
 
     def __init__(

@@ -3,6 +3,7 @@
 import sys
 
 from lr_lightning import __version__
+from lr_lightning.commands.output import keep_output
 
 USAGE = """\
 usage: lr-lightning COMMAND [options]
@@ -25,7 +26,9 @@ Set LR_LIGHTNING_TRACEBACK=1 to see the traceback of an error."""
 
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line on ``arguments``, or on those of the process if ``None``; exits with its code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments is None:
+        keep_output()
+        arguments = sys.argv[1:]
     command = arguments[0] if arguments else "--help"
     if command in ("-h", "--help"):
         print(USAGE)

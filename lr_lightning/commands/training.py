@@ -41,11 +41,13 @@ from lr_lightning.commands.complete_config import check_serializable, complete_c
 from lr_lightning.commands.composition import ComposingConfigFile, split_assays
 from lr_lightning.commands.config_changes import config_changes, recorded_config
 from lr_lightning.commands.device_check import settle_device_check
+from lr_lightning.commands.finite_loss import FiniteLoss
 from lr_lightning.commands.folder_guard import FolderGuard
 from lr_lightning.commands.initial_weights import OPTION, command_from_weights, load_initial_weights
 from lr_lightning.commands.lease import FolderInUseError
 from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import UsageError, plain_message
+from lr_lightning.commands.monitor_check import check_monitored
 from lr_lightning.commands.own_checkpoints import place_checkpoints
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.resumable import check_resumable, while_restoring
@@ -266,13 +268,15 @@ class RunCLI(LightningCLI):
         record = RunRecord(self._plain_config(), self._step)
         guard = [] if self._held is None else [FolderGuard(self._held)]
         built: Trainer = super().instantiate_trainer(
-            callbacks=[Resumption(), *guard, *given, *callbacks, record],
+            callbacks=[Resumption(), *guard, FiniteLoss(), *given, *callbacks, record],
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
             enable_model_summary=False,  # there is one of our own
             **kwargs,
         )
         if type(built.strategy.checkpoint_io) is TorchCheckpointIO:  # none of the user's or of a special strategy
             built.strategy.checkpoint_io = AtomicCheckpointIO()
+        if self.subcommand == "fit":
+            check_monitored(built, self.model)
         if checkpoint and self.subcommand == "fit":
             path = Path(checkpoint)
             check_resumable(path, read_checkpoint(path), built, self.model, self.datamodule)

@@ -9,6 +9,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule
 from pytorch_lightning.cli import LRSchedulerCallable, OptimizerCallable
 from pytorch_lightning.core.mixins.hparams_mixin import _given_hyperparameters
+from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
 from torch.distributions import Normal
 from torch.optim.optimizer import ParamsT
@@ -146,6 +147,26 @@ class AutoencoderModule(LightningModule, ABC):
     def training_objective(self, batch: Any, generator: torch.Generator) -> Objective:
         """Return the objective of a training batch; to be overridden where that is more than ``(images, factors)``."""
         return self.objective(batch[0], generator)
+
+    @torch.compiler.set_stance("force_eager")  # nothing is to be compiled for this
+    @torch.no_grad()
+    def term_names(self) -> list[str]:
+        """Return the names of the loss and its terms in evaluation, found with four random observations.
+
+        The model and the global random state stay as they are.
+        """
+        training = {module: module.training for module in self.modules()}
+        generator = torch.Generator(self.device).manual_seed(0)
+        observations = torch.rand(
+            (4, *self.network.observation_shape), generator=generator, device=self.device, dtype=self.dtype
+        )
+        try:
+            self.eval()
+            with isolate_rng():
+                return list(self.objective(observations, generator).terms_and_loss())
+        finally:
+            for module, was_training in training.items():
+                module.training = was_training
 
     @abstractmethod
     def encode(self, observations: Tensor) -> Normal | Tensor:

@@ -76,6 +76,15 @@ class BetaTCVAE(VAE):
             self.dataset_size = len(indices)
 
     @override
+    def term_names(self) -> list[str]:
+        """Return the names of the loss and its terms, also where the number of observations is not known yet."""
+        known, self.dataset_size = self.dataset_size, self.dataset_size or 1
+        try:
+            return super().term_names()
+        finally:
+            self.dataset_size = known
+
+    @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return the weighted sum of the three parts."""
         if self.dataset_size is None:

@@ -370,6 +370,9 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_one_that_was_not(tmp_
         (["--ckpt_path=broken.ckpt"], "broken.ckpt is no readable checkpoint"),
         (["--trainer.default_root_dir=file/run"], "cannot write to the run folder file/run"),
         (["--model.optimizer.lr=1e30"], "the loss is nan at step"),
+        # found by the validation, with assays that need finite codes
+        (["--model.optimizer.lr=1e30", "--trainer.log_every_n_steps=50"], "the loss is nan at step 4"),
+        (["--model.optimizer.lr=1e30", "--trainer.log_every_n_steps=50", "--seeds=2"], "the loss of seed 0 is nan"),
         (["--data.dataset=Shapes3D", "--data.dataset.path=missing.h5"], "missing.h5"),
     ],
 )

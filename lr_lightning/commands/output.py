@@ -1,0 +1,56 @@
+"""Standard output and error that a run outlives."""
+
+import errno
+import io
+import os
+import sys
+from typing import TextIO
+
+from typing_extensions import Buffer, override
+
+_GONE = (errno.EPIPE, errno.EBADF, errno.EIO)
+"""The reader of a pipe has ended, the descriptor was closed, the terminal is gone."""
+
+
+class _LastingFile(io.FileIO):
+    """A file whose writes come to nothing once nobody can read them; any other failure is raised."""
+
+    @override
+    def write(self, data: Buffer, /) -> int:
+        try:
+            return super().write(data) or 0
+        except OSError as error:
+            if error.errno in _GONE:
+                return memoryview(data).nbytes
+            raise
+
+
+def keep_output() -> None:
+    """Let the process go on, and end well, when its output is closed or no longer read.
+
+    Output that something else has taken over, such as a notebook or a test, is left alone.
+    """
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:  # else the next file that is opened would get this number, and what is printed
+            os.open(os.devnull, os.O_RDWR)
+    if sys.stdout is None or sys.stdout is sys.__stdout__:
+        sys.stdout = sys.__stdout__ = _lasting(sys.stdout, 1)
+    if sys.stderr is None or sys.stderr is sys.__stderr__:
+        sys.stderr = sys.__stderr__ = _lasting(sys.stderr, 2)
+
+
+def _lasting(stream: TextIO | None, descriptor: int) -> TextIO:
+    """Return a stream like ``stream`` that lasts."""
+    binary = io.BufferedWriter(_LastingFile(descriptor, "wb", closefd=False))
+    if not isinstance(stream, io.TextIOWrapper):
+        return io.TextIOWrapper(binary, encoding="utf-8", line_buffering=True)
+    stream.flush()
+    return io.TextIOWrapper(
+        binary,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )

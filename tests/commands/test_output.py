@@ -1,0 +1,47 @@
+"""A command outlives those who read its output."""
+
+import errno
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lr_lightning.commands.output import _LastingFile, keep_output
+
+HELP = [sys.executable, "-m", "lr_lightning", "--help"]
+
+
+def test_a_reader_that_has_gone_is_no_failure() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    ended = subprocess.run(HELP, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_output_is_no_failure(closing: str) -> None:
+    ended = subprocess.run(f"{sys.executable} -m lr_lightning --help {closing}", shell=True, capture_output=True)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert ended.stdout.startswith(b"usage") is (closing == "2>&-")
+
+
+def test_what_can_be_read_is_written_and_a_full_disk_is_told() -> None:
+    with _LastingFile("written", "wb") as file:
+        assert file.write(b"seen") == 4
+    assert Path("written").read_bytes() == b"seen"
+    if Path("/dev/full").exists():
+        with _LastingFile("/dev/full", "wb") as file, pytest.raises(OSError, match="No space left") as raised:
+            file.write(b"lost")
+        assert raised.value.errno == errno.ENOSPC
+
+
+def test_output_that_was_taken_over_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    mine = io.StringIO()
+    monkeypatch.setattr(sys, "stdout", mine)
+    monkeypatch.setattr(sys, "stderr", mine)
+    keep_output()
+    assert sys.stdout is sys.stderr is mine
