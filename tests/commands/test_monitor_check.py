@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytorch_lightning import Callback
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 from typing_extensions import override
 
@@ -19,13 +19,13 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.monitor_check import check_monitored
 from lr_lightning.models import BetaVAE, SeedEnsemble
 from tests.commands.test_training import HELIX, run
-from tests.tiny_runs import tiny_model, tiny_trainer
+from tests.tiny_runs import tiny_model
 
 
 def check(monitor: Callback | str, *callbacks: Callback, model: Any = None) -> None:
     """Check what a checkpoint, or another callback, monitors."""
     checkpoint = RunCheckpoint(Path("x"), "best", monitor) if isinstance(monitor, str) else monitor
-    trainer = tiny_trainer(Path("x"), checkpoint, *callbacks, enable_checkpointing=True)
+    trainer = Trainer(accelerator="cpu", logger=False, callbacks=[checkpoint, *callbacks])
     check_monitored(trainer, model or tiny_model())
 
 
