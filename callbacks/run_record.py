@@ -47,9 +47,7 @@ class RunRecord(RunFolderOwner, Callback):
 
     @override
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        for logger in trainer.loggers:
-            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
-                logger.log_hyperparams({"config": self.config})  # the model's own arguments are there already
+        self._log_config(trainer, self.config)
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -86,16 +84,26 @@ class RunRecord(RunFolderOwner, Callback):
     def _restart_clock(self, trainer: Trainer) -> None:
         """Take the step of the checkpoint but not the time of its training, in an evaluation outside of training."""
         if trainer.state.fn != "fit":
+            # That of training: this part of the W&B run may be the one that is uploaded
+            self._log_config(trainer, self._record_of_training(trainer).get("config", self.config))
             set_logging_step(trainer, self.step)
             self._start, self._seconds_before = time.perf_counter(), 0.0
 
     def _seconds(self) -> float:
         return self._seconds_before + time.perf_counter() - self._start
 
+    def _log_config(self, trainer: Trainer, config: dict[str, Any]) -> None:
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+                logger.log_hyperparams({"config": config})  # the model's own arguments are there already
+
     def _is_recorded(self, trainer: Trainer) -> bool:
+        return bool(self._record_of_training(trainer).get("step") == trainer.global_step)
+
+    def _record_of_training(self, trainer: Trainer) -> dict[str, Any]:
         path = Path(trainer.default_root_dir) / RESULTS
-        recorded = json.loads(path.read_text()).get("fit", {}) if path.is_file() else {}
-        return bool(recorded.get("step") == trainer.global_step)
+        recorded: dict[str, Any] = json.loads(path.read_text()).get("fit", {}) if path.is_file() else {}
+        return recorded
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]

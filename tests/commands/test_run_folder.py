@@ -106,6 +106,13 @@ def test_a_run_keeps_its_wandb_id(tmp_path: Path) -> None:
     assert wandb_run_id(tmp_path / "a") == first != wandb_run_id(tmp_path / "a-1")
 
 
+def test_a_chosen_wandb_id_is_kept_by_a_run_that_had_none(tmp_path: Path) -> None:
+    assert wandb_run_id(tmp_path / "a", "abc") == "abc"
+    assert wandb_run_id(tmp_path / "a") == "abc"
+    assert wandb_run_id(tmp_path / "a", "other") == "other"  # for this start alone
+    assert wandb_run_id(tmp_path / "a") == "abc"
+
+
 def test_runs_of_a_name(tmp_path: Path) -> None:
     assert is_run_of(tmp_path / "a", tmp_path / "a")
     assert is_run_of(tmp_path / "a", tmp_path / "a-12")

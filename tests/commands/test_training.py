@@ -20,7 +20,9 @@ from PIL import Image
 from pytorch_lightning.plugins import TorchCheckpointIO
 
 from lr_lightning.cli import main
+from lr_lightning.commands.training import RunCLI, prepare
 from lr_lightning.configs import CONFIG_FOLDER
+from lr_lightning.loggers import RunWandbLogger
 from tests.wandb_history import history, parts
 
 TINY = ["--trainer.max_epochs=2", "--data.batches_per_epoch=4", "--trainer.log_every_n_steps=2"]
@@ -203,6 +205,28 @@ def test_a_run_id_of_ones_own_is_used_and_belongs_to_that_run_alone() -> None:
     assert run("fit", *HELIX, "--wandb.run_id=chosen") == 0
     assert list(Path("runs/helix").glob("wandb/offline-run-*/run-chosen.wandb"))
     assert yaml.safe_load(Path("runs/helix/config.yaml").read_text())["wandb"]["run_id"] is None
+
+
+def test_the_variables_of_w_and_b_count_and_its_options_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "chosen")
+    monkeypatch.setenv("WANDB_PROJECT", "of the environment")
+    options = ["--wandb.group=a", "--wandb.notes=b", "--wandb.job_type=c"]
+    command_line = prepare(["fit", *HELIX, "--assays=null", *options], RunCLI)
+    try:
+        [logger] = [logger for logger in command_line.trainer.loggers if isinstance(logger, RunWandbLogger)]
+        handed = {key: logger._wandb_init[key] for key in ("id", "project", "group", "notes", "job_type")}
+    finally:
+        command_line._leave_folder()
+    wanted = {"id": "chosen", "project": "of the environment", "group": "a", "notes": "b", "job_type": "c"}
+    assert handed == wanted
+
+
+def test_a_wandb_mode_that_there_is_not_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("WANDB_MODE", "nonsense")
+    assert run("fit", *HELIX) == 2
+    assert "WANDB_MODE must be one of online, offline, disabled" in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")  # which is what is tested
