@@ -48,7 +48,11 @@ def image_grid(
             raise ValueError(f"expected {count} {what} labels, got {len(labels)}: {list(labels)}")
 
     aspect = (num_rows * height) / (num_columns * width)
-    figure = new_figure(8.0, min(14.0, max(1.6, 0.9 + (6.7 if row_labels else 7.9) * aspect)))
+    longest = max((len(line) for label in row_labels or [] for line in label.split("\n")), default=0)
+    beside = 0.2 + 0.083 * longest + (0.25 if row_axis else 0.0)  # inches
+    around = 0.45 + (0.22 if column_labels else 0.0) + (0.25 if column_axis else 0.0)
+    tall = around + (8.0 - beside) * aspect
+    figure = new_figure(8.0, min(14.0, max(1.6, tall)), equal_aspect=True)
     axes = figure.add_subplot()
     axes.imshow(image_mosaic(images).numpy())
     axes.set(title=title, xlabel=column_axis, ylabel=row_axis)

@@ -43,7 +43,8 @@ def latent_statistics_figure(statistics: LatentStatistics, *, title: str = "Use 
 
 
 def _bars(axes: Axes, heights: list[float], colors: list[str], label: str) -> None:
-    axes.bar(range(len(heights)), heights, color=colors, width=0.8)
+    # gaps between many bars would flicker with the pixels
+    axes.bar(range(len(heights)), heights, color=colors, width=0.8 if len(heights) <= 100 else 1.0)
     axes.set_ylabel(label)
     every = tick_step(len(heights), 26)
     axes.set_xticks(range(0, len(heights), every))

@@ -63,7 +63,8 @@ def matrix_heatmap(
     top = limit or (float(finite.abs().max()) if finite.numel() else 0.0) or 1.0  # zeros alone: any scale will do
 
     cell = min(0.62, max(6.2 / num_columns, 0.07))  # inches
-    figure = new_figure(8.0, min(9.0, max(3.0, 1.3 + cell * num_rows)))
+    square = num_rows * 4 >= num_columns
+    figure = new_figure(8.0, min(9.0, max(3.0, 1.3 + cell * num_rows)), equal_aspect=square)
     axes = figure.add_subplot()
     mesh = axes.pcolormesh(
         values.numpy(),
@@ -74,7 +75,7 @@ def matrix_heatmap(
         linewidth=0.5 if max(values.shape) <= 32 else 0,
     )
     axes.set(title=title, xlabel=column_axis, ylabel=row_axis, facecolor=MISSING_COLOR)
-    axes.set_aspect("equal" if num_rows * 4 >= num_columns else "auto")
+    axes.set_aspect("equal" if square else "auto")
     axes.invert_yaxis()
     _name_ticks(axes, rows, columns)
     _cross_out(axes, values)
@@ -170,13 +171,14 @@ def _cross_out(axes: Axes, values: Tensor) -> None:
 def _annotate(axes: Axes, mesh: QuadMesh, values: Tensor) -> None:
     """Write each defined value into its cell, dark on light cells and light on dark ones."""
     size = 9 if values.shape[1] <= 10 else 8
+    counts = bool((values[values.isfinite()] == values[values.isfinite()].round()).all())
     for row, column in values.isfinite().nonzero().tolist():
         value = float(values[row, column])
         red, green, blue, _ = mesh.to_rgba(values[row, column].numpy())
         axes.text(
             column + 0.5,
             row + 0.5,
-            _short(value),
+            _short_count(value) if counts else _short(value),
             color="black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white",
             ha="center",
             va="center",
@@ -188,4 +190,14 @@ def _short(value: float) -> str:
     """Return ``value`` in at most five characters; what rounds to nothing as 0, so that the rest stands out."""
     if abs(value) < 0.005:
         return "0"
-    return f"{value:.2f}" if abs(value) < 10 else f"{value:.0f}" if abs(value) < 1000 else f"{value:.0e}"
+    return f"{value:.2f}" if abs(value) < 10 else _short_count(value)
+
+
+def _short_count(value: float) -> str:
+    """Return a large or whole number in at most six characters."""
+    if abs(value) < 99_999.5:
+        return f"{value:,.0f}"
+    for unit, size in (("k", 1e3), ("M", 1e6), ("G", 1e9)):
+        if abs(value) < 999.5 * size:
+            return f"{value / size:.0f}{unit}"
+    return f"{value:.0e}"

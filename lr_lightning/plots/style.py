@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,19 +18,24 @@ MISSING_COLOR = "#D9D9D9"
 
 
 def tick_step(count: int, most: int) -> int:
-    """Return the smallest of 1, 2, 5, 10, 20, 50, ... at which ``count`` items get at most ``most`` ticks."""
+    """Return the smallest of 1, 2, 5, 10, 20, 50, ... at which ``count`` items get at most ``most`` ticks.
+
+    Numbers of more than two digits take the room of more ticks.
+    """
+    most = max(1, 2 * most // max(2, len(str(count - 1))))
     step = 1
     while -(-count // step) > most:
         step = step * 5 // 2 if str(step).startswith("2") else step * 2
     return step
 
 
-def new_figure(width: float, height: float, constrained: bool = True) -> Figure:
+def new_figure(width: float, height: float, constrained: bool = True, equal_aspect: bool = False) -> Figure:
     """Return an empty figure of ``width`` by ``height`` inches at 100 dpi, unknown to pyplot, which would keep it.
 
     Matplotlib is imported here, so that importing the plots costs nothing. With ``constrained``, labels make room for
-    themselves.
+    themselves; with ``equal_aspect`` around axes whose shape is fixed.
     """
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), dpi=100, layout="constrained" if constrained else None)
+    layout: Literal["constrained", "compressed"] = "compressed" if equal_aspect else "constrained"
+    return Figure(figsize=(width, height), dpi=100, layout=layout if constrained else None)

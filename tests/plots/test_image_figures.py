@@ -149,3 +149,14 @@ def test_matplotlib_is_imported_late_and_pyplot_never() -> None:
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.parametrize(("number", "side"), [(2, 8), (3, 16), (16, 32), (64, 64)])
+def test_images_fill_the_figure_and_no_label_is_cut(number: int, side: int) -> None:
+    images = torch.rand(number, 3, side, side, generator=torch.Generator().manual_seed(0))
+    figure = reconstruction_figure(images, images)
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    box, (width, height) = figure.get_tightbbox(canvas.get_renderer()), figure.get_size_inches()  # type: ignore[no-untyped-call]
+    assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= 0
+    assert box.y0 + height - box.y1 < 0.4  # inches: no empty strip

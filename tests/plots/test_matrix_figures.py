@@ -1,6 +1,7 @@
 """Heat maps of matrices."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -87,7 +88,48 @@ def test_numbers_are_dark_on_light_cells() -> None:
     assert [text.get_color() for text in axes.texts] == ["white", "black"]
 
 
-@pytest.mark.parametrize(("count", "step"), [(1, 1), (26, 1), (27, 2), (53, 5), (131, 10), (261, 20), (521, 50)])
+def outside(figure: Figure) -> list[float]:
+    """Return by how many inches anything is cut at the left, the bottom, the right and the top."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]
+    box, (width, height) = figure.get_tightbbox(canvas.get_renderer()), figure.get_size_inches()  # type: ignore[no-untyped-call]
+    return [float(value) for value in (-box.x0, -box.y0, box.x1 - width, box.y1 - height)]
+
+
+@pytest.mark.parametrize("shape", [(2, 2), (10, 10), (12, 2), (3, 64), (64, 64)])
+def test_no_label_is_cut_at_the_edges(shape: tuple[int, int]) -> None:
+    names = [f"name of factor {number}" for number in range(shape[0])]
+    for labels in (None, names):
+        figure = matrix_heatmap(
+            torch.rand(shape, generator=torch.Generator().manual_seed(0)) - 0.5,
+            title="t",
+            colorbar_label="correlation",
+            row_axis="latent",
+            column_axis="latent",
+            row_labels=labels,
+        )
+        assert max(outside(figure)) <= 0
+
+
+def test_numbers_of_ticks_do_not_run_into_each_other() -> None:
+    figure = matrix_heatmap(torch.zeros(3, 1024), title="t", colorbar_label="c")
+    axes = draw(figure)
+    boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
+    assert len(boxes) == 11
+    assert all(left.x1 + 3 < right.x0 for left, right in pairwise(boxes))
+
+
+def test_counts_are_whole_numbers() -> None:
+    counts = torch.tensor([[2000.0, 3.0, 12_345.0], [0.0, 123_456.0, 7e6]])
+    axes = draw(matrix_heatmap(counts, title="t", colorbar_label="votes"))
+    assert [text.get_text() for text in axes.texts] == ["2,000", "3", "12,345", "0", "123k", "7M"]
+    axes = draw(matrix_heatmap(torch.tensor([[2000.4, 3.0]]), title="t", colorbar_label="c"))
+    assert [text.get_text() for text in axes.texts] == ["2,000", "3.00"]
+
+
+@pytest.mark.parametrize(
+    ("count", "step"), [(1, 1), (26, 1), (27, 2), (53, 5), (131, 10), (261, 20), (521, 50), (1024, 100)]
+)
 def test_tick_steps_are_round(count: int, step: int) -> None:
     assert tick_step(count, 26) == step
 
