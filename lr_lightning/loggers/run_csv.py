@@ -12,6 +12,7 @@ from pytorch_lightning.loggers import CSVLogger
 from pytorch_lightning.loggers.csv_logs import ExperimentWriter
 from pytorch_lightning.loggers.logger import rank_zero_experiment  # type: ignore[attr-defined]
 from pytorch_lightning.utilities import rank_zero_only
+from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.loggers.atomic import flush_to_disk, replaced_atomically
@@ -42,6 +43,13 @@ class RunCSVLogger(CSVLogger):
         if self._experiment is None:
             self._experiment = _MetricsWriter(self.log_dir, self.resume_step)
         return self._experiment  # type: ignore[return-value]
+
+    @override
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, Tensor | float], step: int | None = None) -> None:
+        """Log ``metrics`` as a row, which is in the file when this returns."""
+        super().log_metrics(metrics, step)
+        self.save()
 
     @override
     @rank_zero_only

@@ -110,8 +110,7 @@ def test_a_row_is_appended_and_a_new_column_alone_rewrites_the_file(tmp_path: Pa
     logger = RunCSVLogger(tmp_path)
     inodes = []
     for step, key in enumerate(["train/loss", "train/loss", "val/loss", "train/loss"]):
-        logger.log_metrics({key: 1.0}, step=step)
-        logger.save()
+        logger.log_metrics({key: 1.0}, step=step)  # and not saved: a model does not
         inodes.append((tmp_path / "metrics.csv").stat().st_ino)
     assert inodes[0] == inodes[1] != inodes[2] == inodes[3]
     before = inodes[3]
@@ -127,7 +126,6 @@ def test_a_full_disk_leaves_whole_rows(
 ) -> None:
     log(tmp_path, {3: {"train/loss": 3.0}})
     logger = RunCSVLogger(tmp_path)
-    logger.log_metrics(written, step=7)
 
     def full(writer: Any, rows: list[Any]) -> None:
         writer.writer.writerow(["7", "7."])
@@ -136,7 +134,7 @@ def test_a_full_disk_leaves_whole_rows(
     with monkeypatch.context() as patch:
         patch.setattr(csv.DictWriter, "writerows", full)
         with pytest.raises(OSError, match="disk full"):
-            logger.save()
+            logger.log_metrics(written, step=7)
     assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
     logger.finalize("failed")  # some room has been freed
     assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}, {"step": "7"} | dict.fromkeys(written, "7.0")]
