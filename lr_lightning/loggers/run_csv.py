@@ -46,7 +46,9 @@ class RunCSVLogger(CSVLogger):
 
     @override
     @rank_zero_only
-    def log_metrics(self, metrics: dict[str, Tensor | float], step: int | None = None) -> None:
+    def log_metrics(  # type: ignore[override]  # as Lightning's own
+        self, metrics: dict[str, Tensor | float], step: int | None = None
+    ) -> None:
         """Log ``metrics`` as a row, which is in the file when this returns."""
         super().log_metrics(metrics, step)
         self.save()
