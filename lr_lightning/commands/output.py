@@ -35,10 +35,12 @@ def keep_output() -> None:
             os.fstat(descriptor)
         except OSError:  # else the next file that is opened would get this number, and what is printed
             os.open(os.devnull, os.O_RDWR)
-    if sys.stdout is None or sys.stdout is sys.__stdout__:
-        sys.stdout = sys.__stdout__ = _lasting(sys.stdout, 1)
-    if sys.stderr is None or sys.stderr is sys.__stderr__:
-        sys.stderr = sys.__stderr__ = _lasting(sys.stderr, 2)
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream, original = getattr(sys, name), f"__{name}__"
+        if stream is None or stream is getattr(sys, original):
+            lasting = _lasting(stream, descriptor)
+            setattr(sys, name, lasting)
+            setattr(sys, original, lasting)
 
 
 def _lasting(stream: TextIO | None, descriptor: int) -> TextIO:

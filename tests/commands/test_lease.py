@@ -18,7 +18,7 @@ import pytest
 from lr_lightning.commands import lease as lease_module
 from lr_lightning.commands.lease import LEASE, FolderInUseError, Holder, Lease, LeaseLostError, acquire, age
 
-ELSEWHERE = {"machine": "another", "host": "node7", "pid": 1}
+ELSEWHERE: dict[str, Any] = {"machine": "another", "host": "node7", "pid": 1}
 
 
 @pytest.fixture(autouse=True)
@@ -183,10 +183,11 @@ def test_age_is_that_of_the_last_heartbeat(tmp_path: Path) -> None:
 
 def contend(folder: Path, barrier: Barrier, rounds: int) -> None:
     """Take the lease of one folder after the other, all of dead holders, and leave a mark while holding it."""
+    told: list[str] = []
     for number in range(rounds):
         barrier.wait()
         try:
-            held = acquire(folder / f"{number}", tell=[].append)
+            held = acquire(folder / f"{number}", tell=told.append)
         except FolderInUseError:
             continue
         (folder / f"{number}" / f"{os.getpid()}").touch()
