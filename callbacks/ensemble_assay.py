@@ -97,12 +97,12 @@ class EnsembleAssay(AssayCallback):
         for assay, member in zip(self.copies, pl_module.members, strict=True):
             assay._observations = self._observations
             scalars.append(assay._run_and_save(trainer, member))
-        self.cautions = _of_seeds(pl_module.seeds, [assay.cautions for assay in self.copies])
+        self.cautions = of_seeds(pl_module.seeds, [assay.cautions for assay in self.copies])
         self.total_seconds += sum(own[f"assay/{self.name}/seconds"] for own in scalars)
         return seed_statistics(pl_module.seeds, scalars)
 
 
-def _of_seeds(seeds: Sequence[int], cautions: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+def of_seeds(seeds: Sequence[int], cautions: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
     """Return each sentence once, with the seeds that it is about."""
     about: dict[str, list[int]] = {}
     for seed, sentences in zip(seeds, cautions, strict=True):

@@ -9,8 +9,16 @@ import pytest
 import torch
 from typing_extensions import override
 
-from lr_lightning.callbacks import AssayCallback, Findings, LatentStatisticsAssay, ResponseMatrixAssay, Subject
+from lr_lightning.callbacks import (
+    AssayCallback,
+    DisentanglementAssay,
+    Findings,
+    LatentStatisticsAssay,
+    ResponseMatrixAssay,
+    Subject,
+)
 from lr_lightning.callbacks.assay_failure import ends_the_run
+from lr_lightning.callbacks.ensemble_assay import of_seeds
 from lr_lightning.callbacks.run_record import RunRecord
 from lr_lightning.callbacks.sharding import gather_computed
 from tests.conftest import Bars
@@ -134,3 +142,34 @@ def test_an_error_of_one_process_is_raised_on_all(monkeypatch: pytest.MonkeyPatc
         gather_computed(lambda: "mine", 2)
     with pytest.raises(ZeroDivisionError):  # its own, after the others know
         gather_computed(lambda: 1 / 0, 2)
+
+
+@pytest.mark.filterwarnings("ignore:.* undefined")
+def test_summary_is_short_and_says_why_scores_cannot_be_trusted(
+    bars: Bars, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def assays(print_table: bool) -> list[AssayCallback]:
+        return [
+            LatentStatisticsAssay(),
+            ResponseMatrixAssay(num_samples=12),
+            DisentanglementAssay(["mig", "modularity"], [], print_table=print_table),
+        ]
+
+    trainer = tiny_trainer(tmp_path, *assays(False), RunRecord(), max_epochs=1)
+    trainer.fit(tiny_model(), datamodule=tiny_data(bars))  # four steps: nothing is learned
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "! No latent is active: the means of all 3 latents vary by less than 0.01" in printed
+    assert printed.count("No latent is active") == 1  # which two assays say
+    assert "assays/disentanglement-step000004.json" in printed
+    assert "ceiling chance" not in printed  # the head of the whole table
+    cautions = json.loads((tmp_path / "results.json").read_text())["fit"]["cautions"]
+    assert [sentence for sentence in cautions if " ".join(sentence.split()) in printed] == cautions
+    trainer = tiny_trainer(tmp_path, *assays(True), RunRecord())
+    trainer.test(tiny_model(), datamodule=tiny_data(bars), verbose=False)
+    printed = capsys.readouterr().out
+    assert printed.index("modularity") < printed.index("after 0 steps (test)") < printed.index("No latent is active")
+
+
+def test_members_of_an_ensemble_are_named_in_cautions() -> None:
+    cautions = [("all say so", "one says"), ("all say so",), ("all say so", "one says")]
+    assert of_seeds([3, 4, 7], cautions) == ("all say so", "one says (seed 3, 7)")
