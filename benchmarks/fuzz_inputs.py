@@ -34,6 +34,7 @@ from lr_lightning.commands.failure import fail
 
 LARGEST_MEMORY = 3 << 30
 LONGEST_SECONDS = 30.0
+_LONGEST_IMPORTS = 300.0
 
 
 class Outcome(NamedTuple):
@@ -89,6 +90,9 @@ def _in_one_process(
     process.start()
     sender.close()
     try:
+        if not receiver.poll(_LONGEST_IMPORTS):
+            raise TimeoutError(f"{kind.name}: whole files are not read after {_LONGEST_IMPORTS:g} s")
+        receiver.recv()
         for number in numbers:
             start = time.perf_counter()
             try:
@@ -119,11 +123,19 @@ def _work(kind: Kind, numbers: Sequence[int], seed: int, root: Path, most: int, 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     size = _memory("VmSize") + 2 * most  # spares the machine
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    folder = root / "input"
+    if kind.imports:
+        _copy(whole, folder)
+        _read(kind, -1, folder, most)
+    sender.send("ready")
     for number in numbers:
-        folder = root / "input"
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(whole, folder)
+        _copy(whole, folder)
         sender.send(attempt(kind, number, folder, seed, most))
+
+
+def _copy(whole: Path, folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(whole, folder)
 
 
 def attempt(kind: Kind, number: int, folder: Path, seed: int, most: int = LARGEST_MEMORY) -> Outcome:
@@ -132,6 +144,10 @@ def attempt(kind: Kind, number: int, folder: Path, seed: int, most: int = LARGES
         kind.nasty[number](folder)
     else:
         spoil(kind, folder, np.random.default_rng([seed, *kind.name.encode(), number]))
+    return _read(kind, number, folder, most)
+
+
+def _read(kind: Kind, number: int, folder: Path, most: int) -> Outcome:
     os.chdir(folder)
     said, start = StringIO(), time.perf_counter()
     _forget_peak()

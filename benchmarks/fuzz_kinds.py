@@ -49,6 +49,7 @@ class Kind:
         targets: Pattern of the files that are spoilt.
         text: Whether they are text.
         nasty: Files made to do harm, each by the function that puts them into the folder of whole ones.
+        imports: Whether reading begins with long imports, so that whole files are read once before the clock starts.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Kind:
     targets: str
     text: bool = False
     nasty: tuple[Spoiler, ...] = ()
+    imports: bool = False
 
 
 def spoil(kind: Kind, folder: Path, random: np.random.Generator) -> None:
@@ -390,6 +392,7 @@ KINDS = (
         _write_codes,
         _score,
         "*.npz",
+        imports=True,
         nasty=(
             _codes((10**12, 2)),
             _codes((10**30, 2)),
@@ -460,6 +463,13 @@ KINDS = (
     ),
     Kind("dsprites", _write_sprites, _read_sprites, "*"),
     Kind("cache", _write_cache, _prepare, "*/*.rows"),
-    Kind("ckpt", _write_run, _test_run, "runs/*/checkpoints/best.ckpt", nasty=tuple(_without("best"))),
-    Kind("ckpt resumed", _write_run, _resume_run, "runs/*/checkpoints/last.ckpt", nasty=tuple(_without("last"))),
+    Kind("ckpt", _write_run, _test_run, "runs/*/checkpoints/best.ckpt", nasty=tuple(_without("best")), imports=True),
+    Kind(
+        "ckpt resumed",
+        _write_run,
+        _resume_run,
+        "runs/*/checkpoints/last.ckpt",
+        nasty=tuple(_without("last")),
+        imports=True,
+    ),
 )
