@@ -127,7 +127,10 @@ def _check_optimizers(path: Path, states: Sequence[Any], optimizers: Sequence[Op
         _check_number(path, f"{place}.param_groups", state["param_groups"], len(fresh))
         for j, group in enumerate(fresh):
             _check_alike(path, f"{place}.param_groups[{j}]", state["param_groups"][j], group)
-            if list(state["param_groups"][j]["params"]) != group["params"]:
+            numbers = state["param_groups"][j]["params"]
+            if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
+                raise ValueError(f"{path} is malformed: {place}.param_groups[{j}].params is no list of numbers")
+            if numbers != group["params"]:
                 raise ValueError(f"{path} is of another optimizer: {place}.param_groups[{j}] has other parameters")
         if step > 0:
             _check_moments(path, place, state["state"], optimizer)
@@ -198,10 +201,15 @@ def _check_alike(path: Path, place: str, found: Any, fresh: Any) -> None:
 
 
 def _is_alike(found: Any, fresh: Any) -> bool:
-    """Return whether ``found`` is of the kind of ``fresh``; ``None`` stands for any kind, but for no counter."""
+    """Return whether ``found`` is of the kind of ``fresh``; ``None`` stands for any kind, but for no number."""
     if isinstance(fresh, int) and not isinstance(fresh, bool) and fresh >= 0:
         return isinstance(found, int) and not isinstance(found, bool) and found >= 0
+    if isinstance(fresh, float):
+        scalar = isinstance(found, Tensor) and found.numel() == 1
+        return scalar or (isinstance(found, int | float) and not isinstance(found, bool))
     if found is None or fresh is None:
         return True
-    kinds = ((int, float, Tensor), (list, tuple), (str,))
+    if isinstance(fresh, list | tuple):
+        return isinstance(found, list | tuple) and (len(found) == len(fresh) or not fresh)
+    kinds = ((int, float, Tensor), (str,))
     return any(isinstance(found, kind) and isinstance(fresh, kind) for kind in kinds)
