@@ -148,8 +148,6 @@ class AutoencoderModule(LightningModule, ABC):
         """Return the objective of a training batch; to be overridden where that is more than ``(images, factors)``."""
         return self.objective(batch[0], generator)
 
-    @torch.compiler.set_stance("force_eager")  # nothing is to be compiled for this
-    @torch.no_grad()
     def term_names(self) -> list[str]:
         """Return the names of the loss and its terms in evaluation, found with four random observations.
 
@@ -157,12 +155,13 @@ class AutoencoderModule(LightningModule, ABC):
         """
         training = {module: module.training for module in self.modules()}
         generator = torch.Generator(self.device).manual_seed(0)
-        observations = torch.rand(
-            (4, *self.network.observation_shape), generator=generator, device=self.device, dtype=self.dtype
-        )
+        dtype = next((parameter.dtype for parameter in self.parameters()), torch.float32)
+        shape = (4, *self.network.observation_shape)
+        observations = torch.rand(shape, generator=generator, device=self.device, dtype=dtype)
         try:
             self.eval()
-            with isolate_rng():
+            # Nothing is to be compiled for this
+            with torch.compiler.set_stance("force_eager"), torch.no_grad(), isolate_rng():
                 return list(self.objective(observations, generator).terms_and_loss())
         finally:
             for module, was_training in training.items():
