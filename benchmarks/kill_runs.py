@@ -237,7 +237,7 @@ def history_of(part: Path) -> list[dict[str, Any]]:
 
 
 def comparable_history(folder: Path) -> dict[str, Any]:
-    """Return what the last part of W&B's files says at each step, media by their kind alone, or why it says nothing."""
+    """Return what the last part of W&B's files says at each step, or why it says nothing."""
     parts = sorted((folder / "wandb").glob("offline-run-*/*.wandb"))
     rows = history_of(parts[-1])
     steps = [row["_step"] for row in rows]
@@ -247,8 +247,8 @@ def comparable_history(folder: Path) -> dict[str, Any]:
     for row in rows:
         at_step = merged.setdefault(str(row["trainer/global_step"]), {})
         for key, value in row.items():
-            if key != "_step" and "artifact_path" not in key:  # random addresses of tables
-                at_step[key] = value["_type"] if isinstance(value, dict) and "_type" in value else value
+            if key != "_step" and not key.endswith("path"):  # W&B names its copies of media at random or by its steps
+                at_step[key] = value
     return merged
 
 
