@@ -3,7 +3,7 @@
 from typing import Any
 
 from pytorch_lightning.callbacks import ModelSummary
-from pytorch_lightning.utilities.model_summary import get_human_readable_count
+from pytorch_lightning.utilities.model_summary.model_summary import get_human_readable_count
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table

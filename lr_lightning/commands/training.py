@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import pytorch_lightning
 import yaml
 from jsonargparse import Namespace
 from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
+from pytorch_lightning.__version__ import version
 from pytorch_lightning.callbacks import Callback, ModelSummary
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
 from pytorch_lightning.loggers import CSVLogger, Logger
@@ -146,7 +146,7 @@ class RunCLI(LightningCLI):
     @override
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Return a parser that composes the assays of several configs."""
-        kwargs.setdefault("dump_header", [f"pytorch_lightning=={pytorch_lightning.__version__}"])
+        kwargs.setdefault("dump_header", [f"pytorch_lightning=={version}"])
         parser = LightningArgumentParser(**kwargs)
         help_text = "A config file; of several, later ones override and add to earlier ones."
         parser.add_argument("-c", "--config", action=ComposingConfigFile, help=help_text)

@@ -60,7 +60,7 @@ def test_what_will_not_be_logged_is_named_with_what_will(key: str, hint: str) ->
 
 
 @pytest.mark.parametrize("kind", [EarlyStopping, ModelCheckpoint])
-def test_other_callbacks_that_would_fail_without_it(kind: type[Callback]) -> None:
+def test_other_callbacks_that_would_fail_without_it(kind: Any) -> None:
     with pytest.raises(UsageError, match=f"monitor of {kind.__name__} 'val/lss'"):
         check(kind(monitor="val/lss"))
     check(kind(monitor="val/loss"))
