@@ -351,8 +351,8 @@ def _write_run(folder: Path) -> None:
     shutil.copytree(_RUN, folder / "runs" / _RUN.name)  # where its config has it
 
 
-def _test_run(folder: Path) -> int | None:
-    return _command("test", str(folder / "runs" / _RUN.name))
+def _validate_run(folder: Path) -> int | None:
+    return _command("validate", str(folder / "runs" / _RUN.name))
 
 
 def _resume_run(folder: Path) -> int | None:
@@ -463,7 +463,9 @@ KINDS = (
     ),
     Kind("dsprites", _write_sprites, _read_sprites, "*"),
     Kind("cache", _write_cache, _prepare, "*/*.rows"),
-    Kind("ckpt", _write_run, _test_run, "runs/*/checkpoints/best.ckpt", nasty=tuple(_without("best")), imports=True),
+    Kind(
+        "ckpt", _write_run, _validate_run, "runs/*/checkpoints/best.ckpt", nasty=tuple(_without("best")), imports=True
+    ),
     Kind(
         "ckpt resumed",
         _write_run,
