@@ -155,8 +155,8 @@ def test_the_lease_of_another_is_put_back_if_it_was_moved_by_mistake(tmp_path: P
     held = acquire(tmp_path)
     answers = iter([True, False])  # the dead holder's file, and then its successor's in the same place
     assert not lease_module._remove(tmp_path / LEASE, lambda _: next(answers))
+    assert [path.name for path in tmp_path.iterdir()] == [LEASE]  # at once, before its holder misses it
     held.check()
-    assert [path.name for path in tmp_path.iterdir()] == [LEASE]
     held.release()
 
 
