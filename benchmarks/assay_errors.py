@@ -124,8 +124,14 @@ def others(repetitions: int) -> Iterator[tuple[str, str, str]]:
             return found.total, found.standard_error
 
         def recovery(generator: torch.Generator, model: WrappedAutoencoder = model) -> Measurement:
-            options = {"multiples": (0.5, 1.0, 4.0), "generator": generator, "chunk_size": PASS}
-            found = noise_recovery(model, codes(generator), torch.tensor([0.2, 0.5, 1.0]), **options)
+            found = noise_recovery(
+                model,
+                codes(generator),
+                torch.tensor([0.2, 0.5, 1.0]),
+                multiples=(0.5, 1.0, 4.0),
+                generator=generator,
+                chunk_size=PASS,
+            )
             return found.ratio, found.standard_error
 
         def consistent(generator: torch.Generator, model: WrappedAutoencoder = model) -> Measurement:

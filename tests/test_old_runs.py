@@ -27,7 +27,7 @@ pytestmark = [
 @pytest.fixture(params=NAMES)
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return a copy of an old run in the place that its config names."""
-    copy = tmp_path / "runs" / request.param
+    copy: Path = tmp_path / "runs" / request.param
     shutil.copytree(RUNS / request.param, copy)
     return copy
 
