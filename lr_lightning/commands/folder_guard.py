@@ -27,6 +27,10 @@ class FolderGuard(Callback):
         self.folder.is_begun = True
 
     @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.folder.is_begun = True  # it has results, also where there was no step left to train
+
+    @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._begin_evaluation(trainer)
 

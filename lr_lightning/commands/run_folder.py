@@ -164,8 +164,9 @@ def wandb_run_id(folder: Path, chosen: str | None = None) -> str:
 def expand_run_argument(arguments: list[str]) -> list[str]:
     """Let ``test RUN`` stand for ``test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt``.
 
-    ``RUN`` may also be a checkpoint inside a run folder; ``fit RUN`` resumes ``last.ckpt``. Other arguments are
-    returned as they are.
+    ``RUN`` may also be a checkpoint inside a run folder. ``fit RUN`` resumes ``last.ckpt`` where ``RUN`` lies now, which
+    need not be where it was begun, unless another ``--trainer.default_root_dir`` follows. Other arguments are returned as
+    they are.
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
@@ -179,4 +180,5 @@ def expand_run_argument(arguments: list[str]) -> list[str]:
     for path in (folder / CONFIG, checkpoint):
         if not path.is_file():
             raise FileNotFoundError(f"{target} is not a run folder or a checkpoint in one: there is no {path}")
-    return [command, f"--config={folder / CONFIG}", f"--ckpt_path={checkpoint}", *rest]
+    place = [f"--trainer.default_root_dir={folder.resolve()}"] if command == "fit" else []
+    return [command, f"--config={folder / CONFIG}", f"--ckpt_path={checkpoint}", *place, *rest]

@@ -164,7 +164,8 @@ def test_a_folder_or_checkpoint_stands_for_its_config_and_checkpoint(tmp_path: P
     best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
     assert expand_run_argument(["test", str(run), "--x=1"]) == ["test", config, f"--ckpt_path={best}", "--x=1"]
     assert expand_run_argument(["test", str(last)]) == ["test", config, f"--ckpt_path={last}"]
-    assert expand_run_argument(["fit", str(run)]) == ["fit", config, f"--ckpt_path={last}"]
+    here = f"--trainer.default_root_dir={run}"
+    assert expand_run_argument(["fit", str(run), "--x=1"]) == ["fit", config, f"--ckpt_path={last}", here, "--x=1"]
     assert expand_run_argument(["fit", "--config=c.yaml"]) == ["fit", "--config=c.yaml"]
     assert expand_run_argument(["fit"]) == ["fit"]
 

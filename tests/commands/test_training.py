@@ -264,6 +264,22 @@ def test_resuming_what_has_ended_says_so(capsys: pytest.CaptureFixture[str]) -> 
     assert Path("runs/helix/checkpoints/last.ckpt").read_bytes() == weights
 
 
+def test_a_run_that_was_moved_is_resumed_where_it_is_now(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false") == 0
+    Path("runs/helix").rename("moved")
+    scored = torch.load("moved/checkpoints/best.ckpt", weights_only=True)["callbacks"]
+    assert run("fit", "moved", "--trainer.max_epochs=3") == 0
+    assert not Path("runs/helix").exists()
+    last = torch.load("moved/checkpoints/last.ckpt", weights_only=True)
+    assert last["global_step"] == 12
+    key = "RunCheckpoint('best', 'val/loss', 'min')"
+    assert last["callbacks"][key]["best_score"] <= scored[key]["best_score"]
+    # Another place, and nothing left to train
+    assert run("fit", "moved", "--trainer.default_root_dir=branch") == 0
+    assert f"Files: {Path('branch').absolute()}" in capsys.readouterr().out
+    assert json.loads(Path("branch/results.json").read_text())["fit"]["step"] == 12
+
+
 def test_a_run_that_was_killed_before_its_results_gets_them(capsys: pytest.CaptureFixture[str]) -> None:
     options = [*HELIX, "--seeds=2", "--trainer.logger=false"]
     assert run("fit", *options) == 0
