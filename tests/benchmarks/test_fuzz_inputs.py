@@ -59,8 +59,9 @@ def dies(folder: Path) -> None:
 
 
 def eats(folder: Path) -> None:
-    with mmap.mmap(-1, 1 << 24) as memory:  # not an array, which may get memory that the process holds already
-        memory.write(b"1" * len(memory))
+    with mmap.mmap(-1, 12 << 20) as memory:  # not an array, which may get memory that the process holds already
+        for start in range(0, len(memory), mmap.PAGESIZE):
+            memory[start] = 1
 
 
 def wants(folder: Path) -> None:
