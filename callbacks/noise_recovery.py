@@ -11,8 +11,6 @@ from lr_lightning.assays.response_scores import SPREAD_FLOOR
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.plots.noise_recovery import noise_recovery_figure
 
-NONE_ACTIVE = "No latent is active: the shares of noise that are left are those of latents that say nothing."
-
 
 class NoiseRecoveryAssay(AssayCallback):
     """Logs the part of noise that is left after decoding and encoding; see :func:`lr_lightning.assays.noise_recovery`.

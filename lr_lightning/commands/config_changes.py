@@ -1,15 +1,20 @@
 """What a run cannot go on with, since it was started with something else."""
 
-from collections.abc import Iterator, Mapping
+from argparse import ArgumentError
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonargparse import ArgumentParser
 from pytorch_lightning import callbacks
+from torch import nn
 
 from lr_lightning.callbacks import AssayCallback
-from lr_lightning.commands.checkpoints import read_checkpoint
+from lr_lightning.commands.checkpoints import check_checkpoint, read_checkpoint
+from lr_lightning.commands.complete_config import complete_config
+from lr_lightning.commands.initial_weights import command_from_weights
 from lr_lightning.commands.run_folder import CONFIG, folder_of_checkpoint
 
 _FREE = {
@@ -69,6 +74,54 @@ def recorded_config(checkpoint: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise ValueError(f"{folder / CONFIG} is no config of a run")
     return config
+
+
+def with_defaults(recorded: dict[str, Any], parser: ArgumentParser) -> dict[str, Any]:
+    """Return a recorded config with the defaults of what an earlier version did not know.
+
+    Args:
+        recorded: Plain values.
+        parser: That of the command; a config that it cannot parse is returned as it is.
+    """
+    try:
+        config = parser.parse_object(recorded)
+        complete_config(config)
+        plain: dict[str, Any] = yaml.safe_load(parser.dump(config, skip_none=False))
+    except (ArgumentError, ValueError, TypeError):
+        return recorded
+    return plain
+
+
+def check_unchanged(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    checkpoint: Path,
+    model: nn.Module,
+    arguments: Sequence[str],
+) -> None:
+    """Compare the config with that of the run to be resumed, before anything of that is overwritten.
+
+    Args:
+        before: The config that the run was started with, or what is known of it, plain values.
+        after: The one that it is to go on with.
+        checkpoint: What is to be resumed.
+        model: The model of the new config.
+        arguments: Those of the command line, the subcommand first.
+
+    Raises:
+        ValueError: If something differs that must not; the text says what, and how to start another run.
+    """
+    changes = config_changes(before, after)
+    if not changes:
+        return
+    try:
+        check_checkpoint(checkpoint, model)
+    except ValueError:
+        how = "train this model without --ckpt_path, as these weights are not of its shape"
+    else:
+        how = f"start a new run from its weights: {command_from_weights(arguments, checkpoint)}"
+    run = folder_of_checkpoint(checkpoint) or checkpoint
+    raise ValueError(f"{run} was trained with another config ({'; '.join(changes)}); resume it with that, or {how}")
 
 
 def config_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:

@@ -1,7 +1,5 @@
 """Training and evaluation from the command line, on Lightning's own command line class."""
 
-import inspect
-import logging
 import os
 import shlex
 import warnings
@@ -10,13 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
 from jsonargparse import Namespace
-from jsonargparse._deprecated import JsonargparseDeprecationWarning
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 from pytorch_lightning.__version__ import version
 from pytorch_lightning.callbacks import Callback, ModelSummary
-from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI, SaveConfigCallback
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, Logger
 from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.utilities.seed import isolate_rng
@@ -39,53 +35,25 @@ from lr_lightning.commands.checkpoint_io import AtomicCheckpointIO
 from lr_lightning.commands.checkpoints import check_checkpoint, read_checkpoint
 from lr_lightning.commands.complete_config import check_serializable, complete_config
 from lr_lightning.commands.composition import ComposingConfigFile, split_assays
-from lr_lightning.commands.config_changes import config_changes, recorded_config
+from lr_lightning.commands.config_changes import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.device_check import settle_device_check
 from lr_lightning.commands.finite_loss import FiniteLoss
 from lr_lightning.commands.folder_guard import FolderGuard
-from lr_lightning.commands.initial_weights import OPTION, command_from_weights, load_initial_weights
-from lr_lightning.commands.lease import FolderInUseError
+from lr_lightning.commands.foreign_messages import silence_foreign_messages
+from lr_lightning.commands.initial_weights import OPTION, load_initial_weights
+from lr_lightning.commands.known_names import SET_BY_THE_RUN, known_arguments, known_classes
 from lr_lightning.commands.memory import keep_freed_memory
 from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.commands.monitor_check import check_monitored
 from lr_lightning.commands.own_checkpoints import place_checkpoints
 from lr_lightning.commands.precision import default_precision
 from lr_lightning.commands.resumable import check_resumable, while_restoring
-from lr_lightning.commands.run_folder import (
-    CHECKPOINTS,
-    CONFIG,
-    RunFolder,
-    expand_run_argument,
-    folder_of_checkpoint,
-    is_run_of,
-    new_run_folder,
-    newest_run_folder,
-    wandb_run_id,
-)
+from lr_lightning.commands.run_choice import choose_run
+from lr_lightning.commands.run_folder import CHECKPOINTS, RunFolder, expand_run_argument, wandb_run_id
+from lr_lightning.commands.save_config import SaveRunConfig
 from lr_lightning.commands.seeds import seed_of_checkpoint, seeds_of_run
-from lr_lightning.data import FactorDataset, FactorGroups
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
-from lr_lightning.loggers.atomic import remove_unfinished, write_atomically
-from lr_lightning.losses import Likelihood
-from lr_lightning.models import AutoencoderModule, Schedule, SeedEnsemble
-from lr_lightning.networks import AutoencoderNetwork
-
-
-class SaveRunConfig(SaveConfigCallback):
-    """Writes the resolved config into the run folder when training starts; evaluation leaves it alone.
-
-    What belongs to this start of this run alone is left out: a repeated config is a run of its own.
-    """
-
-    @override
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        if stage == "fit" and trainer.is_global_zero:
-            config = self.config.clone()
-            config.ckpt_path = config.wandb.run_id = None
-            text = self.parser.dump(config, skip_none=False)
-            folder = Path(trainer.default_root_dir)
-            remove_unfinished(folder)
-            write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))
+from lr_lightning.models import AutoencoderModule, SeedEnsemble
 
 
 class RunCLI(LightningCLI):
@@ -137,7 +105,7 @@ class RunCLI(LightningCLI):
             default=None,
             help="Checkpoint whose weights a new run starts from; nothing else is taken from it.",
         )
-        parser.add_class_arguments(RunWandbLogger, "wandb", skip={"save_dir", "resume_step"}, instantiate=False)
+        parser.add_class_arguments(RunWandbLogger, "wandb", skip=SET_BY_THE_RUN, instantiate=False)
         parser.add_argument(
             "--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in."
         )
@@ -204,43 +172,11 @@ class RunCLI(LightningCLI):
         config.seeds, config.seed_everything, self._seeds = None, seed, None
 
     def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
-        """Return where this run lives and what it starts from.
-
-        A checkpoint of a run with the configured name belongs to that run; with any other, a new folder is begun.
-        """
+        """Return where this run lives and what it starts from."""
         config = self.config[self.subcommand]
-        root, given = Path(config.trainer.default_root_dir or "runs/unnamed"), config.ckpt_path
-        training = self.subcommand == "fit"
-        if given is None:
-            if not training:
-                raise ValueError(f"say what to {self.subcommand}: lr-lightning {self.subcommand} RUN_FOLDER")
-            self._held = new_run_folder(root)
-            return self._held.path, None
-        folder: Path | None
-        if given in ("last", "best"):
-            folder = newest_run_folder(root) if training else root
-            checkpoint = folder / CHECKPOINTS / f"{given}.ckpt"
-        else:
-            checkpoint = Path(given)
-            own = folder_of_checkpoint(checkpoint)
-            known = own is not None and (is_run_of(root, own) or not training)
-            folder = own if own is not None and known else None
-        self._held = new_run_folder(root) if folder is None else self._held_by_this_process(folder)
+        root = Path(config.trainer.default_root_dir or "runs/unnamed")
+        self._held, checkpoint = choose_run(str(self.subcommand), root, config.ckpt_path)
         return self._held.path, checkpoint
-
-    def _held_by_this_process(self, folder: Path) -> RunFolder:
-        """Return ``folder`` once no other process writes there.
-
-        Raises:
-            FolderInUseError: If one does; the text says what can be done meanwhile.
-        """
-        try:
-            return RunFolder(folder)
-        except FolderInUseError as error:
-            meanwhile = f"lr-lightning assay {shlex.quote(str(folder))} --out FOLDER writes nothing there"
-            if self.subcommand == "fit":
-                meanwhile = "without --ckpt_path, another run is started"
-            raise FolderInUseError(f"{error}; wait until that has ended; {meanwhile}") from error
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
@@ -248,7 +184,8 @@ class RunCLI(LightningCLI):
             self.model = self._ensemble(self._seeds)
         trainer, checkpoint = self._get(self.config_init, "trainer"), self._get(self.config, "ckpt_path")
         if self._recorded:
-            self._check_unchanged(Path(checkpoint))
+            recorded = with_defaults(self._recorded, self._parser(self.subcommand))
+            check_unchanged(recorded, self._plain_config(), Path(checkpoint), self.model, self._arguments)
         self._step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
         weights = self._get(self.config, "initial_weights")
         if weights is not None and self.subcommand == "fit" and not checkpoint:
@@ -281,35 +218,6 @@ class RunCLI(LightningCLI):
             path = Path(checkpoint)
             check_resumable(path, read_checkpoint(path), built, self.model, self.datamodule)
         return built
-
-    def _check_unchanged(self, checkpoint: Path) -> None:
-        """Compare the config with that of the run to be resumed, before anything of that is overwritten.
-
-        Raises:
-            ValueError: If something differs that must not; the text says what, and how to start another run.
-        """
-        changes = config_changes(self._with_defaults(self._recorded), self._plain_config())
-        if not changes:
-            return
-        try:
-            check_checkpoint(checkpoint, self.model)
-        except ValueError:
-            how = "train this model without --ckpt_path, as these weights are not of its shape"
-        else:
-            how = f"start a new run from its weights: {command_from_weights(self._arguments, checkpoint)}"
-        run = folder_of_checkpoint(checkpoint) or checkpoint
-        raise ValueError(f"{run} was trained with another config ({'; '.join(changes)}); resume it with that, or {how}")
-
-    def _with_defaults(self, recorded: dict[str, Any]) -> dict[str, Any]:
-        """Return a config with the defaults of what an earlier version did not know, as far as it can be parsed."""
-        parser = self._parser(self.subcommand)
-        try:
-            config = parser.parse_object(recorded)
-            complete_config(config)
-            plain: dict[str, Any] = yaml.safe_load(parser.dump(config, skip_none=False))
-        except (ArgumentError, ValueError, TypeError):
-            return recorded
-        return plain
 
     def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
         """Return the configured model once for each seed, built as a run with that seed alone builds it."""
@@ -450,17 +358,7 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
     """
     keep_freed_memory()
     settle_device_check()
-    # Lightning's own calls of newer libraries, which no user can mend
-    warnings.filterwarnings("ignore", message=r".*LeafSpec.*is deprecated", category=FutureWarning)
-    # It counts what the Trainer logs itself; models log by their own steps
-    warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
-    warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
-    # A run that is resumed has checkpoints; any other has a folder of its own
-    warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
-    # Assays may change when a run is resumed
-    warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`, callbacks used to create")
-    # Lightning's advertisements of other products
-    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(lambda r: not r.getMessage().startswith("💡"))
+    silence_foreign_messages()
     options = {"allow_abbrev": False, "exit_on_error": False}
     try:
         return kind(
@@ -475,26 +373,4 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
             args=split_assays(expand_run_argument(arguments)),
         )
     except (ArgumentError, ValueError) as error:
-        raise UsageError(plain_message(error, _known_arguments(), _known_classes())) from error
-
-
-def _known_arguments() -> list[str]:
-    """Return the arguments that a misspelt one is compared with."""
-    own = ["config", "seed_everything", "seeds", "ckpt_path", "initial_weights", "model", "data", "assays", "wandb"]
-    own += ["checkpoint.monitor", "checkpoint.mode"]
-    own += [f"wandb.{name}" for name in inspect.signature(RunWandbLogger).parameters if name != "save_dir"]
-    own += [f"trainer.{name}" for name in inspect.signature(Trainer).parameters]
-    return [f"--{name}" for name in own]
-
-
-def _known_classes() -> list[str]:
-    """Return the names of the classes that a config can name without their module."""
-    found: list[str] = []
-    open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule, FactorDataset, FactorGroups]
-    open_classes += [Callback, Logger, LightningDataModule]
-    while open_classes:
-        current: type = open_classes.pop()
-        open_classes += current.__subclasses__()
-        if not inspect.isabstract(current) and current.__module__.startswith(("lr_lightning", "pytorch_lightning")):
-            found.append(current.__name__)
-    return [name for name in found if not name.startswith("_")]
+        raise UsageError(plain_message(error, known_arguments(), known_classes())) from error

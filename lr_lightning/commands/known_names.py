@@ -1,0 +1,38 @@
+"""The names that a command line or a config may hold, with which a misspelt one is compared."""
+
+import inspect
+
+from pytorch_lightning import LightningDataModule, Trainer
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger
+
+from lr_lightning.data import FactorDataset, FactorGroups
+from lr_lightning.loggers import RunWandbLogger
+from lr_lightning.losses import Likelihood
+from lr_lightning.models import AutoencoderModule, Schedule
+from lr_lightning.networks import AutoencoderNetwork
+
+SET_BY_THE_RUN = {"save_dir", "resume_step"}
+"""Arguments of the W&B logger that are no options."""
+
+
+def known_arguments() -> list[str]:
+    """Return the arguments of the commands that need a Trainer, such as ``--trainer.max_epochs``."""
+    own = ["config", "seed_everything", "seeds", "ckpt_path", "initial_weights", "model", "data", "assays", "wandb"]
+    own += ["checkpoint.monitor", "checkpoint.mode"]
+    own += [f"wandb.{name}" for name in inspect.signature(RunWandbLogger).parameters if name not in SET_BY_THE_RUN]
+    own += [f"trainer.{name}" for name in inspect.signature(Trainer).parameters]
+    return [f"--{name}" for name in own]
+
+
+def known_classes() -> list[str]:
+    """Return the names of the classes that a config can name without their module."""
+    found: list[str] = []
+    open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule, FactorDataset, FactorGroups]
+    open_classes += [Callback, Logger, LightningDataModule]
+    while open_classes:
+        current: type = open_classes.pop()
+        open_classes += current.__subclasses__()
+        if not inspect.isabstract(current) and current.__module__.startswith(("lr_lightning", "pytorch_lightning")):
+            found.append(current.__name__)
+    return [name for name in found if not name.startswith("_")]
