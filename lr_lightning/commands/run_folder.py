@@ -164,8 +164,8 @@ def wandb_run_id(folder: Path, chosen: str | None = None) -> str:
 def expand_run_argument(arguments: list[str]) -> list[str]:
     """Let ``test RUN`` stand for ``test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt``.
 
-    ``RUN`` may also be a checkpoint inside a run folder. ``fit RUN`` resumes ``last.ckpt`` where ``RUN`` lies now, which
-    need not be where it was begun, unless another ``--trainer.default_root_dir`` follows. Other arguments are returned as
+    ``RUN`` may also be a checkpoint inside a run folder. ``fit RUN`` resumes ``last.ckpt`` where ``RUN`` lies now, even
+    if it was begun elsewhere, unless another ``--trainer.default_root_dir`` follows. Other arguments are returned as
     they are.
 
     Raises:
