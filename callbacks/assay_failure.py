@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from lr_lightning.error_text import one_line
+
 _log = logging.getLogger(__name__)
 
 DATA_CAUSES = (
@@ -33,9 +35,9 @@ class AssayFailure:
     def of(cls, error: Exception) -> "AssayFailure":
         """Return what ``error`` says, with its kind for a fault, which the log gets with the lines that led to it."""
         if isinstance(error, DATA_CAUSES):
-            return cls(" ".join(str(error).split()) or type(error).__name__, is_fault=False)
+            return cls(one_line(error) or type(error).__name__, is_fault=False)
         _log.error("an assay failed", exc_info=error)
-        return cls(f"{type(error).__name__}: {' '.join(str(error).split())}", is_fault=True)
+        return cls(f"{type(error).__name__}: {one_line(error)}", is_fault=True)
 
     def message(self, name: str) -> str:
         """Return the warning of the assay ``name``."""

@@ -19,6 +19,6 @@ def cautions_of(trainer: Trainer) -> list[str]:
 
 def code_cautions(table: CodeTable) -> tuple[str, ...]:
     """Return what speaks against any score of these codes; codes of deterministic models may have any size."""
-    if table.log_variances is None or not (table.codes.isfinite().all() and table.log_variances.isfinite().all()):
+    if table.log_variances is None or not table.is_finite:
         return ()
     return score_warnings(statistics=latent_statistics(table.codes, table.log_variances))

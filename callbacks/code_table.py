@@ -20,6 +20,12 @@ class CodeTable(NamedTuple):
     log_variances: Tensor | None
     factors: Tensor | None
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether all codes and log-variances are finite numbers."""
+        parts = (self.codes, self.log_variances)
+        return all(bool(part.isfinite().all()) for part in parts if part is not None)
+
 
 class CodeTableCollector:
     """Gathers the outputs of ``validation_step`` into a :class:`CodeTable`, once for all callbacks."""

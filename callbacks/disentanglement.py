@@ -102,7 +102,7 @@ class DisentanglementAssay(AssayCallback):
         table, names_of_factors = _varying_factors(subject.table, subject.dataset)
         if table.factors is None:
             names = without_factors(names)
-        if _is_finite(table):
+        if table.is_finite:
             # each process takes some of the metrics
             rank, world_size = subject.trainer.global_rank, subject.trainer.world_size
             levels: LevelChoice = self.levels if subject.trainer.state.fn == "fit" else "all"
@@ -174,11 +174,6 @@ def _undefined_row(row: ScoreRow) -> ScoreRow:
         num_train=0,
         num_test=0,
     )
-
-
-def _is_finite(table: CodeTable) -> bool:
-    parts = (table.codes, table.log_variances)
-    return all(bool(part.isfinite().all()) for part in parts if part is not None)
 
 
 def _varying_factors(table: CodeTable, dataset: Any) -> tuple[CodeTable, list[str] | None]:

@@ -1,11 +1,11 @@
 """What is printed at the end of a run: where its files are, and commands that work on them."""
 
-import shlex
 from pathlib import Path
 
 from pytorch_lightning import Trainer
 
 from lr_lightning.loggers import RunWandbLogger
+from lr_lightning.shell_words import quoted_path
 
 
 def next_steps(trainer: Trainer, stage: str) -> list[str]:
@@ -32,14 +32,9 @@ def _lines_after_training(trainer: Trainer, folder: Path) -> list[str]:
     if not any(key.startswith("val/") for key in trainer.callback_metrics):
         lines.append("Note:  no validation ran, so there is no score and no best checkpoint")
     if best.is_file():
-        lines.append(f"Next:  lr-lightning test {_quoted(folder)}")
+        lines.append(f"Next:  lr-lightning test {quoted_path(folder)}")
     elif last.is_file():
-        lines.append(f"Next:  lr-lightning test {_quoted(last)}")
+        lines.append(f"Next:  lr-lightning test {quoted_path(last)}")
     else:
         lines.append("Note:  no checkpoint was saved, so this model can be neither evaluated nor trained on")
     return lines
-
-
-def _quoted(path: Path) -> str:
-    """Return ``path`` as a word of a command; a name that begins with a dash would be read as an option."""
-    return shlex.quote(str(path.absolute() if str(path).startswith("-") else path))

@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from lr_lightning.error_text import one_line
+
 _LARGEST_FILE = 1 << 20
 # Decimal numbers as people and programs write them, 1e-4 among them, which YAML 1.1 takes for text.
 _NUMBER = r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?"
@@ -39,8 +41,7 @@ def read_yaml(path: Path) -> Any:
         raise ValueError(f"{path} cannot be read as YAML: lists or mappings are nested too deeply") from error
     # beside its own errors, PyYAML lets those of conversions through: of dates, binary data and long numbers
     except (yaml.YAMLError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"{path} cannot be read as YAML: {reason[:500]}") from error
+        raise ValueError(f"{path} cannot be read as YAML: {one_line(error)[:500]}") from error
 
 
 class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # no types of PyYAML

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lr_lightning.commands.archive_check import check_archive
+from lr_lightning.error_text import first_line
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
@@ -28,8 +29,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception as error:  # whatever the bytes of a strange pickle lead to
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(f"{path} is no readable checkpoint ({reason})") from error
+        raise ValueError(f"{path} is no readable checkpoint ({first_line(error)})") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise ValueError(f"{path} is no readable checkpoint (it lacks state_dict)")
     optional = {key: kind for key, kind in _OPTIONAL.items() if key in checkpoint}

@@ -1,6 +1,5 @@
 """Which folder a command works in, and which checkpoint it starts from."""
 
-import shlex
 from pathlib import Path
 
 from lr_lightning.commands.lease import FolderInUseError
@@ -12,6 +11,7 @@ from lr_lightning.commands.run_folder import (
     new_run_folder,
     newest_run_folder,
 )
+from lr_lightning.shell_words import quoted_path
 
 
 def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolder, Path | None]:
@@ -56,7 +56,7 @@ def _held_folder(folder: Path, training: bool) -> RunFolder:
     try:
         return RunFolder(folder)
     except FolderInUseError as error:
-        meanwhile = f"lr-lightning assay {shlex.quote(str(folder))} --out FOLDER writes nothing there"
+        meanwhile = f"lr-lightning assay {quoted_path(folder)} --out FOLDER writes nothing there"
         if training:
             meanwhile = "without --ckpt_path, another run is started"
         raise FolderInUseError(f"{error}; wait until that has ended; {meanwhile}") from error

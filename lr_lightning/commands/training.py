@@ -1,7 +1,6 @@
 """Training and evaluation from the command line, on Lightning's own command line class."""
 
 import os
-import shlex
 import warnings
 from argparse import ArgumentError
 from collections.abc import Callable, Mapping
@@ -54,6 +53,7 @@ from lr_lightning.commands.save_config import SaveRunConfig
 from lr_lightning.commands.seeds import seed_of_checkpoint, seeds_of_run
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
+from lr_lightning.shell_words import quoted_path
 
 
 class RunCLI(LightningCLI):
@@ -303,7 +303,7 @@ class RunCLI(LightningCLI):
         except SystemExit as stopped:  # Lightning's answer to Ctrl-C
             folder = Path(self.trainer.default_root_dir)
             resumable = self.subcommand == "fit" and (folder / CHECKPOINTS / "last.ckpt").is_file()
-            how = f"resume with: lr-lightning fit {shlex.quote(str(folder))}"
+            how = f"resume with: lr-lightning fit {quoted_path(folder)}"
             raise KeyboardInterrupt(how if resumable else "") from stopped
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
             if not while_restoring(error):

@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -15,9 +14,11 @@ from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only, rank_zero_warn
 from typing_extensions import override
 
+from lr_lightning.error_text import first_line
 from lr_lightning.loggers.metrics_file import METRICS_FILE, read_metrics
 from lr_lightning.loggers.wandb_media import MEDIA_FILE, LoggedMedia, append_media, read_media, write_media
 from lr_lightning.loggers.wandb_rows import WandbRows
+from lr_lightning.shell_words import quoted_path
 
 WandbMode = Literal["auto", "online", "offline", "disabled"]
 
@@ -123,10 +124,10 @@ class RunWandbLogger(WandbLogger):
     def outcome(self) -> str | None:
         """Where the W&B run is or how it gets there, in a few words; ``None`` if there is none."""
         if self._lost is not None:
-            again = f"lr-lightning test {shlex.quote(str(self.run_folder))}"
+            again = f"lr-lightning test {quoted_path(self.run_folder)}"
             return f"stopped ({self._lost}); the next start of this run, such as {again}, logs all of it again"
         if self.folder is not None:
-            return f"offline; upload with: wandb sync {shlex.quote(str(self.folder))}"
+            return f"offline; upload with: wandb sync {quoted_path(self.folder)}"
         url = getattr(self._experiment, "url", None)
         return None if url is None else str(url)
 
@@ -173,7 +174,7 @@ class RunWandbLogger(WandbLogger):
         try:
             self._experiment.finish()
         except TimeoutError:
-            command = f"wandb sync --include-online {shlex.quote(str(folder))}"
+            command = f"wandb sync --include-online {quoted_path(folder)}"
             return f"W&B: not all could be uploaded in {self.upload_timeout:g} s; upload it with: {command}"
         except Exception as error:
             self._restart(error)
@@ -193,11 +194,11 @@ class RunWandbLogger(WandbLogger):
         error = self._failure_to_start(mode)
         if error is not None and self.mode == "online":
             raise ConnectionError(
-                f"W&B gave no run within {self.timeout:g} s ({_reason(error)}); --wandb.mode auto logs offline where "
-                "there is no connection, --wandb.timeout waits longer"
+                f"W&B gave no run within {self.timeout:g} s ({first_line(error)}); --wandb.mode auto logs offline "
+                "where there is no connection, --wandb.timeout waits longer"
             ) from error
         if error is not None and mode == "online":
-            rank_zero_info(f"W&B: no connection ({_reason(error)}); this run is logged offline.")
+            rank_zero_info(f"W&B: no connection ({first_line(error)}); this run is logged offline.")
             error = self._failure_to_start("offline")
         if error is not None:
             self._give_up(error)
@@ -215,7 +216,7 @@ class RunWandbLogger(WandbLogger):
         except Exception as error:
             _forget_service()
             if mode != "online" and isinstance(error, ValueError | wandb.errors.UsageError):
-                raise ValueError(f"W&B: {_reason(error)}") from error
+                raise ValueError(f"W&B: {first_line(error)}") from error
             return error
         return None
 
@@ -332,7 +333,7 @@ class RunWandbLogger(WandbLogger):
         except Exception as error:
             if _is_of_what_was_logged(error):
                 if not self._refused:
-                    rank_zero_warn(f"W&B did not take something ({_reason(error)}); the run folder has it")
+                    rank_zero_warn(f"W&B did not take something ({first_line(error)}); the run folder has it")
                 self._refused = True
                 return
             self._restart(error)
@@ -348,7 +349,9 @@ class RunWandbLogger(WandbLogger):
             self._give_up(error)
             return
         self._restarted, self._continues, self.resume_step = True, True, None
-        rank_zero_warn(f"W&B stopped ({_reason(error)}); this run goes on in a new offline part, which holds all of it")
+        rank_zero_warn(
+            f"W&B stopped ({first_line(error)}); this run goes on in a new offline part, which holds all of it"
+        )
         try:
             self._initialize("offline")
             for params in self._hyperparameters:
@@ -361,7 +364,7 @@ class RunWandbLogger(WandbLogger):
         import wandb
 
         _forget_service()
-        self._lost = _reason(error)
+        self._lost = first_line(error)
         try:
             self._experiment = wandb.init(mode="disabled")  # for who calls it from a module
         except Exception:
@@ -377,10 +380,6 @@ def _check_mode_variable() -> None:
     elif mode is not None and mode not in _MODES:
         known = ", ".join(_MODES[:3])
         raise ValueError(f"the environment variable WANDB_MODE must be one of {known} or not be set, got {mode!r}")
-
-
-def _reason(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _forget_service() -> None:

@@ -8,6 +8,7 @@ from lr_lightning.assays.noise_recovery import NoiseRecovery
 from lr_lightning.plots.style import PALETTE, new_figure
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
@@ -22,35 +23,7 @@ def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Recovery from 
     figure = new_figure(8.0, 4.2)
     axes = figure.add_subplot()
     axes.axhline(1.0, color="black", linewidth=0.8, linestyle="--", label="noise is passed on")
-    dim = result.latents.shape[1]
-    active = [True] * dim if result.active is None else result.active.tolist()
-    kinds = (("" if all(active) else "active ", True, "#777777", "-"), ("passive ", False, "#BBBBBB", ":"))
-    for kind, wanted, color, style in kinds:
-        chosen = [ratios for ratios, on in zip(result.latents.T.numpy(), active, strict=True) if on == wanted]
-        for position, ratios in enumerate(chosen):
-            name = f"each of {len(chosen)} {kind}latents" if position == 0 else None
-            axes.plot(multiples, ratios, color=color, linestyle=style, linewidth=0.8, label=name, zorder=1)
-    median = result.median.numpy()
-    axes.plot(
-        multiples,
-        median,
-        color=PALETTE[5],
-        marker="s",
-        markersize=4,
-        label="median of latents" if all(active) else "median of active latents",
-        zorder=2,
-    )
-    error = result.standard_error.nan_to_num(nan=0.0).numpy()
-    axes.errorbar(
-        multiples,
-        result.ratio.numpy(),
-        yerr=error,
-        color=PALETTE[0],
-        marker="o",
-        capsize=3,
-        label="all latents" if all(active) else "active latents together",
-        zorder=3,
-    )
+    _draw_ratios(axes, result)
     axes.set_xscale("log")
     axes.set_xticks(multiples, [f"{multiple:g}" for multiple in multiples])
     axes.minorticks_off()
@@ -65,3 +38,34 @@ def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Recovery from 
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
+
+
+def _draw_ratios(axes: Axes, result: NoiseRecovery) -> None:
+    """Draw the curves: thin ones of each latent, and over them the median and the ratio of latents together."""
+    multiples = result.multiples.numpy()
+    active = [True] * result.latents.shape[1] if result.active is None else result.active.tolist()
+    kinds = (("" if all(active) else "active ", True, "#777777", "-"), ("passive ", False, "#BBBBBB", ":"))
+    for kind, wanted, color, style in kinds:
+        chosen = [ratios for ratios, on in zip(result.latents.T.numpy(), active, strict=True) if on == wanted]
+        for position, ratios in enumerate(chosen):
+            name = f"each of {len(chosen)} {kind}latents" if position == 0 else None
+            axes.plot(multiples, ratios, color=color, linestyle=style, linewidth=0.8, label=name, zorder=1)
+    axes.plot(
+        multiples,
+        result.median.numpy(),
+        color=PALETTE[5],
+        marker="s",
+        markersize=4,
+        label="median of latents" if all(active) else "median of active latents",
+        zorder=2,
+    )
+    axes.errorbar(
+        multiples,
+        result.ratio.numpy(),
+        yerr=result.standard_error.nan_to_num(nan=0.0).numpy(),
+        color=PALETTE[0],
+        marker="o",
+        capsize=3,
+        label="all latents" if all(active) else "active latents together",
+        zorder=3,
+    )

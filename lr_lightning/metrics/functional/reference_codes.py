@@ -52,7 +52,7 @@ def perfect_samples(sample: Sample) -> list[Sample]:
 
     Returns:
         With as many latents as the sample has: those left over are constant. Where there are any, also without them.
-        Where there are less latents than factors that vary, the factors of most entropy are encoded.
+        Where there are fewer latents than factors that vary, the factors of most entropy are encoded.
     """
 
     def make() -> list[Sample]:

@@ -1,0 +1,11 @@
+"""What an error says, on one line."""
+
+
+def one_line(error: BaseException) -> str:
+    """Return the whole text of ``error`` with single spaces for line breaks; empty if it has none."""
+    return " ".join(str(error).split())
+
+
+def first_line(error: BaseException) -> str:
+    """Return the first line of the text of ``error``, for reports of many lines; its kind if it has no text."""
+    return (str(error).splitlines() or [type(error).__name__])[0]
