@@ -11,6 +11,7 @@ traversals.
 import argparse
 import warnings
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -114,8 +115,8 @@ def matrices(repetitions: int) -> Iterator[tuple[str, str, str]]:
                 yield f"{score.replace('_', ' ')}, {way}", name, found
 
 
-def others(repetitions: int) -> Iterator[tuple[str, str, str]]:
-    """Yield rows on the other assays."""
+def repeated_responses(repetitions: int) -> Iterator[tuple[str, str, str]]:
+    """Yield rows on idempotence, recovery from noise and consistency."""
     for name in ("identity", "saturating"):
         model = responding_by(RESPONSE_MAPS[name], 3)
 
@@ -144,6 +145,10 @@ def others(repetitions: int) -> Iterator[tuple[str, str, str]]:
         yield "idempotence curve", name, ratio(idempotence, repetitions)
         yield "noise recovery, given sigma", name, ratio(recovery, repetitions)
         yield "invariance and equivariance, given values", name, ratio(consistent, repetitions)
+
+
+def discrepancies(repetitions: int) -> Iterator[tuple[str, str, str]]:
+    """Yield rows on the squared MMD."""
     for scale in (1.0, 1.3, 2.0):
 
         def discrepancy(generator: torch.Generator, scale: float = scale) -> Measurement:
@@ -152,6 +157,10 @@ def others(repetitions: int) -> Iterator[tuple[str, str, str]]:
             return found.squared, found.standard_error
 
         yield "squared MMD", f"normal against {scale:g} times normal", ratio(discrepancy, repetitions)
+
+
+def topologies(repetitions: int) -> Iterator[tuple[str, str, str]]:
+    """Yield rows on the fits of shapes."""
     angles = torch.arange(8) * (2 * torch.pi / 8)
     circle = torch.stack([angles.cos(), angles.sin()], dim=1)
     for number in (10, 50):
@@ -220,9 +229,14 @@ def main() -> None:
     repetitions = parser.parse_args().repetitions
     warnings.filterwarnings("ignore", message=".* undefined")
     print("| error or interval | response map or codes | stated over true, or coverage |\n| --- | --- | --- |")
-    for rows in (matrices(repetitions), others(repetitions), coverage(max(2, repetitions // 4))):
-        for row in rows:
-            print(f"| {' | '.join(row)} |", flush=True)
+    for row in chain(
+        matrices(repetitions),
+        repeated_responses(repetitions),
+        discrepancies(repetitions),
+        topologies(repetitions),
+        coverage(max(2, repetitions // 4)),
+    ):
+        print(f"| {' | '.join(row)} |", flush=True)
 
 
 if __name__ == "__main__":

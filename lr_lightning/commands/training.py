@@ -190,22 +190,8 @@ class RunCLI(LightningCLI):
         weights = self._get(self.config, "initial_weights")
         if weights is not None and self.subcommand == "fit" and not checkpoint:
             load_initial_weights(Path(weights), self.model)
-        callbacks = self._assay_callbacks()
-        if self.subcommand == "predict":
-            callbacks.append(CodeFiles(Path(trainer["default_root_dir"]), self._seeds))
-        if trainer["enable_checkpointing"] is not False:
-            callbacks += self._checkpoints(Path(trainer["default_root_dir"]))
-        if trainer["enable_progress_bar"] is not False:
-            callbacks.append(RunProgressBar())
-        given = trainer["callbacks"] or []
-        given = given if isinstance(given, list) else [given]
-        place_checkpoints(given, Path(trainer["default_root_dir"]) / CHECKPOINTS)
-        if trainer["enable_model_summary"] is not False and not any(isinstance(own, ModelSummary) for own in given):
-            callbacks.append(RunModelSummary())
-        record = RunRecord(self._plain_config(), self._step)
-        guard = [] if self._held is None else [FolderGuard(self._held)]
         built: Trainer = super().instantiate_trainer(
-            callbacks=[Resumption(), *guard, FiniteLoss(), *given, *callbacks, record],
+            callbacks=self._callbacks(trainer),
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
             enable_model_summary=False,  # there is one of our own
             **kwargs,
@@ -218,6 +204,29 @@ class RunCLI(LightningCLI):
             path = Path(checkpoint)
             check_resumable(path, read_checkpoint(path), built, self.model, self.datamodule)
         return built
+
+    def _callbacks(self, trainer: Namespace) -> list[Callback]:
+        """Return the callbacks of a run in their order, those of the config ``trainer`` included.
+
+        Raises:
+            ValueError: If a checkpoint callback of the user would be in the way of the run's own.
+        """
+        folder = Path(trainer["default_root_dir"])
+        callbacks = self._assay_callbacks()
+        if self.subcommand == "predict":
+            callbacks.append(CodeFiles(folder, self._seeds))
+        if trainer["enable_checkpointing"] is not False:
+            callbacks += self._checkpoints(folder)
+        if trainer["enable_progress_bar"] is not False:
+            callbacks.append(RunProgressBar())
+        given = trainer["callbacks"] or []
+        given = given if isinstance(given, list) else [given]
+        place_checkpoints(given, folder / CHECKPOINTS)
+        if trainer["enable_model_summary"] is not False and not any(isinstance(own, ModelSummary) for own in given):
+            callbacks.append(RunModelSummary())
+        record = RunRecord(self._plain_config(), self._step)
+        guard = [] if self._held is None else [FolderGuard(self._held)]
+        return [Resumption(), *guard, FiniteLoss(), *given, *callbacks, record]
 
     def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
         """Return the configured model once for each seed, built as a run with that seed alone builds it."""
