@@ -4,9 +4,10 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
-from typing_extensions import Buffer, override
+if TYPE_CHECKING:  # every command imports this file, and typing_extensions takes longer than all else of --help
+    from typing_extensions import Buffer
 
 _GONE = (errno.EPIPE, errno.EBADF, errno.EIO)
 """The reader of a pipe has ended, the descriptor was closed, the terminal is gone."""
@@ -15,8 +16,7 @@ _GONE = (errno.EPIPE, errno.EBADF, errno.EIO)
 class _LastingFile(io.FileIO):
     """A file whose writes come to nothing once nobody can read them; any other failure is raised."""
 
-    @override
-    def write(self, data: Buffer, /) -> int:
+    def write(self, data: "Buffer", /) -> int:
         try:
             return super().write(data) or 0
         except OSError as error:

@@ -45,3 +45,11 @@ def test_output_that_was_taken_over_is_left_alone(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(sys, "stderr", mine)
     keep_output()
     assert sys.stdout is sys.stderr is mine
+
+
+def test_the_command_starts_without_slow_imports() -> None:
+    script = (
+        "import sys, lr_lightning.cli; print([name for name in ('torch', 'typing_extensions') if name in sys.modules])"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
