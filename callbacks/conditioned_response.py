@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
 from lr_lightning.assays import (
@@ -16,7 +15,7 @@ from lr_lightning.assays import (
 )
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.callbacks.cautions import code_cautions
-from lr_lightning.callbacks.factor_traversals import factor_traversals, require_full_grid
+from lr_lightning.callbacks.factor_traversals import factor_traversals
 from lr_lightning.plots import conditioned_response_figure
 
 
@@ -69,11 +68,6 @@ class ConditionedResponseAssay(AssayCallback):
         self.reduction: Literal["mean", "min"] = reduction
         self.convention: Literal["paper", "release"] = convention
         self.num_resamples = num_resamples
-
-    @override
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        super().setup(trainer, pl_module, stage)
-        require_full_grid(self, trainer)
 
     @override
     def run(self, subject: Subject) -> Findings:

@@ -1,11 +1,10 @@
 """The shape of codes along each factor, in validation."""
 
-from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
 from lr_lightning.assays.factor_topology import TOPOLOGIES, Templates, factor_topology
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
-from lr_lightning.callbacks.factor_traversals import factor_traversals, require_full_grid
+from lr_lightning.callbacks.factor_traversals import factor_traversals
 from lr_lightning.plots.factor_topology import factor_topology_figure
 
 
@@ -44,11 +43,6 @@ class FactorTopologyAssay(AssayCallback):
             raise ValueError(f"templates must be 'geometric' or 'linear', got {templates!r}")
         self.num_traversals = num_traversals
         self.templates: Templates = templates
-
-    @override
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        super().setup(trainer, pl_module, stage)
-        require_full_grid(self, trainer)
 
     @override
     def run(self, subject: Subject) -> Findings:

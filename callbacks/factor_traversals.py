@@ -1,28 +1,26 @@
-"""Codes along factors for assays that need them, and the check that the data have such traversals."""
+"""Codes along factors for assays that need them."""
 
 from typing import Any
 
 import torch
-from pytorch_lightning import Trainer
 from torch import Tensor
 
 from lr_lightning.assays import sample_traversals, traversals_from_codes
-from lr_lightning.callbacks.assay import AssayCallback, Subject, dataset_of
-
-
-def require_full_grid(assay: AssayCallback, trainer: Trainer) -> None:
-    """Raise ``ValueError`` if the data set lacks combinations of its factors."""
-    dataset = dataset_of(trainer)
-    if not getattr(dataset, "full_grid", False):
-        raise ValueError(
-            f"{type(assay).__name__} needs a data set with every combination of its factors, which "
-            f"{getattr(dataset, 'name', 'this one')} has not; drop the assay (assays.NAME: null)"
-        )
+from lr_lightning.callbacks.assay import Subject
 
 
 def factor_traversals(subject: Subject, num_traversals: int) -> list[Tensor]:
-    """Return codes ``(T, V, D)`` along each factor, looked up if all codes are at hand, encoded otherwise."""
+    """Return codes ``(T, V, D)`` along each factor, looked up if all codes are at hand, encoded otherwise.
+
+    Raises:
+        ValueError: If the data set lacks combinations of its factors.
+    """
     dataset, table = subject.dataset, subject.table
+    if not getattr(dataset, "full_grid", False):
+        raise ValueError(
+            "it needs a data set with every combination of its factors, which "
+            f"{getattr(dataset, 'name', 'this one')} has not"
+        )
     if _covers(dataset, table.factors):
         return traversals_from_codes(table.codes, dataset.factor_space, num_traversals, subject.generator)
     return sample_traversals(dataset, subject.autoencoder, num_traversals, subject.generator)

@@ -14,14 +14,20 @@ _GONE = (errno.EPIPE, errno.EBADF, errno.EIO)
 
 
 class _LastingFile(io.FileIO):
-    """A file whose writes come to nothing once nobody can read them; any other failure is raised."""
+    """A file whose writes come to nothing once nobody can read them; any other failure is raised, once.
+
+    The buffer above keeps what it could not write and tries again at the exit, where nothing can catch a failure.
+    """
+
+    _failed = False
 
     def write(self, data: "Buffer", /) -> int:
         try:
             return super().write(data) or 0
         except OSError as error:
-            if error.errno in _GONE:
+            if error.errno in _GONE or self._failed:
                 return memoryview(data).nbytes
+            self._failed = True
             raise
 
 

@@ -132,19 +132,20 @@ def _score(arguments: argparse.Namespace) -> None:
     with warnings.catch_warnings(record=True) as caught, _progress() as progress:
         warnings.simplefilter("always")
         table = suite.run(arrays.codes, arrays.factors, arrays.log_variances, progress)
-    _report(arguments, table, list(dict.fromkeys(str(warning.message) for warning in caught)))
+    sizes = sampling.sizes(len(arrays.codes))
+    _report(arguments, table, sizes, list(dict.fromkeys(str(warning.message) for warning in caught)))
 
 
-def _report(arguments: argparse.Namespace, table: "ScoreTable", notes: list[str]) -> None:
-    """Print the table with its notes, and write what was asked for."""
+def _report(arguments: argparse.Namespace, table: "ScoreTable", sizes: tuple[int, int], notes: list[str]) -> None:
+    """Print the table of scores on ``sizes`` rows to train and to test on, with notes; write what was asked for."""
     from lr_lightning.callbacks.score_report import score_report
     from lr_lightning.loggers.score_table import write_score_table
 
     console = Console(highlight=False, emoji=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=120)
-    num_train, num_test = max(row.num_train for row in table.rows), max(row.num_test for row in table.rows)
-    held_out = f" and {num_test:,} held out" if num_test else ""
+    num_train, num_test = sizes
+    held_out = f" and {num_test:,} held out" if any(row.num_test for row in table.rows) else ""
     title = f"{arguments.file}: {num_train:,} rows{held_out}, seed {arguments.seed}"
     console.print(title, soft_wrap=True, markup=False)
     console.print(score_report(table.rows))

@@ -29,6 +29,7 @@ from lr_lightning.callbacks import (
     Subject,
 )
 from lr_lightning.callbacks.assay import assays_of
+from lr_lightning.callbacks.factor_topology import FactorTopologyAssay
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -237,10 +238,17 @@ def test_rejects_two_assays_of_one_name(bars: Bars, tmp_path: Path) -> None:
         tiny_trainer(tmp_path, Probe(), statistics).fit(tiny_model(), datamodule=tiny_data(bars))
 
 
-def test_conditioned_assay_rejects_data_without_a_full_grid(bars: Bars, tmp_path: Path) -> None:
+@pytest.mark.parametrize("make", [ConditionedResponseAssay, FactorTopologyAssay])
+def test_assays_of_traversals_are_skipped_without_a_full_grid(
+    make: type[AssayCallback], bars: Bars, tmp_path: Path
+) -> None:
     bars.full_grid = False
-    with pytest.raises(ValueError, match="needs a data set with every combination of its factors, which bars has not"):
-        tiny_trainer(tmp_path, ConditionedResponseAssay()).fit(tiny_model(), datamodule=tiny_data(bars))
+    assay = make()
+    assay.name = "mine"
+    with pytest.warns(UserWarning, match="the assay mine cannot run here.* which bars has not .assays.mine: null"):
+        tiny_trainer(tmp_path, assay).fit(tiny_model(), datamodule=tiny_data(bars))
+    assert assay.failure is not None
+    assert "bars" in assay.failure
 
 
 @pytest.mark.parametrize(

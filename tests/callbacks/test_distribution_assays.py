@@ -146,12 +146,6 @@ def test_topology_is_that_of_traversals_of_the_factors(tmp_path: Path) -> None:
     assert rows[2][1] == "undecided"
 
 
-def test_topology_rejects_data_without_a_full_grid(bars: Bars, tmp_path: Path) -> None:
-    bars.full_grid = False
-    with pytest.raises(ValueError, match="FactorTopologyAssay needs a data set with every combination"):
-        tiny_trainer(tmp_path, FactorTopologyAssay()).fit(tiny_model(), datamodule=tiny_data(bars))
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [

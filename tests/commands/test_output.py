@@ -39,6 +39,16 @@ def test_what_can_be_read_is_written_and_a_full_disk_is_told() -> None:
         assert raised.value.errno == errno.ENOSPC
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_is_told_once_and_not_again_at_the_exit() -> None:
+    command = [*HELP[:3], "score", "--list"]
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert "No space left" in ended.stderr
+    assert "Exception ignored" not in ended.stderr
+
+
 def test_output_that_was_taken_over_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = io.StringIO()
     monkeypatch.setattr(sys, "stdout", mine)

@@ -43,6 +43,12 @@ def test_scores_a_file_of_any_framework(capsys: pytest.CaptureFixture[str]) -> N
     assert "wrote table.json" in printed
 
 
+def test_the_title_tells_the_rows_of_the_split_also_for_scores_of_pairs(capsys: pytest.CaptureFixture[str]) -> None:
+    command = [FILE, "--metrics", "factor_vae_score", "--levels", "none", "--order", "random"]
+    assert main([*command, "--num_train", "2000", "--num_test", "900"]) == 0
+    assert "2,000 rows and 900 held out" in capsys.readouterr().out  # though pairs come from the whole table
+
+
 def test_rows_are_drawn_unless_their_numbers_are_given() -> None:
     command = [FILE, "--metrics", "mig", "--out", "table.json"]
     found = []
