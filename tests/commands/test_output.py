@@ -62,4 +62,4 @@ def test_the_command_starts_without_slow_imports() -> None:
         "import sys, lr_lightning.cli; print([name for name in ('torch', 'typing_extensions') if name in sys.modules])"
     )
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert ended.stdout.strip() == "[]"
+    assert ended.stdout.strip() == "set()"
