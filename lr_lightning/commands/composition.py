@@ -1,11 +1,14 @@
 """How assays of several configs and options come together: by name."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ignore[attr-defined]
 from typing_extensions import override
+
+from lr_lightning.commands.config_file_check import check_config_file
 
 ASSAYS = "assays"
 
@@ -16,12 +19,25 @@ class ComposingConfigFile(ActionConfigFile):
     @staticmethod
     @override
     def apply_config(parser: ArgumentParser, cfg: Namespace, dest: str, value: Any) -> None:
-        """Merge the config ``value`` into ``cfg``."""
+        """Merge the config ``value`` into ``cfg``.
+
+        Raises:
+            ValueError: If ``value`` is a file that is no YAML of a reasonable size.
+        """
+        if isinstance(value, str) and _is_file(value):
+            check_config_file(Path(value))
         before = cfg.get(ASSAYS)
         ActionConfigFile.apply_config(parser, cfg, dest, value)
         after = cfg.get(ASSAYS)
         if before and after:  # arguments of assays that both have are merged by then
             cfg[ASSAYS] = before | after
+
+
+def _is_file(value: str) -> bool:
+    try:
+        return Path(value).is_file()
+    except (OSError, ValueError):  # the text of a config
+        return False
 
 
 def split_assays(arguments: list[str]) -> list[str]:

@@ -14,6 +14,7 @@ from torch import nn
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.commands.checkpoints import check_checkpoint, read_checkpoint
 from lr_lightning.commands.complete_config import complete_config
+from lr_lightning.commands.config_file_check import check_config_file
 from lr_lightning.commands.initial_weights import command_from_weights
 from lr_lightning.commands.run_folder import CONFIG, folder_of_checkpoint
 
@@ -67,10 +68,8 @@ def recorded_config(checkpoint: Path) -> dict[str, Any]:
         arguments.pop("_instantiator", None)
         class_path = arguments.pop("_class_path", None)
         return {} if class_path is None else {"model": {"class_path": class_path, "init_args": arguments}}
-    try:
-        config = yaml.safe_load((folder / CONFIG).read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"{folder / CONFIG} is no readable YAML file: {error}") from error
+    check_config_file(folder / CONFIG)
+    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise ValueError(f"{folder / CONFIG} is no config of a run")
     return config
