@@ -13,6 +13,8 @@ def silence_foreign_messages() -> None:
     warnings.filterwarnings("ignore", category=JsonargparseDeprecationWarning)
     # It counts what the Trainer logs itself; models log by their own steps
     warnings.filterwarnings("ignore", message=r"The number of training batches .* is smaller than the logging interval")
+    # In mixed precision weights are of 32 bits, which is what it counts
+    warnings.filterwarnings("ignore", message="Precision .* is not supported by the model summary")
     # A run that is resumed has checkpoints; any other has a folder of its own
     warnings.filterwarnings("ignore", message="Checkpoint directory .* exists and is not empty")
     # Assays may change when a run is resumed

@@ -319,7 +319,8 @@ def test_a_run_without_validation_ends_well(options: list[str]) -> None:
 
 @pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
 def test_precisions(precision: str) -> None:
-    assert run("fit", *HELIX, "--trainer.logger=false", f"--trainer.precision={precision}") == 0
+    options = ["--trainer.logger=false", f"--trainer.precision={precision}", "--trainer.enable_model_summary=true"]
+    assert run("fit", *HELIX, *options) == 0
 
 
 def test_evaluation_needs_to_know_of_what(capsys: pytest.CaptureFixture[str]) -> None:
