@@ -170,8 +170,12 @@ def expand_run_argument(arguments: list[str]) -> list[str]:
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
+        ValueError: If nothing follows the command.
     """
-    if len(arguments) < 2 or arguments[1].startswith("-"):
+    if len(arguments) == 1:
+        command, what = arguments[0], "--config CONFIG" if arguments[0] == "fit" else "RUN_FOLDER"
+        raise ValueError(f"say what to {command}: lr-lightning {command} {what}")
+    if arguments[1].startswith("-"):
         return arguments
     command, target, rest = arguments[0], Path(arguments[1]), arguments[2:]
     folder, checkpoint = target, target / CHECKPOINTS / ("last.ckpt" if command == "fit" else "best.ckpt")

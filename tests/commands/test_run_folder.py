@@ -167,7 +167,6 @@ def test_a_folder_or_checkpoint_stands_for_its_config_and_checkpoint(tmp_path: P
     here = f"--trainer.default_root_dir={run}"
     assert expand_run_argument(["fit", str(run), "--x=1"]) == ["fit", config, f"--ckpt_path={last}", here, "--x=1"]
     assert expand_run_argument(["fit", "--config=c.yaml"]) == ["fit", "--config=c.yaml"]
-    assert expand_run_argument(["fit"]) == ["fit"]
 
 
 def test_what_is_no_run_folder_is_an_error(tmp_path: Path) -> None:
@@ -179,3 +178,9 @@ def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"cannot write to the run folder .*file/run .*--trainer\.default_root_dir"):
         new_run_folder(tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize(("command", "what"), [("fit", "--config CONFIG"), ("test", "RUN_FOLDER")])
+def test_a_command_alone_is_told_what_to_add(command: str, what: str) -> None:
+    with pytest.raises(ValueError, match=f"lr-lightning {command} {what}"):
+        expand_run_argument([command])
