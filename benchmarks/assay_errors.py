@@ -219,7 +219,7 @@ def coverage(repetitions: int) -> Iterator[tuple[str, str, str]]:
                     low, high = bootstrap_interval(result, score, num_resamples=200, generator=generator)
                     covered[key] += bool(low <= score(many) <= high)
             for key, count in covered.items():
-                yield f"interval of {key}, {number} traversals", name, f"{count / repetitions:.0%} covered"
+                yield f"interval of {key}, {number} traversals", name, f"{100 * count / repetitions:.0f} % covered"
 
 
 def main() -> None:

@@ -73,7 +73,12 @@ def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
 def _with_deviation(scalars: dict[str, float], key: str, digits: int) -> str:
     """Return a scalar as text, with its standard deviation over seeds if there is one."""
     deviation = scalars.get(f"{key}_sd")
-    return f"{scalars[key]:.{digits}f}" + ("" if deviation is None else f" ± {deviation:.{digits}f}")
+    return _decimal(scalars[key], digits) + ("" if deviation is None else f" ± {_decimal(deviation, digits)}")
+
+
+def _decimal(value: float, digits: int) -> str:
+    """Return a number with ``digits`` decimals, that of a model that has diverged with an exponent."""
+    return f"{value:.{digits}f}" if abs(value) < 1e6 else f"{value:.3g}"
 
 
 def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, str]]:
@@ -94,7 +99,7 @@ def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, 
             case LatentStatisticsAssay():
                 per_latent = [value for key, value in found.items() if key.startswith("kl_latent_")]
                 if per_latent:
-                    rows.append(("KL per latent", "  ".join(f"{value:.2f}" for value in per_latent)))
+                    rows.append(("KL per latent", "  ".join(_decimal(value, 2) for value in per_latent)))
                 rows.append(("Active units", f"{found['active_units']:.0f}, by the variance of their means"))
             case ResponseMatrixAssay():
                 count = found["active_latents"]
