@@ -4,7 +4,6 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
 from pytorch_lightning.callbacks import EarlyStopping
 from typing_extensions import override
 
@@ -31,6 +30,7 @@ from lr_lightning.callbacks.dynamics import DynamicsAssay
 from lr_lightning.callbacks.noise_recovery import NoiseRecoveryAssay
 from lr_lightning.callbacks.response_path import ResponsePathAssay
 from lr_lightning.callbacks.sharding import gather_computed
+from tests.arrays import read_arrays
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
@@ -87,7 +87,7 @@ def main(devices: int, folder: Path) -> None:
         tiny_model(), datamodule=tiny_data(Bars(), val_size=13, eval_batch_size=6), verbose=False
     )
     if trainer.is_global_zero:
-        arrays = np.load(folder / "assays" / "response_matrix-validate.npz", allow_pickle=False)
+        arrays = read_arrays(folder / "assays" / "response_matrix-validate.npz")
         entries = {f"matrix/{i}": float(value) for i, value in enumerate(arrays["matrix"].flatten())}
         (folder / "metrics.json").write_text(json.dumps({**metrics, **entries}))
     stop = EarlyStopping("assay/response_matrix/effective_dimension", patience=5)

@@ -11,6 +11,7 @@ import torch
 
 from lr_lightning.callbacks import CodeFiles
 from lr_lightning.models import SeedEnsemble
+from tests.arrays import read_arrays
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
@@ -38,9 +39,7 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
     for name, test_size, limit, num_rows in (("all", 13, None, 13), ("some", None, 4, 20)):
         trainer = tiny_trainer(tmp_path, CodeFiles(tmp_path / name), limit_predict_batches=limit)
         trainer.predict(tiny_model(), datamodule=tiny_data(Bars(), test_size=test_size), return_predictions=False)
-        one, two = (
-            dict(np.load(folder / name / "codes.npz", allow_pickle=False)) for folder in (tmp_path, tmp_path / "two")
-        )
+        one, two = (read_arrays(folder / name / "codes.npz") for folder in (tmp_path, tmp_path / "two"))
         assert one["codes"].shape == (num_rows, 3)
         assert one.keys() == two.keys() == {"codes", "log_variances", "factors", "indices"}
         for key, rows in one.items():

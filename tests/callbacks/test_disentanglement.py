@@ -7,7 +7,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -18,6 +17,7 @@ from lr_lightning.callbacks import DisentanglementAssay, LatentStatisticsAssay
 from lr_lightning.metrics.functional.mig import mutual_information_gap
 from lr_lightning.metrics.functional.sample import Sampling
 from lr_lightning.metrics.score_table import ScoreRow
+from tests.arrays import read_arrays
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -86,7 +86,7 @@ def test_matrices_are_drawn_and_kept_and_the_table_is_written(tmp_path: Path) ->
     train(tmp_path, DisentanglementAssay(["mig", "dcimig", "sap_r2"], []), max_epochs=1)
     figures = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert figures == ["metric-mig-matrix-step000004.png", "metric-sap_r2-matrix-step000004.png"]
-    arrays = np.load(tmp_path / "assays" / "disentanglement-step000004.npz", allow_pickle=False)
+    arrays = read_arrays(tmp_path / "assays" / "disentanglement-step000004.npz")
     assert arrays["mig"].shape == (3, 3)
     rows = json.loads((tmp_path / "assays" / "disentanglement-step000004.json").read_text())
     assert {"mig", "dcimig", "sap_r2"} <= {row["name"] for row in rows}
@@ -121,7 +121,7 @@ def test_factors_that_are_not_all_those_of_the_data_set_are_taken_as_they_are(tm
             outputs["factors"] = outputs["factors"][:, 1:]
 
     train(tmp_path, TwoFactors(), DisentanglementAssay(["mig"], []), max_epochs=1)
-    arrays = np.load(tmp_path / "assays" / "disentanglement-step000004.npz", allow_pickle=False)
+    arrays = read_arrays(tmp_path / "assays" / "disentanglement-step000004.npz")
     assert arrays["mig"].shape == (3, 2)
 
 
@@ -245,5 +245,5 @@ def test_factors_with_one_value_are_no_factors(tmp_path: Path) -> None:
         warnings.simplefilter("error")
         warnings.filterwarnings("ignore", module="pytorch_lightning")
         trainer.fit(tiny_model(), datamodule=data)
-    arrays = np.load(tmp_path / "assays" / "disentanglement-step000001.npz", allow_pickle=False)
+    arrays = read_arrays(tmp_path / "assays" / "disentanglement-step000001.npz")
     assert arrays["mig"].shape == (3, 2)

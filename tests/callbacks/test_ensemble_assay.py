@@ -23,6 +23,7 @@ from lr_lightning.callbacks import (
 )
 from lr_lightning.models import BetaVAE, SeedEnsemble
 from lr_lightning.networks import MLP
+from tests.arrays import read_arrays
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -95,8 +96,8 @@ def test_scalars_files_and_statistics_are_those_of_each_seed_alone(tmp_path: Pat
             files = (tmp_path / "together" / folder).glob(f"{prefix}*")
             assert sorted(path.name.removeprefix(prefix) for path in files) == names
         path = "assays/{}response_matrix-step000012.npz"
-        first = np.load(tmp_path / str(seed) / path.format(""), allow_pickle=False)["matrix"]
-        second = np.load(tmp_path / "together" / path.format(f"seed_{seed}-"), allow_pickle=False)["matrix"]
+        first = read_arrays(tmp_path / str(seed) / path.format(""))["matrix"]
+        second = read_arrays(tmp_path / "together" / path.format(f"seed_{seed}-"))["matrix"]
         np.testing.assert_array_equal(first, second)
     assert alone[0]["assay/reconstruction/mean_squared_error"] != alone[1]["assay/reconstruction/mean_squared_error"]
     for key in alone[0]:

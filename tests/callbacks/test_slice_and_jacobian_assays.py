@@ -17,6 +17,7 @@ from lr_lightning.callbacks import AssayCallback
 from lr_lightning.callbacks.decoder_geometry import DecoderGeometryAssay
 from lr_lightning.callbacks.response_jacobian import ResponseJacobianAssay
 from lr_lightning.callbacks.response_map import ResponseMapAssay
+from tests.arrays import read_arrays
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -31,7 +32,7 @@ def three_assays() -> list[AssayCallback]:
 
 def load(folder: Path, name: str) -> Any:
     (path,) = (folder / "assays").glob(f"{name}-*.npz")
-    return np.load(path)
+    return read_arrays(path)
 
 
 def test_scalars_figures_and_arrays(bars: Bars, tmp_path: Path) -> None:

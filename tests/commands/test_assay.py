@@ -21,6 +21,7 @@ from lr_lightning.commands.assay_catalogue import CATALOGUE
 from lr_lightning.commands.readings import readings
 from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.models import BetaVAE
+from tests.arrays import read_arrays
 
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false", "--trainer.accelerator=cpu"]
 TINY = ["--trainer.max_epochs=1", "--data.batches_per_epoch=4", "--trainer.logger=false", *QUIET]
@@ -149,7 +150,7 @@ def test_report_on_images_has_every_assay_and_needs_no_other_file(bars_run: Path
     }
     assert all(len(caption) > 30 for caption in page.captions)  # sentences, not names
     assert "48 observations of the test set of bars (48 in all)" in page.text
-    arrays = {path.stem: np.load(path, allow_pickle=False) for path in Path("report/assays").glob("*.npz")}
+    arrays = {path.stem: read_arrays(path) for path in Path("report/assays").glob("*.npz")}
     assert arrays["response_matrix-test"]["matrix"].shape == (3, 3)
     maps = [array for name, array in arrays["response_map-test"].items() if name.endswith("_values")]
     assert [values.shape for values in maps] == [(2, 5), (2, 5)]
@@ -179,9 +180,9 @@ def test_results_depend_on_the_seed_alone(helix: Path) -> None:
         assert (
             run("assay", str(helix / "checkpoints" / "last.ckpt"), f"--out={out}", TWO, f"--seed={seed}", FEW[0]) == 0
         )
-        found.append(np.load(f"{out}/assays/response_matrix-validate.npz", allow_pickle=False))
+        found.append(read_arrays(f"{out}/assays/response_matrix-validate.npz"))
     first, second, other = found
-    assert all(np.array_equal(first[key], second[key]) for key in first.files)
+    assert all(np.array_equal(first[key], second[key]) for key in first)
     assert not np.array_equal(first["base"], other["base"])
     assert len(first["base"]) == 12  # --num_samples
 

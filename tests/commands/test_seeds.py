@@ -10,6 +10,7 @@ import torch
 
 from lr_lightning.commands.seeds import seeds_of_run
 from lr_lightning.models import BetaVAE
+from tests.arrays import read_arrays
 from tests.commands.test_training import HELIX, run
 
 pytestmark = [
@@ -105,12 +106,12 @@ def test_an_ensemble_is_resumed_tested_and_encoded(capsys: pytest.CaptureFixture
     } < tested.keys()
     assert any(key.startswith("seed_1/metric/") for key in tested)
     assert run("predict", "runs/whole") == 0
-    codes = [np.load(f"runs/whole/codes_seed_{seed}.npz", allow_pickle=False) for seed in (0, 1)]
+    codes = [read_arrays(f"runs/whole/codes_seed_{seed}.npz") for seed in (0, 1)]
     assert codes[0]["codes"].shape == codes[1]["log_variances"].shape == (1152, 2)
     assert codes[0]["factors"].shape == (1152, 1)
     assert not np.array_equal(codes[0]["codes"], codes[1]["codes"])
     assert run("predict", "runs/whole/checkpoints/seed_1.ckpt") == 0
-    np.testing.assert_array_equal(np.load("runs/whole/codes.npz", allow_pickle=False)["codes"], codes[1]["codes"])
+    np.testing.assert_array_equal(read_arrays("runs/whole/codes.npz")["codes"], codes[1]["codes"])
 
 
 def test_assays_of_the_model_run_on_each_seed() -> None:

@@ -23,6 +23,7 @@ from lr_lightning.cli import main
 from lr_lightning.commands.training import RunCLI, prepare
 from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.loggers import RunWandbLogger
+from tests.arrays import read_arrays
 from tests.wandb_history import history, parts
 
 TINY = ["--trainer.max_epochs=2", "--data.batches_per_epoch=4", "--trainer.log_every_n_steps=2"]
@@ -90,7 +91,7 @@ def test_fit_leaves_a_complete_run_folder(capsys: pytest.CaptureFixture[str], mo
     for name in ("best", "last"):
         checkpoint = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
         assert checkpoint["global_step"] == 8
-    matrix = np.load(folder / "assays" / "response_matrix-step000008.npz", allow_pickle=False)["matrix"]
+    matrix = read_arrays(folder / "assays" / "response_matrix-step000008.npz")["matrix"]
     assert matrix.shape == (2, 2)
     for path in (folder / "figures").glob("*.png"):
         with Image.open(path) as picture:
@@ -184,7 +185,7 @@ def test_assays_have_names_and_can_be_changed_dropped_and_added() -> None:
     scalars = json.loads(Path("runs/helix/results.json").read_text())["fit"]["scalars"]
     names = {key.split("/")[1] for key in scalars if key.startswith("assay/")}
     assert names == {"latent_statistics", "response_matrix", "from_prior"}
-    arrays = np.load("runs/helix/assays/response_matrix-step000008.npz", allow_pickle=False)
+    arrays = read_arrays("runs/helix/assays/response_matrix-step000008.npz")
     assert len(arrays["base"]) == 9
 
 
@@ -304,7 +305,7 @@ def test_a_run_that_was_killed_before_its_results_gets_them(capsys: pytest.Captu
 def test_predict_writes_codes_and_factors(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", *HELIX, "--trainer.logger=false") == 0
     assert run("predict", "runs/helix") == 0
-    arrays = np.load("runs/helix/codes.npz", allow_pickle=False)
+    arrays = read_arrays("runs/helix/codes.npz")
     assert arrays["codes"].shape == (1152, 2)
     assert arrays["factors"].shape == (1152, 1)
     assert arrays["log_variances"].shape == (1152, 2)

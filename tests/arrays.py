@@ -1,0 +1,13 @@
+"""Arrays of a ``.npz`` file."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Return all arrays of ``path`` by name; the file is closed, whenever the arrays are freed."""
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
