@@ -10,6 +10,7 @@ from lr_lightning.commands.run_folder import (
     is_run_of,
     new_run_folder,
     newest_run_folder,
+    what_is_missing,
 )
 from lr_lightning.shell_words import quoted_path
 
@@ -33,7 +34,7 @@ def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolde
     training = subcommand == "fit"
     if given is None:
         if not training:
-            raise ValueError(f"say what to {subcommand}: lr-lightning {subcommand} RUN_FOLDER")
+            raise ValueError(what_is_missing(subcommand))
         return new_run_folder(root), None
     folder: Path | None
     if given in ("last", "best"):

@@ -161,6 +161,11 @@ def wandb_run_id(folder: Path, chosen: str | None = None) -> str:
     return chosen or path.read_text()
 
 
+def what_is_missing(command: str) -> str:
+    """Return the sentence for a ``command`` that was not told what to work on."""
+    return f"say what to {command}: lr-lightning {command} {'--config CONFIG' if command == 'fit' else 'RUN_FOLDER'}"
+
+
 def expand_run_argument(arguments: list[str]) -> list[str]:
     """Let ``test RUN`` stand for ``test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt``.
 
@@ -173,8 +178,7 @@ def expand_run_argument(arguments: list[str]) -> list[str]:
         ValueError: If nothing follows the command.
     """
     if len(arguments) == 1:
-        command, what = arguments[0], "--config CONFIG" if arguments[0] == "fit" else "RUN_FOLDER"
-        raise ValueError(f"say what to {command}: lr-lightning {command} {what}")
+        raise ValueError(what_is_missing(arguments[0]))
     if arguments[1].startswith("-"):
         return arguments
     command, target, rest = arguments[0], Path(arguments[1]), arguments[2:]
