@@ -20,7 +20,7 @@ from pytorch_lightning import Trainer
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.callbacks.assay import Subject
 from lr_lightning.callbacks.code_table import CodeTable
-from lr_lightning.commands.assay_catalogue import CATALOGUE
+from lr_lightning.callbacks.registry import CATALOGUE
 from lr_lightning.models import VAE
 from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess
 

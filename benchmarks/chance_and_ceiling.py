@@ -25,9 +25,9 @@ import torch
 from scipy.stats import t
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.catalogue import make_metrics
-from lr_lightning.metrics.functional.levels import ceilings, chance_of_noise, chance_of_shuffles
-from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
+from lr_lightning.metrics.core.levels import ceilings, chance_of_noise, chance_of_shuffles
+from lr_lightning.metrics.core.sample import Sample, Sampling, draw
+from lr_lightning.metrics.registry import make_metrics
 
 FACTOR_SIZES, LATENT_DIM = (4, 6, 10), 6
 _ERROR_RATE = 6e-5  # of one score; a hundred are looked at

@@ -6,7 +6,7 @@ Started by the other benchmarks, with this folder on the path.
 import sys
 from contextlib import suppress
 
-from lr_lightning.commands import training
+from lr_lightning.commands.fit import training
 
 
 def main() -> None:

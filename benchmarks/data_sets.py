@@ -32,9 +32,9 @@ from torch.utils.data import DataLoader, Dataset, RandomSampler
 from lr_lightning.data import MPI3D, DSprites, RenderedDSprites, RenderedShapes3D, Shapes3D
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.grid_file import GridFile
-from lr_lightning.data.mpi3d import MPI3D_FACTORS
-from lr_lightning.data.write_h5 import write_h5
+from lr_lightning.data.sets.mpi3d import MPI3D_FACTORS
+from lr_lightning.data.storage.grid_file import GridFile
+from lr_lightning.data.storage.write_h5 import write_h5
 
 BATCH_SIZE = 64
 NUM_READ = 20_000  # images before the memory is looked at

@@ -15,8 +15,8 @@ from statistics import median
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.functional.dci import dci
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.core.sample import Sampling
+from lr_lightning.metrics.dci import dci
 
 FACTOR_SIZES = (3, 6, 40, 32, 32)
 

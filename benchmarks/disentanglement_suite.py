@@ -15,8 +15,8 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from lr_lightning.callbacks.score_report import score_report
 from lr_lightning.metrics import DisentanglementSuite
+from lr_lightning.metrics.score_report import score_report
 
 FACTOR_SIZES = (3, 6, 40, 32, 32)
 

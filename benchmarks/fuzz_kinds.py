@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
 
-from lr_lightning.data.cars3d import Cars3D
-from lr_lightning.data.dsprites import DSprites
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.mnist import MNIST
-from lr_lightning.data.small_norb import SMALL_NORB_CHUNKS, SmallNORB
+from lr_lightning.data.sets.cars3d import Cars3D
+from lr_lightning.data.sets.dsprites import DSprites
+from lr_lightning.data.sets.mnist import MNIST
+from lr_lightning.data.sets.small_norb import SMALL_NORB_CHUNKS, SmallNORB
 
 _PIXELS = np.random.default_rng(0).integers(2, 256, (6, 8, 7, 3), dtype=np.uint8)
 _LABELS = np.array([[hue, side] for hue in range(3) for side in range(2)])
@@ -97,7 +97,7 @@ def _write_codes(folder: Path) -> None:
 
 
 def _score(folder: Path) -> int:
-    from lr_lightning.commands.score import main
+    from lr_lightning.commands.score.command import main
 
     return main([str(folder / "codes.npz"), "--metrics", "mig,modularity,sap_r2,active_units,kl_per_latent,irs"])
 
@@ -177,13 +177,13 @@ def _write_picture_set(folder: Path) -> None:
 
 
 def _prepare(folder: Path) -> int:
-    from lr_lightning.commands.data import main
+    from lr_lightning.commands.data.command import main
 
     return main(["prepare", str(folder / "set.yaml")])
 
 
 def _info(folder: Path) -> int:
-    from lr_lightning.commands.data import main
+    from lr_lightning.commands.data.command import main
 
     return main(["info", str(folder / "set.yaml")])
 

@@ -26,7 +26,7 @@ from pytorch_lightning import Callback
 from setup_peers import DISENT
 from torch import Tensor
 
-from lr_lightning.commands.training import RunCLI, prepare
+from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.data import RenderedDSprites
 
 BATCH_SIZE = 64

@@ -35,7 +35,7 @@ import wandb.sdk.launch  # which each start would import
 from pytorch_lightning.trainer import call
 
 from lr_lightning.cli import main as command_line
-from lr_lightning.commands.training import RunCLI, prepare
+from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.configs import CONFIG_FOLDER
 
 SMALL = {

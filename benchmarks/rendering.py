@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.rendered_dsprites import RenderedDSprites
-from lr_lightning.data.rendered_shapes3d import RenderedShapes3D
+from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
+from lr_lightning.data.sets.rendered_shapes3d import RenderedShapes3D
 
 RESIDENT_IMAGES = 20_000  # enough to exceed the caches of a processor
 

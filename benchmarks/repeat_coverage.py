@@ -24,8 +24,8 @@ from torch import Tensor
 
 from lr_lightning.metrics import DCI, Explicitness, Modularity, MutualInformationGap, SeparatedAttributePredictability
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.repeats import Draws, repeated_mean
-from lr_lightning.metrics.functional.sample import Sampling, draw
+from lr_lightning.metrics.core.repeats import Draws, repeated_mean
+from lr_lightning.metrics.core.sample import Sampling, draw
 
 FACTOR_SIZES = (3, 4, 5)
 MIXING = ((1.0, 0.3, 0.0, 0.0), (0.5, 1.0, 0.0, 0.0), (0.0, 0.0, 1.0, 0.7))

@@ -25,8 +25,8 @@ from measuring import Group, benchmark_parser, group_of, machine
 from race import HERE
 from setup_peers import DISENT, PYTHAE, peers_python
 
-from lr_lightning.callbacks.provenance import git_commit, versions
-from lr_lightning.commands.precision import default_precision
+from lr_lightning.callbacks.run.provenance import git_commit, versions
+from lr_lightning.commands.fit.precision import default_precision
 
 GROUPS = ("training", "step_overhead", "start_up", "memory", "evaluation", "assay_growth", "seed_ensembles")
 

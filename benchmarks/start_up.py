@@ -19,7 +19,7 @@ IMPORTS = {
     "torch": "import torch",
     "torch and pytorch_lightning": "import torch, pytorch_lightning",
     "lr_lightning.assays": "import lr_lightning.assays",
-    "all that lr-lightning fit imports": "import lr_lightning.commands.training",
+    "all that lr-lightning fit imports": "import lr_lightning.commands.fit.training",
 }
 PEER_IMPORTS = {
     "disent's frameworks, data and networks": "import disent.frameworks.vae, disent.dataset.data, disent.model.ae",

@@ -18,7 +18,7 @@ from measuring import Cell, Group, Table, Target, benchmark_parser, deliver, rat
 from race import KEEP_MEMORY, Race, contestant, dsprites_images, fit, peer, race, require_linux
 from setup_peers import DISENT, PYTHAE
 
-from lr_lightning.commands.precision import default_precision
+from lr_lightning.commands.fit.precision import default_precision
 
 BARE, BARE_LAST = "bare loop, float32", "bare loop, float32, channels-last"
 BARE_LOW = "bare loop, bfloat16, channels-last"

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lr_lightning.error_text import one_line
+from lr_lightning.common.checks import one_line
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
 from lr_lightning.callbacks.code_table import CodeTableCollector
-from lr_lightning.seed_statistics import seed_name, seed_statistics
+from lr_lightning.training.seed_statistics import seed_name, seed_statistics
 
 
 @runtime_checkable

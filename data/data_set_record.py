@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lr_lightning.data.download import download
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.npz_member import ZIP_DAMAGE
-from lr_lightning.data.write_lock import write_lock
+from lr_lightning.data.storage.download import download
+from lr_lightning.data.storage.npz_member import ZIP_DAMAGE
+from lr_lightning.data.storage.write_lock import write_lock
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class PublicFile:
         Args:
             root: Folder for data sets.
             remedy: What the user can do without the server; ends the error message.
-            progress: As for :func:`~lr_lightning.data.download.download`.
+            progress: As for :func:`~lr_lightning.data.storage.download.download`.
 
         Returns:
             The path of the file.

@@ -5,9 +5,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
 
-from lr_lightning.data.catalogue import find_record
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
+from lr_lightning.data.registry import find_record
 
 
 def open_data_set(name: str, root: str | Path, **arguments: Any) -> FactorDataset:

@@ -35,11 +35,11 @@ def main(arguments: list[str] | None = None) -> None:
     elif command == "--version":
         print(f"lr-lightning {__version__}")
     elif command == "data":
-        from lr_lightning.commands import data
+        from lr_lightning.commands.data import command as data
 
         sys.exit(data.main(arguments[1:]))
     elif command == "score":
-        from lr_lightning.commands import score
+        from lr_lightning.commands.score import command as score
 
         sys.exit(score.main(arguments[1:]))
     elif command in ("fit", "validate", "test", "predict", "assay"):
@@ -59,11 +59,11 @@ def _run(arguments: list[str]) -> int:
 
     try:
         if arguments[0] == "assay":
-            from lr_lightning.commands import assay
+            from lr_lightning.commands.assay import command as assay
 
             assay.run(arguments)
         else:
-            from lr_lightning.commands import training
+            from lr_lightning.commands.fit import training
 
             training.run(arguments)
     except KeyboardInterrupt as interrupt:

@@ -12,9 +12,9 @@ from PIL import Image
 
 import lr_lightning.data
 from lr_lightning.assays import ConditionedResponseMatrix
-from lr_lightning.commands import data
+from lr_lightning.commands.data import command as data
 from lr_lightning.data import CustomDataset, FactorDataModule
-from lr_lightning.data.catalogue import CATALOGUE
+from lr_lightning.data.registry import CATALOGUE
 from tests.metrics.cases import reference_case
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

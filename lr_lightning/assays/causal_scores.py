@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import own_generator
 from lr_lightning.assays.conditioned_response import ConditionedResponseMatrix, reduce_traversals
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 
 Weights: TypeAlias = Literal["response", "column-normalised"]
 

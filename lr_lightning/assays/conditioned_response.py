@@ -12,7 +12,7 @@ from lr_lightning.assays.checks import check_chunk_size, check_codes, own_genera
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response, response
 from lr_lightning.assays.response_matrix import KAPPA, Convention
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 
 Reduction: TypeAlias = Literal["mean", "min"]
 Variant: TypeAlias = Literal["diagonal", "max"]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lr_lightning.gradients import gradients
+from lr_lightning.common.gradients import gradients
 
 
 def jacobian_by_rows(function: Callable[[Tensor], Tensor], codes: Tensor) -> Tensor:

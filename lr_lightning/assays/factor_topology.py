@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays.checks import check_codes
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 
 Templates: TypeAlias = Literal["geometric", "linear"]
 

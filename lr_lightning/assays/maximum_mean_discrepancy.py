@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
-from lr_lightning.kernels import inverse_multiquadratic
+from lr_lightning.common.kernels import inverse_multiquadratic
 
 KERNEL_ENTRIES = 2**22
 """Entries of a kernel matrix held at once: 32 MiB in float64."""

@@ -12,7 +12,7 @@ from lr_lightning.assays.checks import check_chunk_size, check_codes, latent_uni
 from lr_lightning.assays.interventions import donor_permutations, resampled_rows
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 
 Convention: TypeAlias = Literal["paper", "release"]
 Distance: TypeAlias = Literal["rms", "abs", "max"]

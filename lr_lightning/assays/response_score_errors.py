@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lr_lightning.assays.response_matrix import ResponseMatrix, merge_response_matrices
 from lr_lightning.assays.response_scores import ResponseScores, response_scores
-from lr_lightning.gradients import gradients
+from lr_lightning.common.gradients import gradients
 
 
 @dataclass(frozen=True, eq=False)

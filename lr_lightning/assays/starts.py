@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import check_codes, own_generator
 from lr_lightning.assays.interventions import prior_samples
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 
 Starts: TypeAlias = Literal["posterior", "prior", "box"]
 

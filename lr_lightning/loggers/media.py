@@ -10,11 +10,11 @@ from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from torch import Tensor
 
-from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.common.files import write_atomically
 from lr_lightning.loggers.run_wandb import RunWandbLogger
-from lr_lightning.loggers.score_table import write_score_table
-from lr_lightning.logging_step import logging_step
+from lr_lightning.metrics.score_files import write_score_table
 from lr_lightning.metrics.score_table import ScoreTable
+from lr_lightning.training.logging_step import logging_step
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

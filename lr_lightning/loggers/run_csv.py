@@ -15,7 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.loggers.atomic import flush_to_disk, replaced_atomically
+from lr_lightning.common.files import flush_to_disk, replaced_atomically
 from lr_lightning.loggers.metrics_file import read_metrics
 
 

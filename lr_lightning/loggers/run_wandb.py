@@ -14,11 +14,11 @@ from pytorch_lightning.loggers.logger import DummyLogger
 from pytorch_lightning.utilities import rank_zero_info, rank_zero_only, rank_zero_warn
 from typing_extensions import override
 
-from lr_lightning.error_text import first_line
+from lr_lightning.common.checks import first_line
+from lr_lightning.common.files import quoted_path
 from lr_lightning.loggers.metrics_file import METRICS_FILE, read_metrics
 from lr_lightning.loggers.wandb_media import MEDIA_FILE, LoggedMedia, append_media, read_media, write_media
 from lr_lightning.loggers.wandb_rows import WandbRows
-from lr_lightning.shell_words import quoted_path
 
 WandbMode = Literal["auto", "online", "offline", "disabled"]
 

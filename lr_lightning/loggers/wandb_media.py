@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from lr_lightning.loggers.atomic import write_atomically
+from lr_lightning.common.files import write_atomically
 
 MEDIA_FILE = "wandb_media.jsonl"
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from lr_lightning.gradients import gradients
+from lr_lightning.common.gradients import gradients
 
 
 def decoder_weight_norm(decoder: nn.Module) -> Tensor:

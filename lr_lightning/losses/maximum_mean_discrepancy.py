@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from lr_lightning.kernels import inverse_multiquadratic
+from lr_lightning.common.kernels import inverse_multiquadratic
 
 SCALES = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Multiples of ``2 D`` that serve as kernel constants, from narrow to wide kernels."""

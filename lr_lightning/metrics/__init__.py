@@ -3,7 +3,8 @@
 from lr_lightning.metrics.active_units import ActiveUnits
 from lr_lightning.metrics.base import CodeTableMetric, DisentanglementMetric
 from lr_lightning.metrics.beta_vae_score import BetaVAEScore
-from lr_lightning.metrics.catalogue import ALIASES, GROUPS, METRICS, make_metrics
+from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.core.sample import Sample, Sampling, draw
 from lr_lightning.metrics.dci import DCI
 from lr_lightning.metrics.dci_es import DCIES
 from lr_lightning.metrics.dcimig import DCIMIG
@@ -11,8 +12,6 @@ from lr_lightning.metrics.elbo_decomposition import ELBODecomposition
 from lr_lightning.metrics.explicitness import Explicitness
 from lr_lightning.metrics.factor_vae_score import FactorVAEScore
 from lr_lightning.metrics.fairness import Fairness
-from lr_lightning.metrics.functional.result import MetricResult, Score
-from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
 from lr_lightning.metrics.gaussian_total_correlation import GaussianTotalCorrelation
 from lr_lightning.metrics.gaussian_wasserstein_correlation import GaussianWassersteinCorrelation
 from lr_lightning.metrics.infomec import InfoMEC
@@ -25,11 +24,12 @@ from lr_lightning.metrics.mig_sup import MIGSup
 from lr_lightning.metrics.modularity import Modularity
 from lr_lightning.metrics.mutual_information_gap import MutualInformationGap
 from lr_lightning.metrics.pairwise_mutual_information import PairwiseMutualInformation
+from lr_lightning.metrics.registry import ALIASES, GROUPS, METRICS, make_metrics
 from lr_lightning.metrics.robust_mutual_information_gap import RobustMutualInformationGap
 from lr_lightning.metrics.sample_efficiency import SampleEfficiency
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
 from lr_lightning.metrics.separated_attribute_predictability import SeparatedAttributePredictability
-from lr_lightning.metrics.strong_generalisation import StrongGeneralisation
+from lr_lightning.metrics.strong_generalization import StrongGeneralisation
 from lr_lightning.metrics.suite import DisentanglementSuite
 
 __all__ = [

@@ -1,13 +1,65 @@
-"""Number of active latents over batches and processes."""
+"""Number of latents that the data move."""
 
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
+from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.active_units import active_units
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sample
+from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample
+
+
+def active_units(
+    codes: Tensor | Sample,
+    factors: Tensor | None = None,
+    *,
+    threshold: float = 0.01,
+    sampling: Sampling | None = None,
+) -> MetricResult:
+    r"""Count the latents whose posterior mean varies over the data.
+
+    .. math:: \big|\{ j : \operatorname{Var}_x(\mu_j(x)) > \text{threshold} \}\big|
+
+    Args:
+        codes: Codes, shape ``(N, D)``, or a :class:`Sample`; posterior means.
+        factors: Not used; may be ``None``.
+        threshold: Variance that counts as active, in squared latent units.
+        sampling: Which rows; all of the table, or those to train on if the order is ``"first"``.
+
+    Returns:
+        Score ``active_units``, a count in ``{0, ..., D}``; its ceiling is ``D``, there is no chance level. More is
+        better where latents collapse; it says nothing else. ``per_latent``: ``variance`` in squared latent units.
+
+        Blind to the factors; copies and noise count as any other latent. It supposes codes of the prior's scale:
+        latents of a deterministic autoencoder may be small and active.
+
+    Raises:
+        ValueError: As :func:`draw`; or if ``threshold < 0``.
+
+    References:
+        Burda et al., Importance Weighted Autoencoders, ICLR 2016, arXiv:1509.00519.
+
+    Example:
+        >>> codes = torch.arange(6.0)[:, None] * torch.tensor([1.0, 0.5, 0.001])
+        >>> active_units(codes).value
+        2.0
+    """
+    check_at_least("threshold", threshold, 0)
+    sample = as_sample(codes, factors, sampling, factors_needed=False)
+    rows = sample.pool[0]
+    variances = sample.shared("variances of the pool", lambda: rows.var(axis=0, dtype=np.float64))
+    return MetricResult(
+        metric="active_units",
+        scores={"active_units": Score(float((variances > threshold).sum()), ceiling=float(sample.latent_dim))},
+        num_train=len(rows),
+        per_latent={"variance": torch.from_numpy(variances)},
+        parameters={"threshold": threshold},
+        active=torch.from_numpy(sample.active),
+    )
 
 
 class ActiveUnits(DisentanglementMetric):

@@ -13,13 +13,13 @@ from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.utilities.distributed import gather_all_tensors
 from typing_extensions import override
 
-from lr_lightning.metrics.functional.checks import check_at_least
-from lr_lightning.metrics.functional.levels import fill_levels
-from lr_lightning.metrics.functional.repeats import Draws, is_full_grid
-from lr_lightning.metrics.functional.result import MetricResult, Score, mean_over_repeats
-from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
-from lr_lightning.metrics.gathered_states import tables_for_all_processes
-from lr_lightning.metrics.level_cache import LevelCache
+from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.metrics.core.gathered_states import tables_for_all_processes
+from lr_lightning.metrics.core.level_cache import LevelCache
+from lr_lightning.metrics.core.levels import fill_levels
+from lr_lightning.metrics.core.repeats import Draws, is_full_grid
+from lr_lightning.metrics.core.result import MetricResult, Score, mean_over_repeats
+from lr_lightning.metrics.core.sample import Sample, Sampling, draw
 
 _TABLES = ("codes", "factors", "log_variances")
 

@@ -1,13 +1,164 @@
-"""Score of the paper on beta-VAE over batches and processes."""
+"""Score of the paper on beta-VAE: a linear classifier tells which factor pairs of samples share."""
 
+import warnings
+from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
+from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.beta_vae_score import beta_vae_score
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sample
+from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.metrics.core.factor_groups import FactorGroups, factor_groups, factors_with_groups
+from lr_lightning.metrics.core.quiet_fit import fit_quietly
+from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.core.sample import (
+    Floats,
+    Integers,
+    Sample,
+    Sampling,
+    as_sample,
+    warn_of_constant_factors,
+)
+
+_ENTRIES_AT_A_TIME = 2_000_000  # of codes in a chunk: 16 MB in float64
+
+
+def beta_vae_score(
+    codes: Tensor | Sample,
+    factors: Tensor | None = None,
+    *,
+    batch_size: int = 64,
+    num_points_train: int = 10_000,
+    num_points_test: int = 5_000,
+    standardize: bool = False,
+    sampling: Sampling | None = None,
+) -> MetricResult:
+    r"""Score how well a linear classifier tells which factor pairs of samples share.
+
+    A point is made by drawing a factor :math:`k` and pairs :math:`(x_l, x'_l)` that have its value in common, and
+    taking
+
+    .. math:: d = \frac{1}{L} \sum_{l=1}^{L} \left| z(x_l) - z(x'_l) \right| \in \mathbb{R}^D
+
+    Logistic regression is trained to name :math:`k` from :math:`d`; the score is its accuracy on new points.
+
+    Args:
+        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        factors: Factor indices, shape ``(N, K)``.
+        batch_size: Pairs ``L`` of a point.
+        num_points_train: Points to train on.
+        num_points_test: Points to test on.
+        standardize: Whether to divide the features by their standard deviations. The study does not, so that its
+            penalty on large weights keeps latents of small scale from being heard; where scales differ between models
+            use the standardised score, which no rescaling of latents changes.
+        sampling: Which rows. With the order ``"random"`` pairs come from the whole table, as the study draws from the
+            whole data set; with ``"first"`` those to test on come from the rows held out.
+
+    Returns:
+        Scores ``beta_vae_score`` and ``beta_vae_score_train``, accuracies in ``[0, 1]`` on the points to test and to
+        train on; ``beta_vae_score_standardized`` and ``..._train`` if standardised. Higher is better. Chance is one
+        over the number of varying factors with many rows, and more with few: some pairs of rows are then drawn again
+        and again, and the classifier knows them. ``per_factor``: ``accuracy`` on the points to test of that factor.
+
+        Blind to most rotations: when a factor is fixed all latents vary less, and the classifier sums over them; but
+        two factors turned into each other by 45 degrees are taken for one another. Also blind to duplicated latents, to
+        other factors that leak into a latent, and to one factor that is not encoded: that no latent stands still gives
+        it away. Factors with one value are left out with a warning, as are those of which no two rows share a value;
+        NaN with a warning if less than two are left, and for the points to test if there are no rows for them.
+
+    Raises:
+        ValueError: As :func:`draw`; or if ``batch_size < 1``, ``num_points_train < 100`` or ``num_points_test < 1``.
+
+    References:
+        Higgins et al., beta-VAE: Learning Basic Visual Concepts with a Constrained Variational Framework, ICLR 2017,
+        https://openreview.net/forum?id=Sy2fzU9gl; parameters of Locatello et al., Challenging Common Assumptions,
+        ICML 2019, arXiv:1811.12359.
+
+    Example:
+        >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5))
+        >>> result = beta_vae_score(grid.float(), grid, num_points_train=100, num_points_test=100)
+        >>> result.value
+        1.0
+    """
+    check_at_least("batch_size", batch_size, 1)
+    check_at_least("num_points_train", num_points_train, 100)  # so that each factor is among them
+    check_at_least("num_points_test", num_points_test, 1)
+    sample = as_sample(codes, factors, sampling)
+    warn_of_constant_factors(sample)
+    kept = np.array(factors_with_groups(sample), dtype=np.int64)
+    train, test, accuracies = _accuracies(sample, kept, (num_points_train, num_points_test), batch_size, standardize)
+    name = "beta_vae_score_standardized" if standardize else "beta_vae_score"
+    return MetricResult(
+        metric="beta_vae_score",
+        scores={name: Score(test, scored_on="test"), f"{name}_train": Score(train)},
+        num_train=len(sample.pool[0]),
+        num_test=len(sample.test_pool[0]),
+        per_factor={"accuracy": accuracies},
+        parameters={
+            "batch_size": batch_size,
+            "num_points_train": num_points_train,
+            "num_points_test": num_points_test,
+            "standardize": standardize,
+            "seed": sample.seed,
+        },
+        active=torch.from_numpy(sample.active),
+    )
+
+
+def _accuracies(
+    sample: Sample, kept: Integers, num_points: tuple[int, int], batch_size: int, standardize: bool
+) -> tuple[float, float, Tensor]:
+    """Return the accuracies on points to train and to test on, and that of each factor ``(K,)`` on the latter."""
+    per_factor = torch.full((sample.num_factors,), torch.nan, dtype=torch.float64)
+    if len(kept) < 2:
+        warnings.warn("beta_vae_score is undefined: it needs two factors of which rows share values", stacklevel=3)
+        return float("nan"), float("nan"), per_factor
+    groups, test_groups = factor_groups(sample)
+    random = sample.random("beta_vae_score train")
+    labels = random.choice(kept, size=num_points[0])
+    points = _points(sample.pool[0], groups, labels, batch_size, random)
+    classifier = _train(points, labels, standardize)
+    train = float((classifier(points) == labels).mean())
+    if not len(sample.test_pool[0]):
+        warnings.warn("beta_vae_score on the test is undefined: it needs rows held out; raise num_test", stacklevel=3)
+        return train, float("nan"), per_factor
+    random = sample.random("beta_vae_score test")
+    labels = random.choice(kept, size=num_points[1])
+    right = classifier(_points(sample.test_pool[0], test_groups, labels, batch_size, random)) == labels
+    for k in np.unique(labels):
+        per_factor[k] = float(right[labels == k].mean())
+    return train, float(right.mean()), per_factor
+
+
+def _points(
+    codes: Floats, groups: FactorGroups, labels: Integers, batch_size: int, random: np.random.Generator
+) -> Floats:
+    """Return the mean absolute differences ``(P, D)`` float64 of pairs that share the factors of ``labels`` (P,)."""
+    points = np.empty((len(labels), codes.shape[1]))
+    step = max(1, _ENTRIES_AT_A_TIME // (batch_size * codes.shape[1]))
+    for begin in range(0, len(labels), step):
+        chunk = labels[begin : begin + step]
+        rows = groups.draw_rows(chunk, batch_size, random)
+        partners = groups.draw_partners(rows, chunk, random)
+        differences = codes[rows].astype(np.float64) - codes[partners]
+        points[begin : begin + step] = np.abs(differences).mean(axis=1)
+    return points
+
+
+def _train(points: Floats, labels: Integers, standardize: bool) -> Callable[[Floats], Integers]:
+    """Return the logistic regression of ``labels`` (P,) on ``points`` (P, D), a function of points to labels."""
+    from sklearn.linear_model import LogisticRegression
+
+    mean, scale = np.zeros(points.shape[1]), np.ones(points.shape[1])
+    if standardize:
+        mean, deviation = points.mean(axis=0), points.std(axis=0)
+        scale = np.where(deviation > 0, deviation, 1.0)  # a dead latent stays as it is
+    # where latents differ in scale by orders of magnitude the last digits of the weights take longer than matters
+    classifier = fit_quietly(LogisticRegression(max_iter=1000), (points - mean) / scale, labels)
+    return lambda new: classifier.predict((new - mean) / scale)
 
 
 class BetaVAEScore(DisentanglementMetric):

@@ -1,13 +1,97 @@
-"""DCIMIG over batches and processes."""
+"""DCIMIG, the share of all factors that single latents carry for themselves."""
 
+import math
+import warnings
 from typing import ClassVar
 
+import torch
+from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.metrics.binned_metric import BinnedMetric
-from lr_lightning.metrics.functional.dcimig import dcimig
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sample
+from lr_lightning.metrics.core.aggregations import dcimig_share, gap_per_latent, largest_gap_per_factor
+from lr_lightning.metrics.core.binned_metric import BinnedMetric
+from lr_lightning.metrics.core.binning import Binning
+from lr_lightning.metrics.core.information import factor_entropies, mutual_information
+from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+
+
+def dcimig(
+    codes: Tensor | Sample,
+    factors: Tensor | None = None,
+    *,
+    num_bins: int = 20,
+    binning: Binning = "equal_width",
+    sampling: Sampling | None = None,
+) -> MetricResult:
+    r"""Score how much of all factors single latents carry that say less of every other factor (DCIMIG, or 3CharM).
+
+    .. math:: \mathrm{DCIMIG} = \frac{\sum_k S_k}{\sum_k H(y_k)}, \qquad
+        S_k = \max_{j : k^*(j) = k} \left(I(z_j; y_{(1)}) - I(z_j; y_{(2)})\right)
+
+    where :math:`(1), (2)` are the two factors of which latent :math:`j` says most in nats, :math:`k^*(j)` the first of
+    them, and :math:`S_k` is 0 for a factor of which no latent says most.
+
+    Args:
+        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        factors: Factor indices, shape ``(N, K)``.
+        num_bins: Bins per latent.
+        binning: ``"equal_width"``, or ``"quantile"`` if outliers would widen the bins.
+        sampling: Which rows; only those to train on are used.
+
+    Returns:
+        Score ``dcimig`` in ``[0, 1]``, no unit; higher is better, chance is about 0. ``matrix``: mutual information
+        ``(D, K)`` in nats. ``per_factor``: ``gap`` :math:`S_k` and ``entropy``, both in nats, ``latent`` (its index,
+        NaN if there is none). ``per_latent``: ``gap`` in nats.
+
+        Blind to duplicated latents and to latents of noise, not to lost factors: each lowers the score by its entropy's
+        share. Factors count by their entropy, so that those with few values count little, and a latent that carries one
+        of them beside a trace of a factor with many values may count for the latter. Factors with one value are left
+        out with a warning; NaN with a warning if less than two vary.
+
+    Raises:
+        ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.
+
+    References:
+        Sepliarskaia et al., How to Not Measure Disentanglement, 2019, arXiv:1910.05587.
+
+    Example:
+        >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5))
+        >>> codes = torch.cat([grid, grid], dim=1).float()
+        >>> round(dcimig(codes, grid, sampling=Sampling(num_train=20, num_test=0)).value, 6)
+        1.0
+    """
+    sample = as_sample(codes, factors, sampling)
+    warn_of_constant_factors(sample)
+    matrix, entropies = mutual_information(sample, num_bins, binning), factor_entropies(sample)
+    varying = sample.varying_factors
+    gaps = torch.full((sample.latent_dim,), torch.nan, dtype=torch.float64)
+    owned, owner = torch.full((2, sample.num_factors), torch.nan, dtype=torch.float64)
+    value = math.nan
+    if len(varying) > 1:
+        value = dcimig_share(matrix, entropies).item()
+        gaps, owned[varying] = gap_per_latent(matrix[:, varying]), largest_gap_per_factor(matrix[:, varying])
+        owner = _owners(matrix, gaps)
+    else:
+        warnings.warn("dcimig is undefined: it needs two factors that vary", stacklevel=2)
+    return MetricResult(
+        metric="dcimig",
+        scores={"dcimig": Score(value)},
+        num_train=len(sample.codes),
+        matrix=matrix,
+        matrix_label="mutual information [nats]",
+        per_factor={"gap": owned, "latent": owner, "entropy": entropies},
+        per_latent={"gap": gaps},
+        parameters={"num_bins": num_bins, "binning": binning},
+        active=torch.from_numpy(sample.active),
+    )
+
+
+def _owners(matrix: Tensor, gaps: Tensor) -> Tensor:
+    """Return the latent ``(K,)`` of the largest gap among those that say most about each factor, NaN if none does."""
+    owned = torch.nn.functional.one_hot(matrix.argmax(dim=1), matrix.shape[1]).bool() & (matrix > 0)
+    candidates = torch.where(owned, gaps[:, None], -1.0)
+    return torch.where(owned.any(dim=0), candidates.argmax(dim=0).double(), torch.nan)
 
 
 class DCIMIG(BinnedMetric):

@@ -1,13 +1,101 @@
-"""Gaussian total correlation over batches and processes."""
+"""Total correlation of the Gaussian with the covariance of the codes."""
 
+import warnings
 from typing import Any, ClassVar
 
+import numpy as np
+import torch
+from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.gaussian_total_correlation import gaussian_total_correlation
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sample
+from lr_lightning.metrics.core.covariance import centred_codes, variances_of
+from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample
+
+
+def gaussian_total_correlation(
+    codes: Tensor | Sample, factors: Tensor | None = None, *, sampling: Sampling | None = None
+) -> MetricResult:
+    r"""Score how far latents are correlated: the total correlation that Gaussian codes of their covariance would have.
+
+    .. math:: \mathrm{TC} = \frac{1}{2} \Big( \sum_j \log \Sigma_{jj} - \log \det \Sigma \Big)
+
+    where :math:`\Sigma` is the covariance of the codes: the divergence of a Gaussian from the product of its marginals.
+
+    Args:
+        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        factors: Not used; may be ``None``.
+        sampling: Which rows; only those to train on are used.
+
+    Returns:
+        Score ``gaussian_total_correlation`` in ``[0, inf]`` nats; lower is better; there is no chance level. The
+        ceiling is that of the latents with their rows shuffled apart, which are independent: above 0, by about
+        ``D * (D - 1) / 4N``. ``matrix``: correlations ``(D, D)``. ``per_latent``: ``variance``.
+
+        Blind to the factors, to collapse, and to all but linear dependence: 0 for a rotation of independent latents of
+        equal variance. Constant latents are left out. Infinite with a warning if a latent is a linear function of the
+        others, such as a copy, or rows are fewer than latents. NaN with a warning if all latents are constant.
+
+    Raises:
+        ValueError: As :func:`draw`.
+
+    References:
+        Watanabe, Information Theoretical Analysis of Multivariate Correlation, IBM Journal 1960; as a score of codes
+        Locatello et al., Challenging Common Assumptions, ICML 2019, arXiv:1811.12359.
+
+    Example:
+        >>> x = torch.randn(200, 1, generator=torch.Generator().manual_seed(0))
+        >>> gaussian_total_correlation(torch.cat([x, x.abs()], dim=1)).value < 0.02
+        True
+    """
+    sample = as_sample(codes, factors, sampling, factors_needed=False)
+    centred = centred_codes(sample)
+    variances = variances_of(centred)
+    varying = variances > 0
+    correlations = np.full((sample.latent_dim, sample.latent_dim), np.nan)
+    total_correlation = independent = np.nan
+    if varying.any():
+        standardised = centred[:, varying] / np.sqrt(variances[varying] * (len(centred) - 1))
+        correlations[np.ix_(varying, varying)] = standardised.T @ standardised
+        total_correlation = _total_correlation(standardised)
+        if np.isinf(total_correlation):
+            warnings.warn(
+                "gaussian_total_correlation is infinite: a latent is a linear function of others (or a copy of one), "
+                "or there are no more rows than latents",
+                stacklevel=2,
+            )
+        apart = sample.random("gaussian total correlation").permuted(standardised, axis=0)
+        independent = _total_correlation(apart)
+    else:
+        warnings.warn("gaussian_total_correlation is undefined: it needs a latent that varies", stacklevel=2)
+    return MetricResult(
+        metric="gaussian_total_correlation",
+        scores={
+            "gaussian_total_correlation": Score(
+                total_correlation, None if np.isnan(independent) else independent, higher_is_better=False
+            )
+        },
+        num_train=len(sample.codes),
+        matrix=torch.from_numpy(correlations),
+        matrix_label="correlation",
+        matrix_axes=("latent", "latent"),
+        per_latent={"variance": torch.from_numpy(variances)},
+        parameters={"seed": sample.seed},
+        active=torch.from_numpy(sample.active),
+    )
+
+
+def _total_correlation(standardised: Floats) -> float:
+    """Return the score of latents ``(N, D)`` of norm 1: half of -logdet of the correlations.
+
+    Singular values of the latents resolve near-copies that eigenvalues of the covariance, their squares, do not.
+    """
+    values = np.linalg.svd(standardised, compute_uv=False)
+    # N centred rows span N - 1 dimensions at most: with D >= N one of the N values is 0, too
+    if values[-1] <= values[0] * max(standardised.shape) * np.finfo(np.float64).eps:
+        return float("inf")
+    return max(0.0, float(-np.log(values).sum()))  # round-off
 
 
 class GaussianTotalCorrelation(DisentanglementMetric):

@@ -1,14 +1,244 @@
-"""Modularity, explicitness and compactness by normalised information, over batches and processes."""
+"""Modularity, explicitness and compactness by normalised information (InfoMEC)."""
 
-from typing import Any, ClassVar
+import warnings
+from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.checks import check_at_least
-from lr_lightning.metrics.functional.infomec import infomec
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sample
+from lr_lightning.metrics.core.binning import entropy_of
+from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.metrics.core.information import mutual_information_matrix
+from lr_lightning.metrics.core.neighbor_information import neighbour_information
+from lr_lightning.metrics.core.quiet_fit import fit_quietly
+from lr_lightning.metrics.core.result import MetricResult, Score, are_undefined
+from lr_lightning.metrics.core.sample import (
+    Floats,
+    Integers,
+    Sample,
+    Sampling,
+    as_sample,
+    warn_of_constant_factors,
+)
+
+NUM_SHUFFLES = 5
+
+
+def infomec(
+    codes: Tensor | Sample,
+    factors: Tensor | None = None,
+    *,
+    num_neighbours: int = 10,
+    min_range: float = 0.05,
+    discrete_latents: bool = False,
+    mask_uninformative: bool = False,
+    max_iter: int = 100,
+    sampling: Sampling | None = None,
+) -> MetricResult:
+    r"""Score modularity, explicitness and compactness by information, each on a scale from chance to perfection.
+
+    .. math:: \mathrm{InfoM} = \frac{\frac1A \sum_j \max_k N_{jk} / \sum_k N_{jk} - \frac1K}{1 - \frac1K}, \quad
+        \mathrm{InfoC} = \frac{\frac1K \sum_k \max_j N_{jk} / \sum_j N_{jk} - \frac1A}{1 - \frac1A}, \quad
+        \mathrm{InfoE} = \frac1K \sum_k \left(1 - \frac{H(y_k \mid z)}{H(y_k)}\right)
+
+    where :math:`N_{jk} = I(z_j; y_k) / H(y_k)` over the :math:`A` latents that count, and in InfoE alone :math:`H` is
+    the cross entropy that a logistic regression reaches with the whole code, or with none: :math:`\log V_k`.
+
+    Args:
+        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        factors: Factor indices, shape ``(N, K)``.
+        num_neighbours: Neighbours of the estimate of information, see :func:`neighbour_information`.
+        min_range: Latents count whose range is above this share of the largest range; those of discrete latents need
+            two values.
+        discrete_latents: Whether latents take few values: information is then counted and latents enter the regression
+            one-hot.
+        mask_uninformative: Whether to leave out latents and factors whose summed :math:`N` is not above the largest of
+            five shufflings of the rows. ``False``, as published: noise then has a share of its information too.
+        max_iter: Iterations of the regression. It has no penalty, so that with a code that tells values perfectly it
+            stops early rather than late.
+        sampling: Which rows; only those to train on are used.
+
+    Returns:
+        Scores ``infomec_modularity``, ``infomec_explicitness``, ``infomec_compactness``, at most 1, no unit; higher is
+        better. ``matrix``: :math:`N` ``(D, K)``, of all latents. ``per_latent``: ``modularity`` (NaN for those that do
+        not count), ``counts``. ``per_factor``: ``compactness``, ``explicitness``.
+
+        Modularity of noise is not 0: estimates of no information are some 0 and some just above, so that one factor has
+        it all. Explicitness is measured on the rows that the regression was fitted to, which flatters codes with many
+        latents and few rows, noise too. The rule of ranges drops latents of small scale, however informative.
+        Modularity is blind to duplicates and lost factors, explicitness to rotations, compactness to what else a latent
+        says. A latent or factor without any information makes its score NaN with a warning unless
+        ``mask_uninformative``; so do fewer than two factors, or for compactness fewer than two latents, that count.
+        Factors with one value are left out with a warning.
+
+    Raises:
+        ValueError: As :func:`draw`; or if ``num_neighbours < 1``, ``min_range < 0`` or ``max_iter < 1``.
+
+    References:
+        Hsu et al., Disentanglement via Latent Quantization, NeurIPS 2023, arXiv:2305.18378.
+
+    Example:
+        >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5)).repeat(15, 1)
+        >>> result = infomec(grid.float(), grid, sampling=Sampling(num_train=300, num_test=0))
+        >>> [round(result[name], 2) for name in ("modularity", "explicitness", "compactness")]
+        [1.0, 1.0, 1.0]
+    """
+    check_at_least("num_neighbours", num_neighbours, 1)
+    check_at_least("min_range", min_range, 0)
+    check_at_least("max_iter", max_iter, 1)
+    sample = as_sample(codes, factors, sampling)
+    warn_of_constant_factors(sample)
+    latents = _labelled(sample) if discrete_latents else _standardised(sample)
+    information = _normalised_information(latents, sample, num_neighbours)
+    ranges = np.ptp(sample.codes.astype(np.float64), axis=0)
+    counting = ranges > (0.0 if discrete_latents else min_range * ranges.max())
+    floors = _floors(latents[:, counting], sample, num_neighbours) if mask_uninformative else None
+    shares = _shares(information, counting, sample.varying_factors, floors)
+    told = np.full(sample.num_factors, np.nan)
+    for k in sample.varying_factors:
+        told[k] = _explicitness(latents, sample.factors[:, k], max_iter)
+    explicitness = float(told[sample.varying_factors].mean()) if sample.varying_factors else np.nan
+    scores = {
+        "infomec_modularity": Score(shares.modularity),
+        "infomec_explicitness": Score(explicitness),
+        "infomec_compactness": Score(shares.compactness),
+    }
+    _warn_of_undefined([name for name, score in scores.items() if np.isnan(score.value)])
+    return MetricResult(
+        metric="infomec",
+        scores=scores,
+        num_train=len(latents),
+        matrix=torch.from_numpy(information),
+        matrix_label="mutual information over the factor's entropy",
+        per_factor={"explicitness": torch.from_numpy(told), "compactness": torch.from_numpy(shares.of_factors)},
+        per_latent={
+            "modularity": torch.from_numpy(shares.of_latents),
+            "counts": torch.from_numpy(shares.latents.astype(np.float64)),
+        },
+        parameters={
+            "num_neighbours": num_neighbours,
+            "min_range": min_range,
+            "discrete_latents": discrete_latents,
+            "mask_uninformative": mask_uninformative,
+            "num_shuffles": NUM_SHUFFLES,
+            "max_iter": max_iter,
+            "seed": sample.seed,
+        },
+        active=torch.from_numpy(sample.active),
+    )
+
+
+class _Shares(NamedTuple):
+    """Largest shares of information, rescaled from even shares at 0 to all in one place at 1; NaN for what is left out.
+
+    Attributes:
+        of_latents: Of each latent's information, that about one factor ``(D,)``.
+        of_factors: Of the information about each factor, that of one latent ``(K,)``.
+        latents: Latents that count ``(D,)`` bool.
+        modularity: Mean of the former.
+        compactness: Mean of the latter.
+    """
+
+    of_latents: Floats
+    of_factors: Floats
+    latents: NDArray[np.bool_]
+    modularity: float
+    compactness: float
+
+
+def _shares(
+    information: Floats, counting: NDArray[np.bool_], varying: list[int], floors: tuple[float, float] | None
+) -> _Shares:
+    """Return the shares of counting latents and varying factors, or of those that have more information than floors."""
+    latents, factors = counting.copy(), np.isin(np.arange(information.shape[1]), varying)
+    if floors is not None:
+        latents &= information[:, factors].sum(axis=1) > floors[0]
+        factors &= information[counting].sum(axis=0) > floors[1]
+    of_latents, of_factors = np.full(len(latents), np.nan), np.full(len(factors), np.nan)
+    of_latents[latents] = _largest_shares(information[latents][:, varying])
+    of_factors[factors] = _largest_shares(information[latents][:, factors].T)
+    modularity = float(of_latents[latents].mean()) if latents.any() else np.nan
+    compactness = float(of_factors[factors].mean()) if factors.any() else np.nan
+    return _Shares(of_latents, of_factors, latents, modularity, compactness)
+
+
+def _largest_shares(rows: Floats) -> Floats:
+    """Return the largest entry of each row over its sum, from an even share at 0 to 1; NaN for 0 / 0."""
+    num_entries = rows.shape[1]
+    if num_entries < 2:
+        return np.full(len(rows), np.nan)
+    sums = rows.sum(axis=1)
+    shares = np.divide(rows.max(axis=1), sums, out=np.full(len(rows), np.nan), where=sums > 0)
+    rescaled: Floats = (shares - 1 / num_entries) / (1 - 1 / num_entries)
+    return rescaled
+
+
+def _floors(latents: Floats | Integers, sample: Sample, num_neighbours: int) -> tuple[float, float]:
+    """Return the largest sums of information over factors and over latents that shuffled rows have."""
+    random = sample.random("infomec shuffles")
+    shuffled = np.stack(
+        [
+            _normalised_information(latents[random.permutation(len(latents))], sample, num_neighbours)
+            for _ in range(NUM_SHUFFLES)
+        ]
+    )[:, :, sample.varying_factors]
+    return float(shuffled.sum(axis=2).max(initial=0.0)), float(shuffled.sum(axis=1).max(initial=0.0))
+
+
+def _labelled(sample: Sample) -> Integers:
+    """Return the index of each latent's value, ``(N, D)``."""
+    return np.stack([np.unique(column, return_inverse=True)[1] for column in sample.codes.T], axis=1)
+
+
+def _standardised(sample: Sample) -> Floats:
+    """Return standardised latents ``(N, D)`` with noise of 1e-10 deviations, which breaks ties."""
+    codes = sample.codes.astype(np.float64)
+    deviations = codes.std(axis=0)
+    deviations[np.ptp(codes, axis=0) == 0] = 1.0
+    noise = sample.random("infomec ties").normal(size=codes.shape)
+    standardised: Floats = (codes - codes.mean(axis=0)) / deviations + 1e-10 * noise
+    return standardised
+
+
+def _normalised_information(latents: Floats | Integers, sample: Sample, num_neighbours: int) -> Floats:
+    """Return the information over the factors' entropies ``(D, K)``, NaN for factors with one value."""
+    information = np.full((latents.shape[1], sample.num_factors), np.nan)
+    for k in sample.varying_factors:
+        factor = sample.factors[:, k]
+        if np.issubdtype(latents.dtype, np.integer):
+            column = mutual_information_matrix(latents.astype(np.int64), factor[:, None])[:, 0].numpy()
+        else:
+            column = np.array([neighbour_information(latent, factor, num_neighbours) for latent in latents.T])
+        information[:, k] = column / entropy_of(factor)
+    return information
+
+
+def _explicitness(latents: Floats | Integers, factor: Integers, max_iter: int) -> float:
+    """Return by how much a linear classifier of the code lowers the cross entropy of a factor, as a share."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import OneHotEncoder
+
+    features: Any = OneHotEncoder().fit_transform(latents) if np.issubdtype(latents.dtype, np.integer) else latents
+    # Without a penalty there is no optimum if values can be told apart: to stop early is part of the definition.
+    classifier = LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-4, max_iter=max_iter)
+    probabilities = fit_quietly(classifier, features, factor).predict_proba(features)
+    own = probabilities[np.arange(len(factor)), np.searchsorted(classifier.classes_, factor)]
+    cross_entropy = -float(np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
+    # with balanced classes, a classifier that sees nothing finds all values as likely
+    return 1 - cross_entropy / float(np.log(len(classifier.classes_)))
+
+
+def _warn_of_undefined(names: list[str]) -> None:
+    if names:
+        warnings.warn(
+            f"{are_undefined(names)}: a latent or factor has no information at all, which mask_uninformative=True "
+            "leaves out, or fewer than two latents or factors count",
+            stacklevel=3,
+        )
 
 
 class InfoMEC(DisentanglementMetric):

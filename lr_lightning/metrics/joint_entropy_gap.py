@@ -1,14 +1,116 @@
-"""Joint entropy minus mutual information gap over batches and processes."""
+"""Joint entropy minus mutual information gap."""
 
+import math
+import warnings
 from typing import Any, ClassVar
 
+import torch
+from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.functional.jemmig import joint_entropy_minus_mutual_information_gap
-from lr_lightning.metrics.functional.posterior_bins import BinRange, check_bin_range
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sample
+from lr_lightning.metrics.core.information import factor_entropies
+from lr_lightning.metrics.core.posterior_bins import BinnedInformation, BinRange, binned_information, check_bin_range
+from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+
+
+def joint_entropy_minus_mutual_information_gap(
+    codes: Tensor | Sample,
+    factors: Tensor | None = None,
+    *,
+    log_variances: Tensor | None = None,
+    num_bins: int = 20,
+    bin_range: BinRange | None = None,
+    sampling: Sampling | None = None,
+) -> MetricResult:
+    r"""Score how far one latent carries each factor, alone and nothing besides (JEMMIG).
+
+    .. math:: \mathrm{JEMMIG}_k = H(z_{(1)}, y_k) - I(z_{(1)}; y_k) + I(z_{(2)}; y_k), \qquad
+        1 - \frac{\mathrm{JEMMIG}_k}{H(y_k) + \log B}
+
+    where :math:`z_{(1)}, z_{(2)}` are the two latents that say most about :math:`y_k`, in :math:`B` bins. The first two
+    terms are :math:`H(z_{(1)} \mid y_k) + H(y_k \mid z_{(1)})`: what the latent says besides the factor, and what it
+    does not say of it.
+
+    Args:
+        codes: Means of the posteriors, shape ``(N, D)``, or a :class:`Sample`, whose log-variances are then used.
+        factors: Factor indices, shape ``(N, K)``.
+        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for deterministic codes, of
+            which each falls into one bin.
+        num_bins: Bins of equal width per latent; 100 in the paper.
+        bin_range: Where the bins begin and end for all latents, ``(-4, 4)`` in the paper; what lies outside counts to
+            the outer bins. ``None``: for each latent the range of its means, with log-variances that of the means and
+            three standard deviations on either side.
+        sampling: Which rows; only those to train on are used.
+
+    Returns:
+        Scores ``jemmig_normalized``, the mean over factors, in ``[0, 1]``, no unit, higher is better; and ``jemmig``,
+        the mean in nats, at least 0, **lower** is better. An ordinal code without noise reaches 1 and 0 but for the
+        bias of the information that other latents have, unless a factor has more values than there are bins.
+        ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``normalized``, ``jemmig`` in nats,
+        ``joint_entropy`` in nats, ``latent`` (the index of :math:`z_{(1)}`), ``entropy`` in nats.
+
+        A perfect code with noise, or one whose values lie on edges of bins, scores below 1, as it fills several bins
+        for one value. Not 0 for codes that know nothing: latents of noise keep a tenth or so, and one that lies in a
+        single bin, as latents do that a model does not use, as much as :math:`\log B / (H(y_k) + \log B)`, more than
+        many that say something. Read it beside ``rmig``, which is 0 for both. Factors with one value are left out with
+        a warning; NaN with a warning if ``D = 1`` or no factor varies.
+
+    Raises:
+        ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``bin_range`` is not two finite numbers in order.
+
+    References:
+        Do and Tran, Theory and Evaluation Metrics for Learning Disentangled Representations, ICLR 2020,
+        arXiv:1908.09961.
+
+    Example:
+        >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5))
+        >>> result = joint_entropy_minus_mutual_information_gap(grid.float(), grid, sampling=Sampling(20, 0))
+        >>> round(result["normalized"], 6), round(abs(result["jemmig"]), 6)
+        (1.0, 0.0)
+    """
+    sample = as_sample(codes, factors, sampling, log_variances)
+    warn_of_constant_factors(sample)
+    entropies, binned = factor_entropies(sample), binned_information(sample, num_bins, bin_range)
+    widest = entropies + math.log(num_bins)
+    gaps, best = _per_factor(binned, entropies)
+    if gaps.isnan().all():
+        warnings.warn("jemmig is undefined: it needs two latents and a factor that varies", stacklevel=2)
+    return MetricResult(
+        metric="jemmig",
+        scores={
+            "jemmig_normalized": Score((1 - gaps / widest).nanmean().item()),
+            "jemmig": Score(gaps.nanmean().item(), higher_is_better=False),
+        },
+        num_train=len(sample.codes),
+        matrix=binned.information,
+        matrix_label="mutual information [nats]",
+        per_factor={
+            "normalized": 1 - gaps / widest,
+            "jemmig": gaps,
+            "joint_entropy": binned.joint_entropy.gather(0, best[None])[0],
+            "latent": best.double(),
+            "entropy": entropies,
+        },
+        parameters={
+            "num_bins": num_bins,
+            "bin_range": bin_range,
+            "log_variances": sample.log_variances is not None,
+        },
+        active=torch.from_numpy(sample.active),
+    )
+
+
+def _per_factor(binned: BinnedInformation, entropies: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gap ``(K,)`` of each factor, NaN where undefined, and the latent that says most about it."""
+    information, joint_entropy = binned
+    best = information.argmax(dim=0)
+    if len(information) < 2:
+        return torch.full_like(entropies, torch.nan), best
+    first, second = information.topk(2, dim=0).values
+    gaps = joint_entropy.gather(0, best[None])[0] - first + second
+    return torch.where(entropies > 0, gaps, torch.nan), best
 
 
 class JointEntropyMinusMutualInformationGap(DisentanglementMetric):

@@ -1,13 +1,104 @@
-"""Modularity over batches and processes."""
+"""Modularity."""
 
+import warnings
 from typing import ClassVar
 
+import torch
+from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.metrics.binned_metric import BinnedMetric
-from lr_lightning.metrics.functional.modularity_score import modularity_score
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sample
+from lr_lightning.metrics.core.aggregations import modularity_per_latent
+from lr_lightning.metrics.core.binned_metric import BinnedMetric
+from lr_lightning.metrics.core.binning import Binning
+from lr_lightning.metrics.core.information import informative_latents, mutual_information
+from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+
+
+def modularity_score(
+    codes: Tensor | Sample,
+    factors: Tensor | None = None,
+    *,
+    num_bins: int = 20,
+    binning: Binning = "equal_width",
+    sampling: Sampling | None = None,
+) -> MetricResult:
+    r"""Score how far each latent says something about one factor only, by squared information.
+
+    .. math:: \frac{1}{|J|} \sum_{j \in J}
+        \left(1 - \frac{\sum_{k \ne k^*(j)} I(z_j; y_k)^2}{(K - 1)\, I(z_j; y_{k^*(j)})^2}\right)
+
+    where :math:`k^*(j)` is the factor of which latent :math:`j` says most. The mean is over all latents, as in the
+    paper and the study, or over those :math:`J` that say something about a factor, see :func:`informative_latents`.
+    These count alike: weights by information would count latents by the number of values of the factor they carry.
+
+    Args:
+        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        factors: Factor indices, shape ``(N, K)``.
+        num_bins: Bins per latent.
+        binning: ``"equal_width"`` as in the study; ``"quantile"`` if outliers would widen the bins.
+        sampling: Which rows; only those to train on are used.
+
+    Returns:
+        Scores ``modularity``, over all latents, and ``modularity_informative``, in ``[0, 1]``, no unit; higher is
+        better. Chance is not 0: estimates of no information are positive and unequal, so that noise scores about a
+        third, and more if factors differ in their number of values. That of ``modularity_informative`` is undefined, as
+        no latent is informative.
+        A constant latent scores 0. ``matrix``: mutual information ``(D, K)`` in nats. ``per_latent``: ``modularity``
+        and ``informative``, 0 or 1.
+
+        Blind to duplicated latents and to factors that no latent carries, but ``modularity`` not to the dead latents
+        that these often leave behind. Lenient, too: a latent that says as much of one of two factors as of the other,
+        as after a rotation by 45 degrees, still scores ``1 - 1 / (K - 1)``. Factors with one value are left out with a
+        warning; NaN with a warning if less than two vary; ``modularity_informative`` alone is NaN with a warning if no
+        latent is informative.
+
+    Raises:
+        ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.
+
+    References:
+        Ridgeway and Mozer, Learning Deep Disentangled Embeddings with the F-Statistic Loss, NeurIPS 2018,
+        arXiv:1802.05312; parameters of Locatello et al., Challenging Common Assumptions, ICML 2019, arXiv:1811.12359.
+
+    Example:
+        >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5)).repeat(50, 1)
+        >>> codes = torch.cat([grid, torch.zeros(1000, 2)], dim=1)
+        >>> result = modularity_score(codes, grid, sampling=Sampling(num_train=1000, num_test=0))
+        >>> round(result["modularity"], 6), round(result["informative"], 6)
+        (0.5, 1.0)
+    """
+    sample = as_sample(codes, factors, sampling)
+    warn_of_constant_factors(sample)
+    matrix, informative = mutual_information(sample, num_bins, binning), informative_latents(sample, num_bins, binning)
+    parts = _per_latent(matrix, sample)
+    if parts.isnan().all():
+        warnings.warn("modularity is undefined: it needs two factors that vary", stacklevel=2)
+    elif not informative.any():
+        warnings.warn(
+            "modularity_informative is undefined: it needs a latent that says more of a factor than chance",
+            stacklevel=2,
+        )
+    return MetricResult(
+        metric="modularity",
+        scores={
+            "modularity": Score(parts.mean().item()),
+            "modularity_informative": Score(parts[informative].mean().item()),
+        },
+        num_train=len(sample.codes),
+        matrix=matrix,
+        matrix_label="mutual information [nats]",
+        per_latent={"modularity": parts, "informative": informative.double()},
+        parameters={"num_bins": num_bins, "binning": binning, "seed": sample.seed},
+        active=torch.from_numpy(sample.active),
+    )
+
+
+def _per_latent(matrix: Tensor, sample: Sample) -> Tensor:
+    """Return the modularity ``(D,)`` of each latent with regard to factors that vary, NaN if less than two do."""
+    varying = sample.varying_factors
+    if len(varying) < 2:
+        return torch.full((len(matrix),), torch.nan, dtype=torch.float64)
+    return modularity_per_latent(matrix[:, varying])
 
 
 class Modularity(BinnedMetric):

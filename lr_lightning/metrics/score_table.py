@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from lr_lightning.metrics.functional.repeats import ErrorOver
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.core.repeats import ErrorOver
+from lr_lightning.metrics.core.result import MetricResult, Score
 
 
 class ScoreRow(NamedTuple):

@@ -8,14 +8,14 @@ from typing import Any
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 from lr_lightning.metrics.base import CodeTableMetric, DisentanglementMetric
-from lr_lightning.metrics.catalogue import make_metrics
-from lr_lightning.metrics.functional.levels import fill_levels
-from lr_lightning.metrics.functional.result import MetricResult, Score, mean_over_repeats
-from lr_lightning.metrics.functional.sample import Sample, Sampling
-from lr_lightning.metrics.functional.truncated import active_latents_only, on_active_latents
-from lr_lightning.metrics.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
+from lr_lightning.metrics.core.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
+from lr_lightning.metrics.core.levels import fill_levels
+from lr_lightning.metrics.core.result import MetricResult, Score, mean_over_repeats
+from lr_lightning.metrics.core.sample import Sample, Sampling
+from lr_lightning.metrics.core.truncated import active_latents_only, on_active_latents
+from lr_lightning.metrics.registry import make_metrics
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable, rows_of
 
 Progress = Callable[[str, int, int], None]

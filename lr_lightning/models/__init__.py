@@ -12,7 +12,12 @@ from lr_lightning.models.factor_vae import FactorVAE
 from lr_lightning.models.info_vae import InfoVAE
 from lr_lightning.models.qlae import QLAE
 from lr_lightning.models.rae import RAE
-from lr_lightning.models.schedules import (
+from lr_lightning.models.seed_ensemble import SeedEnsemble
+from lr_lightning.models.structural_autoencoder import StructuralAutoencoder
+from lr_lightning.models.vae import VAE, Posterior
+from lr_lightning.models.vlae import VLAE
+from lr_lightning.models.wae import WAE
+from lr_lightning.training.schedules import (
     CosineSchedule,
     CyclicSchedule,
     LinearSchedule,
@@ -20,11 +25,6 @@ from lr_lightning.models.schedules import (
     ScheduledLearningRate,
     WarmUp,
 )
-from lr_lightning.models.seed_ensemble import SeedEnsemble
-from lr_lightning.models.structural_autoencoder import StructuralAutoencoder
-from lr_lightning.models.vae import VAE, Posterior
-from lr_lightning.models.vlae import VLAE
-from lr_lightning.models.wae import WAE
 
 __all__ = [
     "DIPVAE",

@@ -9,8 +9,8 @@ from typing_extensions import override
 
 from lr_lightning.models.base import Objective
 from lr_lightning.models.beta_vae import BetaVAE
-from lr_lightning.models.noise import reparameterize
 from lr_lightning.models.vae import Posterior
+from lr_lightning.training.noise import reparameterize
 
 
 class AdaVAE(BetaVAE, ABC):

@@ -7,9 +7,9 @@ from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import LinearSchedule, Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.training.schedules import LinearSchedule, Schedule, check_weight
 
 
 class AnnealedVAE(VAE):

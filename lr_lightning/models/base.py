@@ -15,12 +15,12 @@ from torch.distributions import Normal
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
-from lr_lightning.logging_step import is_logging_due, logging_step
 from lr_lightning.losses import Bernoulli, Likelihood
-from lr_lightning.models.noise import step_seed
-from lr_lightning.models.schedules import Schedule, value_at
-from lr_lightning.models.update_loop import UpdateLoop
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.training.logging_step import is_logging_due, logging_step
+from lr_lightning.training.noise import step_seed
+from lr_lightning.training.schedules import Schedule, value_at
+from lr_lightning.training.update_loop import UpdateLoop
 
 _OBJECTS = ("network", "likelihood", "optimizer", "lr_scheduler", "assays", "discriminator_optimizer")
 
@@ -85,7 +85,7 @@ class AutoencoderModule(LightningModule, ABC):
         channels_last: Keep convolution weights in channels-last order, which is faster on most processors.
         compile_network: Compile encoder and decoder with ``torch.compile``.
         updates_per_batch: Updates that the model makes on what the Trainer counts as one batch, each on a batch of its
-            own that the data module gathers along; see :class:`~lr_lightning.models.update_loop.UpdateLoop`. Steps
+            own that the data module gathers along; see :class:`~lr_lightning.training.update_loop.UpdateLoop`. Steps
             count updates as ever.
 
     Raises:

@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 from lr_lightning.losses import ESTIMATORS, Estimator, decompose_kl
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class BetaTCVAE(VAE):

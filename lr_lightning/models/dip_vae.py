@@ -6,12 +6,12 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 from lr_lightning.losses import covariance_of_means, covariance_of_samples, covariance_penalties
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.training.schedules import Schedule, check_weight
 
 # What lambda_d is in units of lambda_od, by default
 _DIAGONAL_FACTORS = {"i": 10.0, "ii": 1.0}

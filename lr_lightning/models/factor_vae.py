@@ -17,9 +17,9 @@ from lr_lightning.losses import (
     permute_latents,
 )
 from lr_lightning.models.base import Objective, Penalty
-from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork, Discriminator
+from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class FactorVAE(VAE):

@@ -9,9 +9,9 @@ from typing_extensions import override
 
 from lr_lightning.losses import discrepancy_from_prior
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class InfoVAE(VAE):

@@ -10,8 +10,8 @@ from typing_extensions import override
 from lr_lightning.losses import nearest_values, squared_gap, straight_through
 from lr_lightning.models.autoencoder import Autoencoder
 from lr_lightning.models.base import Objective
-from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class QLAE(Autoencoder):

@@ -9,10 +9,10 @@ from pytorch_lightning.__version__ import version
 from torch import Tensor, nn
 from typing_extensions import override
 
-from lr_lightning.logging_step import is_logging_due, logging_step
 from lr_lightning.models.base import AutoencoderModule, check_finite
-from lr_lightning.models.update_loop import UpdateLoop
-from lr_lightning.seed_statistics import seed_statistics
+from lr_lightning.training.logging_step import is_logging_due, logging_step
+from lr_lightning.training.seed_statistics import seed_statistics
+from lr_lightning.training.update_loop import UpdateLoop
 
 
 class SeedEnsemble(LightningModule):
@@ -21,10 +21,10 @@ class SeedEnsemble(LightningModule):
     Members have their own weights, optimizers, learning rates and noise, and see the same batches, whose order depends
     on the data module alone. On a CPU a member's weights equal those of its own run to the bit. On a CUDA device the
     updates of all members are one graph with a stream for each, so that the small kernels of many members run side by
-    side; see :class:`~lr_lightning.models.recorded_update.RecordedUpdate`. Members then differ from their own runs by
-    round-off: after twelve steps by less than 3 % of the way that the weights have moved, in the norm, as any recording
-    does. Networks that draw from the global random state (dropout) share it, so that their members are not those of
-    their own runs.
+    side; see :class:`~lr_lightning.training.cuda_graph_update.RecordedUpdate`. Members then differ from their own runs
+    by round-off: after twelve steps by less than 3 % of the way that the weights have moved, in the norm, as any
+    recording does. Networks that draw from the global random state (dropout) share it, so that their members are not
+    those of their own runs.
 
     A scalar is logged of each seed (``seed_3/val/loss``), with its mean over seeds under the usual key (``val/loss``)
     and its sample standard deviation (``val/loss_sd``). Steps count updates of one member. Steps of validation, testing

@@ -7,11 +7,11 @@ from torch import Tensor
 from torch.distributions import Normal
 from typing_extensions import override
 
-from lr_lightning.choices import check_choice
+from lr_lightning.common.checks import check_choice
 from lr_lightning.losses import KL_FORMS, KLForm
 from lr_lightning.models.base import AutoencoderModule, Objective, Penalty
-from lr_lightning.models.noise import reparameterize
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.training.noise import reparameterize
 
 
 class Posterior(NamedTuple):

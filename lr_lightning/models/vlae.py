@@ -8,9 +8,9 @@ from typing_extensions import override
 
 from lr_lightning.models.base import Penalty
 from lr_lightning.models.beta_vae import BetaVAE
-from lr_lightning.models.schedules import Schedule
 from lr_lightning.models.vae import Posterior
 from lr_lightning.networks import GroupedNetwork, check_grouped_network
+from lr_lightning.training.schedules import Schedule
 
 
 class VLAE(BetaVAE):

@@ -9,8 +9,8 @@ from typing_extensions import override
 from lr_lightning.losses import discrepancy_from_prior
 from lr_lightning.models.autoencoder import Autoencoder
 from lr_lightning.models.base import Penalty
-from lr_lightning.models.schedules import Schedule, check_weight
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class WAE(Autoencoder):

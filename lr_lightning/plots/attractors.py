@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from lr_lightning.assays.attractors import Attractors
-from lr_lightning.assays.memorisation import Memorisation
+from lr_lightning.assays.memorization import Memorisation
 from lr_lightning.plots.images import unit_range
 from lr_lightning.plots.style import MISSING_COLOR, PALETTE, new_figure, tick_step
 

@@ -10,7 +10,7 @@ from lr_lightning.plots.matrix import matrix_heatmap
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from lr_lightning.metrics.functional.result import MetricResult
+    from lr_lightning.metrics.core.result import MetricResult
     from lr_lightning.metrics.score_table import ScoreTable
 
 

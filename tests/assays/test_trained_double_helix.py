@@ -16,7 +16,7 @@ from lr_lightning.models import BetaVAE
 @pytest.fixture(scope="module")
 def autoencoder(tmp_path_factory: pytest.TempPathFactory) -> BetaVAE:
     """Return a VAE trained with the shipped configuration."""
-    from lr_lightning.commands.training import run
+    from lr_lightning.commands.fit.training import run
 
     folder = tmp_path_factory.mktemp("helix")
     options = ["--trainer.logger=false", "--trainer.enable_progress_bar=false", "--trainer.accelerator=cpu"]

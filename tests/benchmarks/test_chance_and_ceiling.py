@@ -5,7 +5,7 @@ from pathlib import Path
 
 import chance_and_ceiling as simulation
 
-from lr_lightning.metrics.catalogue import GROUPS, make_metrics
+from lr_lightning.metrics.registry import GROUPS, make_metrics
 
 SCORES = Path(__file__).parents[2] / "docs" / "scores.md"
 

@@ -3,7 +3,7 @@
 import numpy as np
 from repeat_coverage import CASES, code_table, coverage, rows_of
 
-from lr_lightning.metrics.functional.repeats import is_full_grid
+from lr_lightning.metrics.core.repeats import is_full_grid
 
 
 def test_coverage_of_values_that_share_what_is_stated() -> None:

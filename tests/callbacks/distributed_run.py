@@ -26,9 +26,9 @@ from lr_lightning.callbacks import (
     SamplingAssay,
     Subject,
 )
-from lr_lightning.callbacks.dynamics import DynamicsAssay
-from lr_lightning.callbacks.noise_recovery import NoiseRecoveryAssay
-from lr_lightning.callbacks.response_path import ResponsePathAssay
+from lr_lightning.callbacks.assays.dynamics import DynamicsAssay
+from lr_lightning.callbacks.assays.noise_recovery import NoiseRecoveryAssay
+from lr_lightning.callbacks.assays.response_path import ResponsePathAssay
 from lr_lightning.callbacks.sharding import gather_computed
 from tests.arrays import read_arrays
 from tests.conftest import Bars

@@ -29,7 +29,7 @@ from lr_lightning.callbacks import (
     Subject,
 )
 from lr_lightning.callbacks.assay import assays_of
-from lr_lightning.callbacks.factor_topology import FactorTopologyAssay
+from lr_lightning.callbacks.assays.factor_topology import FactorTopologyAssay
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -194,7 +194,7 @@ def test_conditioned_assay_takes_traversals_from_the_codes_of_a_full_test(
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("encoded images that are in the table already")
 
-    monkeypatch.setattr("lr_lightning.callbacks.factor_traversals.sample_traversals", refuse)
+    monkeypatch.setattr("lr_lightning.callbacks.encoded_traversals.sample_traversals", refuse)
     trainer = tiny_trainer(tmp_path, ConditionedResponseAssay(num_traversals=2, samples=2, num_resamples=5))
     [metrics] = trainer.test(tiny_model(), datamodule=tiny_data(bars), verbose=False)
     assert 1 / 3 <= metrics["assay/conditioned_response/cds"] <= 1

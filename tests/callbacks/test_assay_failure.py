@@ -19,7 +19,7 @@ from lr_lightning.callbacks import (
 )
 from lr_lightning.callbacks.assay_failure import ends_the_run
 from lr_lightning.callbacks.ensemble_assay import of_seeds
-from lr_lightning.callbacks.run_record import RunRecord
+from lr_lightning.callbacks.run.run_record import RunRecord
 from lr_lightning.callbacks.sharding import gather_computed
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights

@@ -14,12 +14,12 @@ from lr_lightning.assays.factor_topology import factor_topology
 from lr_lightning.assays.latent_sampling import posterior_samples
 from lr_lightning.assays.prior_gap import prior_gap
 from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assays.consistency import ConsistencyAssay
+from lr_lightning.callbacks.assays.factor_topology import FactorTopologyAssay
+from lr_lightning.callbacks.assays.response_matrix import ResponseMatrixAssay
+from lr_lightning.callbacks.assays.sampling import SamplingAssay
 from lr_lightning.callbacks.code_table import CodeTable
-from lr_lightning.callbacks.consistency import ConsistencyAssay
-from lr_lightning.callbacks.factor_topology import FactorTopologyAssay
-from lr_lightning.callbacks.factor_traversals import factor_traversals
-from lr_lightning.callbacks.response_matrix import ResponseMatrixAssay
-from lr_lightning.callbacks.sampling import SamplingAssay
+from lr_lightning.callbacks.encoded_traversals import factor_traversals
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 

@@ -14,9 +14,9 @@ from lr_lightning.assays.latent_slice import LatentSlice
 from lr_lightning.assays.response_jacobian import response_jacobian
 from lr_lightning.assays.response_map import response_map
 from lr_lightning.callbacks import AssayCallback
-from lr_lightning.callbacks.decoder_geometry import DecoderGeometryAssay
-from lr_lightning.callbacks.response_jacobian import ResponseJacobianAssay
-from lr_lightning.callbacks.response_map import ResponseMapAssay
+from lr_lightning.callbacks.assays.decoder_geometry import DecoderGeometryAssay
+from lr_lightning.callbacks.assays.response_jacobian import ResponseJacobianAssay
+from lr_lightning.callbacks.assays.response_map import ResponseMapAssay
 from tests.arrays import read_arrays
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights

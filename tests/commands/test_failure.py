@@ -39,8 +39,8 @@ def test_commands_catch_whatever_is_raised(
     def break_(*_: object) -> None:
         raise ZeroDivisionError("by nought")
 
-    monkeypatch.setattr("lr_lightning.commands.score._score", break_)
-    monkeypatch.setattr("lr_lightning.commands.data.CustomDataset", break_)
+    monkeypatch.setattr("lr_lightning.commands.score.command._score", break_)
+    monkeypatch.setattr("lr_lightning.commands.data.command.CustomDataset", break_)
     Path("set.yaml").touch()
     with pytest.raises(SystemExit, match=r"^1$"):
         main(command)

@@ -12,7 +12,7 @@ from jsonargparse import ArgumentParser
 from lr_lightning.commands.messages import plain_message
 from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.networks import AutoencoderNetwork
-from tests.commands.test_training import run
+from tests.commands.fit.test_training import run
 
 NESTED = """Parser key "model":
   Does not validate against any of the Union subtypes

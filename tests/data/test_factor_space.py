@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_lightning.data.dsprites_factors import DSPRITES_FACTORS
+from lr_lightning.data.drawing.dsprites_factors import DSPRITES_FACTORS
+from lr_lightning.data.drawing.shapes3d_factors import SHAPES3D_FACTORS
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.shapes3d_factors import SHAPES3D_FACTORS
 
 spaces = st.lists(st.integers(1, 6), min_size=1, max_size=5).map(
     lambda sizes: FactorSpace([f"f{i}" for i in range(len(sizes))], sizes)

@@ -8,17 +8,17 @@ import torch
 from PIL import Image
 
 from lr_lightning.data import dsprites, opening
-from lr_lightning.data.catalogue import CATALOGUE, find_record
-from lr_lightning.data.double_helix import DoubleHelix
-from lr_lightning.data.dsprites import DSprites
-from lr_lightning.data.dsprites_variants import ColorDSprites, ScreamDSprites
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.opening import open_data_set
-from lr_lightning.data.rendered_dsprites import RenderedDSprites
-from lr_lightning.data.rendered_shapes3d import RenderedShapes3D
-from lr_lightning.data.tensors import TensorFactors
-from lr_lightning.data.write_h5 import write_h5
-from tests.data import test_mnist, test_mpi3d, test_small_norb
+from lr_lightning.data.registry import CATALOGUE, find_record
+from lr_lightning.data.sets.double_helix import DoubleHelix
+from lr_lightning.data.sets.dsprites import DSprites
+from lr_lightning.data.sets.dsprites_variants import ColorDSprites, ScreamDSprites
+from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
+from lr_lightning.data.sets.rendered_shapes3d import RenderedShapes3D
+from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.write_h5 import write_h5
+from tests.data.sets import test_mnist, test_mpi3d, test_small_norb
 
 PUBLIC = [record.name for record in CATALOGUE if record.files]
 

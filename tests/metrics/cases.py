@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.core.result import MetricResult
+from lr_lightning.metrics.core.sample import Sampling
 
 REFERENCE = Path(__file__).parent / "reference"
 REFERENCE_NAMES = ("ideal", "duplicated", "noise_and_leak", "dct_rotation")

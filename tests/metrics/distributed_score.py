@@ -7,7 +7,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.suite import DisentanglementSuite
 from tests.metrics.cases import batches, reference_case
 

@@ -12,9 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.catalogue import GROUPS, METRICS, make_metrics
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sampling, draw
+from lr_lightning.metrics.core.result import MetricResult
+from lr_lightning.metrics.core.sample import Sampling, draw
+from lr_lightning.metrics.registry import GROUPS, METRICS, make_metrics
 from lr_lightning.metrics.suite import DisentanglementSuite
 
 SPLIT = Sampling(num_train=160, num_test=80, order="first")

@@ -13,9 +13,8 @@ from torch import Tensor
 from torchmetrics import MetricCollection
 
 from lr_lightning.metrics.active_units import ActiveUnits
-from lr_lightning.metrics.functional.mig import mutual_information_gap
-from lr_lightning.metrics.functional.sample import Sampling
-from lr_lightning.metrics.mutual_information_gap import MutualInformationGap
+from lr_lightning.metrics.core.sample import Sampling
+from lr_lightning.metrics.mutual_information_gap import MutualInformationGap, mutual_information_gap
 from lr_lightning.metrics.suite import DisentanglementSuite
 from tests.metrics.cases import FIRST_ROWS, batches, reference_case
 from tests.metrics.distributed_score import DRAWN, METRICS

@@ -11,17 +11,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics import level_cache
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.catalogue import METRICS, make_metrics
+from lr_lightning.metrics.core import level_cache
+from lr_lightning.metrics.core.levels import ceilings, chance_of_noise, chance_of_shuffles, with_levels
+from lr_lightning.metrics.core.permutation_null import permutation_null
+from lr_lightning.metrics.core.reference_codes import noise_sample, perfect_samples, values_of_latents
+from lr_lightning.metrics.core.sample import Sample, Sampling, draw
 from lr_lightning.metrics.dci import DCI
-from lr_lightning.metrics.functional.levels import ceilings, chance_of_noise, chance_of_shuffles, with_levels
-from lr_lightning.metrics.functional.mig import mutual_information_gap
-from lr_lightning.metrics.functional.permutation_null import permutation_null
-from lr_lightning.metrics.functional.reference_codes import noise_sample, perfect_samples, values_of_latents
-from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
 from lr_lightning.metrics.infomec import InfoMEC
-from lr_lightning.metrics.mutual_information_gap import MutualInformationGap
+from lr_lightning.metrics.mutual_information_gap import MutualInformationGap, mutual_information_gap
+from lr_lightning.metrics.registry import METRICS, make_metrics
 from lr_lightning.metrics.suite import DisentanglementSuite
 from tests.metrics.cases import FIRST_ROWS, ideal_case, values_of
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.catalogue import METRICS
-from lr_lightning.metrics.functional.sample import Sampling, draw
+from lr_lightning.metrics.core.sample import Sampling, draw
+from lr_lightning.metrics.registry import METRICS
 from tests.metrics.cases import values_of
 
 DEPEND_ON_SCALE = {

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from lr_lightning.metrics.catalogue import ALIASES, GROUPS, METRICS, make_metrics, without_factors
+from lr_lightning.metrics.core import information
+from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.dci import DCI
-from lr_lightning.metrics.functional import information
-from lr_lightning.metrics.functional.mig import mutual_information_gap
-from lr_lightning.metrics.functional.sample import Sampling
-from lr_lightning.metrics.mutual_information_gap import MutualInformationGap
+from lr_lightning.metrics.mutual_information_gap import MutualInformationGap, mutual_information_gap
+from lr_lightning.metrics.registry import ALIASES, GROUPS, METRICS, make_metrics, without_factors
 from lr_lightning.metrics.suite import DisentanglementSuite
 from tests.metrics.cases import FIRST_ROWS, batches, ideal_case, reference_case
 

@@ -5,21 +5,18 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from lr_lightning.metrics.active_units import ActiveUnits
+from lr_lightning.metrics.active_units import ActiveUnits, active_units
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.elbo_decomposition import ELBODecomposition
-from lr_lightning.metrics.functional.active_units import active_units
-from lr_lightning.metrics.functional.elbo_decomposition import elbo_decomposition
-from lr_lightning.metrics.functional.gaussian_total_correlation import gaussian_total_correlation
-from lr_lightning.metrics.functional.kl_per_latent import kl_per_latent
-from lr_lightning.metrics.functional.pairwise_mutual_information import pairwise_mutual_information
-from lr_lightning.metrics.functional.result import MetricResult
-from lr_lightning.metrics.functional.sample import Sample, Sampling, draw
-from lr_lightning.metrics.functional.wasserstein_correlation import gaussian_wasserstein_correlation
-from lr_lightning.metrics.gaussian_total_correlation import GaussianTotalCorrelation
-from lr_lightning.metrics.gaussian_wasserstein_correlation import GaussianWassersteinCorrelation
-from lr_lightning.metrics.kl_per_latent import KLPerLatent
-from lr_lightning.metrics.pairwise_mutual_information import PairwiseMutualInformation
+from lr_lightning.metrics.core.result import MetricResult
+from lr_lightning.metrics.core.sample import Sample, Sampling, draw
+from lr_lightning.metrics.elbo_decomposition import ELBODecomposition, elbo_decomposition
+from lr_lightning.metrics.gaussian_total_correlation import GaussianTotalCorrelation, gaussian_total_correlation
+from lr_lightning.metrics.gaussian_wasserstein_correlation import (
+    GaussianWassersteinCorrelation,
+    gaussian_wasserstein_correlation,
+)
+from lr_lightning.metrics.kl_per_latent import KLPerLatent, kl_per_latent
+from lr_lightning.metrics.pairwise_mutual_information import PairwiseMutualInformation, pairwise_mutual_information
 from tests.metrics.cases import ideal_case
 
 SAMPLING = Sampling(num_train=500, num_test=100, seed=3)

@@ -14,10 +14,10 @@ from typing_extensions import override
 
 from lr_lightning import models
 from lr_lightning.assays import Autoencoder as AutoencoderProtocol
-from lr_lightning.commands.assay_catalogue import CATALOGUE
+from lr_lightning.callbacks.registry import CATALOGUE
 from lr_lightning.data import RenderedDSprites
 from lr_lightning.metrics import DisentanglementSuite
-from lr_lightning.metrics.functional.sample import Sampling
+from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.models import AutoencoderModule
 from tests.models.zoo import MODELS, data_module, make
 from tests.tiny_runs import tiny_trainer

@@ -15,7 +15,7 @@ from torch.distributions import Normal
 from typing_extensions import override
 
 from lr_lightning.data import FactorDataModule, FactorDataset, FactorSpace
-from lr_lightning.data.tensors import TensorFactors
+from lr_lightning.data.storage.tensors import TensorFactors
 from lr_lightning.losses import Gaussian
 from lr_lightning.models import VAE, Autoencoder, AutoencoderModule, BetaVAE
 from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess

@@ -21,10 +21,10 @@ from torch.optim.lr_scheduler import StepLR
 from typing_extensions import override
 
 from lr_lightning.data import FactorDataset, FactorSpace
-from lr_lightning.data.tensors import TensorFactors
+from lr_lightning.data.storage.tensors import TensorFactors
 from lr_lightning.models import FactorVAE, LinearSchedule
-from lr_lightning.models.noise import step_seed
 from lr_lightning.networks import MLP, AutoencoderNetwork
+from lr_lightning.training.noise import step_seed
 from tests.models.test_base import Recorder
 from tests.tiny_runs import tiny_data, tiny_trainer, weights
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lr_lightning.assays.attractors import Attractors, find_attractors
 from lr_lightning.assays.idempotence import idempotence_curve
-from lr_lightning.assays.memorisation import memorisation
+from lr_lightning.assays.memorization import memorisation
 from lr_lightning.assays.noise_recovery import noise_recovery
 from lr_lightning.plots.attractors import attractors_figure
 from lr_lightning.plots.idempotence import idempotence_figure

@@ -5,8 +5,8 @@ import pickle
 import pytest
 import torch
 
-from lr_lightning.metrics.functional.mig import mutual_information_gap
-from lr_lightning.metrics.functional.result import MetricResult, Score
+from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.mutual_information_gap import mutual_information_gap
 from lr_lightning.metrics.score_table import ScoreTable
 from lr_lightning.plots.scores import distinct_matrices, score_matrix_figure
 from tests.metrics.cases import FIRST_ROWS, reference_case

@@ -1,0 +1,199 @@
+"""Disentanglement scores, in validation and in testing."""
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Trainer
+from typing_extensions import override
+
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.cautions import code_cautions
+from lr_lightning.callbacks.code_table import CodeTable
+from lr_lightning.callbacks.sharding import gather_computed
+from lr_lightning.common.checks import check_choice
+from lr_lightning.loggers.media import save_score_table
+from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.metrics.core.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
+from lr_lightning.metrics.core.sample import Sampling
+from lr_lightning.metrics.registry import make_metrics, without_factors
+from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
+from lr_lightning.metrics.suite import DisentanglementSuite
+from lr_lightning.plots.scores import distinct_matrices, score_matrix_figure
+
+
+class DisentanglementAssay(AssayCallback):
+    """Scores the codes of the validation pass against the factors, cheap metrics often and expensive ones at the end.
+
+    Scalars are logged as ``metric/<metric>/<variant>`` (``metric/mig/score``, ``metric/dci/lightgbm_completeness``),
+    matrices behind them as heat maps ``metric/<metric>/matrix``, and all as one table ``metric/scores``. Nothing is
+    encoded again. Data without factors get the scores that need none.
+
+    Codes or log-variances that are NaN or infinite make all scores NaN, with a warning.
+
+    Attributes:
+        table: Scores of the last time that the assay ran, ``None`` before.
+        table_path: File that the table was written to.
+
+    Args:
+        metrics: Metrics or groups to run each time; see :data:`lr_lightning.metrics.GROUPS`.
+        final_metrics: Metrics or groups to run besides at the last validation and in every test.
+        every_n_validations: How often to run ``metrics``; 0 for the last validation only.
+        final_every_n_validations: How often to run ``final_metrics`` during training; 0 for the last only.
+        num_train: Rows to fit or count on; 10,000 as in the study, or two thirds, if ``None``.
+        num_test: Rows held out; 5,000, or one third, if ``None``.
+        num_repeats: How often to draw rows and repeat, for means with standard errors and 95 % intervals, which the
+            table has.
+        seed: Seed of the random choices, equal each time so that validations compare.
+        levels: Which metrics get chance and ceiling in training: ``"cheap"``, those that fit no predictors; ``"all"``,
+            which takes as long again as these metrics, or several times, at the first validation that they run in, and
+            no time later; or ``"none"``. Outside training, in a test say, all do.
+        print_table: Print the whole table at the end of the run, before the summary.
+
+    Raises:
+        ValueError: If a number is below its least, or a metric or ``levels`` unknown.
+    """
+
+    name = "disentanglement"
+
+    def __init__(
+        self,
+        metrics: Sequence[str] = ("fast",),
+        final_metrics: Sequence[str] = ("default",),
+        every_n_validations: int = 1,
+        final_every_n_validations: int = 0,
+        num_train: int | None = None,
+        num_test: int | None = None,
+        num_repeats: int = 1,
+        seed: int = 0,
+        levels: LevelChoice = "cheap",
+        print_table: bool = False,
+    ) -> None:
+        super().__init__(every_n_validations, seed)
+        check_at_least("final_every_n_validations", final_every_n_validations, 0)
+        check_at_least("num_repeats", num_repeats, 1)
+        self.metrics = list(make_metrics(metrics))
+        self.final_metrics = list(make_metrics(final_metrics))
+        # sap_r2 is logged as sap/r2, together with other kinds of sap
+        families = dict.fromkeys(name.partition("_")[0] for name in [*self.metrics, *self.final_metrics])
+        self.quantities = [f"{family}*" for family in families]
+        self.final_every_n_validations = final_every_n_validations
+        self.sampling = Sampling(num_train, num_test, seed=seed)
+        self.num_repeats = num_repeats
+        check_choice("levels", levels, LEVEL_CHOICES)
+        self.levels = levels
+        self._level_cache = LevelCache()
+        self.print_table = print_table
+        self.table: ScoreTable | None = None
+        self.table_path: Path | None = None
+
+    @property
+    @override
+    def prefix(self) -> str:
+        """What the keys begin with: scores are known by their metric, whichever callback ran it."""
+        return "metric"
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        names = self._due_metrics(subject.trainer)
+        table, names_of_factors = _varying_factors(subject.table, subject.dataset)
+        if table.factors is None:
+            names = without_factors(names)
+        if table.is_finite:
+            # each process takes some of the metrics
+            rank, world_size = subject.trainer.global_rank, subject.trainer.world_size
+            levels: LevelChoice = self.levels if subject.trainer.state.fn == "fit" else "all"
+            tables = gather_computed(
+                lambda: self._run_metrics(names[rank::world_size], table, self.sampling, levels), world_size
+            )
+            self.table = tables[0].merged(tables[1:]).ordered(names)
+        else:
+            self.table = self._undefined(names, table, subject.generator)
+        if subject.trainer.is_global_zero:
+            self.table_path = save_score_table(subject.trainer, f"{self.group}assay/{self.name}", self.table)
+        scalars = {f"{row.metric}/{row.variant}": row.value for row in self.table.rows}
+        drawn = distinct_matrices(self.table)
+        figures: dict[str, Any] = {
+            f"{name}/matrix": partial(score_matrix_figure, result, names_of_factors) for name, result in drawn.items()
+        }
+        return Findings(
+            scalars,
+            figures=figures,
+            arrays={name: result.matrix for name, result in drawn.items() if result.matrix is not None},
+            tables={"scores": _columns_and_rows(self.table)},
+            warnings=code_cautions(subject.table),
+        )
+
+    @override
+    def _is_due(self, trainer: Trainer) -> bool:
+        return bool(self._due_metrics(trainer))
+
+    def _due_metrics(self, trainer: Trainer) -> list[str]:
+        """Return the metrics to run at this validation."""
+        names: list[str] = []
+        for metrics, period in (
+            (self.metrics, self.every_n_validations),
+            (self.final_metrics, self.final_every_n_validations),
+        ):
+            if self._falls_due(trainer, period):
+                names += metrics
+        return list(dict.fromkeys(names))
+
+    def _run_metrics(self, names: list[str], table: CodeTable, sampling: Sampling, levels: LevelChoice) -> ScoreTable:
+        if not names:
+            return ScoreTable((), {})
+        suite = DisentanglementSuite(names, sampling, self.num_repeats, levels=levels, level_cache=self._level_cache)
+        return suite.run(table.codes, table.factors, table.log_variances)
+
+    def _undefined(self, names: list[str], table: CodeTable, generator: torch.Generator) -> ScoreTable:
+        """Return NaN for every score that the metrics would have, of no rows and without matrices."""
+        warnings.warn("the codes are not finite: all disentanglement scores are NaN", stacklevel=2)
+        # the names, found with codes of the same shape on a few rows
+        count = min(60, len(table.codes))
+        codes = torch.randn(count, table.codes.shape[1], generator=generator)
+        log_variances = None if table.log_variances is None else torch.zeros_like(codes)
+        factors = None if table.factors is None else table.factors[:count]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            rows = self._run_metrics(names, CodeTable(codes, log_variances, factors), Sampling(), "none").rows
+        return ScoreTable(tuple(map(_undefined_row, rows)), {})
+
+
+def _undefined_row(row: ScoreRow) -> ScoreRow:
+    return row._replace(
+        value=torch.nan,
+        standard_error=None,
+        low=None,
+        high=None,
+        error_over=None,
+        ceiling=None,
+        chance=None,
+        num_train=0,
+        num_test=0,
+    )
+
+
+def _varying_factors(table: CodeTable, dataset: Any) -> tuple[CodeTable, list[str] | None]:
+    """Return the table without factors that have one value in the whole data set, and the names of the others.
+
+    What the data set does not know is left as it is: all factors, no names.
+    """
+    space = getattr(dataset, "factor_space", None)
+    if space is None or table.factors is None or len(space.names) != table.factors.shape[1]:
+        return table, None
+    varying = [k for k, size in enumerate(space.sizes) if size > 1]
+    return table._replace(factors=table.factors[:, varying]), [space.names[k] for k in varying]
+
+
+def _columns_and_rows(table: ScoreTable) -> tuple[list[str], list[list[float | str]]]:
+    """Return the table for W&B; numbers that are not known are NaN there, and texts are empty."""
+    columns = [name for name in ScoreRow._fields if name != "higher_is_better"]
+    rows: list[list[float | str]] = []
+    for row in table.rows:
+        named = [(name, getattr(row, name)) for name in columns]
+        unknown = {"error_over": ""}
+        rows.append([unknown.get(name, torch.nan) if value is None else value for name, value in named])
+    return columns, rows

@@ -1,0 +1,119 @@
+"""What repeated decoding and encoding does to codes, in validation."""
+
+import torch
+from typing_extensions import override
+
+from lr_lightning.assays.attractors import find_attractors
+from lr_lightning.assays.decoding import decode_codes
+from lr_lightning.assays.idempotence import idempotence_curve
+from lr_lightning.assays.memorization import memorisation
+from lr_lightning.assays.starts import Starts, starting_codes
+from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.plots.attractors import attractors_figure
+from lr_lightning.plots.idempotence import idempotence_figure
+
+
+class DynamicsAssay(AssayCallback):
+    """Logs how far codes move when they are decoded and encoded again and again, and where they come to rest.
+
+    See :func:`lr_lightning.assays.idempotence_curve` and :func:`lr_lightning.assays.find_attractors`. Scalars under
+    ``assay/dynamics/``: ``first_step`` and ``last_step`` (mean lengths, in latent units), ``attractors``,
+    ``effective_attractors``, ``largest_basin``, ``not_converged`` and ``diverged`` (shares of the starts), and
+    ``nearest_code`` with ``code_spacing`` (mean distance of the attractors to the nearest validation code, weighted by
+    their shares, beside the median distance from a code to its nearest). Where no start converged, ``attractors`` and
+    ``largest_basin`` are 0, ``effective_attractors`` and ``nearest_code`` NaN.
+
+    Args:
+        num_samples: Number of starts.
+        starts: ``"posterior"`` draws them from the validation codes, ``"prior"`` from the standard normal, ``"box"``
+            uniformly from the range of the validation codes.
+        num_steps: Steps of the curve.
+        max_steps: Largest number of steps on the way to an attractor. The paper's is 1000.
+        tolerance: Relative length of a step below which a code is at rest.
+        max_images: Draw at most so many attractors, those with the largest basins.
+        every_n_validations: How often to run; 0 for the last validation only.
+        seed: Seed of the starts.
+
+    Raises:
+        ValueError: If a number is below 1, ``tolerance`` is not positive or ``starts`` is unknown.
+    """
+
+    name = "dynamics"
+    quantities = (
+        "first_step",
+        "last_step",
+        "attractors",
+        "effective_attractors",
+        "largest_basin",
+        "not_converged",
+        "diverged",
+        "nearest_code",
+        "code_spacing",
+    )
+
+    def __init__(
+        self,
+        num_samples: int = 64,
+        starts: Starts = "posterior",
+        num_steps: int = 8,
+        max_steps: int = 100,
+        tolerance: float = 1e-5,
+        max_images: int = 16,
+        every_n_validations: int = 1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(every_n_validations, seed)
+        numbers = {"num_samples": num_samples, "num_steps": num_steps, "max_steps": max_steps, "max_images": max_images}
+        for argument, number in numbers.items():
+            if number < 1:
+                raise ValueError(f"{argument} must be at least 1, got {number}")
+        if not tolerance > 0:
+            raise ValueError(f"tolerance must be positive, got {tolerance}")
+        if starts not in ("posterior", "prior", "box"):
+            raise ValueError(f"starts must be 'posterior', 'prior' or 'box', got {starts!r}")
+        self.num_samples = num_samples
+        self.starts = starts
+        self.num_steps = num_steps
+        self.max_steps = max_steps
+        self.tolerance = tolerance
+        self.max_images = max_images
+
+    @override
+    def run(self, subject: Subject) -> Findings:
+        codes, responder = subject.table.codes, subject.responder()
+        starts = starting_codes(self.starts, codes, self.num_samples, subject.generator)
+        curve = idempotence_curve(responder, starts, num_steps=self.num_steps, progress=subject.progress)
+        found = find_attractors(
+            responder, starts, tolerance=self.tolerance, max_steps=self.max_steps, progress=subject.progress
+        )
+        near = memorisation(found.positions, codes)
+        images = None
+        if len(found.positions):
+            decoded = decode_codes(subject.autoencoder, found.positions[: self.max_images])
+            images = decoded if decoded.ndim == 4 and decoded.shape[1] in (1, 3) else None
+        none = not len(found.shares)
+        return Findings(
+            scalars={
+                "first_step": float(curve.total[0]),
+                "last_step": float(curve.total[-1]),
+                "attractors": len(found.shares),
+                "effective_attractors": found.effective_number,
+                "largest_basin": 0.0 if none else float(found.shares[0]),
+                "not_converged": found.not_converged,
+                "diverged": found.diverged,
+                "nearest_code": torch.nan if none else float(near.distances @ found.shares / found.shares.sum()),
+                "code_spacing": near.spacing,
+            },
+            figures={
+                "idempotence": lambda: idempotence_figure(curve),
+                "attractors": lambda: attractors_figure(found, images, near),
+            },
+            arrays={
+                "steps": curve.total,
+                "steps_by_latent": curve.latents,
+                "starts": starts,
+                "attractors": found.positions,
+                "shares": found.shares,
+                "labels": found.labels,
+            },
+        )

@@ -1,0 +1,99 @@
+"""The codes of a data set as files, for tools that score them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.callbacks.sharding import gather_objects
+from lr_lightning.common.files import write_atomically
+from lr_lightning.data.dataset import FactorBatch
+from lr_lightning.data.loading.batch_loader import BatchLoader
+from lr_lightning.training.seed_statistics import seed_name
+
+
+class CodeFiles(Callback):
+    """Writes what ``predict_step`` returns to ``codes.npz``, or to ``codes_seed_<s>.npz`` for each seed of an ensemble.
+
+    The arrays are ``codes`` (N, D) float32 and, where known, ``log_variances`` (N, D) float32, ``factors`` (N, K) int64
+    and ``indices`` (N,) int64, the place of each observation in the data set. On several processes each encodes its
+    share, and the first writes all rows, in the order of one process.
+
+    Args:
+        folder: Where to write; under a temporary name first.
+        seeds: The seeds of an ensemble, ``None`` for a single model.
+    """
+
+    def __init__(self, folder: Path, seeds: Sequence[int] | None = None) -> None:
+        self.folder = folder
+        self.names = ["codes.npz"] if seeds is None else [f"codes_{seed_name(seed)}.npz" for seed in seeds]
+        self._outputs: list[list[dict[str, Tensor | None]]] = []
+        self._factors: list[Tensor] = []
+
+    @override
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._outputs, self._factors = [[] for _ in self.names], []
+
+    @override
+    def on_predict_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        for collected, own in zip(self._outputs, outputs if isinstance(outputs, list) else [outputs], strict=True):
+            collected.append({name: None if value is None else value.cpu() for name, value in own.items()})
+        if isinstance(batch, FactorBatch):
+            self._factors.append(batch.factors.cpu())
+
+    @override
+    def on_predict_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for name, collected in zip(self.names, self._outputs, strict=True):
+            shares = [share for share in gather_objects(self._arrays(trainer, collected), trainer.world_size) if share]
+            if trainer.is_global_zero:
+                self._write(self.folder / name, shares)
+
+    def _arrays(self, trainer: Trainer, collected: Sequence[dict[str, Tensor | None]]) -> dict[str, np.ndarray]:
+        """Return the rows of this process; nothing if it had none."""
+        columns = {"codes": _joined(collected, "codes"), "log_variances": _joined(collected, "log_vars")}
+        arrays = {name: column.float().numpy() for name, column in columns.items() if column is not None}
+        if self._factors:
+            arrays["factors"] = torch.cat(self._factors).numpy()
+        loader = trainer.predict_dataloaders
+        if arrays and isinstance(loader, BatchLoader):
+            arrays["indices"] = loader.indices[loader.rank :: loader.world_size][: len(arrays["codes"])].cpu().numpy()
+        return arrays
+
+    def _write(self, path: Path, shares: Sequence[dict[str, np.ndarray]]) -> None:
+        """Write the rows of all processes, of which each holds every n-th of the set.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if not shares:
+            raise ValueError("there is nothing to encode; raise trainer.limit_predict_batches, or give other data")
+        arrays = {name: _interleaved([share[name] for share in shares]) for name in shares[0]}
+        write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
+        codes = arrays["codes"]
+        print(f"{len(codes):,} codes of {codes.shape[1]} latents: {path}")
+
+
+def _joined(outputs: Sequence[dict[str, Tensor | None]], name: str) -> Tensor | None:
+    parts = [part for output in outputs if (part := output[name]) is not None]
+    return torch.cat(parts) if parts else None
+
+
+def _interleaved(shares: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the rows of which process ``r`` of ``n`` has number ``r``, ``r + n``, ..."""
+    rows = np.empty((sum(map(len, shares)), *shares[0].shape[1:]), shares[0].dtype)
+    for rank, share in enumerate(shares):
+        rows[rank :: len(shares)] = share
+    return rows

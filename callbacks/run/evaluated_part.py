@@ -1,0 +1,35 @@
+"""How much of a validation or test set was seen."""
+
+from typing import NamedTuple
+
+from pytorch_lightning import Trainer
+
+from lr_lightning.data.loading.batch_loader import BatchLoader
+
+
+class EvaluatedPart(NamedTuple):
+    """How many observations an evaluation saw.
+
+    Attributes:
+        num_evaluated: Observations that were seen, by all processes together.
+        num_available: Observations of the set; more if ``limit_val_batches`` or ``limit_test_batches`` cut it.
+    """
+
+    num_evaluated: int
+    num_available: int
+
+
+def evaluated_part(trainer: Trainer, stage: str) -> EvaluatedPart | None:
+    """Return what the last evaluation of ``trainer`` saw; ``None`` if its data are not known to this package.
+
+    Args:
+        trainer: After the evaluation.
+        stage: ``"fit"``, ``"validate"`` or ``"test"``.
+    """
+    loader = trainer.test_dataloaders if stage == "test" else trainer.val_dataloaders
+    batches = trainer.num_test_batches if stage == "test" else trainer.num_val_batches
+    if not isinstance(loader, BatchLoader) or len(batches) != 1:
+        return None
+    most = batches[0] * loader.batch_size
+    shares = [len(range(rank, len(loader.indices), loader.world_size)) for rank in range(loader.world_size)]
+    return EvaluatedPart(int(sum(min(share, most) for share in shares)), len(loader.indices))

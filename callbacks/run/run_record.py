@@ -1,0 +1,144 @@
+"""``results.json`` and the summary at the end of a run."""
+
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import WandbLogger
+from typing_extensions import override
+
+from lr_lightning.callbacks.assay import assays_of, dataset_of
+from lr_lightning.callbacks.cautions import cautions_of
+from lr_lightning.callbacks.run.evaluated_part import evaluated_part
+from lr_lightning.callbacks.run.provenance import data_record, git_commit, versions
+from lr_lightning.callbacks.run.summary import print_summary
+from lr_lightning.common.files import write_atomically
+from lr_lightning.loggers.media import RunFolderOwner
+from lr_lightning.training.logging_step import set_logging_step
+
+RESULTS = "results.json"
+
+
+class RunRecord(RunFolderOwner, Callback):
+    """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
+
+    The file has an entry for each command that has run, ``fit``, ``validate`` and ``test``: every scalar (``null`` for
+    one that is undefined), with the step, the resolved config, seed, versions, data set and git commit that they belong
+    to; how many observations were evaluated of how many there are; ``cautions``, reasons not to trust scores; and
+    ``failed_assays``, how often an assay was skipped, and why the last time that it was due, ``null`` if it ran then.
+
+    Args:
+        config: Resolved config of the run, plain values.
+        step: Number of steps that the checkpoint was trained for from which the run starts.
+    """
+
+    def __init__(self, config: dict[str, Any] | None = None, step: int = 0) -> None:
+        self.config = config or {}
+        self.step = step
+        self._start = 0.0
+        self._seconds_before = 0.0
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._start = time.perf_counter()
+
+    @override
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._log_config(trainer, self.config)
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._restart_clock(trainer)
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._restart_clock(trainer)
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write the record of training, also for a run that had ended before but was killed before it had one."""
+        if trainer.global_step > self.step or (trainer.global_step > 0 and not self._is_recorded(trainer)):
+            trainer.fit_loop.epoch_loop.val_loop.setup_data()  # where the validations were those of an earlier start
+            self._finish(trainer, pl_module)
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.state.fn == "validate":
+            self._finish(trainer, pl_module)
+
+    @override
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._finish(trainer, pl_module)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"seconds": self._seconds()}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self._seconds_before = state_dict["seconds"]
+
+    def _restart_clock(self, trainer: Trainer) -> None:
+        """Take the step of the checkpoint but not the time of its training, in an evaluation outside of training."""
+        if trainer.state.fn != "fit":
+            # That of training: this part of the W&B run may be the one that is uploaded
+            self._log_config(trainer, self._record_of_training(trainer).get("config", self.config))
+            set_logging_step(trainer, self.step)
+            self._start, self._seconds_before = time.perf_counter(), 0.0
+
+    def _seconds(self) -> float:
+        return self._seconds_before + time.perf_counter() - self._start
+
+    def _log_config(self, trainer: Trainer, config: dict[str, Any]) -> None:
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+                logger.log_hyperparams({"config": config})  # the model's own arguments are there already
+
+    def _is_recorded(self, trainer: Trainer) -> bool:
+        return bool(self._record_of_training(trainer).get("step") == trainer.global_step)
+
+    def _record_of_training(self, trainer: Trainer) -> dict[str, Any]:
+        path = Path(trainer.default_root_dir) / RESULTS
+        recorded: dict[str, Any] = json.loads(path.read_text()).get("fit", {}) if path.is_file() else {}
+        return recorded
+
+    def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
+            return
+        stage = str(trainer.state.fn.value) if trainer.state.fn else "fit"
+        scalars = {key: value.item() for key, value in sorted(trainer.callback_metrics.items())}
+        record = {
+            "scalars": scalars,
+            "step": trainer.global_step if stage == "fit" else self.step,
+            "seconds": self._seconds(),
+            "assay_seconds": sum(assay.total_seconds for assay in assays_of(trainer)),
+            "cautions": cautions_of(trainer),
+            "failed_assays": {
+                assay.name: {"times": assay.num_failures, "last": assay.failure}
+                for assay in assays_of(trainer)
+                if assay.num_failures
+            },
+        }
+        part = evaluated_part(trainer, stage)
+        record |= {"num_evaluated": None, "num_available": None} if part is None else part._asdict()
+        origin = {
+            "config": self.config,
+            "seed": self.config.get("seed_everything"),
+            "versions": versions(),
+            "data": data_record(dataset_of(trainer)),
+            "git_commit": git_commit(),
+        }
+        path = Path(trainer.default_root_dir) / RESULTS
+        results = json.loads(path.read_text()) if path.is_file() else {}
+        results[stage] = record | {"scalars": {key: _json_number(value) for key, value in scalars.items()}} | origin
+        text = json.dumps(results, indent=2, allow_nan=False)
+        write_atomically(path, lambda file: file.write(text.encode()))
+        print_summary(trainer, pl_module, stage, record)
+
+
+def _json_number(value: float) -> float | None:
+    """Return ``value``, or ``None`` for a number that JSON does not know."""
+    return value if math.isfinite(value) else None

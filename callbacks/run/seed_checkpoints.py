@@ -1,0 +1,35 @@
+"""A checkpoint of each member of an ensemble."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+from lr_lightning.common.files import write_atomically
+from lr_lightning.training.seed_statistics import seed_name
+
+
+class SeedCheckpoints(Callback):
+    """Writes ``seed_<s>.ckpt`` for each seed of a :class:`~lr_lightning.models.SeedEnsemble` when training ends.
+
+    Each is a checkpoint of a single model with its last weights, as a run of this seed alone would have saved it but
+    for the optimizers: it can be evaluated, not trained on.
+
+    Args:
+        folder: Where to write.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @override
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
+            return
+        ensemble = cast(Any, pl_module)
+        for index, seed in enumerate(ensemble.seeds):
+            write = partial(torch.save, ensemble.member_checkpoint(index))
+            write_atomically(self.folder / f"{seed_name(seed)}.ckpt", write)

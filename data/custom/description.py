@@ -1,0 +1,106 @@
+"""What a user writes down about a data set of their own: a small YAML file."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from lr_lightning.data.custom.description_yaml import read_yaml
+from lr_lightning.data.custom.factors import read_factors, shown
+from lr_lightning.data.factor_space import FactorSpace
+
+LAYOUTS = ("NHWC", "NCHW", "NHW")
+_REQUIRED = ("name", "factors", "images")
+_KNOWN = (*_REQUIRED, "key", "layout", "labels")
+_ARRAYS = (".h5", ".hdf5", ".npz")
+
+
+@dataclass(frozen=True)
+class CustomDescription:
+    """The description of a data set, checked.
+
+    Attributes:
+        path: The YAML file.
+        name: Name of the set.
+        factor_space: Its factors. Values that are no numbers are numbered from 0.
+        value_names: For each factor whose values are no numbers, what they are called.
+        listed: The factors whose values are listed as numbers.
+        images: File or folder with the images.
+        key: Name of the array of images in a file; of the column of file names in the table of a folder.
+        layout: Order of the axes of the array, one of ``"NHWC"``, ``"NCHW"`` and ``"NHW"``.
+        labels: Name of the array of labels in a file; path of the CSV table of a folder; ``None`` without.
+    """
+
+    path: Path
+    name: str
+    factor_space: FactorSpace
+    value_names: dict[str, tuple[str, ...]]
+    listed: frozenset[str]
+    images: Path
+    key: str
+    layout: str
+    labels: str | None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the images are files of their own."""
+        return self.images.is_dir()
+
+    @property
+    def remedy(self) -> str:
+        """What the user can do about wrong files; ends error messages."""
+        return f"mend the file or what {self.path} says of it"
+
+
+def read_description(path: Path) -> CustomDescription:
+    """Read the description of a data set; see :class:`~lr_lightning.data.CustomDataset` for what it holds.
+
+    Raises:
+        FileNotFoundError: If there is no such file, or not the images that it names.
+        ValueError: If it is no such description; the message says what is wrong.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no file {path}; give the YAML file that describes your data set")
+    content = read_yaml(path)
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold the keys {', '.join(_REQUIRED)}, got {shown(content)}")
+    _check_keys(path, content)
+    factors = read_factors(path, content["factors"])
+    values = [factor.values for factor in factors.values()]
+    images = path.parent / content["images"]
+    if not images.exists():
+        raise FileNotFoundError(
+            f"no {images}; set `images` in {path} to a file or folder, as seen from where {path} is"
+        )
+    if not images.is_dir() and not (images.is_file() and images.suffix in _ARRAYS):
+        raise ValueError(f"images in {path} must be {', '.join(_ARRAYS)} or a folder of images, got {images}")
+    if images.is_dir() and "layout" in content:
+        raise ValueError(f"layout in {path} is for arrays; leave it out, as {images} is a folder of images")
+    layout = content.get("layout", "NHWC")
+    if layout not in LAYOUTS:
+        raise ValueError(f"layout in {path} must be one of {', '.join(LAYOUTS)}, got {shown(layout)}")
+    return CustomDescription(
+        path=path,
+        name=content["name"],
+        factor_space=FactorSpace(list(factors), [len(row) for row in values], values),
+        value_names={name: factor.names for name, factor in factors.items() if factor.names},
+        listed=frozenset(name for name, factor in factors.items() if factor.listed),
+        images=images,
+        key=content.get("key", "file" if images.is_dir() else "images"),
+        layout=layout,
+        labels=content.get("labels"),
+    )
+
+
+def _check_keys(path: Path, content: dict[Any, Any]) -> None:
+    for key in content:
+        if key not in _KNOWN:
+            close = get_close_matches(str(key), _KNOWN, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(_KNOWN)}"
+            raise ValueError(f"{path} has an unknown key {shown(key)}; {hint}")
+    missing = [key for key in _REQUIRED if key not in content]
+    if missing:
+        raise ValueError(f"{path} lacks {', '.join(missing)}")
+    for key in _KNOWN:
+        if key != "factors" and key in content and not (isinstance(content[key], str) and content[key]):
+            raise ValueError(f"{key} in {path} must be text, got {shown(content[key])}")

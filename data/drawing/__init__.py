@@ -1,0 +1,1 @@
+"""What the rendered data sets are drawn with."""

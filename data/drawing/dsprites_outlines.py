@@ -1,0 +1,81 @@
+"""The outlines of the dSprites shapes, and where the rows of pixels cross them."""
+
+from math import pi
+
+import torch
+from torch import Tensor
+
+from lr_lightning.data.drawing.dsprites_factors import DSPRITES_FACTORS
+
+SIZE = 64
+MAX_CROSSINGS = 4  # of a row with an outline: the heart has two lobes
+
+# Fitted to frames of the original set. Pixels at scale 1, x right and y down, about the shape's centre.
+_HALF_SIDE = 9.6  # of the square, 0.15 of the canvas
+_SEMI_AXES = (12.8, 7.25)
+_ELLIPSE_CORNERS = 32
+_HEART_CORNERS = 100
+_MARGIN = 16  # from the canvas edge to the nearest centre
+
+
+def _square() -> Tensor:
+    return _HALF_SIDE * torch.tensor([[-1, -1], [1, -1], [1, 1], [-1, 1]], dtype=torch.float64)
+
+
+def _ellipse() -> Tensor:
+    t = 2 * pi * torch.arange(_ELLIPSE_CORNERS, dtype=torch.float64) / _ELLIPSE_CORNERS
+    return torch.stack([_SEMI_AXES[0] * t.cos(), _SEMI_AXES[1] * t.sin()], dim=1)
+
+
+def _heart() -> Tensor:
+    t = 2 * pi * (torch.arange(_HEART_CORNERS, dtype=torch.float64) + 0.5) / _HEART_CORNERS
+    height = 13 * t.cos() - 5 * (2 * t).cos() - 2 * (3 * t).cos() - (4 * t).cos()
+    return torch.stack([9.6 * t.sin() ** 3, -0.665 * height - 1.45], dim=1)
+
+
+def glyph_outlines() -> list[Tensor]:
+    """Return the outlines of square, ellipse and heart at every scale and orientation.
+
+    Returns:
+        One tensor per shape, ``(scales * orientations, P, 2)`` float64: the ``P`` corners in pixels about the
+        centre, orientation fastest, turned counter-clockwise as seen on the screen.
+    """
+    scales, angles = (
+        torch.tensor(DSPRITES_FACTORS.values[DSPRITES_FACTORS.position(name)], dtype=torch.float64)
+        for name in ("scale", "orientation")
+    )
+    outlines = []
+    for shape in (_square(), _ellipse(), _heart()):
+        x, y = (scales[:, None, None, None] * shape).unbind(-1)  # (scales, 1, P) each
+        cos, sin = angles.cos()[:, None], angles.sin()[:, None]
+        outlines.append(torch.stack([x * cos + y * sin, y * cos - x * sin], dim=-1).flatten(0, 1))
+    return outlines
+
+
+def pixel_offsets() -> Tensor:
+    """Return the distances of the pixel centres from a shape's centre, ``(positions, SIZE)`` float64, in pixels."""
+    positions = torch.tensor(DSPRITES_FACTORS.values[DSPRITES_FACTORS.position("posX")], dtype=torch.float64)
+    return torch.arange(SIZE) + 0.5 - (_MARGIN + (SIZE - 2 * _MARGIN) * positions)[:, None]
+
+
+def outline_crossings(outlines: Tensor, heights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Find where horizontal lines cross closed polygons.
+
+    Args:
+        outlines: ``G`` polygons of ``P`` corners, ``(G, P, 2)`` float64.
+        heights: The lines' y, ascending, ``(H,)`` float64.
+
+    Returns:
+        For each of the crossings, in no particular order: the number of its polygon and of its line, int64,
+        and its x, float64. A corner on a line belongs to the edge below it, so that the crossings of a line are
+        an even number.
+    """
+    x0, y0 = outlines.flatten(0, 1).unbind(-1)  # (G * P,) edges
+    x1, y1 = outlines.roll(-1, dims=1).flatten(0, 1).unbind(-1)
+    # An edge crosses the lines from its upper end, included, to its lower one: a run of consecutive numbers.
+    first = torch.searchsorted(heights, torch.minimum(y0, y1))
+    count = torch.searchsorted(heights, torch.maximum(y0, y1)) - first
+    edge = torch.repeat_interleave(count)
+    line = torch.arange(len(edge)) - (count.cumsum(0) - count - first)[edge]
+    x = ((x1 - x0)[edge] * (heights[line] - y0[edge])) / (y1 - y0)[edge] + x0[edge]
+    return edge // outlines.shape[1], line, x

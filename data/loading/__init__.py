@@ -1,0 +1,1 @@
+"""Batches: the data module, loaders, groups, and what is held out."""

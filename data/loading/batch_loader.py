@@ -1,0 +1,156 @@
+"""Batches gathered by index tensor, in a seeded order that can be resumed anywhere."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from lr_lightning.data.dataset import FactorBatch, FactorDataset
+from lr_lightning.data.loading.factor_groups import PairBatch, TripletBatch
+
+Batch = FactorBatch | PairBatch | TripletBatch
+
+
+class BatchLoader:
+    """Iterable of whole batches: one gather each, no per-item Python, no collating.
+
+    Shuffled, it walks through an endless sequence of passes over ``indices``, each in an order that depends on
+    ``seed`` and the number of the pass alone; one iteration yields the next ``num_batches`` of it, and the last,
+    incomplete batch of a pass is left out. Not shuffled, one iteration is one pass in order, last batch included.
+    Processes take turns: process ``r`` of ``n`` gets every ``n``-th sample, beginning with ``r``.
+
+    With ``draw``, a shuffled loader draws each batch anew instead, by ``seed`` and the number of the batch alone; all
+    processes draw the batch of all, and each takes its part.
+
+    Args:
+        dataset: Where the batches come from.
+        indices: Samples to use, shape ``(N,)`` int64.
+        batch_size: Samples a batch and process.
+        shuffle: Whether to shuffle, for training.
+        seed: Seed of the order.
+        num_batches: Batches in one iteration when shuffled; one pass if ``None``.
+        rank: Number of this process.
+        world_size: Number of processes.
+        draw: Called with a number of samples and a generator, returns sample numbers ``(N,)`` for training, or groups
+            of them ``(N, G)``.
+        batch_type: Called with images and then factors of each of the ``G`` members, makes the batch.
+        batches_at_once: How many batches a shuffled loader gathers at once and yields as one, one after the other.
+
+    Raises:
+        ValueError: If ``batch_size``, ``num_batches`` or ``batches_at_once`` is below 1, or fewer samples than
+            one batch for each process are there.
+    """
+
+    def __init__(
+        self,
+        dataset: FactorDataset,
+        indices: Tensor,
+        batch_size: int,
+        shuffle: bool = False,
+        seed: int = 0,
+        num_batches: int | None = None,
+        rank: int = 0,
+        world_size: int = 1,
+        draw: Callable[[int, torch.Generator], Tensor] | None = None,
+        batch_type: Callable[..., Batch] = FactorBatch,
+        batches_at_once: int = 1,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
+        if num_batches is not None and num_batches < 1:
+            raise ValueError(f"num_batches must be at least 1, got {num_batches}")
+        if batches_at_once < 1:
+            raise ValueError(f"batches_at_once must be at least 1, got {batches_at_once}")
+        if shuffle and len(indices) < batch_size * world_size:
+            raise ValueError(
+                f"{len(indices)} training samples do not fill one batch of {batch_size} for each of {world_size} "
+                "process(es); lower batch_size or val_size"
+            )
+        self.dataset = dataset
+        self.indices = indices
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.draw = draw
+        self.batch_type = batch_type
+        self.batches_at_once = batches_at_once
+        self._batches_per_pass = len(indices) // (batch_size * world_size)
+        self._num_batches = self._batches_per_pass if num_batches is None else num_batches
+        self._pass: tuple[int, Tensor] | None = None
+        self._position = 0  # batches yielded since the beginning of training
+        self._taken = 0  # batches yielded in the present iteration
+        self._skipped = 0  # batches that the next iteration leaves out, after a resume inside of one
+
+    def __len__(self) -> int:
+        """Return how often one iteration yields."""
+        if self.shuffle:
+            return -(-self._num_batches // self.batches_at_once)
+        own = len(range(self.rank, len(self.indices), self.world_size))
+        return -(-own // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self._shuffled() if self.shuffle else self._in_order()
+
+    def state_dict(self) -> dict[str, int]:
+        """Return how many batches were taken, in all and in the present iteration: with the seed, the whole state."""
+        return {"position": self._position, "taken": self._taken}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continue inside the iteration that ``state`` was saved in, if it was not at its end."""
+        self._position = state["position"]
+        self._skipped = state["taken"] % self._num_batches
+
+    def move_to(self, position: int) -> None:
+        """Let the next iteration be a whole one that begins after ``position`` batches."""
+        self._position, self._skipped = position, 0
+
+    def give_back(self, num_batches: int) -> None:
+        """Count the last ``num_batches`` of this iteration as not taken."""
+        self._position, self._taken = self._position - num_batches, self._taken - num_batches
+
+    def _in_order(self) -> Iterator[Batch]:
+        own = self.indices[self.rank :: self.world_size]
+        for start in range(0, len(own), self.batch_size):
+            yield self._gather(own[start : start + self.batch_size])
+
+    def _shuffled(self) -> Iterator[Batch]:
+        skipped, self._skipped = self._skipped, 0
+        taken = skipped
+        while taken < self._num_batches:
+            # after a resume, first the rest of the batches that were to be yielded as one
+            count = min(self.batches_at_once - taken % self.batches_at_once, self._num_batches - taken)
+            batches = range(self._position, self._position + count)
+            taken += count
+            # before the yield, so that a checkpoint saved during this batch counts it
+            self._position, self._taken = self._position + count, taken
+            yield self._gather(torch.cat([self._samples(batch) for batch in batches]))
+
+    def _samples(self, batch: int) -> Tensor:
+        """Return what this process sees of training batch number ``batch``."""
+        if self.draw is not None:
+            start, order = 0, self.draw(self.batch_size * self.world_size, self._generator(batch))
+        else:
+            number, place = divmod(batch, self._batches_per_pass)
+            start, order = place * self.batch_size * self.world_size, self._order(number)
+        start += self.rank * self.batch_size
+        return order[start : start + self.batch_size]
+
+    def _order(self, number: int) -> Tensor:
+        """Return the samples of pass ``number`` in its order, which is kept for the next batch."""
+        if self._pass is None or self._pass[0] != number:
+            permutation = torch.randperm(len(self.indices), generator=self._generator(number))
+            self._pass = number, self.indices[permutation]
+        return self._pass[1]
+
+    def _generator(self, number: int) -> torch.Generator:
+        """Return the generator of pass or batch ``number``."""
+        seed = torch.randint(2**62, (), generator=torch.Generator().manual_seed(self.seed)).item()
+        return torch.Generator().manual_seed(int(seed) + number)
+
+    def _gather(self, samples: Tensor) -> Batch:
+        """Return the batch of ``samples`` (B,), or of groups of them (B, G)."""
+        members = samples.view(len(samples), -1).T  # (G, B)
+        images, factors = self.dataset.images(members.flatten()), self.dataset.factors(members.flatten())
+        return self.batch_type(*images.chunk(len(members)), *factors.chunk(len(members)))

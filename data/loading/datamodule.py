@@ -1,0 +1,239 @@
+"""The LightningDataModule that splits a data set and feeds it to a Trainer."""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Literal
+
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.data.dataset import FactorBatch, FactorDataset, as_float
+from lr_lightning.data.loading.batch_loader import Batch, BatchLoader
+from lr_lightning.data.loading.correlation import FactorCorrelation, WeightedDraw, log_density
+from lr_lightning.data.loading.factor_groups import FactorGroups
+from lr_lightning.data.loading.holdout import left_out
+from lr_lightning.data.loading.training_grid import TrainingGrid
+
+
+class FactorDataModule(LightningDataModule):
+    """Training, validation and test batches of one :class:`~lr_lightning.data.FactorDataset`.
+
+    Validation is a seeded random part of the set that training never sees; testing runs over the whole set in its own
+    order, so that every combination of factors is there. Where the Trainer cuts an evaluation (``limit_val_batches``,
+    ``limit_test_batches``, ``limit_predict_batches``), it sees a seeded random part, not the beginning of the grid.
+
+    ``correlations``, ``held_out``, ``restricted`` and ``groups`` shape training alone: validation and testing stay
+    what they are without them, on all combinations. Factor values are given by index, from 0.
+
+    Args:
+        dataset: The data.
+        batch_size: Training samples a batch, per process.
+        eval_batch_size: Samples a batch in validation and testing.
+        val_size: Number of samples held out for validation.
+        test_size: Number of samples of the test: the whole set if ``None``, else a seeded random part of it.
+        batches_per_epoch: Training batches between two validations; a whole pass over the data if ``None``.
+        split_seed: Seed of the split, apart from the run's seed so that runs share a split.
+        shuffle_seed: Seed of the order of training.
+        device_resident: Keep what the data set holds in memory on the Trainer's device.
+        correlations: Pairs of factors that go together in training. Samples are then drawn with replacement, each in
+            proportion to the product of the densities at its factors, as the paper draws; without correlations, or
+            with infinite ``sigma`` only, training walks through the set in passes.
+        held_out: Combinations that training leaves out, each entry those in which all its factors have one of the
+            values listed, such as ``[{"shape": [0], "object_hue": [3, 4]}]``.
+        restricted: The only values of a factor that training shows, such as ``{"scale": [0, 1, 2]}``.
+        groups: Train on pairs or triplets of samples that share factors, such as ``FactorPairs(num_changed=1)``.
+        test_on: ``"full"``, or ``"held_out"`` to test on those combinations alone that ``held_out`` and
+            ``restricted`` leave out. ``test_size`` then counts these.
+
+    Raises:
+        ValueError: If ``val_size`` leaves nothing to train on, a size or ``batches_per_epoch`` is below 1, a seed has
+            more than 64 bits, a factor or value does not exist, ``groups`` are asked of a set that lacks combinations,
+            there is nothing to test on, or there are fewer samples to evaluate than processes.
+    """
+
+    def __init__(
+        self,
+        dataset: FactorDataset,
+        batch_size: int = 64,
+        eval_batch_size: int = 256,
+        val_size: int = 2048,
+        test_size: int | None = None,
+        batches_per_epoch: int | None = None,
+        split_seed: int = 0,
+        shuffle_seed: int = 0,
+        device_resident: bool = False,
+        correlations: list[FactorCorrelation] | None = None,
+        held_out: list[dict[str, list[int]]] | None = None,
+        restricted: dict[str, list[int]] | None = None,
+        groups: FactorGroups | None = None,
+        test_on: Literal["full", "held_out"] = "full",
+    ) -> None:
+        super().__init__()
+        sizes = {
+            "val_size": val_size,
+            "eval_batch_size": eval_batch_size,
+            "batch_size": batch_size,
+            "batches_per_epoch": batches_per_epoch,
+        }
+        for name, size in sizes.items():
+            if size is not None and size < 1:
+                raise ValueError(f"{name} must be at least 1, got {size}")
+        for name, seed in {"split_seed": split_seed, "shuffle_seed": shuffle_seed}.items():
+            if not -(2**63) <= seed < 2**63:
+                raise ValueError(f"{name} must be an integer of 64 bits, got {seed}")
+        if val_size >= len(dataset):
+            raise ValueError(f"val_size must be below the {len(dataset)} samples of {dataset.name}, got {val_size}")
+        self.dataset = dataset
+        self.batch_size = batch_size
+        self.eval_batch_size = eval_batch_size
+        self.val_size = val_size
+        self.test_size = test_size
+        self.batches_per_epoch = batches_per_epoch
+        self.split_seed = split_seed
+        self.shuffle_seed = shuffle_seed
+        self.device_resident = device_resident
+        self.correlations = [c for c in correlations or () if math.isfinite(c.sigma)]
+        self.groups = groups
+        self.test_on = test_on
+        self._left_out = torch.zeros(len(dataset), dtype=torch.bool)
+        if held_out or restricted is not None:
+            self._left_out = left_out(dataset, held_out or (), restricted)
+        self._check_training()
+        self._check_test()
+        self._position = 0
+        self._train_loader: BatchLoader | None = None
+        self._draw: Callable[[int, torch.Generator], Tensor] | None = None
+
+    @override
+    def setup(self, stage: str) -> None:
+        """Draw the split; move the data to the device where that is asked for."""
+        order = torch.randperm(len(self.dataset), generator=torch.Generator().manual_seed(self.split_seed))
+        self.val_indices, rest = order[: self.val_size], order[self.val_size :]
+        self.train_indices = rest[~self._left_out[rest]]
+        tested = order if self.test_on == "full" else order[self._left_out[order]]
+        self.test_indices = tested.sort().values if self.test_size is None else tested[: self.test_size]
+        if stage == "fit":
+            self._draw = self._training_draw()
+        if self.device_resident and self.trainer is not None:
+            self.dataset = self.dataset.to(self.trainer.strategy.root_device)
+
+    @override
+    def train_dataloader(self) -> BatchLoader:
+        """Return shuffled training batches, of groups where these are asked for."""
+        self._position = self.state_dict()["position"]  # that of an earlier loader, if this one replaces it
+        self._train_loader = self._loader(self.train_indices, self.batch_size, training=True)
+        self._train_loader.move_to(self._position)
+        return self._train_loader
+
+    @override
+    def val_dataloader(self) -> BatchLoader:
+        """Return validation batches in a fixed order."""
+        return self._loader(self.val_indices, self.eval_batch_size)
+
+    @override
+    def test_dataloader(self) -> BatchLoader:
+        """Return the batches of the test in the order of the data set; ``limit_test_batches`` draws a part of them."""
+        return self._test_loader("limit_test_batches")
+
+    @override
+    def predict_dataloader(self) -> BatchLoader:
+        """Return the same batches as for testing; ``limit_predict_batches`` draws a part of them."""
+        return self._test_loader("limit_predict_batches")
+
+    @override
+    def state_dict(self) -> dict[str, int]:
+        """Return how far training has come in the data.
+
+        The Trainer keeps the loader's state itself, but restores it only inside an epoch.
+        """
+        loader = self._train_loader
+        return {"position": self._position if loader is None else loader.state_dict()["position"]}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Let training continue after the batches that ``state_dict`` counts."""
+        self._position, self._train_loader = state_dict["position"], None  # one of an earlier run knows nothing of it
+
+    @override
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch | list[Batch]:
+        """Convert uint8 images to floats in ``[0, 1]``, on the device.
+
+        For a model that makes several updates a batch, a training batch becomes a list of batches of ``batch_size``.
+        """
+        converted = [as_float(field) for field in batch]
+        if self.trainer is None or not self.trainer.training or self._batches_at_once() == 1:
+            return type(batch)(*converted)
+        fields = [torch.split(field, self.batch_size) for field in converted]
+        return [type(batch)(*parts) for parts in zip(*fields, strict=True)]
+
+    def _test_loader(self, limit: str) -> BatchLoader:
+        """Return batches of the test; those that the Trainer's ``limit`` leaves come first and are a random part.
+
+        The grid's own order begins with a few combinations only. A part that ``test_size`` draws is in random order.
+        """
+        whole = self._loader(self.test_indices, self.eval_batch_size)
+        kept = getattr(self.trainer, limit, 1.0)
+        kept = kept if isinstance(kept, int) else int(kept * len(whole))  # as the Trainer counts batches
+        size = kept * self.eval_batch_size * whole.world_size
+        if self.test_size is not None or size >= len(self.test_indices):
+            return whole
+        order = torch.randperm(len(self.test_indices), generator=torch.Generator().manual_seed(self.split_seed))
+        parts = order[:size], order[size:]
+        return self._loader(self.test_indices[torch.cat([part.sort().values for part in parts])], self.eval_batch_size)
+
+    def _batches_at_once(self) -> int:
+        """Return how many training batches the model takes at once."""
+        return int(getattr(self.trainer.lightning_module, "updates_per_batch", 1)) if self.trainer else 1
+
+    def _check_training(self) -> None:
+        for correlation in self.correlations:
+            correlation.positions(self.dataset.factor_space)
+        if self.groups is not None and not self.dataset.full_grid:
+            raise ValueError(f"groups need every combination of factors once, which {self.dataset.name} has not")
+        if self._left_out.all():
+            raise ValueError("held_out and restricted leave nothing to train on")
+
+    def _check_test(self) -> None:
+        if self.test_on not in ("full", "held_out"):
+            raise ValueError(f"test_on must be one of full, held_out, got {self.test_on!r}")
+        if self.test_on == "held_out" and not self._left_out.any():
+            raise ValueError("test_on='held_out' needs combinations that held_out or restricted leave out")
+        available = len(self.dataset) if self.test_on == "full" else int(self._left_out.sum())
+        if self.test_size is not None and not 1 <= self.test_size <= available:
+            raise ValueError(f"test_size must lie in 1..{available}, got {self.test_size}")
+
+    def _training_draw(self) -> Callable[[int, torch.Generator], Tensor] | None:
+        """Return what draws the samples of a training batch, ``None`` where training walks through them."""
+        space = self.dataset.factor_space
+        if self.groups is not None:
+            grid = TrainingGrid(space, self.train_indices, self.correlations)
+            self.groups.check(grid)
+            return partial(self.groups.draw, grid)
+        if self.correlations:
+            factors = self.dataset.factors(self.train_indices).cpu()
+            return WeightedDraw(self.train_indices, log_density(self.correlations, space, factors))
+        return None
+
+    def _loader(self, indices: Tensor, batch_size: int, training: bool = False) -> BatchLoader:
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if not training and len(indices) < world_size:  # the Trainer waits for ever for a process without batches
+            raise ValueError(
+                f"{len(indices)} samples leave some of {world_size} processes without any; lower trainer.devices, or "
+                "raise val_size or test_size"
+            )
+        return BatchLoader(
+            self.dataset,
+            indices,
+            batch_size,
+            shuffle=training,
+            seed=self.shuffle_seed,
+            num_batches=self.batches_per_epoch,
+            rank=rank,
+            world_size=world_size,
+            draw=self._draw if training else None,
+            batch_type=self.groups.batch_type if training and self.groups is not None else FactorBatch,
+            batches_at_once=self._batches_at_once() if training else 1,
+        )

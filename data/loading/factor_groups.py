@@ -1,0 +1,198 @@
+"""Pairs and triplets of samples that share factors, for training under weak supervision."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.data.factor_space import factor_position
+from lr_lightning.data.loading.training_grid import TrainingGrid
+
+_MAX_REDRAWS = 1000
+
+
+class PairBatch(NamedTuple):
+    """Observations in pairs that differ in some factors.
+
+    Attributes:
+        images: ``(B, C, H, W)``, as in :class:`~lr_lightning.data.FactorBatch`.
+        second_images: ``(B, C, H, W)``.
+        factors: ``(B, K)`` int64, of ``images``.
+        second_factors: ``(B, K)`` int64, of ``second_images``.
+    """
+
+    images: Tensor
+    second_images: Tensor
+    factors: Tensor
+    second_factors: Tensor
+
+
+class TripletBatch(NamedTuple):
+    """Observations in triplets: the positive shares more factors with the anchor than the negative does.
+
+    Attributes:
+        images: The anchors ``(B, C, H, W)``, as in :class:`~lr_lightning.data.FactorBatch`.
+        positive_images: ``(B, C, H, W)``.
+        negative_images: ``(B, C, H, W)``.
+        factors: ``(B, K)`` int64, of the anchors.
+        positive_factors: ``(B, K)`` int64.
+        negative_factors: ``(B, K)`` int64.
+    """
+
+    images: Tensor
+    positive_images: Tensor
+    negative_images: Tensor
+    factors: Tensor
+    positive_factors: Tensor
+    negative_factors: Tensor
+
+
+class FactorGroups(ABC):
+    """How groups of samples are drawn: an anchor, and others that differ from it in some factors.
+
+    Anchors are drawn with replacement from what training may show, by its density; the factors that change get other
+    values, by the density given those that stay. Where that leads to a combination that training leaves out (or that
+    validation uses), the whole group is redrawn, anchor included.
+
+    Attributes:
+        batch_type: What a batch of groups is: images of each member, then factors of each member.
+    """
+
+    batch_type: ClassVar[type[PairBatch] | type[TripletBatch]]
+
+    @abstractmethod
+    def check(self, grid: TrainingGrid) -> None:
+        """Raise ``ValueError`` if no group can be drawn from ``grid``."""
+
+    @abstractmethod
+    def changes(self, grid: TrainingGrid, num_groups: int, generator: torch.Generator) -> list[Tensor]:
+        """Draw which factors differ from the anchor's, ``(num_groups, K)`` bool for each other member."""
+
+    def draw(self, grid: TrainingGrid, num_groups: int, generator: torch.Generator) -> Tensor:
+        """Return the sample numbers of groups, ``(num_groups, members)`` int64, the anchors first.
+
+        Raises:
+            ValueError: If groups inside of ``grid`` cannot be found.
+        """
+        groups = self._propose(grid, num_groups, generator)
+        for _ in range(_MAX_REDRAWS):
+            outside = ~grid.contains(groups).all(dim=1)
+            if not outside.any():
+                return groups
+            groups[outside] = self._propose(grid, int(outside.sum()), generator)
+        raise ValueError(
+            f"{type(self).__name__} finds no samples to go with others, as held_out and validation leave out nearly "
+            "all that it would show; hold out less, lower val_size or let other factors change"
+        )
+
+    def _propose(self, grid: TrainingGrid, num_groups: int, generator: torch.Generator) -> Tensor:
+        """Return sample numbers of groups that may lead outside of ``grid``, ``(num_groups, members)`` int64."""
+        anchors = grid.sample(num_groups, generator)
+        changes = self.changes(grid, num_groups, generator)
+        others = [grid.change(anchors, changed, generator) for changed in changes]
+        return grid.space.indices(torch.stack([anchors, *others], dim=1))
+
+
+class FactorPairs(FactorGroups):
+    """Pairs that differ in exactly ``num_changed`` factors, or in those named.
+
+    The released code of the paper differs: it lets one factor change instead of ``num_changed`` in half of the pairs,
+    and new values may be the old ones.
+
+    Args:
+        num_changed: Factors that differ, at least one less than can change in training; drawn from 1 up to that for
+            each pair, uniformly, if ``None``. Which ones is drawn uniformly.
+        changed: Names of the factors that differ in every pair, instead of a number.
+
+    Raises:
+        ValueError: If ``num_changed`` is below 1, both arguments are given, or ``changed`` is empty.
+
+    References:
+        Locatello et al., Weakly-Supervised Disentanglement Without Compromises, ICML 2020, arXiv:2002.02886.
+    """
+
+    batch_type = PairBatch
+
+    def __init__(self, num_changed: int | None = None, changed: Sequence[str] | None = None) -> None:
+        if num_changed is not None and num_changed < 1:
+            raise ValueError(f"num_changed must be at least 1, got {num_changed}")
+        if num_changed is not None and changed is not None:
+            raise ValueError(f"give num_changed or changed, not both, got {num_changed} and {list(changed)}")
+        if changed is not None and not changed:
+            raise ValueError("changed must name a factor, got none")
+        self.num_changed = num_changed
+        self.changed = changed
+
+    @override
+    def check(self, grid: TrainingGrid) -> None:
+        for name in self.changed or ():
+            if factor_position("changed", grid.space, name) not in grid.changeable:
+                raise ValueError(f"changed: {name} has a single value in training, so it cannot change")
+        wanted = self.num_changed or len(set(self.changed or ())) or 1
+        if wanted >= len(grid.changeable):
+            raise ValueError(
+                f"pairs must share a factor: of the {len(grid.changeable)} that can change in training at most "
+                f"{len(grid.changeable) - 1} may, got {wanted}"
+            )
+
+    @override
+    def changes(self, grid: TrainingGrid, num_groups: int, generator: torch.Generator) -> list[Tensor]:
+        if self.changed is not None:
+            row = torch.zeros(grid.space.num_factors, dtype=torch.bool)
+            row[[grid.space.position(name) for name in self.changed]] = True
+            return [row.expand(num_groups, -1)]
+        if self.num_changed is None:
+            counts = torch.randint(1, len(grid.changeable), (num_groups,), generator=generator)
+        else:
+            counts = torch.tensor(self.num_changed).expand(num_groups)
+        return [_choose(grid, counts, generator)]
+
+
+class FactorTriplets(FactorGroups):
+    """Triplets in which the positive differs from the anchor in fewer factors than the negative.
+
+    Each of the two is drawn as the second of :class:`FactorPairs` is, apart from the other: of ``K`` factors the
+    positive shares ``K - positive_changed`` with the anchor, the negative ``K - negative_changed``.
+
+    Args:
+        positive_changed: Factors in which the positive differs from the anchor.
+        negative_changed: Factors in which the negative does, at most those that can change in training.
+
+    Raises:
+        ValueError: If ``positive_changed`` is below 1 or not below ``negative_changed``.
+    """
+
+    batch_type = TripletBatch
+
+    def __init__(self, positive_changed: int = 1, negative_changed: int = 2) -> None:
+        if not 1 <= positive_changed < negative_changed:
+            raise ValueError(
+                "positive_changed must be at least 1 and below negative_changed, "
+                f"got {positive_changed} and {negative_changed}"
+            )
+        self.positive_changed = positive_changed
+        self.negative_changed = negative_changed
+
+    @override
+    def check(self, grid: TrainingGrid) -> None:
+        if self.negative_changed > len(grid.changeable):
+            raise ValueError(
+                f"negative_changed must be at most {len(grid.changeable)}, the factors that can change in training, "
+                f"got {self.negative_changed}"
+            )
+
+    @override
+    def changes(self, grid: TrainingGrid, num_groups: int, generator: torch.Generator) -> list[Tensor]:
+        counts = (self.positive_changed, self.negative_changed)
+        return [_choose(grid, torch.tensor(count).expand(num_groups), generator) for count in counts]
+
+
+def _choose(grid: TrainingGrid, counts: Tensor, generator: torch.Generator) -> Tensor:
+    """Choose ``counts`` (N,) changeable factors uniformly; ``(N, K)`` bool."""
+    ranks = torch.rand(len(counts), len(grid.changeable), generator=generator).argsort(dim=1).argsort(dim=1)
+    chosen = torch.zeros(len(counts), grid.space.num_factors, dtype=torch.bool)
+    chosen[:, grid.changeable] = ranks < counts[:, None]
+    return chosen

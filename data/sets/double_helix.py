@@ -1,0 +1,59 @@
+"""Points on intertwined helices: the smallest set with a known manifold."""
+
+from math import pi
+
+import torch
+
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.storage.tensors import TensorFactors
+
+
+class DoubleHelix(TensorFactors):
+    r"""Noisy points on helices in three dimensions, generated from a seed.
+
+    .. math:: x = (R_x \cos\theta, R_y \sin\theta, R_z \zeta) + \sigma \epsilon, \quad
+              \theta = \pi (w \zeta + 2 n / \mathrm{strands})
+
+    with height :math:`\zeta \sim U[-1, 1)`, strand :math:`n` uniform over the strands and
+    :math:`\epsilon \sim N(0, I)`. Observations are float32 ``(3,)``, not images. The strand is the only discrete
+    factor; height and angle are attributes, in the order of the samples.
+
+    Args:
+        num_samples: Number of points ``N``.
+        strands: Number of helices.
+        width: Half turns from the middle to an end, :math:`w`.
+        radii: :math:`(R_x, R_y, R_z)`.
+        noise: Standard deviation :math:`\sigma` of the noise.
+        seed: Seed of everything drawn; the global generator is left alone.
+
+    Attributes:
+        height: :math:`\zeta`, ``(N,)`` float32 in ``[-1, 1)``; stays on the CPU.
+        angle: :math:`\theta`, ``(N,)`` float32 in radians, not wrapped; stays on the CPU.
+
+    Raises:
+        ValueError: If ``num_samples`` or ``strands`` is below 1, ``noise`` is negative, or there are not three radii.
+    """
+
+    def __init__(
+        self,
+        num_samples: int = 1024,
+        strands: int = 2,
+        width: float = 1.0,
+        radii: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        noise: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        for argument, count in {"num_samples": num_samples, "strands": strands}.items():
+            if count < 1:
+                raise ValueError(f"{argument} must be at least 1, got {count}")
+        if noise < 0:
+            raise ValueError(f"noise must not be negative, got {noise}")
+        if len(radii) != 3:
+            raise ValueError(f"radii must be three numbers, got {radii}")
+        generator = torch.Generator().manual_seed(seed)
+        self.height = torch.rand(num_samples, generator=generator) * 2 - 1
+        strand = torch.randint(strands, (num_samples,), generator=generator)
+        self.angle = pi * (width * self.height + 2 * strand / strands)
+        points = torch.stack([self.angle.cos(), self.angle.sin(), self.height], dim=1) * torch.tensor(radii)  # (N, 3)
+        points += noise * torch.randn(num_samples, 3, generator=generator)
+        super().__init__("double_helix", points, strand[:, None], FactorSpace(["strand"], [strands]))

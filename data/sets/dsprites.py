@@ -1,0 +1,73 @@
+"""The public dSprites file, as HDF5 or as ``.npz``."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lr_lightning.data.drawing.dsprites_factors import DSPRITES_FACTORS
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.storage.grid_file import GridFile, Storage, check_grid_order
+from lr_lightning.data.storage.h5_images import H5Images, h5_renderer, h5_table, open_h5
+from lr_lightning.data.storage.npz_images import NpzImages
+from lr_lightning.data.storage.npz_member import npz_array
+
+_REMEDY = (
+    "fetch the public file with `lr-lightning data prepare dsprites`, or use its rendered twin, RenderedDSprites, "
+    "which needs no file"
+)
+
+
+class DSprites(GridFile):
+    """dSprites: 737,280 binary images of a sprite, from the public ``.hdf5`` or ``.npz`` file.
+
+    Six factors: color (a single value), shape, scale, orientation, posX, posY. Also reads HDF5 files in the same layout
+    written by :func:`~lr_lightning.data.storage.write_h5.write_h5`, and then calls itself ``"rendered_dsprites"`` if
+    they were rendered. The classes are checked against the order of the factors when the file is opened. The file's {0,
+    1} become {0, 255}. Of the ``.npz`` nothing is unpickled: its ``metadata`` is ignored.
+
+    Licence of the public file: zlib/libpng.
+
+    Args:
+        path: The file, with ``imgs`` (N, 64, 64) uint8 in {0, 1} and ``latents/classes``, in the ``.npz``
+            ``latents_classes``, (N, 6) int64.
+        storage: Where images are read from, see :data:`~lr_lightning.data.storage.grid_file.Storage`. The memory-mapped
+        cache
+            and all images in memory take 377 MB, as they are kept as bits. The public HDF5 file cannot be read at
+            random in useful time, as a chunk holds a corner of 23,040 images.
+        factor_space: The grid in the file, where it is not the whole of dSprites.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it is no HDF5 file or zip archive, or damaged.
+        KeyError: If one of the two arrays is missing.
+        ValueError: If their shape, dtype or order is not as above, or ``storage="file"`` is asked of an ``.npz``.
+
+    References:
+        Matthey, Higgins, Hassabis and Lerchner, dSprites: Disentanglement testing Sprites dataset, 2017,
+        https://github.com/google-deepmind/dsprites-dataset.
+    """
+
+    image_shape: tuple[int, ...] = (1, 64, 64)
+    binary = True
+
+    def __init__(self, path: str | Path, storage: Storage = "cache", factor_space: FactorSpace | None = None) -> None:
+        path, space = Path(path), factor_space or DSPRITES_FACTORS
+        image_shape, class_shape = (len(space), 64, 64), (len(space), space.num_factors)
+        rendered, version = False, None
+        images: H5Images | NpzImages
+        if path.suffix == ".npz":
+            images = NpzImages(path, "imgs", image_shape, "uint8", _REMEDY)
+            classes = npz_array(path, "latents_classes", class_shape, "int64", _REMEDY)
+            check_grid_order(classes, space, path, "latents_classes", _REMEDY)
+        else:
+            with open_h5(path, _REMEDY) as file:
+                classes = h5_table(file, "latents/classes", class_shape, "int64", _REMEDY)
+                check_grid_order(classes, space, path, "latents/classes", _REMEDY)
+                rendered, version = h5_renderer(file, _REMEDY)
+            images = H5Images(path, "imgs", image_shape, "uint8", _REMEDY)
+        name = "rendered_dsprites" if rendered else "dsprites"
+        super().__init__(name, space, images, storage, version)
+
+    def _display(self, stored: Tensor) -> Tensor:
+        return stored.ne(0).to(torch.uint8).mul_(255)[:, None]  # (N, H, W) in {0, 1} -> (N, 1, H, W) in {0, 255}

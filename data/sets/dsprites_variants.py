@@ -1,0 +1,197 @@
+"""dSprites in random colours, on noise and on a picture: made on the fly, each image from a seed of its own."""
+
+from abc import abstractmethod
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from PIL import UnidentifiedImageError
+from torch import Tensor
+
+from lr_lightning.data.dataset import FactorDataset
+from lr_lightning.data.drawing.counter_random import check_seed, random_bytes, random_words
+from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
+from lr_lightning.data.storage.pictures import read_picture
+
+_LARGEST_PICTURE = (350, 274)  # width and height in disentanglement_lib
+
+
+class DSpritesVariant(FactorDataset):
+    """Base of the variants: sprites ``(1, H, W)`` painted as ``(3, H, W)``.
+
+    What is random in an image depends on the seed and its index alone: it is the same in every epoch, batch, process
+    and worker, and on every device. The factors are those of the sprites; what is random is none of them.
+
+    Attributes:
+        name: That of the sprites with the variant in it, such as ``"rendered_color_dsprites"``.
+        sprites: The set that is painted.
+        seed: Seed of everything random.
+        renderer_version: That of the sprites, ``None`` where they are not rendered.
+    """
+
+    def __init__(self, variant: str, sprites: FactorDataset | None, seed: int) -> None:
+        sprites = RenderedDSprites() if sprites is None else sprites
+        if len(sprites.image_shape) != 3 or sprites.image_shape[0] != 1:
+            raise ValueError(
+                f"sprites must be images (1, H, W), such as DSprites or RenderedDSprites, got {sprites.name} with "
+                f"{tuple(sprites.image_shape)}"
+            )
+        check_seed(seed)
+        rendered = "rendered_" if sprites.name.startswith("rendered_") else ""
+        self.name = f"{rendered}{variant}_{sprites.name.removeprefix(rendered)}"
+        self.sprites = sprites
+        self.seed = seed
+        self.factor_space = sprites.factor_space
+        self.full_grid = sprites.full_grid
+        self.image_shape: tuple[int, ...] = (3, *sprites.image_shape[1:])
+        self.renderer_version: int | None = getattr(sprites, "renderer_version", None)
+
+    def __len__(self) -> int:
+        return len(self.sprites)
+
+    def images(self, indices: Tensor) -> Tensor:
+        """Return images ``(N, 3, H, W)`` uint8 of ``indices`` (N,), on the device of the sprites.
+
+        Raises:
+            IndexError: If an index lies outside ``[0, len(self))``.
+        """
+        sprites = self.sprites.images(indices)
+        return self._paint(sprites, indices.to(sprites.device))
+
+    def factors(self, indices: Tensor) -> Tensor:
+        """Return factor values ``(N, K)`` int64 of ``indices`` (N,), on the device of the sprites.
+
+        Raises:
+            IndexError: If an index lies outside ``[0, len(self))``.
+        """
+        return self.sprites.factors(indices)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move the sprites to ``device``, where batches are then painted; return ``self``."""
+        self.sprites = self.sprites.to(device)
+        return self
+
+    @abstractmethod
+    def _paint(self, sprites: Tensor, indices: Tensor) -> Tensor:
+        """Paint ``sprites`` (N, 1, H, W) in {0, 255}; images ``(N, 3, H, W)`` uint8."""
+
+
+class ColorDSprites(DSpritesVariant):
+    """dSprites in a random colour on black: each channel uniform on [.5, 1], as the levels 128 to 255.
+
+    Args:
+        sprites: dSprites; the rendered set if left out.
+        seed: Seed of the colours.
+
+    Raises:
+        ValueError: If the images of ``sprites`` have no single channel, or ``seed`` lies outside ``[0, 2^63)``.
+
+    References:
+        Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
+        2019, arXiv:1811.12359.
+
+    Example:
+        >>> dataset = ColorDSprites()
+        >>> dataset.images(torch.tensor([0, 1])).shape
+        torch.Size([2, 3, 64, 64])
+    """
+
+    def __init__(self, sprites: FactorDataset | None = None, seed: int = 0) -> None:
+        super().__init__("color", sprites, seed)
+
+    def _paint(self, sprites: Tensor, indices: Tensor) -> Tensor:
+        colors = random_bytes(self.seed, indices, 3) // 2 + 128
+        return sprites & colors[:, :, None, None]
+
+
+class NoisyDSprites(DSpritesVariant):
+    """White dSprites on noise: each background pixel and channel uniform on [0, 1], as the levels 0 to 255.
+
+    Args:
+        sprites: dSprites; the rendered set if left out.
+        seed: Seed of the noise.
+
+    Raises:
+        ValueError: If the images of ``sprites`` have no single channel, or ``seed`` lies outside ``[0, 2^63)``.
+
+    References:
+        Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
+        2019, arXiv:1811.12359.
+    """
+
+    def __init__(self, sprites: FactorDataset | None = None, seed: int = 0) -> None:
+        super().__init__("noisy", sprites, seed)
+
+    def _paint(self, sprites: Tensor, indices: Tensor) -> Tensor:
+        _, height, width = self.image_shape
+        noise = random_bytes(self.seed, indices, 3 * height * width).view(-1, 3, height, width)
+        return sprites | noise
+
+
+class ScreamDSprites(DSpritesVariant):
+    """dSprites on a picture: a random crop of it, tinted with a random colour, and inverted inside the sprite.
+
+    The background is the mean of the crop and of a colour that is uniform on [0, 1] in each channel, rounded down to
+    levels of 1 / 255. Crops are uniform over all positions; the original leaves out the last row and column of them.
+
+    The original picture is Munch's The Scream; ``lr-lightning data prepare scream_dsprites`` fetches it. It is
+    converted to RGB and, if larger, scaled down to fit into 350 x 274 pixels (width, height) with its aspect kept, as
+    in the original, so that a crop shows a good part of it; it is never enlarged.
+
+    Args:
+        picture: File of the picture, in any format that Pillow reads.
+        sprites: dSprites; the rendered set if left out.
+        seed: Seed of crops and tints.
+
+    Raises:
+        FileNotFoundError: If there is no such picture.
+        OSError: If it is damaged.
+        ValueError: If it is no picture, larger than 2^26 pixels, or smaller than a sprite's image after scaling, the
+            images of ``sprites`` have no single channel, or ``seed`` lies outside ``[0, 2^63)``.
+
+    References:
+        Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
+        2019, arXiv:1811.12359.
+    """
+
+    def __init__(self, picture: str | Path, sprites: FactorDataset | None = None, seed: int = 0) -> None:
+        super().__init__("scream", sprites, seed)
+        self._picture = _read_picture(Path(picture))  # (3, height, width)
+        _, height, width = self.image_shape
+        if self._picture.shape[1] < height or self._picture.shape[2] < width:
+            raise ValueError(
+                f"picture must be at least {width} x {height} pixels once it fits into 350 x 274, got "
+                f"{self._picture.shape[2]} x {self._picture.shape[1]} from {picture}; give a larger or less oblong one"
+            )
+
+    def to(self, device: torch.device | str) -> Self:
+        """Move sprites and picture to ``device``, where batches are then painted; return ``self``."""
+        self._picture = self._picture.to(device)
+        return super().to(device)
+
+    def _paint(self, sprites: Tensor, indices: Tensor) -> Tensor:
+        _, height, width = self.image_shape
+        crops = self._picture.unfold(1, height, 1).unfold(2, width, 1)  # (3, tops, lefts, H, W), a view
+        position = random_words(self.seed, indices, 1)[:, 0].bitwise_and_(2**62 - 1) % (crops.shape[1] * crops.shape[2])
+        crop = crops[:, position // crops.shape[2], position % crops.shape[2]].transpose(0, 1)  # (N, 3, H, W)
+        tint = random_bytes(self.seed, indices, 11)[:, 8:, None, None]  # of the word after that of the position
+        background: Tensor = ((crop.short() + tint) >> 1).to(torch.uint8)
+        return background ^ sprites  # 255 - b is b ^ 255
+
+
+def _read_picture(path: Path) -> Tensor:
+    """Return the picture ``(3, height, width)`` uint8, scaled down to the size of the original."""
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no picture {path}; give the file of one, or fetch a photograph of Munch's The Scream with "
+            "`lr-lightning data prepare scream_dsprites`"
+        )
+    try:
+        picture = read_picture(path).convert("RGB")
+    except UnidentifiedImageError as error:
+        raise ValueError(f"{path} is no picture that Pillow reads; give a .jpg or .png file") from error
+    except OSError as error:
+        raise OSError(f"{path} is damaged ({error}); move it away and fetch it anew, or give another") from error
+    picture.thumbnail(_LARGEST_PICTURE)
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1)

@@ -1,0 +1,125 @@
+"""The public MPI3D files: a robot arm that holds an object, rendered and photographed."""
+
+from pathlib import Path
+from typing import Literal
+
+from torch import Tensor
+
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.storage.grid_file import GridFile, Storage
+from lr_lightning.data.storage.npz_images import NpzImages
+
+_NAMES = ["object_color", "object_shape", "object_size", "camera_height", "background_color", "horizontal", "vertical"]
+
+#: 1,036,800 combinations, of the variants toy, realistic and real. The axes of the arm are in steps; the other values
+#: are numbers that stand for :data:`MPI3D_VALUE_NAMES`.
+MPI3D_FACTORS = FactorSpace(_NAMES, [6, 6, 2, 3, 3, 40, 40])
+
+#: 460,800 combinations, of the variant real_complex.
+MPI3D_COMPLEX_FACTORS = FactorSpace(_NAMES, [4, 4, 2, 3, 3, 40, 40])
+
+_COMMON_NAMES = {
+    "object_size": ("small", "large"),
+    "camera_height": ("top", "center", "bottom"),
+    "background_color": ("purple", "sea green", "salmon"),
+}
+
+#: What the values of a factor are called, of the variants toy, realistic and real.
+MPI3D_VALUE_NAMES: dict[str, tuple[str, ...]] = {
+    "object_color": ("white", "green", "red", "blue", "brown", "olive"),
+    "object_shape": ("cone", "cube", "cylinder", "hexagonal", "pyramid", "sphere"),
+    **_COMMON_NAMES,
+}
+
+#: What the values of a factor are called, of the variant real_complex.
+MPI3D_COMPLEX_VALUE_NAMES: dict[str, tuple[str, ...]] = {
+    "object_color": ("yellow", "green", "olive", "red"),
+    "object_shape": ("coffee cup", "tennis ball", "croissant", "beer cup"),
+    **_COMMON_NAMES,
+}
+
+_SPACES = {
+    "toy": MPI3D_FACTORS,
+    "realistic": MPI3D_FACTORS,
+    "real": MPI3D_FACTORS,
+    "real_complex": MPI3D_COMPLEX_FACTORS,
+}
+
+
+class MPI3D(GridFile):
+    """MPI3D: images of an object that a robot arm moves along two axes, from a public ``.npz`` file.
+
+    Seven factors: color, shape and size of the object, height of the camera, color of the background, and the position
+    of the arm on a horizontal and a vertical axis, 40 steps each. The file holds no labels: images are in row-major
+    order, the vertical axis fastest.
+
+    An older release of the toy and realistic sets has four colors and four shapes, 460,800 images, and sometimes the
+    name of the present one. It is refused, as its images are other combinations.
+
+    Licence of the public files: CC-BY-4.0.
+
+    Args:
+        path: The file, with ``images`` (N, 64, 64, 3) uint8.
+        variant: ``"toy"`` and ``"realistic"`` are rendered, ``"real"`` is photographed, 1,036,800 images each;
+            ``"real_complex"`` is photographed with everyday objects, 460,800 images.
+        storage: ``"cache"``, which takes 12.7 GB of disk, or 5.7 GB of ``"real_complex"``, or ``"memory"``, which takes
+            as much of each process; see :data:`~lr_lightning.data.storage.grid_file.Storage`.
+        factor_space: The grid in the file, where it is not the whole of the variant.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it is no zip archive, or damaged.
+        KeyError: If it has no ``images``.
+        ValueError: If ``variant`` is none of the four, ``images`` has another shape or dtype, the file is that of the
+            older release or of another variant, or ``storage`` is neither of the two.
+
+    References:
+        Gondal et al., On the Transfer of Inductive Bias from Simulation to the Real World: a New Disentanglement
+        Dataset, 2019, arXiv:1906.03292.
+    """
+
+    image_shape: tuple[int, ...] = (3, 64, 64)
+
+    def __init__(
+        self,
+        path: str | Path,
+        variant: Literal["toy", "realistic", "real", "real_complex"] = "real",
+        storage: Storage = "cache",
+        factor_space: FactorSpace | None = None,
+    ) -> None:
+        if variant not in _SPACES:
+            raise ValueError(f"variant must be one of {', '.join(_SPACES)}, got {variant!r}")
+        space = factor_space or _SPACES[variant]
+        super().__init__(f"mpi3d_{variant}", space, _open(Path(path), variant, space), storage)
+
+    def _display(self, stored: Tensor) -> Tensor:
+        return stored.permute(0, 3, 1, 2).contiguous()  # (N, H, W, C) -> (N, C, H, W)
+
+
+def _open(path: Path, variant: str, space: FactorSpace) -> NpzImages:
+    """Open the images, or say which set they are of if it is not that of ``variant``."""
+    remedy = f"fetch the public file with `lr-lightning data prepare mpi3d_{variant}`"
+    try:
+        return NpzImages(path, "images", (len(space), 64, 64, 3), "uint8", remedy)
+    except ValueError:
+        complex_ = variant == "real_complex"
+        if not _holds(path, MPI3D_FACTORS if complex_ else MPI3D_COMPLEX_FACTORS):
+            raise
+    if complex_:
+        raise ValueError(
+            f"{path} holds 1,036,800 images, those of variant toy, realistic or real, not real_complex; name the "
+            f"variant it is of, or {remedy}"
+        )
+    raise ValueError(
+        f"{path} holds 460,800 images: an older release with four colors and four shapes, or variant real_complex, not "
+        f"the 1,036,800 images of variant {variant}; {remedy}"
+    )
+
+
+def _holds(path: Path, space: FactorSpace) -> bool:
+    """Tell whether the file has the images of another grid."""
+    try:
+        NpzImages(path, "images", (len(space), 64, 64, 3), "uint8", remedy="")
+    except ValueError:
+        return False
+    return True

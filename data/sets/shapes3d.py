@@ -1,0 +1,57 @@
+"""The public 3DShapes file."""
+
+from pathlib import Path
+
+from torch import Tensor
+
+from lr_lightning.data.drawing.shapes3d_factors import SHAPES3D_FACTORS
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.storage.grid_file import GridFile, Storage, check_grid_order
+from lr_lightning.data.storage.h5_images import H5Images, h5_renderer, h5_table, open_h5
+
+_REMEDY = (
+    "fetch the public file with `lr-lightning data prepare shapes3d`, or use its rendered twin, RenderedShapes3D, "
+    "which needs no file"
+)
+
+
+class Shapes3D(GridFile):
+    """3DShapes: 480,000 images of an object in a room, from the public ``3dshapes.h5``.
+
+    Six factors: hue of floor, wall and object, scale, shape, orientation. Also reads files in the same layout written
+    by :func:`~lr_lightning.data.storage.write_h5.write_h5`, and then calls itself ``"rendered_shapes3d"`` if they were
+    rendered. The labels are checked against the order of the factors when the file is opened.
+
+    Licence of the public file: Apache-2.0.
+
+    Args:
+        path: The file, with ``images`` (N, 64, 64, 3) uint8 and ``labels`` (N, 6) float64.
+        storage: Where images are read from, see :data:`~lr_lightning.data.storage.grid_file.Storage`. The memory-mapped
+        cache
+            and all images in memory take 5.9 GB.
+        factor_space: The grid in the file, where it is not the whole of 3DShapes.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it is no HDF5 file, or truncated.
+        KeyError: If one of the two arrays is missing.
+        ValueError: If their shape, dtype or order is not as above.
+
+    References:
+        Burgess and Kim, 3D Shapes Dataset, 2018, https://github.com/google-deepmind/3d-shapes.
+    """
+
+    image_shape: tuple[int, ...] = (3, 64, 64)
+
+    def __init__(self, path: str | Path, storage: Storage = "cache", factor_space: FactorSpace | None = None) -> None:
+        path, space = Path(path), factor_space or SHAPES3D_FACTORS
+        with open_h5(path, _REMEDY) as file:
+            labels = h5_table(file, "labels", (len(space), space.num_factors), "float64", _REMEDY)
+            check_grid_order(labels, space, path, "labels", _REMEDY)
+            rendered, version = h5_renderer(file, _REMEDY)
+        images = H5Images(path, "images", (len(space), 64, 64, 3), "uint8", _REMEDY)
+        name = "rendered_shapes3d" if rendered else "shapes3d"
+        super().__init__(name, space, images, storage, version)
+
+    def _display(self, stored: Tensor) -> Tensor:
+        return stored.permute(0, 3, 1, 2).contiguous()  # (N, H, W, C) -> (N, C, H, W)

@@ -1,0 +1,183 @@
+"""The public SmallNORB files: photographs of toys."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lr_lightning.data.factor_space import FactorSpace, check_range
+from lr_lightning.data.storage.binary_matrix import BinaryMatrix
+from lr_lightning.data.storage.grid_file import GridFile, Storage
+from lr_lightning.data.storage.lanczos import resize
+
+#: 4,860 combinations. Elevation and azimuth are in degrees; toys of a category are not turned alike, so that an azimuth
+#: is another side of another toy.
+SMALL_NORB_FACTORS = FactorSpace(
+    names=["category", "elevation", "azimuth", "lighting"],
+    sizes=[5, 9, 18, 6],
+    values=[range(5), range(30, 75, 5), range(0, 360, 20), range(6)],
+)
+
+#: 48,600 combinations with the instance, one of ten toys of the category.
+SMALL_NORB_GRID = FactorSpace(
+    [*SMALL_NORB_FACTORS.names, "instance"],
+    [*SMALL_NORB_FACTORS.sizes, 10],
+    [*SMALL_NORB_FACTORS.values, range(10)],
+)
+
+#: What the values of a factor are called, where they are no numbers.
+SMALL_NORB_VALUE_NAMES = {"category": ("animal", "human", "airplane", "truck", "car")}
+
+#: Names of the files without their ends ``-dat.mat``, ``-cat.mat`` and ``-info.mat``.
+SMALL_NORB_CHUNKS = ("smallnorb-5x46789x9x18x6x2x96x96-training", "smallnorb-5x01235x9x18x6x2x96x96-testing")
+
+_SIDE = 64
+_REMEDY = "fetch the public files with `lr-lightning data prepare small_norb`"
+
+
+class SmallNORB(GridFile):
+    """SmallNORB: 48,600 grey images of 50 toys, from the public files of both splits.
+
+    Four factors: category, elevation and azimuth of the camera, lighting. Ten instances, that is toys, of each category
+    are a nuisance: every combination of the four factors has ten images, image ``i`` being instance ``i % 10`` of
+    combination ``i // 10``. disentanglement_lib draws one of the ten at random wherever it asks for a combination. With
+    ``instance="factor"`` the instance is a fifth factor, and the set a full grid.
+
+    Images are those of the left camera, scaled from 96 x 96 to 64 x 64 pixels with Pillow's Lanczos filter, see
+    :func:`~lr_lightning.data.storage.lanczos.resize`. Training and test files have five instances of each category
+    each; both are needed.
+
+    Terms of the public files: for research, not to be sold.
+
+    Args:
+        root: Folder with ``smallnorb-5x46789x9x18x6x2x96x96-training-dat.mat``, ``-cat.mat``, ``-info.mat`` and the
+            same of ``smallnorb-5x01235x9x18x6x2x96x96-testing``, each as ``.gz`` or unpacked.
+        instance: ``"nuisance"`` or ``"factor"``.
+        storage: ``"cache"``, which takes 199 MB of disk, or ``"memory"``, which takes as much of each process and reads
+            the files in each; see :data:`~lr_lightning.data.storage.grid_file.Storage`.
+        factor_space: The grid in the files with the instance last, where it is not the whole of SmallNORB.
+
+    Raises:
+        FileNotFoundError: If one of the six files is missing; the message lists the names.
+        OSError: If a file is damaged; of images, known when they are first read.
+        ValueError: If ``instance`` or ``storage`` is none of the above, a file is no matrix of the expected shape, or a
+            combination is there twice or not at all.
+
+    References:
+        LeCun, Huang and Bottou, Learning Methods for Generic Object Recognition with Invariance to Pose and Lighting,
+        2004, CVPR.
+    """
+
+    image_shape: tuple[int, ...] = (1, _SIDE, _SIDE)
+
+    def __init__(
+        self,
+        root: str | Path,
+        instance: Literal["nuisance", "factor"] = "nuisance",
+        storage: Storage = "cache",
+        factor_space: FactorSpace | None = None,
+    ) -> None:
+        if instance not in ("nuisance", "factor"):
+            raise ValueError(f"instance must be nuisance or factor, got {instance!r}")
+        grid = factor_space or SMALL_NORB_GRID
+        super().__init__("small_norb", grid, NorbImages(Path(root), grid), storage)
+        self.full_grid = instance == "factor"
+        self._images_each = 1
+        if not self.full_grid:
+            self.factor_space = FactorSpace(grid.names[:-1], grid.sizes[:-1], grid.values[:-1])
+            self._images_each = grid.sizes[-1]
+
+    def __len__(self) -> int:
+        return len(self.factor_space) * self._images_each
+
+    def factors(self, indices: Tensor) -> Tensor:
+        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
+
+        Raises:
+            IndexError: If an index lies outside ``[0, len(self))``.
+        """
+        check_range("indices", indices, len(self))
+        return super().factors(indices // self._images_each)
+
+    def _display(self, stored: Tensor) -> Tensor:
+        return stored[:, None]  # (N, H, W) -> (N, 1, H, W)
+
+
+class NorbImages:
+    """The scaled images of the left camera as rows ``(N, 64, 64)`` uint8 in the order of the grid.
+
+    Args:
+        root: Folder with the files; see :class:`SmallNORB`.
+        grid: Category, elevation, azimuth, lighting and instance.
+
+    Raises:
+        FileNotFoundError, OSError, ValueError: As :class:`SmallNORB`.
+    """
+
+    def __init__(self, root: Path, grid: FactorSpace) -> None:
+        self.shape = (len(grid), _SIDE, _SIDE)
+        images, categories, infos = _find(root)
+        self.paths = (*images, *categories, *infos)
+        self.key = f"dat.lanczos{_SIDE}"
+        self._images = [BinaryMatrix(path, _REMEDY) for path in images]
+        self._indices = [_indices(*paths, grid) for paths in zip(categories, infos, strict=True)]
+        for matrix, indices in zip(self._images, self._indices, strict=True):
+            if matrix.dtype != np.uint8 or matrix.shape != (len(indices), 2, 96, 96):
+                raise ValueError(
+                    f"{matrix.path} must be ({len(indices)}, 2, 96, 96) uint8, got {matrix.shape} {matrix.dtype}; "
+                    f"{_REMEDY}"
+                )
+        counts = np.bincount(np.concatenate(self._indices), minlength=len(grid))
+        if (counts != 1).any():
+            factors = grid.factors(torch.from_numpy(np.flatnonzero(counts != 1)[:1]))[0].tolist()
+            combination = ", ".join(f"{name} {value}" for name, value in zip(grid.names, factors, strict=True))
+            raise ValueError(
+                f"the files in {root} must have one image of each combination, got {counts[counts != 1][0]} of "
+                f"{combination}; {_REMEDY}"
+            )
+
+    def blocks(self) -> Iterator[Tensor]:
+        """Yield all rows, in one piece: their order in the files is another.
+
+        Raises:
+            OSError: If a file is damaged.
+        """
+        rows = np.empty(self.shape, np.uint8)
+        for matrix, indices in zip(self._images, self._indices, strict=True):
+            done = 0
+            for block in matrix.blocks():
+                rows[indices[done : done + len(block)]] = resize(block[:, 0], _SIDE)
+                done += len(block)
+        yield torch.from_numpy(rows)
+
+
+def _find(root: Path) -> list[list[Path]]:
+    """Return the files with images, categories and infos, of each split; the unpacked one if there are two."""
+    names = [[f"{chunk}-{kind}.mat" for chunk in SMALL_NORB_CHUNKS] for kind in ("dat", "cat", "info")]
+    missing = [
+        name for group in names for name in group if not any((root / f"{name}{end}").is_file() for end in ("", ".gz"))
+    ]
+    if missing:
+        raise FileNotFoundError(f"no {', '.join(missing)} in {root}, neither as such nor with .gz; {_REMEDY}")
+    return [[root / name if (root / name).is_file() else root / f"{name}.gz" for name in group] for group in names]
+
+
+def _indices(category: Path, info: Path, grid: FactorSpace) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    """Return the place in the grid ``(N,)`` of each image of a split."""
+    tables = [BinaryMatrix(path, _REMEDY) for path in (category, info)]
+    shape, info_shape = (table.shape for table in tables)
+    if len(shape) != 1 or info_shape != (*shape, 4):
+        raise ValueError(f"{category} and {info} must be (N,) and (N, 4), got {shape} and {info_shape}; {_REMEDY}")
+    if shape[0] > len(grid):
+        raise ValueError(f"{category} must have {len(grid)} images at most, got {shape[0]}; {_REMEDY}")
+    categories, infos = (table.read() for table in tables)
+    instance, elevation, azimuth, lighting = infos.T
+    # the files count azimuths in steps of 10 degrees, of which they have every second
+    factors = np.stack([categories, elevation, azimuth // 2, lighting, instance], axis=1).astype(np.int64)
+    try:
+        return grid.indices(torch.from_numpy(factors)).numpy()
+    except IndexError as error:
+        raise ValueError(f"{category} and {info} have an image outside the grid: {error}; {_REMEDY}") from error

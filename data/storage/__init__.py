@@ -1,0 +1,1 @@
+"""Where images lie: files, archives, caches and locks."""

@@ -1,0 +1,189 @@
+"""Rows of any source in one file that is mapped into memory: converted once, checked at each opening."""
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Callable
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lr_lightning.data.storage.disk_room import room_for
+from lr_lightning.data.storage.download import file_md5
+from lr_lightning.data.storage.image_source import ImageSource
+from lr_lightning.data.storage.write_lock import write_lock
+
+FORMAT_VERSION = 1
+#: Name of the folder beside the source, where LR_LIGHTNING_CACHE names no other.
+FOLDER = "lr_lightning_cache"
+_PAGE = 4096
+_LONGEST_HEADER = 1 << 26  # a set of 100,000 files has one of about 10 MB
+_REMEDY = (
+    "let the environment variable LR_LIGHTNING_CACHE name a folder with room that can be written to, or open the set "
+    "with storage='memory'"
+)
+_blake2b = partial(hashlib.blake2b, digest_size=32)
+
+
+class MemoryMappedCache:
+    """Rows of a source, converted once into a file that later openings map into memory without reading it.
+
+    The file holds a header, one line of JSON filled up to whole pages of 4096 bytes, and then the rows as they are in
+    memory. The header names the format, the conversion and what it was made of (size, time of change and MD5 of each
+    source file), and has the BLAKE2b checksum of the rows. An opening checks all but the checksums, which takes no
+    time. A file that does not fit is built anew, with a warning that says why.
+
+    It is written under a temporary name and renamed when it is complete and on the disk, so an interrupted conversion
+    leaves nothing that would be used, and the next one overwrites what it left. Processes that need it at once wait for
+    the first of them. It lies in ``lr_lightning_cache/`` beside the source, or in a folder that the environment
+    variable ``LR_LIGHTNING_CACHE`` names, and can be deleted at any time.
+
+    Args:
+        source: Where the rows come from.
+        row_shape: Shape of a converted row.
+        convert: Turns a block ``(B, ...)`` of the source into rows ``(B, *row_shape)`` uint8, on the CPU.
+        conversion: Name of ``convert``, which tells conversions of one source apart.
+    """
+
+    def __init__(
+        self, source: ImageSource, row_shape: tuple[int, ...], convert: Callable[[Tensor], Tensor], conversion: str
+    ) -> None:
+        self.shape = (source.shape[0], *row_shape)
+        self._source = source
+        self._convert = convert
+        self._conversion = conversion
+
+    @property
+    def path(self) -> Path:
+        """Where the file is or will be."""
+        first = Path(self._source.paths[0]).absolute()
+        chosen = os.environ.get("LR_LIGHTNING_CACHE")
+        # in one folder for all, files of the same name from different folders must not replace each other
+        origin = hashlib.blake2b(str(first.parent).encode(), digest_size=6).hexdigest()
+        folder = Path(chosen, origin) if chosen else first.parent / FOLDER
+        return folder / f"{first.name}.{self._source.key.replace('/', '.')}.{self._conversion}.v{FORMAT_VERSION}.rows"
+
+    def open(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
+        """Map the rows ``(N, *row_shape)``, read-only, after converting the source if that has not been done.
+
+        Args:
+            verify: Also compare the checksums, which reads the source and the file whole.
+            progress: Called after each converted block with the number of rows done and of all.
+
+        Raises:
+            OSError: If the file cannot be written, with the bytes that it takes; or if the source is damaged.
+            ValueError: If the source does not yield the rows that its shape promises.
+
+        Warns:
+            UserWarning: If there is a file that does not fit, with the reason.
+        """
+        try:
+            return self._map(verify)
+        except (OSError, ValueError):
+            pass  # looked at again under the lock, as another process may be building it
+        with write_lock(self.path, _REMEDY):
+            try:
+                return self._map(verify)
+            except FileNotFoundError:
+                pass
+            except ValueError as error:
+                warnings.warn(f"{self.path} is built anew, as {error}", stacklevel=2)
+                self.path.unlink()  # before there must be room for the new one
+            self._build(progress)
+            return self._map(verify=False)
+
+    def _map(self, verify: bool) -> NDArray[np.uint8]:
+        """Map the file; where it does not fit, raise ``ValueError`` with the reason."""
+        with self.path.open("rb") as file:
+            header, start = _read_header(file)
+            for entry, expected in self._description().items():
+                if header.get(entry) != expected:
+                    raise ValueError(self._changed() if entry == "sources" else f"its {entry} is not {expected}")
+            if (size := os.fstat(file.fileno()).st_size) != start + prod(self.shape):
+                raise ValueError(f"it has {size:,} bytes, not {start + prod(self.shape):,}")
+            if verify and self._md5s() != header.get("md5"):
+                raise ValueError(self._changed())
+            if verify and hashlib.file_digest(file, _blake2b).hexdigest() != header.get("blake2b"):
+                raise ValueError("its rows do not have the checksum in its header")
+            return np.memmap(file, np.uint8, "r", start, self.shape)
+
+    def _build(self, progress: Callable[[int, int], None] | None) -> None:
+        header = self._description() | {"md5": self._md5s(), "blake2b": _blake2b().hexdigest()}
+        size = len(_header_line(header)) + prod(self.shape)
+        unfinished = self.path.with_name(f"{self.path.name}.unfinished")
+        unfinished.unlink(missing_ok=True)  # of a killed process: its room is needed
+        try:
+            with room_for(f"the memory-mapped cache {self.path}", size, self.path.parent, _REMEDY):
+                with unfinished.open("wb") as file:
+                    file.write(_header_line(header))
+                    header["blake2b"] = self._write_rows(file, progress)
+                    file.seek(0)
+                    file.write(_header_line(header))
+                    file.flush()
+                    os.fsync(file.fileno())
+                unfinished.replace(self.path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _write_rows(self, file: IO[bytes], progress: Callable[[int, int], None] | None) -> str:
+        """Convert all blocks and return the checksum of the rows."""
+        checksum, done, total = _blake2b(), 0, self.shape[0]
+        for block in self._source.blocks():
+            rows = self._convert(block).contiguous().numpy()
+            if rows.shape[1:] != self.shape[1:] or rows.dtype != np.uint8:
+                raise ValueError(
+                    f"rows of {self._names()} must be {self.shape[1:]} uint8, got {rows.shape[1:]} {rows.dtype}"
+                )
+            checksum.update(rows.data)
+            file.write(rows.data)
+            done += len(rows)
+            if progress is not None:
+                progress(done, total)
+        if done != total:
+            raise ValueError(f"{self._names()} must yield {total} rows, got {done}")
+        return checksum.hexdigest()
+
+    def _description(self) -> dict[str, Any]:
+        """Return what the header must say, as JSON gives it back."""
+        states = [(path.name, path.stat()) for path in self._source.paths]
+        return {
+            "format": "lr_lightning rows",
+            "version": FORMAT_VERSION,
+            "array": self._source.key,
+            "conversion": self._conversion,
+            "shape": list(self.shape),
+            "sources": [[name, state.st_size, state.st_mtime_ns] for name, state in states],
+        }
+
+    def _md5s(self) -> list[str]:
+        return [file_md5(path) for path in self._source.paths]
+
+    def _names(self) -> str:
+        first, *others = self._source.paths
+        return f"{first} and {len(others)} more" if others else str(first)
+
+    def _changed(self) -> str:
+        return f"{self._names()} changed since"
+
+
+def _header_line(header: dict[str, Any]) -> bytes:
+    """Return the header as a line that ends with a page."""
+    line = json.dumps(header).encode()
+    return line.ljust(-(-(len(line) + 1) // _PAGE) * _PAGE - 1) + b"\n"
+
+
+def _read_header(file: IO[bytes]) -> tuple[dict[str, Any], int]:
+    """Return the header and where it ends; raise ``ValueError`` where there is none."""
+    try:
+        header = json.loads(file.readline(_LONGEST_HEADER))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"its header cannot be read ({error})") from error
+    if not isinstance(header, dict):
+        raise ValueError("its header cannot be read (it holds no names)")
+    return header, file.tell()

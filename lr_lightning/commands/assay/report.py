@@ -1,0 +1,83 @@
+"""What goes into the report of ``lr-lightning assay``."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from lr_lightning.callbacks import AssayCallback
+from lr_lightning.callbacks.registry import CATALOGUE
+from lr_lightning.callbacks.run.run_record import RESULTS
+from lr_lightning.commands.assay.page import Picture, Report, Section
+from lr_lightning.commands.assay.trainer import AssayCLI
+from lr_lightning.commands.figure_captions import figure_caption
+from lr_lightning.commands.readings import readings
+from lr_lightning.loggers.media import arrays_path, figure_path
+
+
+def assay_report(command_line: AssayCLI, notes: Sequence[str]) -> Report:
+    """Return the report on a validation or test that has ended.
+
+    Args:
+        command_line: What ran it; its folder holds ``results.json`` and the figures.
+        notes: What was undefined.
+    """
+    stage = str(command_line.subcommand)
+    record = json.loads((command_line.folder / RESULTS).read_text())[stage]
+    sections = [_section(command_line, assay) for assay in command_line.assays]
+    skipped = [f"{name} was skipped: {lack}." for name, lack in command_line.skipped.items()]
+    return Report(
+        title=f"Assays of {record['config']['ckpt_path']}",
+        facts=_facts(command_line, record),
+        warnings=[
+            warning
+            for assay in command_line.assays
+            if assay.findings is not None
+            for warning in assay.findings.warnings
+        ],
+        notes=[*skipped, *notes],
+        sections=sections,
+    )
+
+
+def _facts(command_line: AssayCLI, record: dict[str, Any]) -> dict[str, str]:
+    """Return what the report is about."""
+    model, data, scalars, versions = command_line.model, record["data"], record["scalars"], record["versions"]
+    prefix = "test" if command_line.subcommand == "test" else "val"
+    split = "test" if command_line.subcommand == "test" else "validation"
+    terms = [name for name in ("reconstruction", "kl") if scalars.get(f"{prefix}/{name}") is not None]
+    facts = {
+        "Model": f"{type(model).__name__} on {type(model.network).__name__}, {model.latent_dim} latents, "
+        f"{record['step']:,} steps",
+        "Data": f"{command_line.stages.num_observations:,} observations of the {split} set"
+        + ("" if data is None else f" of {data['name']} ({data['num_samples']:,} in all)"),
+        "Loss": ", ".join(f"{name} {scalars[f'{prefix}/{name}']:.2f} nats per observation" for name in terms),
+        "Versions": f"lr-lightning {versions.get('lr-lightning', '?')} ({record['git_commit'] or 'no commit'}), "
+        f"torch {versions['torch']}",
+        "Time": f"{record['seconds']:.0f} s, of which assays {record['assay_seconds']:.0f} s",
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def _section(command_line: AssayCLI, assay: AssayCallback) -> Section:
+    findings, trainer = assay.findings, command_line.trainer
+    assert findings is not None  # it has run
+    entry = CATALOGUE.get(assay.name)
+    if entry is not None and not isinstance(assay, entry.assay):
+        entry = None  # one of the user's under a name of the catalogue
+    scalars = {key: float(value) for key, value in findings.scalars.items()}
+    pictures = []
+    for key in findings.figures:
+        path = figure_path(trainer, f"{assay.prefix}/{key}")
+        assert path is not None  # this Trainer has a folder
+        pictures.append(Picture(figure_caption("" if entry is None else assay.name, key), path.read_bytes()))
+    arrays = arrays_path(trainer, f"assay/{assay.name}") if findings.arrays else None
+    return Section(
+        name=assay.name,
+        summary=type(assay).__name__ if entry is None else entry.summary,
+        readings=[] if entry is None else readings(assay.name, scalars, command_line.model.latent_dim),
+        pictures=pictures,
+        scalars=scalars,
+        tables=findings.tables,
+        arrays=None if arrays is None else str(arrays.relative_to(command_line.folder)),
+        seconds=assay.total_seconds,
+    )

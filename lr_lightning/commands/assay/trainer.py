@@ -1,0 +1,197 @@
+"""A Trainer that runs assays of the catalogue on a checkpoint and leaves its run folder alone."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from typing_extensions import override
+
+from lr_lightning.callbacks import AssayCallback
+from lr_lightning.callbacks.registry import CATALOGUE, Target
+from lr_lightning.commands.fit.training import RunCLI, named_assays
+from lr_lightning.models import SeedEnsemble
+from lr_lightning.training.seed_statistics import seed_name
+
+SETTINGS = (
+    "--trainer.logger=false",
+    "--trainer.callbacks=null",
+    "--trainer.enable_checkpointing=false",
+    "--trainer.enable_progress_bar=false",
+    "--trainer.enable_model_summary=false",
+    "--trainer.devices=1",
+    "--trainer.num_nodes=1",
+    "--trainer.strategy=auto",
+    "--trainer.fast_dev_run=false",
+    "--trainer.limit_val_batches=null",
+    "--trainer.limit_test_batches=null",
+)
+"""What a Trainer of assays takes in place of a run's own settings: one device, no logs, the whole set."""
+
+
+class AssayStages(Callback):
+    """Shows on standard error what is under way: how much of the data is read, then which assay, and how much of it.
+
+    Attributes:
+        current: Name of the assay under way, ``None`` before the first and after the last.
+        num_observations: Number of observations that were encoded.
+    """
+
+    def __init__(self) -> None:
+        self.current: str | None = None
+        self.num_observations = 0
+        self._console = Console(stderr=True, highlight=False)
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        self._bar = Progress(
+            *columns,
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+            redirect_stdout=False,
+        )
+        self._task = self._bar.add_task("data", total=None)
+        self._part = self._bar.add_task("", total=None, visible=False)
+        self._marks: list[_Mark] = []
+
+    def mark(self, name: str) -> Callback:
+        """Return a callback that tells that the next one in the Trainer's list, the assay ``name``, begins."""
+        self._marks.append(_Mark(self, name))
+        return self._marks[-1]
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the bar while in this context, at most until the last assay has ended."""
+        with self._bar:
+            yield
+
+    def within(self, done: int, total: int) -> None:
+        """Show how much of the assay under way is done."""
+        self._bar.update(self._part, description="within it", completed=done, total=total, visible=True)
+
+    def begin(self, mark: "_Mark") -> None:
+        """Show that the assay after ``mark`` begins."""
+        number, total = self._marks.index(mark) + 1, len(self._marks)
+        self.current = mark.name
+        self._bar.update(self._task, description=mark.name, completed=number - 1, total=total)
+        self._bar.update(self._part, visible=False)
+        if self._bar.disable:
+            self._console.print(f"assay {number} of {total}: {mark.name}")
+
+    @override
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._bar.update(self._task, total=_total(trainer.num_val_batches))
+
+    @override
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._bar.update(self._task, total=_total(trainer.num_test_batches))
+
+    @override
+    def on_validation_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        self._count(*args, **kwargs)
+
+    @override
+    def on_test_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        self._count(*args, **kwargs)
+
+    @override
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.current = None
+
+    @override
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.current = None
+
+    @override
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._bar.stop()
+
+    @override
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._bar.stop()
+
+    def _count(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, *others: Any, **more: Any) -> None:
+        self.num_observations += len(outputs["codes"])
+        self._bar.advance(self._task)
+
+
+class _Mark(Callback):
+    """Tells the stages that the next callback begins."""
+
+    def __init__(self, stages: AssayStages, name: str) -> None:
+        self.stages = stages
+        self.name = name
+
+    @override
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stages.begin(self)
+
+    @override
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.stages.begin(self)
+
+
+def _total(num_batches: Any) -> float | None:
+    """Return the number of batches of all loaders; ``None`` if it is not known."""
+    total = sum(num_batches)
+    return None if total == float("inf") else total
+
+
+class AssayCLI(RunCLI):
+    """The command line of a validation or test whose files go to a folder of their own.
+
+    Attributes:
+        folder: That folder.
+        assays: The assays that run.
+        skipped: Those that do not, with what they lack.
+        stages: What shows their progress.
+    """
+
+    def __init__(self, *args: Any, folder: Path, **kwargs: Any) -> None:
+        self.folder = folder
+        self.assays: list[AssayCallback] = []
+        self.skipped: dict[str, str] = {}
+        self.stages = AssayStages()
+        super().__init__(*args, **kwargs)
+
+    @override
+    def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
+        return self.folder, Path(self.config[self.subcommand].ckpt_path)
+
+    @override
+    def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
+        checkpoint = Path(self._get(self.config, "ckpt_path"))
+        paths = ", ".join(str(checkpoint.with_name(f"{seed_name(seed)}.ckpt")) for seed in seeds)
+        raise ValueError(f"{checkpoint} holds {len(seeds)} seeds and a report is of one; take one of {paths}")
+
+    @override
+    def _assay_callbacks(self) -> list[Callback]:
+        """Return the assays that find what they need, each behind a mark that tells its begin.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        self.model.assays = []  # it would run its own besides
+        callbacks: list[Callback] = []
+        for assay in named_assays(self._get(self.config_init, "assays")):
+            lack = self._lack(assay)
+            if lack is not None:
+                self.skipped[assay.name] = lack
+                continue
+            assay.progress = self.stages.within
+            assay.strict = True  # a report has each assay that was asked for
+            self.assays.append(assay)
+            callbacks += [self.stages.mark(assay.name), assay]
+        if not self.assays:
+            reasons = "; ".join(f"{name} was skipped since {lack}" for name, lack in self.skipped.items())
+            raise ValueError(f"there is nothing to run: {reasons or 'no assay is left'}")
+        return [*callbacks, self.stages]
+
+    def _lack(self, assay: AssayCallback) -> str | None:
+        entry = CATALOGUE.get(assay.name)
+        if entry is None or not isinstance(assay, entry.assay):
+            return None  # one of the user's
+        dataset = getattr(self.datamodule, "dataset", None)
+        return entry.lacks(Target(self.model.network.observation_shape, self.model.latent_dim, dataset))

@@ -1,0 +1,1 @@
+"""Configs: how they are read, composed, completed, compared and saved."""

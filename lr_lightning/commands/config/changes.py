@@ -1,0 +1,178 @@
+"""What a run cannot go on with, since it was started with something else."""
+
+from argparse import ArgumentError
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser
+from pytorch_lightning import callbacks
+from torch import nn
+
+from lr_lightning.callbacks import AssayCallback
+from lr_lightning.commands.config.completion import complete_config
+from lr_lightning.commands.config.file_check import check_config_file
+from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
+from lr_lightning.commands.run.folder import CONFIG, folder_of_checkpoint
+from lr_lightning.commands.run.initial_weights import command_from_weights
+
+_FREE = {
+    "assays",
+    "checkpoint",
+    "ckpt_path",
+    "model.assays",
+    "verbose",
+    "wandb",
+    "weights_only",
+    *(
+        f"trainer.{name}"
+        for name in (
+            # what ends training
+            *("fast_dev_run", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps"),
+            # what is logged, shown and kept
+            *("barebones", "default_root_dir", "detect_anomaly", "enable_checkpointing", "enable_model_summary"),
+            *("enable_progress_bar", "log_every_n_steps", "logger", "num_sanity_val_steps", "profiler"),
+            # of other commands
+            *("limit_predict_batches", "limit_test_batches"),
+        )
+    ),
+}
+_FREE_CALLBACKS = (
+    AssayCallback,
+    callbacks.Checkpoint,
+    callbacks.DeviceStatsMonitor,
+    callbacks.EarlyStopping,
+    callbacks.LearningRateMonitor,
+    callbacks.ModelSummary,
+    callbacks.ProgressBar,
+    callbacks.ThroughputMonitor,
+    callbacks.Timer,
+)
+_UNKNOWN = "Unable to serialize"
+"""What jsonargparse wrote of a default that has no name."""
+
+
+def recorded_config(checkpoint: Path) -> dict[str, Any]:
+    """Return what is known of the config that a checkpoint was trained with, plain values.
+
+    That is the config of its run folder; of a checkpoint outside of one the part on the model, which is in the file.
+
+    Raises:
+        ValueError: If the config is no YAML file of a run, or the checkpoint cannot be read.
+    """
+    folder = folder_of_checkpoint(checkpoint)
+    if folder is None:
+        arguments = dict(read_checkpoint(checkpoint).get("hyper_parameters", {}))
+        arguments.pop("_instantiator", None)
+        class_path = arguments.pop("_class_path", None)
+        return {} if class_path is None else {"model": {"class_path": class_path, "init_args": arguments}}
+    check_config_file(folder / CONFIG)
+    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        raise ValueError(f"{folder / CONFIG} is no config of a run")
+    return config
+
+
+def with_defaults(recorded: dict[str, Any], parser: ArgumentParser) -> dict[str, Any]:
+    """Return a recorded config with the defaults of what an earlier version did not know.
+
+    Args:
+        recorded: Plain values.
+        parser: That of the command; a config that it cannot parse is returned as it is.
+    """
+    try:
+        config = parser.parse_object(recorded)
+        complete_config(config)
+        plain: dict[str, Any] = yaml.safe_load(parser.dump(config, skip_none=False))
+    except (ArgumentError, ValueError, TypeError):
+        return recorded
+    return plain
+
+
+def check_unchanged(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    checkpoint: Path,
+    model: nn.Module,
+    arguments: Sequence[str],
+) -> None:
+    """Compare the config with that of the run to be resumed, before anything of that is overwritten.
+
+    Args:
+        before: The config that the run was started with, or what is known of it, plain values.
+        after: The one that it is to go on with.
+        checkpoint: What is to be resumed.
+        model: The model of the new config.
+        arguments: Those of the command line, the subcommand first.
+
+    Raises:
+        ValueError: If something differs that must not; the text says what, and how to start another run.
+    """
+    changes = config_changes(before, after)
+    if not changes:
+        return
+    try:
+        check_checkpoint(checkpoint, model)
+    except ValueError:
+        how = "train this model without --ckpt_path, as these weights are not of its shape"
+    else:
+        how = f"start a new run from its weights: {command_from_weights(arguments, checkpoint)}"
+    run = folder_of_checkpoint(checkpoint) or checkpoint
+    raise ValueError(f"{run} was trained with another config ({'; '.join(changes)}); resume it with that, or {how}")
+
+
+def config_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return what differs between two configs of one run, without what may change when it is resumed.
+
+    What ends training, logging, assays, checkpoints and the callbacks of Lightning for these may change.
+
+    Args:
+        before: The config that the run was started with, or what is known of it, plain values.
+        after: The one that it is to go on with.
+
+    Returns:
+        Texts such as ``"model.optimizer.lr: 0.01 -> 0.0001"``, named as on the command line.
+    """
+    known = {key: after.get(key) for key in before}
+    return [f"{key}: {_text(old)} -> {_text(new)}" for key, old, new in _differences(before, known, "")]
+
+
+def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    if path in _FREE:
+        return
+    if path == "trainer.callbacks":
+        before, after = _binding(before), _binding(after)
+    of_one_class = isinstance(before, Mapping) and isinstance(after, Mapping)
+    if of_one_class and before.get("class_path") == after.get("class_path"):
+        for key in dict.fromkeys([*before, *after]):
+            inner = path if key == "init_args" else f"{path}.{key}".lstrip(".")
+            yield from _differences(before.get(key), after.get(key), inner)
+    elif before != after and not any(str(value).startswith(_UNKNOWN) for value in (before, after)):
+        yield path, before, after
+
+
+def _binding(given: Any) -> list[Any]:
+    """Return those callbacks that may change what is trained."""
+    given = given if isinstance(given, list) else [given]
+    return [entry for entry in given if entry is not None and not _is_free(entry)]
+
+
+def _is_free(entry: Any) -> bool:
+    module, _, name = str(entry.get("class_path") if isinstance(entry, Mapping) else entry).rpartition(".")
+    try:
+        kind = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError):
+        return False
+    return isinstance(kind, type) and issubclass(kind, _FREE_CALLBACKS)
+
+
+def _text(value: Any) -> str:
+    """Return a value as it is written in a config, on one line; of an object its class alone."""
+    if isinstance(value, Mapping) and "class_path" in value:
+        return str(value["class_path"]).rpartition(".")[2]
+    if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+        return f"[{', '.join(map(_text, value))}]"
+    line: str = yaml.safe_dump(value, default_flow_style=True, width=10**9)
+    return line.removesuffix("...\n").strip()

@@ -1,0 +1,27 @@
+"""``config.yaml`` in the run folder."""
+
+from pathlib import Path
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.cli import SaveConfigCallback
+from typing_extensions import override
+
+from lr_lightning.commands.run.folder import CONFIG
+from lr_lightning.common.files import remove_unfinished, write_atomically
+
+
+class SaveRunConfig(SaveConfigCallback):
+    """Writes the resolved config into the run folder when training starts; evaluation leaves it alone.
+
+    What belongs to this start of this run alone is left out: a repeated config is a run of its own.
+    """
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit" and trainer.is_global_zero:
+            config = self.config.clone()
+            config.ckpt_path = config.wandb.run_id = None
+            text = self.parser.dump(config, skip_none=False)
+            folder = Path(trainer.default_root_dir)
+            remove_unfinished(folder)
+            write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))

@@ -1,0 +1,1 @@
+"""``lr-lightning fit``, ``validate``, ``test`` and ``predict``."""

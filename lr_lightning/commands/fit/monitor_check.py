@@ -1,0 +1,82 @@
+"""Finds a misspelt key of what a run monitors before its first step."""
+
+from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import cast
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
+
+from lr_lightning.callbacks import AssayCallback, EnsembleAssay, RunCheckpoint
+from lr_lightning.commands.messages import UsageError
+from lr_lightning.models import AutoencoderModule, SeedEnsemble
+from lr_lightning.training.seed_statistics import seed_name
+
+_LOGGING_HOOKS = ("validation_step", "on_validation_batch_end", "on_validation_epoch_end", "on_train_epoch_end")
+
+
+def check_monitored(trainer: Trainer, model: LightningModule) -> None:
+    """Raise ``UsageError`` if a callback of ``trainer`` monitors a key that no validation of ``model`` will log.
+
+    Terms of the loss are found by computing it once on random observations; assays state their quantities. Nothing is
+    refused where callbacks or hooks of the user may log more.
+    """
+    callbacks = [*trainer.callbacks, *model.configure_callbacks()]  # type: ignore[attr-defined, misc]
+    monitored = list(_monitored(callbacks))
+    if not monitored or _others_may_log(callbacks, model):
+        return
+    patterns = logged_keys(callbacks, model, trainer)
+    for what, key in monitored:
+        if not any(fnmatchcase(key, pattern) for pattern in patterns):
+            close = get_close_matches(key, [pattern for pattern in patterns if "*" not in pattern], n=1)
+            hint = f"did you mean {close[0]}? " if close else ""
+            raise UsageError(f"{what} {key!r} will not be there; {hint}there will be {', '.join(patterns)}")
+
+
+def logged_keys(callbacks: Sequence[Callback], module: LightningModule, trainer: Trainer) -> list[str]:
+    """Return the keys that validations will log, with ``*`` for parts that depend on the model or data."""
+    model = cast(AutoencoderModule, module.members[0] if isinstance(module, SeedEnsemble) else module)
+    model.trainer = trainer  # some objectives ask it for its data
+    keys = [f"val/{name}" for name in _terms(model)]
+    for callback in callbacks:
+        if isinstance(callback, AssayCallback):
+            keys += assay_keys(callback)
+    if isinstance(module, SeedEnsemble):
+        deviations = [f"{key}_sd" for key in keys] if len(module.seeds) > 1 else []
+        keys += deviations + [f"{seed_name(seed)}/{key}" for seed in module.seeds for key in keys]
+    return keys + ["lr-*"] * any(isinstance(callback, LearningRateMonitor) for callback in callbacks)
+
+
+def assay_keys(assay: AssayCallback) -> list[str]:
+    """Return the keys under which an assay logs."""
+    inner = assay.assay if isinstance(assay, EnsembleAssay) else assay
+    quantities = ("*",) if inner.quantities is None else inner.quantities
+    return [f"{inner.prefix}/{quantity}" for quantity in quantities] + [f"assay/{assay.name}/seconds"]
+
+
+def _terms(model: AutoencoderModule) -> Sequence[str]:
+    try:
+        return model.term_names()
+    except Exception:  # an objective of the user's that needs more than observations: its terms are not known
+        return ["*"]
+
+
+def _monitored(callbacks: Sequence[Callback]) -> Iterator[tuple[str, str]]:
+    """Yield what each callback monitors that fails without it."""
+    for callback in callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor not in (None, "epoch", "step"):
+            own = isinstance(callback, RunCheckpoint)
+            yield "checkpoint.monitor" if own else "monitor of ModelCheckpoint", str(callback.monitor)
+        elif isinstance(callback, EarlyStopping) and callback.strict:
+            yield "monitor of EarlyStopping", callback.monitor
+
+
+def _others_may_log(callbacks: Sequence[Callback], module: LightningModule) -> bool:
+    """Return whether keys may be logged by callbacks or hooks that this package does not know."""
+    known = ("lr_lightning.", "pytorch_lightning.")
+    others = [callback for callback in callbacks if not type(callback).__module__.startswith(known)]
+    if not all(isinstance(callback, AssayCallback) for callback in others):
+        return True
+    model = type(module.members[0] if isinstance(module, SeedEnsemble) else module)
+    return any(getattr(model, hook) is not getattr(AutoencoderModule, hook) for hook in _LOGGING_HOOKS)

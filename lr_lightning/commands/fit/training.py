@@ -1,0 +1,385 @@
+"""Training and evaluation from the command line, on Lightning's own command line class."""
+
+import os
+import warnings
+from argparse import ArgumentError
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from jsonargparse import Namespace
+from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
+from pytorch_lightning.__version__ import version
+from pytorch_lightning.callbacks import Callback, ModelSummary
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
+from pytorch_lightning.loggers import CSVLogger, Logger
+from pytorch_lightning.plugins import TorchCheckpointIO
+from pytorch_lightning.utilities.seed import isolate_rng
+from typing_extensions import override
+
+import lr_lightning.data.loading.datamodule  # noqa: F401  (short class names need their classes imported)
+from lr_lightning.callbacks import (
+    AssayCallback,
+    CodeFiles,
+    DisentanglementAssay,
+    EnsembleAssay,
+    Resumption,
+    RunCheckpoint,
+    RunModelSummary,
+    RunProgressBar,
+    RunRecord,
+    SeedCheckpoints,
+)
+from lr_lightning.commands.config.changes import check_unchanged, recorded_config, with_defaults
+from lr_lightning.commands.config.completion import check_serializable, complete_config
+from lr_lightning.commands.config.composition import ComposingConfigFile, split_assays
+from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_arguments, known_classes
+from lr_lightning.commands.config.saving import SaveRunConfig
+from lr_lightning.commands.fit.device_check import settle_device_check
+from lr_lightning.commands.fit.finite_loss import FiniteLoss
+from lr_lightning.commands.fit.foreign_messages import silence_foreign_messages
+from lr_lightning.commands.fit.memory import keep_freed_memory
+from lr_lightning.commands.fit.monitor_check import check_monitored
+from lr_lightning.commands.fit.own_checkpoints import place_checkpoints
+from lr_lightning.commands.fit.precision import default_precision
+from lr_lightning.commands.fit.seeds import seed_of_checkpoint, seeds_of_run
+from lr_lightning.commands.messages import UsageError, plain_message
+from lr_lightning.commands.run.checkpoint_io import AtomicCheckpointIO
+from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
+from lr_lightning.commands.run.choice import choose_run
+from lr_lightning.commands.run.folder import CHECKPOINTS, RunFolder, expand_run_argument, wandb_run_id
+from lr_lightning.commands.run.folder_guard import FolderGuard
+from lr_lightning.commands.run.initial_weights import OPTION, load_initial_weights
+from lr_lightning.commands.run.resumable import check_resumable, while_restoring
+from lr_lightning.common.files import quoted_path
+from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
+from lr_lightning.models import AutoencoderModule, SeedEnsemble
+
+
+class RunCLI(LightningCLI):
+    """LightningCLI with named assays, one folder per run, W&B with an offline fallback and two checkpoints.
+
+    Added keys: ``seeds`` (how many seeds of the model to train, or which), ``assays.NAME`` (any assay callback,
+    ``null`` to drop one), ``wandb.*`` (arguments of :class:`RunWandbLogger`) and ``checkpoint.*`` (which checkpoint is
+    the best). The run folder is ``trainer.default_root_dir``, with a number added if it holds a run already.
+    """
+
+    _held: RunFolder | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._command: str = kwargs["args"][0]
+        try:
+            super().__init__(*args, **kwargs)
+        except BaseException:
+            self._leave_folder()
+            raise
+
+    def _leave_folder(self) -> None:
+        if self._held is not None:
+            self._held.leave()
+
+    @override
+    def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:
+        """Return the parser of a command; only that of the one that runs has arguments, which take long to collect."""
+        if subcommand != self._command:
+            return self.init_parser(**kwargs)
+        return super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+
+    @override
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument(
+            "--seeds",
+            type=int | list[int] | None,
+            default=None,
+            help="Seeds to train at once: their number, counted from seed_everything, or a list of them.",
+        )
+        parser.add_argument(
+            "--assays",
+            type=dict[str, AssayCallback | None] | None,
+            default={},
+            help="Assays by a name of your choice, added to those of configs before; null drops one, or all.",
+        )
+        parser.add_argument(
+            OPTION,
+            type=str | None,
+            default=None,
+            help="Checkpoint whose weights a new run starts from; nothing else is taken from it.",
+        )
+        parser.add_class_arguments(RunWandbLogger, "wandb", skip=SET_BY_THE_RUN, instantiate=False)
+        parser.add_argument(
+            "--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in."
+        )
+        parser.add_argument("--checkpoint.mode", type=str, default="min", help="Whether 'min' or 'max' is best.")
+
+    @override
+    def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
+        """Return a parser that composes the assays of several configs."""
+        kwargs.setdefault("dump_header", [f"pytorch_lightning=={version}"])
+        parser = LightningArgumentParser(**kwargs)
+        help_text = "A config file; of several, later ones override and add to earlier ones."
+        parser.add_argument("-c", "--config", action=ComposingConfigFile, help=help_text)
+        return parser
+
+    @override
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse ``args`` without Lightning's warning against giving them from Python; settle what they leave open."""
+        self._arguments = list(args)  # type: ignore[arg-type]
+        self.config = parser.parse_args(args)  # type: ignore[arg-type]
+        complete_config(self.config[self.config.subcommand])
+
+    @override
+    def _parse_ckpt_path(self) -> None:
+        """Take the model from the config alone: a checkpoint must not silently override what was asked for."""
+
+    @override
+    def before_instantiate_classes(self) -> None:
+        config = self.config[self.subcommand]
+        self._seeds = seeds_of_run(config.seeds, config.seed_everything)
+        folder, checkpoint = self._folder_and_checkpoint()
+        if self._seeds is not None and checkpoint is not None:
+            self._check_seeds(checkpoint)
+        config.ckpt_path = None if checkpoint is None else str(checkpoint)
+        config.trainer.default_root_dir = str(folder)
+        config.weights_only = config.weights_only is not False
+        if "verbose" in config:
+            config.verbose = False  # the summary at the end says it more readably
+        self._recorded = {}
+        if self.subcommand == "fit" and checkpoint is not None:
+            self._recorded = recorded_config(checkpoint)
+            # What was not asked for anew stays, also on a machine with other defaults
+            config.trainer.precision = config.trainer.precision or self._recorded.get("trainer", {}).get("precision")
+            config.initial_weights = config.initial_weights or self._recorded.get("initial_weights")
+        config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
+        if config.initial_weights is not None:
+            config.initial_weights = str(Path(config.initial_weights).absolute())  # to be read from any folder
+        self._dump_config()
+
+    def _check_seeds(self, checkpoint: Path) -> None:
+        """Evaluate a single model if ``checkpoint`` is one of the seeds of the configured ensemble.
+
+        Raises:
+            ValueError: If it is to be trained on.
+        """
+        seed = seed_of_checkpoint(checkpoint)
+        if seed is None:
+            return
+        if self.subcommand == "fit":
+            raise ValueError(
+                f"{checkpoint} holds one model, which cannot go on as {len(self._seeds or ())} seeds; "
+                "resume from the last.ckpt of the run"
+            )
+        config = self.config[self.subcommand]
+        config.seeds, config.seed_everything, self._seeds = None, seed, None
+
+    def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
+        """Return where this run lives and what it starts from."""
+        config = self.config[self.subcommand]
+        root = Path(config.trainer.default_root_dir or "runs/unnamed")
+        self._held, checkpoint = choose_run(str(self.subcommand), root, config.ckpt_path)
+        return self._held.path, checkpoint
+
+    @override
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        if self._seeds is not None:
+            self.model = self._ensemble(self._seeds)
+        trainer, checkpoint = self._get(self.config_init, "trainer"), self._get(self.config, "ckpt_path")
+        if self._recorded:
+            recorded = with_defaults(self._recorded, self._parser(self.subcommand))
+            check_unchanged(recorded, self._plain_config(), Path(checkpoint), self.model, self._arguments)
+        self._step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
+        weights = self._get(self.config, "initial_weights")
+        if weights is not None and self.subcommand == "fit" and not checkpoint:
+            load_initial_weights(Path(weights), self.model)
+        built: Trainer = super().instantiate_trainer(
+            callbacks=self._callbacks(trainer),
+            logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
+            enable_model_summary=False,  # there is one of our own
+            **kwargs,
+        )
+        if type(built.strategy.checkpoint_io) is TorchCheckpointIO:  # none of the user's or of a special strategy
+            built.strategy.checkpoint_io = AtomicCheckpointIO()
+        if self.subcommand == "fit":
+            check_monitored(built, self.model)
+        if checkpoint and self.subcommand == "fit":
+            path = Path(checkpoint)
+            check_resumable(path, read_checkpoint(path), built, self.model, self.datamodule)
+        return built
+
+    def _callbacks(self, trainer: Namespace) -> list[Callback]:
+        """Return the callbacks of a run in their order, those of the config ``trainer`` included.
+
+        Raises:
+            ValueError: If a checkpoint callback of the user would be in the way of the run's own.
+        """
+        folder = Path(trainer["default_root_dir"])
+        callbacks = self._assay_callbacks()
+        if self.subcommand == "predict":
+            callbacks.append(CodeFiles(folder, self._seeds))
+        if trainer["enable_checkpointing"] is not False:
+            callbacks += self._checkpoints(folder)
+        if trainer["enable_progress_bar"] is not False:
+            callbacks.append(RunProgressBar())
+        given = trainer["callbacks"] or []
+        given = given if isinstance(given, list) else [given]
+        place_checkpoints(given, folder / CHECKPOINTS)
+        if trainer["enable_model_summary"] is not False and not any(isinstance(own, ModelSummary) for own in given):
+            callbacks.append(RunModelSummary())
+        record = RunRecord(self._plain_config(), self._step)
+        guard = [] if self._held is None else [FolderGuard(self._held)]
+        return [Resumption(), *guard, FiniteLoss(), *given, *callbacks, record]
+
+    def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
+        """Return the configured model once for each seed, built as a run with that seed alone builds it."""
+        model = {"model": self._get(self.config, "model")}
+        config = Namespace({"subcommand": self.subcommand, str(self.subcommand): Namespace(model)})  # type: ignore[no-untyped-call]
+        members = []
+        with isolate_rng():
+            for seed in seeds:
+                seed_everything(seed, workers=True, verbose=False)
+                members.append(self._get(self.parser.instantiate_classes(config), "model"))
+        return SeedEnsemble(members, seeds, [self._of_each_seed(assay) for assay in members[0].assays])
+
+    def _of_each_seed(self, callback: Callback) -> Callback:
+        return EnsembleAssay(callback) if isinstance(callback, AssayCallback) else callback
+
+    def _assay_callbacks(self) -> list[Callback]:
+        """Return the assays of the config, and in a test the disentanglement scores."""
+        assays = dict(self._get(self.config_init, "assays") or {})
+        if self.subcommand == "test" and not any(isinstance(assay, DisentanglementAssay) for assay in assays.values()):
+            assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null turns it off
+        named = named_assays(assays)
+        return list(named) if self._seeds is None else [self._of_each_seed(assay) for assay in named]
+
+    def _checkpoints(self, folder: Path) -> list[Callback]:
+        """Return what writes ``best.ckpt`` and ``last.ckpt`` at validations and at the end of each epoch."""
+        callbacks: list[Callback] = [RunCheckpoint(folder / CHECKPOINTS, "last")]
+        if self._get(self.config, "trainer").limit_val_batches != 0:
+            wanted = self._get(self.config, "checkpoint")
+            callbacks.insert(0, RunCheckpoint(folder / CHECKPOINTS, "best", wanted.monitor, wanted.mode))
+        return callbacks if self._seeds is None else [*callbacks, SeedCheckpoints(folder / CHECKPOINTS)]
+
+    def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
+        """Return the loggers: W&B unless others were given, and a CSV file in any case but ``logger=False``.
+
+        A resumed run writes the rows after its checkpoint again.
+        """
+        if given is False or self.subcommand == "predict":
+            return False
+        resume_step = self._step - 1 if self.subcommand == "fit" else None
+        loggers = [self._wandb_logger(folder, resume_step)] if given in (None, True) else given
+        loggers = loggers if isinstance(loggers, list) else [loggers]
+        if not any(isinstance(logger, CSVLogger) for logger in loggers):
+            loggers = [*loggers, RunCSVLogger(folder, resume_step)]
+        return loggers
+
+    def _wandb_logger(self, folder: str, resume_step: int | None) -> RunWandbLogger:
+        options = self._get(self.config, "wandb").as_dict()
+        options["run_id"] = wandb_run_id(Path(folder), options["run_id"] or os.environ.get("WANDB_RUN_ID"))
+        return RunWandbLogger(folder, **options, resume_step=resume_step)
+
+    def _plain_config(self) -> dict[str, Any]:
+        """Return the config for the records; that of a training run is the same however often it was resumed."""
+        plain: dict[str, Any] = dict(self.config_dump)
+        if self.subcommand == "fit":
+            plain |= {"ckpt_path": None, "wandb": plain["wandb"] | {"run_id": None}}
+        return plain
+
+    @override
+    def _dump_config(self) -> None:
+        """Set ``config_dump``, the config as plain values.
+
+        Raises:
+            ValueError: If something in it could not be read back.
+        """
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"\s*Unable to serialize")
+            super()._dump_config()
+        check_serializable(self.config_dump)
+
+    @override
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Do nothing yet: what goes wrong from :meth:`start` on is no fault of the command line."""
+
+    def start(self) -> None:
+        """Run the Trainer.
+
+        Raises:
+            KeyboardInterrupt: If it was interrupted; the text says how to go on.
+            ValueError: If the checkpoint cannot be restored.
+        """
+        try:
+            super()._run_subcommand(str(self.subcommand))
+        except SystemExit as stopped:  # Lightning's answer to Ctrl-C
+            folder = Path(self.trainer.default_root_dir)
+            resumable = self.subcommand == "fit" and (folder / CHECKPOINTS / "last.ckpt").is_file()
+            how = f"resume with: lr-lightning fit {quoted_path(folder)}"
+            raise KeyboardInterrupt(how if resumable else "") from stopped
+        except (AttributeError, LookupError, RuntimeError, TypeError) as error:
+            if not while_restoring(error):
+                raise
+            checkpoint = self._get(self.config, "ckpt_path")
+            raise ValueError(f"{checkpoint} is malformed ({type(error).__name__} in restoring it: {error})") from error
+        finally:
+            self._leave_folder()
+        for logger in self.trainer.loggers:
+            if isinstance(logger, RunWandbLogger) and (told := logger.finish()) is not None:
+                print(told)
+        if self.subcommand == "fit" and 0 < self._step == self.trainer.global_step:
+            print(f"This run had ended at step {self._step:,}; raise --trainer.max_epochs or max_steps to train on.")
+
+    def predict(self, model: LightningModule, datamodule: LightningDataModule, **options: Any) -> None:
+        """Encode the data; :class:`~lr_lightning.callbacks.CodeFiles` writes the codes into the run folder."""
+        self.trainer.predict(model, datamodule=datamodule, **options | {"return_predictions": False})
+
+
+_Prepared = TypeVar("_Prepared", bound=RunCLI)
+
+
+def named_assays(assays: Mapping[str, AssayCallback | None]) -> list[AssayCallback]:
+    """Return those assays that are not ``None``, each named as it is in the mapping, which is what it logs under."""
+    named = []
+    for name, assay in assays.items():
+        if assay is not None:
+            assay.name = name
+            named.append(assay)
+    return named
+
+
+def run(arguments: list[str]) -> None:
+    """Run ``fit``, ``validate``, ``test`` or ``predict`` with ``arguments``, the subcommand first.
+
+    Raises:
+        UsageError: If the arguments or a config cannot be parsed.
+        KeyboardInterrupt: If training was interrupted.
+    """
+    prepare(arguments, RunCLI).start()
+
+
+def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
+    """Return a command line with its model, data and Trainer, ready to start.
+
+    Args:
+        arguments: As for :func:`run`.
+        kind: :class:`RunCLI`, or what makes a subclass of it.
+
+    Raises:
+        UsageError: If the arguments or a config cannot be parsed.
+    """
+    keep_freed_memory()
+    settle_device_check()
+    silence_foreign_messages()
+    options = {"allow_abbrev": False, "exit_on_error": False}
+    try:
+        return kind(
+            AutoencoderModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            save_config_callback=SaveRunConfig,
+            seed_everything_default=0,
+            parser_kwargs=options | dict.fromkeys(RunCLI.subcommands(), options),
+            auto_configure_optimizers=False,
+            args=split_assays(expand_run_argument(arguments)),
+        )
+    except (ArgumentError, ValueError) as error:
+        raise UsageError(plain_message(error, known_arguments(), known_classes())) from error

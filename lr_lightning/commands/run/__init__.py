@@ -1,0 +1,1 @@
+"""Run folders: which one, who holds it, and its checkpoints."""

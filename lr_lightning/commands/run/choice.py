@@ -1,0 +1,63 @@
+"""Which folder a command works in, and which checkpoint it starts from."""
+
+from pathlib import Path
+
+from lr_lightning.commands.run.folder import (
+    CHECKPOINTS,
+    RunFolder,
+    folder_of_checkpoint,
+    is_run_of,
+    new_run_folder,
+    newest_run_folder,
+    what_is_missing,
+)
+from lr_lightning.commands.run.lease import FolderInUseError
+from lr_lightning.common.files import quoted_path
+
+
+def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolder, Path | None]:
+    """Return the folder of a run, held by this process, and the checkpoint that it starts from.
+
+    A checkpoint of a run with the configured name belongs to that run; with any other, a new folder is begun.
+
+    Args:
+        subcommand: ``"fit"``, ``"validate"``, ``"test"`` or ``"predict"``.
+        root: The configured folder.
+        given: Path of a checkpoint; ``"last"`` or ``"best"`` for one of this run; ``None`` to train from the beginning.
+
+    Raises:
+        ValueError: If there is nothing to evaluate.
+        FileNotFoundError: If there is no run to resume.
+        FolderInUseError: If another process writes there.
+        OSError: If the folder cannot be made or written to.
+    """
+    training = subcommand == "fit"
+    if given is None:
+        if not training:
+            raise ValueError(what_is_missing(subcommand))
+        return new_run_folder(root), None
+    folder: Path | None
+    if given in ("last", "best"):
+        folder = newest_run_folder(root) if training else root
+        checkpoint = folder / CHECKPOINTS / f"{given}.ckpt"
+    else:
+        checkpoint = Path(given)
+        own = folder_of_checkpoint(checkpoint)
+        known = own is not None and (is_run_of(root, own) or not training)
+        folder = own if own is not None and known else None
+    return new_run_folder(root) if folder is None else _held_folder(folder, training), checkpoint
+
+
+def _held_folder(folder: Path, training: bool) -> RunFolder:
+    """Return ``folder`` once no other process writes there.
+
+    Raises:
+        FolderInUseError: If one does; the text says what can be done meanwhile.
+    """
+    try:
+        return RunFolder(folder)
+    except FolderInUseError as error:
+        meanwhile = f"lr-lightning assay {quoted_path(folder)} --out FOLDER writes nothing there"
+        if training:
+            meanwhile = "without --ckpt_path, another run is started"
+        raise FolderInUseError(f"{error}; wait until that has ended; {meanwhile}") from error

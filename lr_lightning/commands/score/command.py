@@ -1,0 +1,181 @@
+"""``lr-lightning score``: disentanglement scores of codes and factors from any framework."""
+
+import argparse
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from lr_lightning.commands.failure import fail
+
+if TYPE_CHECKING:
+    from lr_lightning.metrics.score_table import ScoreTable
+    from lr_lightning.metrics.suite import Progress as ReportProgress
+
+_DESCRIPTION = """\
+Score how codes relate to the factors of variation they were made from.
+
+FILE is a .npz file from any framework, with the arrays codes (N, D), floating point, and factors (N, K), the integer
+index of each factor's value; also log_variances (N, D), for the scores that look at the whole posterior.
+`lr-lightning predict RUN` writes one."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run ``lr-lightning score`` with the words after it.
+
+    Args:
+        argv: Arguments, such as ``["codes.npz", "--metrics", "mig,dci"]``.
+
+    Returns:
+        Exit code: 0 if all went well, 1 if something could not be done, 2 for a wrong command line, and 130 after
+        Ctrl-C. What went wrong is one sentence on standard error.
+    """
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as exit_:  # of argparse, which has printed its message
+        return int(exit_.code or 0)
+    try:
+        if arguments.list:
+            _list()
+        else:
+            _score(arguments)
+    except KeyboardInterrupt:
+        print("lr-lightning score: interrupted", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return fail("score", error)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="lr-lightning score",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="codes and factors (.npz)")
+    parser.add_argument("--list", action="store_true", help="list the metrics and the groups of them, and stop")
+    parser.add_argument(
+        "--metrics", default="default", help="names of metrics or groups, with commas between (default: %(default)s)"
+    )
+    parser.add_argument("--num_train", type=int, help="rows to fit or count on (default: 10,000, or two thirds)")
+    parser.add_argument("--num_test", type=int, help="rows held out (default: 5,000, or one third)")
+    parser.add_argument(
+        "--order",
+        choices=("first", "random"),
+        help="take the first rows to train and the next to test, the default if their numbers are given; or draw rows",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default: %(default)s)")
+    parser.add_argument("--num_repeats", type=int, default=1, help="draw rows so often, for standard errors")
+    parser.add_argument("--few_rows", action="store_true", help="there are fewer rows than latents, and no mistake")
+    parser.add_argument(
+        "--levels",
+        choices=("all", "cheap", "none"),
+        default="all",
+        help="which metrics get chance and ceiling: all, which takes two to five times as long; those that fit no "
+        "predictors; or none (default: %(default)s)",
+    )
+    parser.add_argument("--truncated", action="store_true", help="also score active latents only (names with _active)")
+    parser.add_argument("--out", type=Path, help="file for the table: .json, .csv or .parquet")
+    parser.add_argument("--figures", type=Path, help="folder for heat maps of the matrices behind the scores")
+    return parser
+
+
+def _list() -> None:
+    from lr_lightning.metrics.registry import ALIASES, GROUPS, METRICS, make_metrics
+
+    console = Console(highlight=False, emoji=False)
+    for name, metric in make_metrics(METRICS).items():
+        summary = (type(metric).__doc__ or "").split(";")[0].split("\n")[0].rstrip(".")
+        console.print(f"[bold]{name:34}[/]{summary}", soft_wrap=True)
+    console.print("\nGroups:")
+    for name, members in GROUPS.items():
+        console.print(
+            f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'each of the above'}", soft_wrap=True
+        )
+    console.print("\nNames that others give them:")
+    for name, members in ALIASES.items():
+        console.print(f"[bold]{name:36}[/]{', '.join(members)}", soft_wrap=True)
+
+
+def _score(arguments: argparse.Namespace) -> None:
+    if arguments.file is None:
+        raise ValueError("say what to score: lr-lightning score codes.npz")
+    counts_given = arguments.num_train is not None or arguments.num_test is not None
+    order: Literal["first", "random"] = arguments.order or ("first" if counts_given else "random")
+    if order == "first" and arguments.num_repeats > 1:
+        raise ValueError("--num_repeats draws rows anew each time: it needs --order random")
+    if arguments.figures is not None and arguments.figures.exists() and not arguments.figures.is_dir():
+        raise ValueError(f"figures go into a folder, and {arguments.figures} is a file")
+    if arguments.out is not None:
+        from lr_lightning.metrics.score_files import check_table_path
+
+        check_table_path(arguments.out)
+    from lr_lightning.commands.score.input import read_score_input
+
+    arrays = read_score_input(arguments.file, few_rows=arguments.few_rows)
+
+    from lr_lightning.metrics.core.sample import Sampling
+    from lr_lightning.metrics.suite import DisentanglementSuite
+
+    sampling = Sampling(arguments.num_train, arguments.num_test, order, arguments.seed)
+    names = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
+    if arrays.factors is None and names == ["default"]:
+        names = ["unsupervised"]
+    suite = DisentanglementSuite(names, sampling, arguments.num_repeats, arguments.truncated, arguments.levels)
+    with warnings.catch_warnings(record=True) as caught, _progress() as progress:
+        warnings.simplefilter("always")
+        table = suite.run(arrays.codes, arrays.factors, arrays.log_variances, progress)
+    sizes = sampling.sizes(len(arrays.codes))
+    _report(arguments, table, sizes, list(dict.fromkeys(str(warning.message) for warning in caught)))
+
+
+def _report(arguments: argparse.Namespace, table: "ScoreTable", sizes: tuple[int, int], notes: list[str]) -> None:
+    """Print the table of scores on ``sizes`` rows to train and to test on, with notes; write what was asked for."""
+    from lr_lightning.metrics.score_files import write_score_table
+    from lr_lightning.metrics.score_report import score_report
+
+    console = Console(highlight=False, emoji=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=120)
+    num_train, num_test = sizes
+    held_out = f" and {num_test:,} held out" if any(row.num_test for row in table.rows) else ""
+    title = f"{arguments.file}: {num_train:,} rows{held_out}, seed {arguments.seed}"
+    console.print(title, soft_wrap=True, markup=False)
+    console.print(score_report(table.rows))
+    for note in notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False)
+    if arguments.out is not None:
+        write_score_table(arguments.out, table)
+        console.print(f"wrote {arguments.out}", soft_wrap=True, markup=False)
+    if arguments.figures is not None:
+        _write_figures(arguments.figures, table)
+        console.print(f"wrote figures to {arguments.figures}", soft_wrap=True, markup=False)
+
+
+def _write_figures(folder: Path, table: "ScoreTable") -> None:
+    from functools import partial
+
+    from lr_lightning.common.files import write_atomically
+    from lr_lightning.plots import score_matrix_figure
+    from lr_lightning.plots.scores import distinct_matrices
+
+    for name, result in distinct_matrices(table).items():
+        figure = score_matrix_figure(result)
+        write_atomically(folder / f"{name}.png", partial(figure.savefig, format="png", dpi=120))
+
+
+@contextmanager
+def _progress() -> "Iterator[ReportProgress]":
+    """Show on standard error which metric is under way."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda name, done, total: bar.update(task, description=name, completed=done, total=total)

@@ -1,0 +1,105 @@
+"""The arrays that ``lr-lightning score`` reads, and what is wrong with them before anything is computed."""
+
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lr_lightning.data.storage.npz_member import npz_array, npz_header, npz_names
+
+_MOST_ROWS, _MOST_ENTRIES = 2_000_000, 1 << 26  # which take half a minute and 2 GB to draw from
+_REMEDY = "write it anew with np.savez"
+_Header = tuple[tuple[int, ...], np.dtype[Any]]
+
+
+class ScoreInput(NamedTuple):
+    """What is scored.
+
+    Attributes:
+        codes: Codes ``(N, D)``.
+        factors: Index of each factor's value ``(N, K)``, if there are any.
+        log_variances: Logarithms of the posterior variances ``(N, D)``, if there are any.
+    """
+
+    codes: Tensor
+    factors: Tensor | None
+    log_variances: Tensor | None
+
+
+def read_score_input(path: Path, *, few_rows: bool = False) -> ScoreInput:
+    """Return the arrays of a ``.npz`` file.
+
+    Args:
+        path: The file.
+        few_rows: Take codes with fewer rows than latents as they are, which else are refused as a transposed table.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no such file, has no codes, or arrays that are too large, no plain numbers, or transposed;
+            the message says what to do.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}")
+    try:
+        names = npz_names(path, _REMEDY)
+        headers = {name: npz_header(path, name, _REMEDY) for name in ScoreInput._fields if name in names}
+    except (OSError, ValueError, KeyError) as error:
+        raise _no_arrays(path, error) from error
+    if "codes" not in headers:
+        raise ValueError(f"{path} has no array 'codes'; it has {', '.join(names[:50]) or 'none'}")
+    for name, header in headers.items():
+        _check_size(path, name, *header)
+    _check_rows(headers, few_rows)
+    try:
+        found = {
+            name: _tensor(npz_array(path, name, shape, str(dtype), _REMEDY)) for name, (shape, dtype) in headers.items()
+        }
+    except OSError as error:
+        raise _no_arrays(path, error) from error
+    return ScoreInput(found["codes"], found.get("factors"), found.get("log_variances"))
+
+
+def _no_arrays(path: Path, error: Exception) -> ValueError:
+    return ValueError(f"{path} is no .npz file of plain numeric arrays ({error.args[0] if error.args else error})")
+
+
+def _check_size(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    if dtype.kind not in "biufc":
+        raise ValueError(f"{path} is no .npz file of plain numeric arrays ({name!r} holds {dtype})")
+    if prod(shape) > _MOST_ENTRIES or (shape and shape[0] > _MOST_ROWS):
+        raise ValueError(
+            f"{name} may have {_MOST_ROWS:,} rows and {_MOST_ENTRIES:,} entries, got shape {shape}; keep a random "
+            "part of the rows, of which the scores see 15,000 unless told otherwise"
+        )
+
+
+def _check_rows(headers: Mapping[str, _Header], few_rows: bool) -> None:
+    """Refuse a table that is transposed, which would take minutes and score nothing that is meant."""
+    shapes = {name: shape for name, (shape, _) in headers.items()}
+    codes = shapes["codes"]
+    if len(codes) != 2:
+        return  # the metrics say what is wrong
+    tables = {name: shape for name, shape in shapes.items() if len(shape) == 2}
+    for name, shape in tables.items():
+        if shape[0] != codes[0]:
+            wide = [other for other in ("codes", name) if tables[other][0] < tables[other][1]]
+            fix = " and ".join(f"write {other}.T" for other in wide) or "keep the same samples in both"
+            raise ValueError(f"codes {codes} and {name} {shape} must have a row for each sample; {fix}")
+    for name, shape in tables.items():
+        if 2 <= shape[0] < shape[1] and not few_rows:
+            raise ValueError(
+                f"{name} {shape} has fewer rows than columns, as a transposed table has; write {name}.T, or add "
+                "--few_rows if there are so few samples"
+            )
+
+
+def _tensor(array: np.ndarray[Any, Any]) -> Tensor:
+    """Return a tensor of numbers of any byte order and precision; what PyTorch has no type for becomes 64 bits."""
+    wide = {"f": np.float64, "c": np.complex128}.get(array.dtype.kind)
+    if wide is not None and array.dtype.itemsize > np.dtype(wide).itemsize:
+        return torch.from_numpy(array.astype(wide))
+    return torch.from_numpy(np.asarray(array, array.dtype.newbyteorder("="), order="C"))

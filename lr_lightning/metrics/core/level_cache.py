@@ -1,0 +1,67 @@
+"""Chance and ceilings of metrics, computed once where they do not depend on the codes."""
+
+import hashlib
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from lr_lightning.metrics.core.levels import ceilings, chance_of_noise, chance_of_shuffles
+from lr_lightning.metrics.core.reference_codes import values_of_latents
+from lr_lightning.metrics.core.result import MetricResult
+from lr_lightning.metrics.core.sample import Sample
+
+if TYPE_CHECKING:
+    from lr_lightning.metrics.base import DisentanglementMetric
+
+LevelChoice: TypeAlias = Literal["all", "cheap", "none"]
+LEVEL_CHOICES = ("all", "cheap", "none")
+
+
+class Levels(NamedTuple):
+    """Chance and ceiling of the scores of a metric by their names, NaN where undefined."""
+
+    chance: dict[str, float]
+    ceiling: dict[str, float]
+
+
+class LevelCache:
+    """Measures chance and ceilings, and keeps what depends only on factors, sizes and parameters.
+
+    A ceiling is that of a perfect code of the same factors, whatever the codes. Chance of a metric that fits predictors
+    is that of noise of as many latents, so that in training the fits are made at the first validation alone; any other
+    metric is run on the codes at hand, shuffled.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, dict[str, float]] = {}
+
+    def levels(self, metric: "DisentanglementMetric", result: MetricResult, sample: Sample) -> Levels:
+        """Return the levels of ``metric``, which gave ``result`` for ``sample``, whose parameters tell it apart."""
+        key = (type(metric).__qualname__, repr(sorted(result.parameters.items())), *_fingerprint(sample))
+        # no score of a predictor falls with constant latents, and to fit it once is dear enough
+        alone = not metric.refits
+        ceiling = self._once(("ceiling", key), lambda: ceilings(metric.score, sample, try_without_spare=alone))
+        if not metric.refits:
+            return Levels(chance_of_shuffles(metric.score, sample, metric.num_chance_draws), ceiling)
+        values = values_of_latents(sample)
+        chance = self._once(
+            ("chance", key, values), lambda: chance_of_noise(metric.score, sample, metric.num_chance_draws)
+        )
+        return Levels(chance, ceiling)
+
+    def _once(self, key: Hashable, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
+        if key not in self._known:
+            self._known[key] = measure()
+        return self._known[key]
+
+
+def _fingerprint(sample: Sample) -> tuple[Hashable, ...]:
+    """Return what tells apart the factors and the sizes of samples, found once per sample."""
+
+    def compute() -> str:
+        digest = hashlib.blake2b(digest_size=16)
+        for table in (sample.factors, sample.test_factors, sample.pool[1], sample.test_pool[1]):
+            digest.update(repr(table.shape).encode())
+            digest.update(table.tobytes())
+        return digest.hexdigest()
+
+    return sample.shared("digest of the factors", compute), sample.seed, sample.latent_dim

@@ -1,0 +1,187 @@
+"""Strong generalisation: whether a classifier holds where another factor takes values it was not trained on."""
+
+import math
+import warnings
+from collections.abc import Iterator
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from lr_lightning.common.checks import check_choice
+from lr_lightning.metrics.base import DisentanglementMetric
+from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.metrics.core.predictors import (
+    PREDICTORS,
+    Predictor,
+    accuracy_held_out,
+    fit,
+    majority_shares,
+    predictor_parameters,
+)
+from lr_lightning.metrics.core.result import MetricResult, Score, mean_of_known
+from lr_lightning.metrics.core.sample import (
+    Floats,
+    Integers,
+    Sample,
+    Sampling,
+    as_sample,
+    warn_of_constant_factors,
+)
+
+
+def strong_generalisation(
+    codes: Tensor | Sample,
+    factors: Tensor | None = None,
+    *,
+    predictor: Predictor = "lightgbm",
+    num_interventions: int = 2,
+    sampling: Sampling | None = None,
+) -> MetricResult:
+    r"""Score whether a classifier holds where another factor takes values it was not trained on.
+
+    To predict factor :math:`k`, another factor and one value of it are drawn; a classifier is trained on rows with that
+    value only, and tested on rows with all others. Its accuracy is compared with that of a classifier trained on as
+    many rows of all kinds:
+
+    .. math:: \text{gap} = 1 - \frac{\text{accuracy under the shift}}{\text{accuracy without}}
+
+    Args:
+        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        factors: Factor indices, shape ``(N, K)``.
+        predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, those of scikit-learn as in the study, in minutes;
+            ``"logistic"``, logistic regression on standardised codes.
+        num_interventions: How often to draw for each factor to predict, a fit each; no other factor is drawn twice
+            before all were.
+        sampling: Which rows. With the order ``"random"`` rows with a value are drawn from the whole table, as many as
+            there are to train and to test on or as it has; with ``"first"`` from the rows to train on and held out.
+
+    Returns:
+        With ``p`` the predictor: scores ``strong_generalisation_p_accuracy`` under the shift, in ``[0, 1]``, and
+        ``strong_generalisation_p_unshifted_accuracy``, both higher is better; and ``strong_generalisation_p_gap``, at
+        most 1 and about 0 at best, lower is better. ``per_factor``: ``accuracy`` and ``unshifted_accuracy`` of
+        predicting it, ``majority_share``, what always saying the most frequent value gets.
+
+        The gap is blind to what is never learned: a code that knows nothing has about none. The
+        score depends on which factors and values are drawn; more interventions, or repeats, tell by how much. Factors
+        with one value are left out with a warning; NaN with a warning if less than two vary, no two rows share a value
+        of a factor to fix, or no rows can be tested on.
+
+    Raises:
+        ValueError: As :func:`draw`; or if ``predictor`` is unknown, or ``num_interventions < 1``.
+
+    References:
+        Locatello et al., Weakly-Supervised Disentanglement Without Compromises, ICML 2020, arXiv:2002.02886.
+
+    Example:
+        >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5)).repeat(20, 1)
+        >>> result = strong_generalisation(grid.float(), grid, predictor="logistic")
+        >>> result["strong_generalisation_logistic_gap"]
+        0.0
+    """
+    check_choice("predictor", predictor, PREDICTORS)
+    check_at_least("num_interventions", num_interventions, 1)
+    sample = as_sample(codes, factors, sampling)
+    warn_of_constant_factors(sample)
+    shifted, unshifted = _accuracies(sample, predictor, num_interventions)
+    majority = majority_shares(sample)
+    accuracy, reference = mean_of_known(shifted), mean_of_known(unshifted)
+    name = f"strong_generalisation_{predictor}"
+    gap = 1 - accuracy / reference if reference else math.nan
+    return MetricResult(
+        metric="strong_generalisation",
+        scores={
+            f"{name}_accuracy": Score(accuracy, scored_on="test"),
+            f"{name}_unshifted_accuracy": Score(reference, scored_on="test"),
+            f"{name}_gap": Score(gap, higher_is_better=False, scored_on="test"),
+        },
+        num_train=len(sample.codes),
+        num_test=len(sample.test_codes),
+        per_factor={
+            "accuracy": torch.from_numpy(shifted),
+            "unshifted_accuracy": torch.from_numpy(unshifted),
+            "majority_share": torch.from_numpy(majority),
+        },
+        parameters={"num_interventions": num_interventions, **predictor_parameters(sample, predictor)},
+        active=torch.from_numpy(sample.active),
+    )
+
+
+class _Shift(NamedTuple):
+    """Rows of the pools to train on, with one value of another factor, and to test on, with the others."""
+
+    train: Integers
+    test: Integers
+
+
+def _accuracies(sample: Sample, predictor: Predictor, num_interventions: int) -> tuple[Floats, Floats]:
+    """Return the accuracies ``(K,)`` with and without a shift, means over interventions; NaN where undefined."""
+    shifted, unshifted = np.full((2, sample.num_factors), np.nan)
+    if len(sample.varying_factors) < 2 or not len(sample.test_codes):
+        few = len(sample.varying_factors) < 2
+        reason = "it needs two factors that vary" if few else "it needs rows held out; raise num_test"
+        warnings.warn(f"strong_generalisation is undefined: {reason}", stacklevel=3)
+        return shifted, unshifted
+    (codes, factors), (test_codes, test_factors) = sample.pool, sample.test_pool
+    for k in sample.varying_factors:
+        with_shift, without = [], []
+        for train, test in _shifts(sample, k, num_interventions):
+            predict = fit(sample, predictor, codes[train], factors[train, k])
+            with_shift.append((predict(test_codes[test]) == test_factors[test, k]).mean())
+            without.append(accuracy_held_out(sample, predictor, k, len(train)))
+        if with_shift:
+            shifted[k], unshifted[k] = np.mean(with_shift), np.mean(without)
+    if np.isnan(shifted).all():
+        warnings.warn(
+            "strong_generalisation is undefined: it needs two rows to train on that share a value", stacklevel=3
+        )
+    return shifted, unshifted
+
+
+def _shifts(sample: Sample, target: int, num_shifts: int) -> Iterator[_Shift]:
+    """Draw shifts of the factors but ``target``, as far as these have values with rows to train on and to test on."""
+    random = sample.random(f"strong_generalisation {target}")
+    train_factors, test_factors = sample.pool[1], sample.test_pool[1]
+    shiftable = {k: _values_to_fix(train_factors[:, k], test_factors[:, k]) for k in sample.varying_factors}
+    others = random.permutation([k for k, values in shiftable.items() if k != target and len(values)])
+    for each in range(num_shifts if len(others) else 0):
+        factor = others[each % len(others)]
+        value = random.choice(shiftable[factor])
+        train = np.flatnonzero(train_factors[:, factor] == value)
+        test = np.flatnonzero(test_factors[:, factor] != value)
+        yield _Shift(
+            random.choice(train, size=min(len(sample.codes), len(train)), replace=False),
+            random.choice(test, size=min(len(sample.test_codes), len(test)), replace=False),
+        )
+
+
+def _values_to_fix(train: Integers, test: Integers) -> Integers:
+    """Return the values that two rows of ``train`` (N,) have at least, and not all of ``test`` (M,)."""
+    counts = np.bincount(train)
+    test_counts = np.bincount(test, minlength=len(counts))[: len(counts)]
+    return np.flatnonzero((counts > 1) & (test_counts < len(test)))
+
+
+class StrongGeneralisation(DisentanglementMetric):
+    """Whether a classifier holds outside the values it was trained on; see :func:`.functional.strong_generalisation`.
+
+    Args:
+        predictor: ``"lightgbm"``, ``"gbt"`` or ``"logistic"``.
+        num_interventions: How often to draw another factor and a value of it, for each factor to predict.
+        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
+    """
+
+    metric: ClassVar[str] = "strong_generalisation"
+    higher_is_better = True
+    refits = True
+    num_chance_draws = 1
+
+    def __init__(self, predictor: Predictor = "lightgbm", num_interventions: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.predictor, self.num_interventions = predictor, num_interventions
+
+    @override
+    def score(self, sample: Sample) -> MetricResult:
+        return strong_generalisation(sample, predictor=self.predictor, num_interventions=self.num_interventions)

@@ -1,0 +1,130 @@
+"""An update of one or several models as a CUDA graph."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+from torch.optim import SGD, Optimizer
+
+from lr_lightning.training.schedules import Schedule
+
+if TYPE_CHECKING:
+    from lr_lightning.models.base import AutoencoderModule
+
+# Updates before the recording, in which libraries choose their algorithms and optimizers make their state
+_WARM_UP = 3
+
+
+class RecordedUpdate:
+    """Records one update of each model and replays it: the processor then hands over one graph, not each kernel.
+
+    What a replay reads is copied to where the recording read it: the batch, the seeds of the noise, the values of
+    schedules and learning rates. Callbacks at single optimizer steps (``on_before_optimizer_step``) are not called in a
+    replay. A batch of another size than the recorded one is trained on without it.
+
+    Each model is recorded on a stream of its own, so that the kernels of several small models, which fill no GPU alone,
+    run side by side: 16 models make 2.5 times the updates that one makes in the same time. One batched computation on
+    stacked weights would make 3.3 times as many, but with other round-off than that of each model alone.
+
+    Args:
+        models: The models, on one CUDA device, with manual optimization and schedules at the same step.
+
+    Raises:
+        ValueError: If an optimizer cannot be recorded.
+    """
+
+    def __init__(self, models: Sequence["AutoencoderModule"]) -> None:
+        self._models = models
+        self._device = device = models[0].device
+        self._generators = [torch.Generator(device) for _ in models]
+        # The same for warming up and recording: libraries keep a workspace for each stream
+        self._streams = [torch.cuda.Stream(device) for _ in models]  # type: ignore[no-untyped-call]
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._done = 0
+        self._batch: Any = None
+        self._weights: list[tuple[Schedule, Tensor]] = []
+        self._terms: list[dict[str, Tensor]] = []
+        trainer = models[0].trainer
+        for optimizer in trainer.optimizers:
+            make_recordable(optimizer, device, scheduled=bool(trainer.lr_scheduler_configs))
+
+    def __call__(self, batch: Any, seeds: Sequence[int]) -> list[dict[str, Tensor]]:
+        """Update on ``batch``, a tuple of tensors, with noise from a seed for each model; return the terms of each.
+
+        The terms are overwritten by the next update.
+        """
+        for generator, seed in zip(self._generators, seeds, strict=True):
+            generator.manual_seed(seed)
+        if self._done < _WARM_UP:
+            self._done += 1
+            return self._update_all(batch)
+        graph = self._graph or self._record(batch)
+        if any(place.shape != value.shape for place, value in zip(self._batch, batch, strict=True)):
+            return self._update_all(batch)
+        for place, value in zip(self._batch, batch, strict=True):
+            place.copy_(value)
+        for schedule, weight in self._weights:
+            weight.fill_(schedule(self._models[0].steps_trained))
+        graph.replay()
+        return self._terms
+
+    def _update_all(self, batch: Any) -> list[dict[str, Tensor]]:
+        """Update each model on its own stream, which recordings ask for while they warm up too."""
+        present = torch.cuda.current_stream(self._device)
+        terms = []
+        for model, generator, stream in zip(self._models, self._generators, self._streams, strict=True):
+            stream.wait_stream(present)
+            with torch.cuda.stream(stream):
+                terms.append(model.update(batch, generator))
+        for stream in self._streams:
+            present.wait_stream(stream)
+        return terms
+
+    def _record(self, batch: Any) -> torch.cuda.CUDAGraph:
+        """Record an update of all models, which does not make it."""
+        copies = [value.clone() for value in batch]
+        self._batch = batch._make(copies) if hasattr(batch, "_make") else copies
+        schedules = [value for model in self._models for value in vars(model).values() if isinstance(value, Schedule)]
+        self._weights = [(s, torch.zeros((), dtype=torch.float32, device=self._device)) for s in schedules]
+        for optimizer in self._models[0].trainer.optimizers:
+            optimizer.zero_grad()  # gradients are to lie in the graph's memory
+        self._graph = torch.cuda.CUDAGraph()
+        for generator in self._generators:
+            self._graph.register_generator_state(generator)
+        for model in self._models:
+            model.recorded_weights = {id(schedule): weight for schedule, weight in self._weights}
+        torch.clear_autocast_cache()  # the copies of weights in low precision must be part of the recording
+        with torch.cuda.graph(self._graph):
+            self._terms = self._update_all(self._batch)
+        for model in self._models:
+            model.recorded_weights = {}
+        return self._graph
+
+
+def make_recordable(optimizer: Optimizer, device: torch.device, scheduled: bool) -> None:
+    """Let ``optimizer`` keep all that changes on the device.
+
+    Args:
+        optimizer: Any whose groups have the option ``capturable``, as Adam has, or SGD.
+        device: The device of its parameters.
+        scheduled: Whether a schedule changes its learning rates.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    for group in optimizer.param_groups:
+        if "capturable" in group:
+            group["capturable"] = True
+        elif not isinstance(optimizer, SGD):
+            raise ValueError(
+                "updates_per_batch above 1 or an ensemble of seeds needs an optimizer that CUDA graphs can record, one "
+                f"with the option 'capturable' such as Adam; got {type(optimizer).__name__}"
+            )
+        if "fused" in group and not group.get("foreach"):
+            group["fused"] = True
+        if scheduled and not isinstance(group["lr"], Tensor):
+            group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
+    for state in optimizer.state.values():
+        if isinstance(state.get("step"), Tensor):
+            state["step"] = state["step"].to(device)

@@ -1,0 +1,80 @@
+"""Several updates within what the Trainer counts as one batch."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from lr_lightning.training.cuda_graph_update import RecordedUpdate
+
+if TYPE_CHECKING:
+    from lr_lightning.models.base import AutoencoderModule
+
+
+class UpdateLoop:
+    """Makes one update of each model for each batch of a list.
+
+    The Trainer spends about a millisecond on each batch, more than a GPU needs for an update of a small network. A list
+    of batches, or several models on one batch, cost it that once. On a single CUDA device such updates are recorded and
+    replayed as well, see :class:`RecordedUpdate`. Batches, noise, schedules and the number of steps are those of a run
+    of one model with one update a batch; validation, checkpoints and progress can only come between lists.
+
+    Where ``max_steps`` ends a run inside a list, the rest of it goes back to the loader: a run that is resumed there
+    makes it and ends the list as a run would that was not stopped. The unfinished list is not logged or validated.
+
+    Args:
+        models: The models, with manual optimization, all under one Trainer and equally many ``updates_per_batch``.
+
+    Attributes:
+        num_updates: Updates of each model on the last list.
+    """
+
+    def __init__(self, models: Sequence["AutoencoderModule"]) -> None:
+        self._models = models
+        self._trainer = models[0].trainer
+        self._takes_lists = models[0].updates_per_batch > 1
+        several = self._takes_lists or len(models) > 1
+        recordable = several and models[0].device.type == "cuda" and self._trainer.world_size == 1
+        self._recorded = RecordedUpdate(models) if recordable else None
+        self.num_updates = 0
+
+    def run(self, batch: Any) -> list[dict[str, Tensor]]:
+        """Update on a batch or a list of them, as far as ``max_steps`` allows; return the last terms of each model."""
+        trainer, loop = self._trainer, self._trainer.fit_loop.epoch_loop
+        batches = batch if self._takes_lists and isinstance(batch, list) else [batch]
+        room = len(batches) if trainer.max_steps < 0 else trainer.max_steps - trainer.global_step
+        terms: list[dict[str, Tensor]] = []
+        for each in batches[:room]:
+            terms = self._update(each)
+            self._count()
+        if room < len(batches):
+            self._give_back(len(batches) - room)
+        else:
+            before = loop._batches_that_stepped
+            loop._batches_that_stepped = trainer.global_step - 1  # the Trainer adds the last
+            self.num_updates = trainer.global_step - before  # those before a resume inside of this list as well
+        return terms
+
+    def _give_back(self, num_batches: int) -> None:
+        """Let the Trainer stop before the present list, as far as it counts lists, and the loader where it is."""
+        loop = self._trainer.fit_loop.epoch_loop
+        self._trainer.train_dataloader.give_back(num_batches)  # type: ignore[union-attr]
+        self.num_updates = 0
+        loop.batch_progress.increment_by(-1)
+        loop._batches_that_stepped -= 1
+        loop._skip_next_val = True
+
+    def _update(self, batch: Any) -> list[dict[str, Tensor]]:
+        if self._recorded is not None:
+            return self._recorded(batch, [model.noise_seed_of(model.steps_trained + 1) for model in self._models])
+        return [model.update(batch, model.noise(model.steps_trained + 1)) for model in self._models]
+
+    def _count(self) -> None:
+        """Count an update of all models as one step, and let learning rates follow."""
+        progress = self._trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
+        progress.increment_ready()
+        progress.increment_completed()
+        for config in self._trainer.lr_scheduler_configs:
+            self._trainer.lightning_module.lr_scheduler_step(config.scheduler, None)
+        for model in self._models:
+            model.steps_trained += 1

@@ -1,0 +1,1 @@
+"""Tests of the data sets and their loading."""

@@ -1,0 +1,53 @@
+"""A command finds its folder and its checkpoint."""
+
+from pathlib import Path
+
+import pytest
+
+from lr_lightning.commands.run.choice import choose_run
+from lr_lightning.commands.run.lease import FolderInUseError
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A run with a last checkpoint."""
+    folder = tmp_path / "run 1"
+    (folder / "checkpoints").mkdir(parents=True)
+    (folder / "config.yaml").touch()
+    (folder / "checkpoints" / "last.ckpt").touch()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("subcommand", "named", "given", "expected"),
+    [
+        ("fit", "run 1", None, "run 1-1"),  # another run of that name
+        ("fit", "run 1", "last", "run 1"),
+        ("fit", "run 1", "path", "run 1"),
+        ("fit", "other", "path", "other"),  # a run of another name starts from it
+        ("test", "other", "path", "run 1"),  # an evaluation belongs to what it evaluates
+        ("test", "run 1", "last", "run 1"),
+    ],
+)
+def test_folder_and_checkpoint(root: Path, subcommand: str, named: str, given: str | None, expected: str) -> None:
+    last = root / "checkpoints" / "last.ckpt"
+    folder, checkpoint = choose_run(subcommand, root.with_name(named), str(last) if given == "path" else given)
+    folder.leave()
+    assert folder.path.name == expected
+    assert checkpoint == (None if given is None else last)
+
+
+def test_an_evaluation_needs_a_run(root: Path) -> None:
+    with pytest.raises(ValueError, match="lr-lightning predict RUN_FOLDER"):
+        choose_run("predict", root, None)
+
+
+def test_a_run_in_use_is_refused_with_what_can_be_done(root: Path) -> None:
+    held, _ = choose_run("fit", root, "last")
+    try:
+        with pytest.raises(FolderInUseError, match="without --ckpt_path"):
+            choose_run("fit", root, "last")
+        with pytest.raises(FolderInUseError, match=r"lr-lightning assay '.*run 1' --out FOLDER"):
+            choose_run("test", root, "last")
+    finally:
+        held.leave()

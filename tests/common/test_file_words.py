@@ -1,0 +1,15 @@
+"""Printed commands can be copied."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+
+from lr_lightning.common.files import quoted_path
+
+
+@pytest.mark.parametrize("name", ["runs/helix", "my run", "it's", "a;b", "$HOME", "-x"])
+def test_a_path_is_one_word_and_no_option(name: str) -> None:
+    [word] = shlex.split(quoted_path(Path(name)))
+    assert Path(word).absolute() == Path(name).absolute()
+    assert not word.startswith("-")

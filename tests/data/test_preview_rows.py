@@ -1,0 +1,92 @@
+"""Observations that show what factors do."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.preview_rows import factor_traversals, samples_of_values
+from lr_lightning.data.storage.tensors import TensorFactors
+
+SPACE = FactorSpace(["a", "b", "c"], [3, 1, 40])
+
+
+def grid() -> TensorFactors:
+    """Every combination once."""
+    factors = SPACE.factors(torch.arange(len(SPACE)))
+    dataset = TensorFactors("grid", torch.arange(len(SPACE)).float()[:, None], factors, SPACE)
+    dataset.full_grid = True
+    return dataset
+
+
+def table(rows: list[list[int]], sizes: list[int]) -> TensorFactors:
+    """Some combinations."""
+    space = FactorSpace([f"f{k}" for k in range(len(sizes))], sizes)
+    return TensorFactors("table", torch.zeros(len(rows), 1), torch.tensor(rows), space)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@given(st.integers(0, 20), st.integers(2, 50))
+def test_in_a_grid_only_the_factor_changes(seed: int, num_values: int) -> None:
+    dataset = grid()
+    traversals = factor_traversals(dataset, num_values, seeded(seed))
+    assert [traversal.factor for traversal in traversals] == ["a", "b", "c"]
+    every = []
+    for k, (_, positions, indices) in enumerate(traversals):
+        factors = dataset.factors(indices)
+        assert torch.equal(factors[:, k], positions)
+        assert len(positions) == min(SPACE.sizes[k], num_values)
+        assert positions[0] == 0
+        assert positions[-1] == SPACE.sizes[k] - 1
+        steps = positions.diff()
+        assert not len(steps) or 0 < steps.min() <= steps.max() <= steps.min() + 1  # evenly spaced, up to rounding
+        factors[:, k] = -1
+        assert (factors == factors[0]).all()
+        every.append(factors[0])
+    for one, other in ((0, 1), (1, 2), (0, 2)):  # all from one observation
+        rest = [k for k in range(3) if k not in (one, other)]
+        assert torch.equal(every[one][rest], every[other][rest])
+
+
+def test_the_generator_decides_where_from() -> None:
+    starts = {int(factor_traversals(grid(), 5, seeded(seed))[1].indices) for seed in range(20)}
+    assert len(starts) > 10
+    assert {int(factor_traversals(grid(), 5, seeded(3))[1].indices) for _ in range(3)} < starts
+
+
+def test_elsewhere_the_nearest_observations_are_taken() -> None:
+    rows = [[0, 0, 0], [0, 1, 2], [1, 0, 3], [1, 0, 0], [2, 2, 2], [2, 1, 0], [2, 0, 9]]
+    dataset = table(rows, [4, 3, 10])
+    seed = next(s for s in range(100) if int(torch.randint(7, (1,), generator=seeded(s))) == 0)  # begin at row 0
+    first, second, third = factor_traversals(dataset, 10, seeded(seed))
+    assert first.positions.tolist() == [0, 1, 2]  # 3 does not occur
+    assert first.indices.tolist() == [0, 3, 5]  # of 5 and 6, which agree in one factor each, the first
+    assert second.positions.tolist() == [0, 1, 2]
+    assert second.indices.tolist() == [0, 1, 4]  # row 1 agrees in f0, row 5 in f2
+    assert third.positions.tolist() == [0, 2, 3, 9]
+    assert third.indices.tolist() == [0, 1, 2, 6]
+
+
+def test_samples_have_their_value_and_do_not_repeat() -> None:
+    labels = torch.arange(60) % 4
+    dataset = table([[label, 0] for label in labels.tolist()], [5, 1])
+    samples = samples_of_values(dataset, "f0", 10, seeded())
+    assert [len(indices) for indices in samples] == [10, 10, 10, 10, 0]
+    for value, indices in enumerate(samples):
+        assert (labels[indices] == value).all()
+        assert len(set(indices.tolist())) == len(indices)
+    assert [len(indices) for indices in samples_of_values(dataset, "f0", 99, seeded())] == [15, 15, 15, 15, 0]
+    assert not torch.equal(samples[0], samples_of_values(dataset, "f0", 10, seeded(1))[0])
+
+
+def test_rejects() -> None:
+    with pytest.raises(ValueError, match="num_values must be at least 2, got 1"):
+        factor_traversals(grid(), 1)
+    with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
+        samples_of_values(grid(), "a", 0)
+    with pytest.raises(KeyError, match="no factor 'z'; the factors are a, b, c"):
+        samples_of_values(grid(), "z", 1)

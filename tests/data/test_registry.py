@@ -1,0 +1,131 @@
+"""The catalogue: every set's factors, files and class."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import lr_lightning.data
+from lr_lightning.data.registry import CATALOGUE, DataSetRecord, find_record
+
+RECORDS = [pytest.param(record, id=record.name) for record in CATALOGUE]
+FILES = [file for record in CATALOGUE for file in record.files]
+
+
+@given(st.data())
+def test_indices_and_factors_are_inverse_in_every_set(data: st.DataObject) -> None:
+    space = data.draw(st.sampled_from(CATALOGUE)).factor_space
+    indices = torch.tensor(data.draw(st.lists(st.integers(0, len(space) - 1), min_size=1)))
+    factors = space.factors(indices)
+    assert torch.equal(space.indices(factors), indices)
+    # row-major with the last factor fastest: the digits of a number whose bases are the sizes
+    for index, row in zip(indices.tolist(), factors.tolist(), strict=True):
+        value = 0
+        for digit, size in zip(row, space.sizes, strict=True):
+            assert 0 <= digit < size
+            value = value * size + digit
+        assert value == index
+
+
+@given(st.data())
+def test_neighbours_differ_by_one_step_of_the_last_factor(data: st.DataObject) -> None:
+    space = data.draw(
+        st.sampled_from([record.factor_space for record in CATALOGUE if record.factor_space.sizes[-1] > 1])
+    )
+    factors = torch.tensor([data.draw(st.integers(0, size - 1)) for size in space.sizes])
+    factors[-1] = data.draw(st.integers(0, space.sizes[-1] - 2))
+    index = int(space.indices(factors))
+    assert (space.factors(torch.tensor([index + 1]))[0] - factors).tolist() == [0] * (space.num_factors - 1) + [1]
+
+
+@pytest.mark.parametrize(
+    ("name", "num_samples", "num_combinations"),
+    [
+        ("shapes3d", 480_000, 480_000),
+        ("rendered_shapes3d", 480_000, 480_000),
+        ("dsprites", 737_280, 737_280),
+        ("rendered_dsprites", 737_280, 737_280),
+        ("color_dsprites", 737_280, 737_280),
+        ("noisy_dsprites", 737_280, 737_280),
+        ("scream_dsprites", 737_280, 737_280),
+        ("mpi3d_toy", 1_036_800, 1_036_800),
+        ("mpi3d_realistic", 1_036_800, 1_036_800),
+        ("mpi3d_real", 1_036_800, 1_036_800),
+        ("mpi3d_real_complex", 460_800, 460_800),
+        ("cars3d", 17_568, 17_568),
+        ("small_norb", 48_600, 4_860),
+        ("mnist", 70_000, 10),
+        ("fashion_mnist", 70_000, 10),
+        ("double_helix", 1024, 2),
+    ],
+)
+def test_sizes_are_the_published_ones(name: str, num_samples: int, num_combinations: int) -> None:
+    record = find_record(name)
+    assert (record.num_samples, len(record.factor_space)) == (num_samples, num_combinations)
+
+
+def test_every_set_is_listed_above_and_once() -> None:
+    assert len({record.name for record in CATALOGUE}) == len(CATALOGUE) == 16
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_values_have_as_many_names_as_there_are(record: DataSetRecord) -> None:
+    space = record.factor_space
+    for factor, names in record.value_names.items():
+        assert len(set(names)) == len(names) == space.sizes[space.position(factor)]
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_the_class_takes_the_arguments(record: DataSetRecord, tmp_path: Path) -> None:
+    package, _, name = record.class_path.rpartition(".")
+    assert package == "lr_lightning.data"
+    arguments = record.init_args(tmp_path)
+    inspect.signature(getattr(lr_lightning.data, name)).bind(**arguments)
+    assert all(value.is_relative_to(tmp_path) for value in arguments.values() if isinstance(value, Path))
+
+
+@pytest.mark.parametrize("record", RECORDS)
+def test_twins_and_sprites_are_sets_of_the_same_factors(record: DataSetRecord) -> None:
+    for other in filter(None, (record.twin, record.sprites)):
+        assert find_record(other).factor_space == record.factor_space
+    if record.twin is not None:
+        assert find_record(record.twin).twin == record.name
+
+
+def test_every_file_has_its_own_place_and_addresses() -> None:
+    addresses = [url for file in FILES for url in (file.url, *file.mirrors)]
+    assert len({file.path for file in FILES}) == len(FILES) == 22
+    assert len(set(addresses)) == len(addresses)
+    assert all(url.startswith(("http://", "https://")) for url in addresses)
+
+
+def test_the_files_without_a_published_checksum_are_known() -> None:
+    without = {file.path: file.check for file in FILES if file.md5 is None}
+    assert without == {
+        "mpi3d_real_complex.npz": "no md5 published; verified by the checksums inside the archive",
+        "scream.jpg": "no md5 published; not verified before it is opened",
+    }
+    checksums = [file.md5 for file in FILES if file.md5 is not None]
+    assert all(len(md5) == 32 and int(md5, 16) for md5 in checksums)
+    assert len(set(checksums)) == len(checksums)  # none was copied to the wrong file
+
+
+def test_a_path_is_there_once_all_files_are(tmp_path: Path) -> None:
+    record = find_record("mnist")
+    for file in record.files:
+        assert not record.is_present(tmp_path)
+        (tmp_path / file.path).parent.mkdir(exist_ok=True)
+        (tmp_path / file.path).touch()
+    assert record.is_present(tmp_path)
+    assert record.init_args(tmp_path) == {"root": tmp_path / "mnist", "split": "all", "name": "mnist"}
+    assert find_record("double_helix").is_present(tmp_path)
+
+
+def test_an_unknown_name_is_refused_with_the_nearest() -> None:
+    with pytest.raises(
+        KeyError, match=r"no data set 'smallnorb' \(did you mean small_norb\?\); the data sets are shapes"
+    ):
+        find_record("smallnorb")

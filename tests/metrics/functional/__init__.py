@@ -1,1 +1,0 @@
-"""Tests of lr_lightning.metrics.functional."""

@@ -1,0 +1,34 @@
+"""Means and standard deviations over seeds."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lr_lightning.training.seed_statistics import seed_statistics
+
+
+def test_mean_and_sample_deviation_are_those_of_numpy() -> None:
+    values = np.random.default_rng(0).normal(3.0, 2.0, 5)
+    found = seed_statistics(range(10, 15), [{"val/loss": value} for value in values.tolist()])
+    # float64 round-off of a sum of five
+    assert found.pop("val/loss") == pytest.approx(values.mean(), rel=1e-14)
+    assert found.pop("val/loss_sd") == pytest.approx(values.std(ddof=1), rel=1e-14)
+    assert found == {f"seed_{10 + i}/val/loss": value for i, value in enumerate(values.tolist())}
+
+
+def test_one_seed_has_no_deviation() -> None:
+    assert seed_statistics([3], [{"a": 2.0}]) == {"seed_3/a": 2.0, "a": 2.0}
+
+
+def test_what_one_seed_has_alone_is_not_averaged() -> None:
+    found = seed_statistics([0, 1], [{"a": 1.0, "b": 2.0}, {"a": 3.0, "c": 4.0}])
+    own = {"seed_0/a": 1.0, "seed_0/b": 2.0, "seed_1/a": 3.0, "seed_1/c": 4.0}
+    assert found == own | {"a": 2.0, "a_sd": pytest.approx(math.sqrt(2))}
+
+
+@pytest.mark.parametrize("undefined", [math.nan, math.inf])
+def test_what_one_seed_leaves_undefined_is_not_hidden(undefined: float) -> None:
+    found = seed_statistics([0, 1], [{"a": 1.0}, {"a": undefined}])
+    assert not math.isfinite(found["a"])
+    assert math.isnan(found["a_sd"])
