@@ -18,7 +18,7 @@ from measuring import Cell, Group, Table, benchmark_parser, deliver, growth_expo
 from pytorch_lightning import Trainer
 
 from lr_lightning.callbacks import AssayCallback
-from lr_lightning.callbacks.assay import Subject
+from lr_lightning.callbacks.assay import AssayContext
 from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.registry import CATALOGUE
 from lr_lightning.models import VAE
@@ -32,11 +32,11 @@ NETWORKS: dict[str, Callable[[int], AutoencoderNetwork]] = {
 }
 
 
-def make_subject(network: AutoencoderNetwork, num_codes: int, seed: int) -> Subject:
+def make_context(network: AutoencoderNetwork, num_codes: int, seed: int) -> AssayContext:
     """Return what an assay works on: a model, random codes and observations."""
     generator = torch.Generator().manual_seed(seed)
     codes = torch.randn(num_codes, network.latent_dim, generator=generator)
-    return Subject(
+    return AssayContext(
         autoencoder=VAE(network).eval(),
         table=CodeTable(codes, torch.full_like(codes, -2.0), None),
         observations=torch.rand(16, *network.observation_shape, generator=generator),
@@ -57,14 +57,14 @@ def measure(
 ) -> list[tuple[int, float, float]]:
     """Return sizes with the seconds and MB that they take, as far as ``limit`` seconds a run allow."""
     found: list[tuple[int, float, float]] = []
-    make_assay(name, 16).run(make_subject(network, 16, seed=1))  # imports, and the first use of each operation
+    make_assay(name, 16).run(make_context(network, 16, seed=1))  # imports, and the first use of each operation
     for size in sizes:
         if found and found[-1][1] * size / found[-1][0] > limit:
             break
-        assay, subject, megabytes = make_assay(name, size), make_subject(network, size, seed=0), list[float]()
+        assay, context, megabytes = make_assay(name, size), make_context(network, size, seed=0), list[float]()
         with peak_memory(megabytes):
             start = time.perf_counter()
-            assay.run(subject)
+            assay.run(context)
             seconds = time.perf_counter() - start
         found.append((size, seconds, max(megabytes[0], 0.0)))
     return found

@@ -112,15 +112,15 @@ def coverage(values: np.ndarray, shared_variance: float) -> list[Cell]:
         shared_variance: As in :func:`repeated_mean`; the last cell is the coverage without it, at 1.96 errors.
     """
     means = [repeated_mean(row, shared_variance) for row in values]
-    centres = values.mean(axis=1)
-    truths = (centres.sum() - centres) / (len(centres) - 1)  # the mean over all other tables
+    centers = values.mean(axis=1)
+    truths = (centers.sum() - centers) / (len(centers) - 1)  # the mean over all other tables
     held = np.mean([mean.low <= truth <= mean.high for mean, truth in zip(means, truths, strict=True)])
     independent = values.std(axis=1, ddof=1) / np.sqrt(values.shape[1])
     return [
-        f"{centres.std(ddof=1):.4f}",
+        f"{centers.std(ddof=1):.4f}",
         f"{np.sqrt(np.mean([mean.standard_error**2 for mean in means])):.4f}",
         f"{100 * held:.0f} %",
-        f"{100 * np.mean(np.abs(centres - truths) <= 1.96 * independent):.0f} %",
+        f"{100 * np.mean(np.abs(centers - truths) <= 1.96 * independent):.0f} %",
     ]
 
 

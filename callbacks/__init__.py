@@ -1,6 +1,6 @@
 """Lightning callbacks: when an assay runs and where its results go."""
 
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.callbacks.assays.conditioned_response import ConditionedResponseAssay
 from lr_lightning.callbacks.assays.consistency import ConsistencyAssay
 from lr_lightning.callbacks.assays.decoder_geometry import DecoderGeometryAssay
@@ -28,6 +28,8 @@ from lr_lightning.callbacks.run.seed_checkpoints import SeedCheckpoints
 
 __all__ = [
     "AssayCallback",
+    "AssayContext",
+    "AssayResult",
     "CodeFiles",
     "CodeTable",
     "ConditionedResponseAssay",
@@ -37,7 +39,6 @@ __all__ = [
     "DynamicsAssay",
     "EnsembleAssay",
     "FactorTopologyAssay",
-    "Findings",
     "LatentStatisticsAssay",
     "LatentTraversalAssay",
     "NoiseRecoveryAssay",
@@ -53,5 +54,4 @@ __all__ = [
     "RunRecord",
     "SamplingAssay",
     "SeedCheckpoints",
-    "Subject",
 ]

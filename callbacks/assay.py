@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Subject:
+class AssayContext:
     """What an assay works on.
 
     Attributes:
@@ -45,7 +45,7 @@ class Subject:
     generator: torch.Generator
     progress: Callable[[int, int], None] | None = None
 
-    def responder(self) -> Autoencoder:
+    def sharded_model(self) -> Autoencoder:
         """Return the model for assays that encode what they decode, with the work shared between processes."""
         if self.trainer.world_size == 1:
             return self.autoencoder
@@ -53,7 +53,7 @@ class Subject:
 
 
 @dataclass
-class Findings:
+class AssayResult:
     """What an assay found; names are without the prefix, ``assay/<name>/`` as a rule.
 
     Attributes:
@@ -94,7 +94,7 @@ class AssayCallback(Callback):
         num_observations: Number of observations that the assay asks for.
         group: What names of figures, tables and files begin with, such as ``"seed_3/"`` for one of several models.
         progress: Called within long computations with what is done and the total; for whoever shows it.
-        findings: What it found the last time it ran, ``None`` before and if it failed.
+        result: What it found the last time it ran, ``None`` before and if it failed.
         cautions: Sentences of the last time that it ran on why its scalars cannot be trusted.
         failure: Why it was skipped the last time that it was due, ``None`` if it ran.
         num_failures: How often it was skipped.
@@ -121,7 +121,7 @@ class AssayCallback(Callback):
             raise ValueError(f"every_n_validations must not be negative, got {every_n_validations}")
         self.every_n_validations = every_n_validations
         self.seed = seed
-        self.findings: Findings | None = None
+        self.result: AssayResult | None = None
         self.cautions: tuple[str, ...] = ()
         self.failure: str | None = None
         self.num_failures = 0
@@ -143,8 +143,8 @@ class AssayCallback(Callback):
         return f"{type(self).__qualname__}:{self.name}"
 
     @abstractmethod
-    def run(self, subject: Subject) -> Findings:
-        """Return what the assay finds; called on every process with the same ``subject``."""
+    def run(self, context: AssayContext) -> AssayResult:
+        """Return what the assay finds; called on every process with the same ``context``."""
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -273,7 +273,7 @@ class AssayCallback(Callback):
         self.failure = failures[0].text if failures else None
         if not failures:
             return scalars
-        self.findings, self.cautions = None, ()
+        self.result, self.cautions = None, ()
         self.num_failures += 1
         if self.num_failures == 1 and trainer.is_global_zero:
             warnings.warn(failures[0].message(self.name), stacklevel=2)
@@ -283,7 +283,7 @@ class AssayCallback(Callback):
         """Run the assay, save its figures and arrays on one process, and return its scalars under their full keys."""
         start = time.perf_counter()
         with isolate_rng():
-            subject = Subject(
+            context = AssayContext(
                 autoencoder=pl_module,  # type: ignore[arg-type]
                 table=self._collector.table(trainer),
                 observations=self._gathered_observations(trainer),
@@ -292,18 +292,18 @@ class AssayCallback(Callback):
                 generator=torch.Generator().manual_seed(self.seed),
                 progress=self.progress,
             )
-            self.findings = findings = self.run(subject)
+            self.result = result = self.run(context)
             if trainer.is_global_zero:
-                for key, draw in findings.figures.items():
+                for key, draw in result.figures.items():
                     save_figure(trainer, f"{self.group}{self.prefix}/{key}", draw())
-                for key, (columns, rows) in findings.tables.items():
+                for key, (columns, rows) in result.tables.items():
                     save_table(trainer, f"{self.group}{self.prefix}/{key}", columns, rows)
-                if findings.arrays:
-                    save_arrays(trainer, f"{self.group}assay/{self.name}", findings.arrays)
-            self.cautions = tuple(findings.warnings)
+                if result.arrays:
+                    save_arrays(trainer, f"{self.group}assay/{self.name}", result.arrays)
+            self.cautions = tuple(result.warnings)
         seconds = time.perf_counter() - start
         self.total_seconds += seconds
-        scalars = {f"{self.prefix}/{key}": float(value) for key, value in findings.scalars.items()}
+        scalars = {f"{self.prefix}/{key}": float(value) for key, value in result.scalars.items()}
         return scalars | {f"assay/{self.name}/seconds": seconds}
 
 

@@ -35,17 +35,17 @@ class CodeTableCollector:
         self._table: CodeTable | None = None
 
     def add(self, outputs: Any) -> None:
-        """Add the outputs of one step, a mapping with ``codes``, ``log_vars`` and ``factors``.
+        """Add the outputs of one step, a mapping with ``codes``, ``log_variances`` and ``factors``.
 
         Raises:
             TypeError: If the module returns something else.
         """
         if not isinstance(outputs, dict) or "codes" not in outputs:
             raise TypeError(
-                "assays need validation_step to return a dictionary with 'codes' (B, D) and, where known, 'log_vars' "
-                f"and 'factors', got {type(outputs).__name__}"
+                "assays need validation_step to return a dictionary with 'codes' (B, D) and, where known, "
+                f"'log_variances' and 'factors', got {type(outputs).__name__}"
             )
-        moved = {key: outputs.get(key) for key in ("codes", "log_vars", "factors")}
+        moved = {key: outputs.get(key) for key in ("codes", "log_variances", "factors")}
         self._outputs.append({key: None if value is None else value.detach().cpu() for key, value in moved.items()})
         self._table = None
 
@@ -62,7 +62,7 @@ class CodeTableCollector:
             merged = {key: None if value is None else gather_rows(trainer, value) for key, value in columns.items()}
             codes = merged["codes"]
             assert codes is not None
-            self._table = CodeTable(codes.float(), merged["log_vars"], merged["factors"])
+            self._table = CodeTable(codes.float(), merged["log_variances"], merged["factors"])
         return self._table
 
 

@@ -6,24 +6,24 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays import sample_traversals, traversals_from_codes
-from lr_lightning.callbacks.assay import Subject
+from lr_lightning.callbacks.assay import AssayContext
 
 
-def factor_traversals(subject: Subject, num_traversals: int) -> list[Tensor]:
+def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tensor]:
     """Return codes ``(T, V, D)`` along each factor, looked up if all codes are at hand, encoded otherwise.
 
     Raises:
         ValueError: If the data set lacks combinations of its factors.
     """
-    dataset, table = subject.dataset, subject.table
+    dataset, table = context.dataset, context.table
     if not getattr(dataset, "full_grid", False):
         raise ValueError(
             "it needs a data set with every combination of its factors, which "
             f"{getattr(dataset, 'name', 'this one')} has not"
         )
     if _covers(dataset, table.factors):
-        return traversals_from_codes(table.codes, dataset.factor_space, num_traversals, subject.generator)
-    return sample_traversals(dataset, subject.autoencoder, num_traversals, subject.generator)
+        return traversals_from_codes(table.codes, dataset.factor_space, num_traversals, context.generator)
+    return sample_traversals(dataset, context.autoencoder, num_traversals, context.generator)
 
 
 def _covers(dataset: Any, factors: Tensor | None) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.callbacks.code_table import CodeTableCollector
 from lr_lightning.training.seed_statistics import seed_name, seed_statistics
 
@@ -50,9 +50,9 @@ class EnsembleAssay(AssayCallback):
         return f"EnsembleAssay of {self.assay.state_key}"
 
     @override
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AssayContext) -> AssayResult:
         """Run the assay itself on one model."""
-        return self.assay.run(subject)
+        return self.assay.run(context)
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

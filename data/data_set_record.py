@@ -112,7 +112,7 @@ class DataSetRecord:
         num_samples: Number of observations, over all splits.
         image_shape: Shape of one observation.
         factor_space: Its factors.
-        licence: Terms of the observations.
+        license: Terms of the observations.
         files: Files that have to be fetched; none for sets made by this package.
         path: File or folder that the class opens, under the folder for data sets; ``None`` if it opens none.
         path_argument: Argument of the class that takes it.
@@ -129,7 +129,7 @@ class DataSetRecord:
     num_samples: int
     image_shape: tuple[int, ...]
     factor_space: FactorSpace
-    licence: str
+    license: str
     files: tuple[PublicFile, ...] = ()
     path: str | None = None
     path_argument: str = "path"

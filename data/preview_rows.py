@@ -22,7 +22,7 @@ class FactorTraversal(NamedTuple):
     indices: Tensor
 
 
-def factor_traversals(
+def preview_rows(
     dataset: FactorDataset, num_values: int, generator: torch.Generator | None = None
 ) -> list[FactorTraversal]:
     """Traverse each factor, all from one random observation.

@@ -53,7 +53,7 @@ def _mpi3d(variant: str, title: str, url: str, md5: str | None, mirrors: tuple[s
         num_samples=len(space),
         image_shape=(3, 64, 64),
         factor_space=space,
-        licence="CC-BY-4.0",
+        license="CC-BY-4.0",
         files=(PublicFile(path, url, md5, mirrors),),
         path=path,
         options={"variant": variant},
@@ -78,7 +78,7 @@ def _dsprites_variant(variant: str, title: str) -> DataSetRecord:
         num_samples=len(DSPRITES_FACTORS),
         image_shape=(3, 64, 64),
         factor_space=DSPRITES_FACTORS,
-        licence="MIT, or zlib/libpng of the public sprites",
+        license="MIT, or zlib/libpng of the public sprites",
         value_names=DSPRITES_VALUE_NAMES,
         sprites="dsprites",
     )
@@ -87,7 +87,7 @@ def _dsprites_variant(variant: str, title: str) -> DataSetRecord:
 def _digits(
     name: str,
     title: str,
-    licence: str,
+    terms: str,
     mirrors: tuple[str, ...],
     checks: dict[str, tuple[str, int]],
     names: tuple[str, ...] = (),
@@ -103,7 +103,7 @@ def _digits(
         num_samples=70_000,
         image_shape=(1, 32, 32),
         factor_space=_DIGITS,
-        licence=licence,
+        license=terms,
         files=tuple(files),
         path=name,
         path_argument="root",
@@ -120,7 +120,7 @@ CATALOGUE = (
         num_samples=len(SHAPES3D_FACTORS),
         image_shape=(3, 64, 64),
         factor_space=SHAPES3D_FACTORS,
-        licence="Apache-2.0",
+        license="Apache-2.0",
         files=(
             PublicFile(
                 "3dshapes.h5",
@@ -139,7 +139,7 @@ CATALOGUE = (
         num_samples=len(SHAPES3D_FACTORS),
         image_shape=(3, 64, 64),
         factor_space=SHAPES3D_FACTORS,
-        licence="MIT",
+        license="MIT",
         value_names=SHAPES3D_VALUE_NAMES,
         rendered_path="rendered_3dshapes.h5",
         twin="shapes3d",
@@ -151,7 +151,7 @@ CATALOGUE = (
         num_samples=len(DSPRITES_FACTORS),
         image_shape=(1, 64, 64),
         factor_space=DSPRITES_FACTORS,
-        licence="zlib/libpng",
+        license="zlib/libpng",
         files=(
             PublicFile(
                 _DSPRITES_FILE,
@@ -170,7 +170,7 @@ CATALOGUE = (
         num_samples=len(DSPRITES_FACTORS),
         image_shape=(1, 64, 64),
         factor_space=DSPRITES_FACTORS,
-        licence="MIT",
+        license="MIT",
         value_names=DSPRITES_VALUE_NAMES,
         rendered_path="rendered_dsprites.h5",
         twin="dsprites",
@@ -220,7 +220,7 @@ CATALOGUE = (
         num_samples=len(CARS3D_FACTORS),
         image_shape=(3, 64, 64),
         factor_space=CARS3D_FACTORS,
-        licence="not stated",
+        license="not stated",
         files=(
             PublicFile(
                 _CARS3D_FILE, f"http://www.scottreed.info/files/{_CARS3D_FILE}", "4e866a7919c1beedf53964e6f7a23686"
@@ -235,7 +235,7 @@ CATALOGUE = (
         num_samples=len(SMALL_NORB_GRID),
         image_shape=(1, 64, 64),
         factor_space=SMALL_NORB_FACTORS,
-        licence="for research, not to be sold",
+        license="for research, not to be sold",
         files=(
             *_small_norb_files(
                 SMALL_NORB_CHUNKS[0],
@@ -296,7 +296,7 @@ CATALOGUE = (
         num_samples=1024,
         image_shape=(3,),
         factor_space=FactorSpace(["strand"], [2]),
-        licence="MIT",
+        license="MIT",
     ),
 )
 

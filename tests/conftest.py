@@ -45,8 +45,8 @@ class Bars(FactorDataset):
     def images(self, indices: Tensor) -> Tensor:
         """Return a bar of two pixels' height and one column's width on black."""
         images = torch.zeros(len(indices), 3, 8, 8, dtype=torch.uint8)
-        for image, (colour, row, column) in zip(images, self.factors(indices).tolist(), strict=True):
-            image[colour, 2 * row : 2 * row + 2, column] = 255
+        for image, (color, row, column) in zip(images, self.factors(indices).tolist(), strict=True):
+            image[color, 2 * row : 2 * row + 2, column] = 255
         return images
 
     def factors(self, indices: Tensor) -> Tensor:

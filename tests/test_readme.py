@@ -43,8 +43,8 @@ def _write_squares(folder: Path, description: dict[str, str]) -> None:
         lines = ["file,colour,row,column"]
         for number in order:
             Image.fromarray(pixels[number]).save(folder / description["images"] / f"{number}.png")
-            colour, row, column = grid[number]
-            lines.append(f"{number}.png,{['red', 'green', 'blue'][colour]},{row},{column / 4}")
+            color, row, column = grid[number]
+            lines.append(f"{number}.png,{['red', 'green', 'blue'][color]},{row},{column / 4}")
         (folder / description["labels"]).write_text("\n".join(lines))
 
 

@@ -13,9 +13,9 @@ from lr_lightning.assays import (
     permutation_null,
     score_warnings,
 )
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.callbacks.cautions import code_cautions
-from lr_lightning.callbacks.encoded_traversals import factor_traversals
+from lr_lightning.callbacks.encoded_traversals import encoded_traversals
 from lr_lightning.plots import conditioned_response_figure
 
 
@@ -70,21 +70,21 @@ class ConditionedResponseAssay(AssayCallback):
         self.num_resamples = num_resamples
 
     @override
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AssayContext) -> AssayResult:
         result = conditioned_response_matrix(
-            subject.responder(),
-            factor_traversals(subject, self.num_traversals),
+            context.sharded_model(),
+            encoded_traversals(context, self.num_traversals),
             samples=self.samples,
             reduction=self.reduction,
             convention=self.convention,
-            generator=subject.generator,
-            progress=subject.progress,
+            generator=context.generator,
+            progress=context.progress,
         )
-        low, high = bootstrap_interval(result, num_resamples=self.num_resamples, generator=subject.generator)
-        null = permutation_null(result, num_permutations=self.num_resamples, generator=subject.generator)
-        names = list(subject.dataset.factor_space.names)
+        low, high = bootstrap_interval(result, num_resamples=self.num_resamples, generator=context.generator)
+        null = permutation_null(result, num_permutations=self.num_resamples, generator=context.generator)
+        names = list(context.dataset.factor_space.names)
         rows = [[name, *row] for name, row in zip(names, result.matrix.tolist(), strict=True)]
-        return Findings(
+        return AssayResult(
             scalars={
                 "cds": float(causal_disentanglement_score(result.matrix)),
                 "cds_norm": float(causal_disentanglement_score(result.matrix, normalized=True)),
@@ -100,7 +100,7 @@ class ConditionedResponseAssay(AssayCallback):
             | {f"per_traversal_{name}": rows for name, rows in zip(names, result.per_traversal, strict=True)},
             tables={"table": (["factor", *map(str, range(result.matrix.shape[1]))], rows)},
             warnings=(
-                *code_cautions(subject.table),
-                *score_warnings(conditioned=result, num_resamples=self.num_resamples, generator=subject.generator),
+                *code_cautions(context.table),
+                *score_warnings(conditioned=result, num_resamples=self.num_resamples, generator=context.generator),
             ),
         )

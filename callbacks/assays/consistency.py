@@ -4,7 +4,7 @@ import torch
 from typing_extensions import override
 
 from lr_lightning.assays.consistency import consistency
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots.consistency import equivariance_figure, invariance_figure, self_consistency_figure
 
 
@@ -49,13 +49,17 @@ class ConsistencyAssay(AssayCallback):
         self.num_steps = num_steps
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        table = subject.table.codes
-        codes = table[torch.randperm(len(table), generator=subject.generator)[: self.num_samples]]
+    def run(self, context: AssayContext) -> AssayResult:
+        table = context.table.codes
+        codes = table[torch.randperm(len(table), generator=context.generator)[: self.num_samples]]
         result = consistency(
-            subject.responder(), codes, num_values=self.num_values, num_steps=self.num_steps, progress=subject.progress
+            context.sharded_model(),
+            codes,
+            num_values=self.num_values,
+            num_steps=self.num_steps,
+            progress=context.progress,
         )
-        return Findings(
+        return AssayResult(
             scalars={
                 "invariance": float(result.mean_invariance),
                 "equivariance": float(result.mean_equivariance),

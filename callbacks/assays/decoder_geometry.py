@@ -5,7 +5,7 @@ from typing_extensions import override
 
 from lr_lightning.assays import latent_statistics
 from lr_lightning.assays.decoder_geometry import decoder_geometry
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots.jacobian import decoder_geometry_figure
 
 
@@ -49,16 +49,16 @@ class DecoderGeometryAssay(AssayCallback):
         self.active_threshold = active_threshold
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        codes = subject.table.codes
-        chosen = codes[torch.randperm(len(codes), generator=subject.generator)[: self.num_samples]]
-        result = decoder_geometry(subject.autoencoder, chosen, latents=self._latents(codes), progress=subject.progress)
+    def run(self, context: AssayContext) -> AssayResult:
+        codes = context.table.codes
+        chosen = codes[torch.randperm(len(codes), generator=context.generator)[: self.num_samples]]
+        result = decoder_geometry(context.autoencoder, chosen, latents=self._latents(codes), progress=context.progress)
         measured = {
             "log_magnification": result.log_magnification,
             "condition_number": result.condition_number,
             "off_diagonal_share": result.off_diagonal_share,
         }
-        return Findings(
+        return AssayResult(
             scalars={key: float(values.median()) for key, values in measured.items()}
             | {"num_latents": len(result.latents)},
             figures={"metric": lambda: decoder_geometry_figure(result)},

@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning import Trainer
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.callbacks.cautions import code_cautions
 from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.sharding import gather_computed
@@ -97,34 +97,34 @@ class DisentanglementAssay(AssayCallback):
         return "metric"
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        names = self._due_metrics(subject.trainer)
-        table, names_of_factors = _varying_factors(subject.table, subject.dataset)
+    def run(self, context: AssayContext) -> AssayResult:
+        names = self._due_metrics(context.trainer)
+        table, names_of_factors = _varying_factors(context.table, context.dataset)
         if table.factors is None:
             names = without_factors(names)
         if table.is_finite:
             # each process takes some of the metrics
-            rank, world_size = subject.trainer.global_rank, subject.trainer.world_size
-            levels: LevelChoice = self.levels if subject.trainer.state.fn == "fit" else "all"
+            rank, world_size = context.trainer.global_rank, context.trainer.world_size
+            levels: LevelChoice = self.levels if context.trainer.state.fn == "fit" else "all"
             tables = gather_computed(
                 lambda: self._run_metrics(names[rank::world_size], table, self.sampling, levels), world_size
             )
             self.table = tables[0].merged(tables[1:]).ordered(names)
         else:
-            self.table = self._undefined(names, table, subject.generator)
-        if subject.trainer.is_global_zero:
-            self.table_path = save_score_table(subject.trainer, f"{self.group}assay/{self.name}", self.table)
+            self.table = self._undefined(names, table, context.generator)
+        if context.trainer.is_global_zero:
+            self.table_path = save_score_table(context.trainer, f"{self.group}assay/{self.name}", self.table)
         scalars = {f"{row.metric}/{row.variant}": row.value for row in self.table.rows}
         drawn = distinct_matrices(self.table)
         figures: dict[str, Any] = {
             f"{name}/matrix": partial(score_matrix_figure, result, names_of_factors) for name, result in drawn.items()
         }
-        return Findings(
+        return AssayResult(
             scalars,
             figures=figures,
             arrays={name: result.matrix for name, result in drawn.items() if result.matrix is not None},
             tables={"scores": _columns_and_rows(self.table)},
-            warnings=code_cautions(subject.table),
+            warnings=code_cautions(context.table),
         )
 
     @override

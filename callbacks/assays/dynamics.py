@@ -6,9 +6,9 @@ from typing_extensions import override
 from lr_lightning.assays.attractors import find_attractors
 from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.idempotence import idempotence_curve
-from lr_lightning.assays.memorization import memorisation
+from lr_lightning.assays.memorization import memorization
 from lr_lightning.assays.starts import Starts, starting_codes
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots.attractors import attractors_figure
 from lr_lightning.plots.idempotence import idempotence_figure
 
@@ -79,20 +79,20 @@ class DynamicsAssay(AssayCallback):
         self.max_images = max_images
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        codes, responder = subject.table.codes, subject.responder()
-        starts = starting_codes(self.starts, codes, self.num_samples, subject.generator)
-        curve = idempotence_curve(responder, starts, num_steps=self.num_steps, progress=subject.progress)
+    def run(self, context: AssayContext) -> AssayResult:
+        codes, sharded_model = context.table.codes, context.sharded_model()
+        starts = starting_codes(self.starts, codes, self.num_samples, context.generator)
+        curve = idempotence_curve(sharded_model, starts, num_steps=self.num_steps, progress=context.progress)
         found = find_attractors(
-            responder, starts, tolerance=self.tolerance, max_steps=self.max_steps, progress=subject.progress
+            sharded_model, starts, tolerance=self.tolerance, max_steps=self.max_steps, progress=context.progress
         )
-        near = memorisation(found.positions, codes)
+        near = memorization(found.positions, codes)
         images = None
         if len(found.positions):
-            decoded = decode_codes(subject.autoencoder, found.positions[: self.max_images])
+            decoded = decode_codes(context.autoencoder, found.positions[: self.max_images])
             images = decoded if decoded.ndim == 4 and decoded.shape[1] in (1, 3) else None
         none = not len(found.shares)
-        return Findings(
+        return AssayResult(
             scalars={
                 "first_step": float(curve.total[0]),
                 "last_step": float(curve.total[-1]),

@@ -3,8 +3,8 @@
 from typing_extensions import override
 
 from lr_lightning.assays.factor_topology import TOPOLOGIES, Templates, factor_topology
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
-from lr_lightning.callbacks.encoded_traversals import factor_traversals
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.encoded_traversals import encoded_traversals
 from lr_lightning.plots.factor_topology import factor_topology_figure
 
 
@@ -45,9 +45,9 @@ class FactorTopologyAssay(AssayCallback):
         self.templates: Templates = templates
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        result = factor_topology(factor_traversals(subject, self.num_traversals), templates=self.templates)
-        names = list(subject.dataset.factor_space.names)
+    def run(self, context: AssayContext) -> AssayResult:
+        result = factor_topology(encoded_traversals(context, self.num_traversals), templates=self.templates)
+        names = list(context.dataset.factor_space.names)
         fits, margins = result.fit.tolist(), result.margin.tolist()
         scalars: dict[str, float] = {}
         for name, count, row, margin in zip(names, result.num_values, fits, margins, strict=True):
@@ -58,7 +58,7 @@ class FactorTopologyAssay(AssayCallback):
             [name, best or "undecided", *row, margin]
             for name, best, row, margin in zip(names, result.best, fits, margins, strict=True)
         ]
-        return Findings(
+        return AssayResult(
             scalars=scalars,
             figures={"distances": lambda: factor_topology_figure(result, names)} if max(result.num_values) > 1 else {},
             arrays={"fit": result.fit, "standard_error": result.standard_error}

@@ -3,7 +3,7 @@
 from typing_extensions import override
 
 from lr_lightning.assays import latent_statistics, score_warnings
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots import latent_statistics_figure
 
 
@@ -27,8 +27,8 @@ class LatentStatisticsAssay(AssayCallback):
         self.active_threshold = active_threshold
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        statistics = latent_statistics(subject.table.codes, subject.table.log_variances, self.active_threshold)
+    def run(self, context: AssayContext) -> AssayResult:
+        statistics = latent_statistics(context.table.codes, context.table.log_variances, self.active_threshold)
         scalars: dict[str, float] = {"active_units": statistics.num_active}
         arrays = {"mean": statistics.mean, "std": statistics.std, "active": statistics.active}
         if statistics.kl is not None and statistics.regimes is not None:
@@ -36,7 +36,7 @@ class LatentStatisticsAssay(AssayCallback):
             scalars |= {f"kl_latent_{latent:02d}": kl for latent, kl in enumerate(statistics.kl.tolist())}
             scalars |= {f"regime_{name}": statistics.regimes.count(name) for name in ("active", "mixed", "passive")}
             arrays["kl"] = statistics.kl
-        return Findings(
+        return AssayResult(
             scalars,
             figures={"latents": lambda: latent_statistics_figure(statistics)},
             arrays=arrays,

@@ -3,7 +3,7 @@
 from typing_extensions import override
 
 from lr_lightning.assays import latent_traversal, traversal_values
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots import traversal_figure
 
 
@@ -38,14 +38,14 @@ class LatentTraversalAssay(AssayCallback):
         self.max_latents = max_latents
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        codes = subject.table.codes
+    def run(self, context: AssayContext) -> AssayResult:
+        codes = context.table.codes
         values = traversal_values(codes, self.num_steps, self.width)
         widest = codes.std(dim=0, correction=0).argsort(descending=True)[: self.max_latents].sort().values.tolist()
-        return Findings(
+        return AssayResult(
             figures={
                 "images": lambda: traversal_figure(
-                    latent_traversal(subject.autoencoder, codes[0], values, latents=widest)
+                    latent_traversal(context.autoencoder, codes[0], values, latents=widest)
                 )
             }
         )

@@ -8,7 +8,7 @@ from typing_extensions import override
 from lr_lightning.assays.latent_statistics import latent_statistics
 from lr_lightning.assays.noise_recovery import MULTIPLES, noise_recovery
 from lr_lightning.assays.response_scores import SPREAD_FLOOR
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots.noise_recovery import noise_recovery_figure
 
 
@@ -52,9 +52,9 @@ class NoiseRecoveryAssay(AssayCallback):
         self.multiples = tuple(multiples)
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        rows = torch.randperm(len(subject.table.codes), generator=subject.generator)[: self.num_samples]
-        codes, log_variances = subject.table.codes, subject.table.log_variances
+    def run(self, context: AssayContext) -> AssayResult:
+        rows = torch.randperm(len(context.table.codes), generator=context.generator)[: self.num_samples]
+        codes, log_variances = context.table.codes, context.table.log_variances
         if log_variances is None:
             spread = codes.std(dim=0, correction=0)
             sigma, active = spread, spread > SPREAD_FLOOR * spread.max()
@@ -62,18 +62,18 @@ class NoiseRecoveryAssay(AssayCallback):
             sigma = (0.5 * log_variances[rows]).exp()
             active = latent_statistics(codes, log_variances).active
         result = noise_recovery(
-            subject.responder(),
+            context.sharded_model(),
             codes[rows],
             sigma,
             multiples=self.multiples,
             active=active if active.any() else None,
-            generator=subject.generator,
-            progress=subject.progress,
+            generator=context.generator,
+            progress=context.progress,
         )
         columns = ["latent", "active", *(f"ratio_{multiple:g}" for multiple in self.multiples)]
         own = zip(active.tolist(), result.latents.T.tolist(), strict=True)
         table: list[list[float | str]] = [[latent, "yes" if on else "no", *row] for latent, (on, row) in enumerate(own)]
-        return Findings(
+        return AssayResult(
             scalars={
                 f"{name}_{multiple:g}": value
                 for name, values in (("ratio", result.ratio), ("median", result.median))

@@ -6,7 +6,7 @@ from torch.nn import functional as F
 from typing_extensions import override
 
 from lr_lightning.assays import reconstruct
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots import reconstruction_figure, scatter_reconstruction
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ class ReconstructionAssay(AssayCallback):
         self.num_observations = num_samples
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        originals = subject.observations
-        reconstructions = reconstruct(subject.autoencoder, originals)
-        factors = subject.table.factors
+    def run(self, context: AssayContext) -> AssayResult:
+        originals = context.observations
+        reconstructions = reconstruct(context.autoencoder, originals)
+        factors = context.table.factors
 
         def draw() -> "Figure":
             if originals.ndim == 2:
@@ -48,6 +48,6 @@ class ReconstructionAssay(AssayCallback):
                 return scatter_reconstruction(originals, reconstructions, groups)
             return reconstruction_figure(originals, reconstructions)
 
-        return Findings(
+        return AssayResult(
             scalars={"mean_squared_error": F.mse_loss(reconstructions, originals).item()}, figures={"samples": draw}
         )

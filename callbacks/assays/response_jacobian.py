@@ -4,7 +4,7 @@ import torch
 from typing_extensions import override
 
 from lr_lightning.assays.response_jacobian import response_jacobian
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots.jacobian import response_jacobian_figure
 
 
@@ -44,10 +44,10 @@ class ResponseJacobianAssay(AssayCallback):
         self.threshold = threshold
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        codes = subject.table.codes
-        chosen = codes[torch.randperm(len(codes), generator=subject.generator)[: self.num_samples]]
-        result = response_jacobian(subject.autoencoder, chosen, threshold=self.threshold, progress=subject.progress)
+    def run(self, context: AssayContext) -> AssayResult:
+        codes = context.table.codes
+        chosen = codes[torch.randperm(len(codes), generator=context.generator)[: self.num_samples]]
+        result = response_jacobian(context.autoencoder, chosen, threshold=self.threshold, progress=context.progress)
         measured = {
             "spectral_radius": result.spectral_radius,
             "operator_norm": result.operator_norm,
@@ -55,7 +55,7 @@ class ResponseJacobianAssay(AssayCallback):
             "rank": result.rank,
             "antisymmetric_share": result.antisymmetric_share,
         }
-        return Findings(
+        return AssayResult(
             scalars={key: float(values.mean()) for key, values in measured.items()},
             figures={"spectrum": lambda: response_jacobian_figure(result)},
             arrays=measured | {"eigenvalues": result.eigenvalues, "mean": result.mean, "codes": chosen},

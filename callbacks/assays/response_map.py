@@ -14,7 +14,7 @@ from lr_lightning.assays.latent_pairs import strongest_pairs
 from lr_lightning.assays.latent_slice import LatentSlice, decode_slice
 from lr_lightning.assays.response_map import ResponseMap, response_map
 from lr_lightning.assays.slice_histogram import contracting_share, slice_histogram
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots.response_map import response_map_figure
 
 if TYPE_CHECKING:
@@ -91,45 +91,44 @@ class ResponseMapAssay(AssayCallback):
             raise ValueError(f"a response map needs latent {largest}, but the model has {pl_module.latent_dim}")
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        codes = subject.table.codes
-        order = torch.randperm(len(codes), generator=subject.generator)
-        pairs = self.pairs or self._strongest(subject, codes[order[: self.num_samples]])
+    def run(self, context: AssayContext) -> AssayResult:
+        codes = context.table.codes
+        order = torch.randperm(len(codes), generator=context.generator)
+        pairs = self.pairs or self._strongest(context, codes[order[: self.num_samples]])
         bases = codes[order[: self.num_bases]]
-        findings: dict[str, tuple[ResponseMap, float, float]] = {}
+        maps: dict[str, tuple[ResponseMap, float, float]] = {}
         for pair in pairs:
             window = LatentSlice.around(codes, pair) if self.radius is None else LatentSlice(pair, self.radius)
             result = response_map(
-                subject.responder(), bases, window, num_steps=self.num_steps, progress=subject.progress
+                context.sharded_model(), bases, window, num_steps=self.num_steps, progress=context.progress
             )
             histogram = slice_histogram(codes, window, num_steps=self.num_steps)
             name = f"latents_{pair[0]:02d}_{pair[1]:02d}"
-            findings[name] = (result, float(contracting_share(result, histogram)), histogram.inside)
+            maps[name] = (result, float(contracting_share(result, histogram)), histogram.inside)
         rows: list[list[float | str]] = [
-            [*result.window.latents, float(result.void_mass), share, inside]
-            for result, share, inside in findings.values()
+            [*result.window.latents, float(result.void_mass), share, inside] for result, share, inside in maps.values()
         ]
-        return Findings(
+        return AssayResult(
             scalars={
-                "void_mass": sum(float(result.void_mass) for result, _, _ in findings.values()) / len(findings),
-                "contracting_share": sum(share for _, share, _ in findings.values()) / len(findings),
+                "void_mass": sum(float(result.void_mass) for result, _, _ in maps.values()) / len(maps),
+                "contracting_share": sum(share for _, share, _ in maps.values()) / len(maps),
             },
-            figures={name: partial(self._draw, subject, bases[0], result) for name, (result, _, _) in findings.items()},
-            arrays={f"{name}_field": result.field for name, (result, _, _) in findings.items()}
-            | {f"{name}_values": result.values for name, (result, _, _) in findings.items()},
+            figures={name: partial(self._draw, context, bases[0], result) for name, (result, _, _) in maps.items()},
+            arrays={f"{name}_field": result.field for name, (result, _, _) in maps.items()}
+            | {f"{name}_values": result.values for name, (result, _, _) in maps.items()},
             tables={"pairs": (["first", "second", "void mass", "contracting share", "codes inside"], rows)},
         )
 
-    def _strongest(self, subject: Subject, base: Tensor) -> list[tuple[int, int]]:
+    def _strongest(self, context: AssayContext, base: Tensor) -> list[tuple[int, int]]:
         matrix = response_matrix(
-            subject.responder(), base, generator=subject.generator, progress=subject.progress
+            context.sharded_model(), base, generator=context.generator, progress=context.progress
         ).matrix
         active = active_latents(matrix, spread=base.std(dim=0, correction=0))
         return strongest_pairs(matrix, self.num_pairs, active)
 
-    def _draw(self, subject: Subject, base: Tensor, result: ResponseMap) -> "Figure":
+    def _draw(self, context: AssayContext, base: Tensor, result: ResponseMap) -> "Figure":
         return response_map_figure(
             result,
-            decoded=decode_slice(subject.autoencoder, base, result.window, num_steps=self.num_images),
-            histogram=slice_histogram(subject.table.codes, result.window, num_steps=HISTOGRAM_STEPS),
+            decoded=decode_slice(context.autoencoder, base, result.window, num_steps=self.num_images),
+            histogram=slice_histogram(context.table.codes, result.window, num_steps=HISTOGRAM_STEPS),
         )

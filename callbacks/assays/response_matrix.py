@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from lr_lightning.assays import donor_permutations, prior_samples, response_matrix, response_scores, score_warnings
 from lr_lightning.assays.response_graph import response_graph
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots import response_matrix_figure
 from lr_lightning.plots.response_graph import response_graph_figure
 
@@ -66,9 +66,9 @@ class ResponseMatrixAssay(AssayCallback):
         self.active_threshold = active_threshold
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        codes, generator = subject.table.codes, subject.generator
-        measure = partial(response_matrix, subject.responder(), convention=self.preset, progress=subject.progress)
+    def run(self, context: AssayContext) -> AssayResult:
+        codes, generator = context.table.codes, context.generator
+        measure = partial(response_matrix, context.sharded_model(), convention=self.preset, progress=context.progress)
         if self.preset == "paper":
             base = codes[torch.randperm(len(codes), generator=generator)[: self.num_samples]]
             order = donor_permutations(len(base), base.shape[1], generator)
@@ -82,7 +82,7 @@ class ResponseMatrixAssay(AssayCallback):
         graph = response_graph(result.matrix, threshold=self.active_threshold, spread=spread)
         latents = [str(latent) for latent in result.latents]
         rows = [[name, *row] for name, row in zip(latents, result.matrix.tolist(), strict=True)]
-        return Findings(
+        return AssayResult(
             scalars={
                 "active_latents": int(scores.active.sum()),
                 "independence": float(scores.independence),

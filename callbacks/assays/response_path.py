@@ -8,7 +8,7 @@ from typing_extensions import override
 from lr_lightning.assays.code_path import code_graph, code_path, random_pairs
 from lr_lightning.assays.response_path import compare_with_line
 from lr_lightning.assays.starts import starting_codes
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots.response_path import path_cost_figure, path_strip_figure
 
 
@@ -66,12 +66,12 @@ class ResponsePathAssay(AssayCallback):
         self.num_points = num_points
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        codes = starting_codes("posterior", subject.table.codes, self.num_samples, subject.generator)
-        graph = code_graph(subject.responder(), codes, num_neighbors=self.num_neighbors, progress=subject.progress)
-        pairs = random_pairs(codes, self.num_pairs, subject.generator)
+    def run(self, context: AssayContext) -> AssayResult:
+        codes = starting_codes("posterior", context.table.codes, self.num_samples, context.generator)
+        graph = code_graph(context.sharded_model(), codes, num_neighbors=self.num_neighbors, progress=context.progress)
+        pairs = random_pairs(codes, self.num_pairs, context.generator)
         comparisons = [
-            compare_with_line(subject.autoencoder, code_path(graph, start, end).codes, num_points=self.num_points)
+            compare_with_line(context.autoencoder, code_path(graph, start, end).codes, num_points=self.num_points)
             for start, end in pairs.tolist()
         ]
         scalars: dict[str, float] = {}
@@ -85,10 +85,10 @@ class ResponsePathAssay(AssayCallback):
                 values = [getattr(profile, attribute) for profile in profiles]
                 scalars[f"{name}_{quantity}"] = fmean(values) if values else torch.nan
         if not comparisons:
-            return Findings(scalars)
+            return AssayResult(scalars)
         first = comparisons[0]
         figures = {"cost": lambda: path_cost_figure(first)}
         if first.path.images.ndim == 4 and first.path.images.shape[1] in (1, 3):
             figures["images"] = lambda: path_strip_figure(first)
         arrays = {"codes": codes, "pairs": pairs, "path": first.path.codes, "path_cost": first.path.costs}
-        return Findings(scalars, figures, arrays)
+        return AssayResult(scalars, figures, arrays)

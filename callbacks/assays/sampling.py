@@ -5,7 +5,7 @@ from typing_extensions import override
 from lr_lightning.assays.latent_sampling import decoded_samples, posterior_samples
 from lr_lightning.assays.prior_gap import prior_gap
 from lr_lightning.assays.structure_score import structure_score
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.plots.discrepancies import prior_gap_figure, structure_score_figure
 from lr_lightning.plots.samples import decoded_samples_figure
 
@@ -63,22 +63,22 @@ class SamplingAssay(AssayCallback):
         self.noise = noise
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        means, generator = subject.table.codes, subject.generator
-        log_variances = subject.table.log_variances if self.noise else None
+    def run(self, context: AssayContext) -> AssayResult:
+        means, generator = context.table.codes, context.generator
+        log_variances = context.table.log_variances if self.noise else None
         count = min(self.num_codes, len(means))
         posterior = posterior_samples(means, count, log_variances, generator)
-        options = {"num_permutations": self.num_permutations, "generator": generator, "progress": subject.progress}
-        score = structure_score(subject.responder(), posterior, **options)  # type: ignore[arg-type]
+        options = {"num_permutations": self.num_permutations, "generator": generator, "progress": context.progress}
+        score = structure_score(context.sharded_model(), posterior, **options)  # type: ignore[arg-type]
         gap = prior_gap(posterior, **options)  # type: ignore[arg-type]
         figures = {
             "structure_score": lambda: structure_score_figure(score),
             "prior_gap": lambda: prior_gap_figure(gap),
         }
-        if subject.observations.ndim == 4 and subject.observations.shape[1] in (1, 3):
+        if context.observations.ndim == 4 and context.observations.shape[1] in (1, 3):
             figures["samples"] = lambda: decoded_samples_figure(
                 decoded_samples(
-                    subject.autoencoder, means, self.num_samples, log_variances=log_variances, generator=generator
+                    context.autoencoder, means, self.num_samples, log_variances=log_variances, generator=generator
                 )
             )
         pairs = {
@@ -86,7 +86,7 @@ class SamplingAssay(AssayCallback):
             "mmd_prior_posterior": score.prior_posterior,
             "mmd_posterior_response": score.posterior_response,
         }
-        return Findings(
+        return AssayResult(
             scalars={name: float(pair.squared) for name, pair in pairs.items()}
             | {f"{name}_error": float(pair.standard_error) for name, pair in pairs.items()}
             | {f"{name}_p_value": float(pair.p_value) for name, pair in pairs.items()}

@@ -63,7 +63,7 @@ class CodeFiles(Callback):
 
     def _arrays(self, trainer: Trainer, collected: Sequence[dict[str, Tensor | None]]) -> dict[str, np.ndarray]:
         """Return the rows of this process; nothing if it had none."""
-        columns = {"codes": _joined(collected, "codes"), "log_variances": _joined(collected, "log_vars")}
+        columns = {"codes": _joined(collected, "codes"), "log_variances": _joined(collected, "log_variances")}
         arrays = {name: column.float().numpy() for name, column in columns.items() if column is not None}
         if self._factors:
             arrays["factors"] = torch.cat(self._factors).numpy()

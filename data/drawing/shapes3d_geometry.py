@@ -47,21 +47,21 @@ def trace_empty(room: Room) -> Regions:
 
 def trace(room: Room, solid: Solid, size: float) -> Regions:
     """Average the room with a solid of a size in its middle."""
-    centre = torch.tensor([0.0, 0.0, solid.half_height * size])[:, None, None]
-    eye = room.camera.position[:, None, None] - centre
+    center = torch.tensor([0.0, 0.0, solid.half_height * size])[:, None, None]
+    eye = room.camera.position[:, None, None] - center
     distance = solid.distance(eye, room.rays, size)
     hit = distance.isfinite()
 
     points = eye + distance.where(hit, 0.0) * room.rays
     normals = solid.normal(points / size)
-    light, intensity = spotlight(points + centre)
+    light, intensity = spotlight(points + center)
     cosine = (normals * light).sum(dim=0)
     lit, _ = diffuse(-torch.tensordot(room.camera.forward, normals, 1), cosine, intensity)
     ramp = _SMOOTH_RAMP if solid.smooth else _SHARP_RAMP
     highlight = _HIGHLIGHT * intensity * (cosine / ramp + 0.5).clamp(0, 1)
 
     to_spot = torch.tensor(LIGHT)[:, None, None] - room.points
-    shadow = room.floor & (solid.distance(room.points - centre, to_spot, size) < 1)
+    shadow = room.floor & (solid.distance(room.points - center, to_spot, size) < 1)
     return _average(room, hit, shadow, lit, highlight)
 
 

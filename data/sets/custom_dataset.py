@@ -28,7 +28,7 @@ class CustomDataset(GridFile):
 
         name: bars
         factors:  # in order, the last fastest: a number of values, the values, or what they are called
-          colour: [red, green, blue]
+          color: [red, green, blue]
           height: 4
           position: [0.0, 0.5, 1.0]
         images: bars.npz  # .h5, .npz or a folder of images, as seen from this file

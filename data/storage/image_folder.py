@@ -60,7 +60,7 @@ class FolderImages:
         shared = len(os.path.commonpath([self.paths[0].parent.absolute(), min(names), max(names)]))
         names = [name[shared:] for name in names]
         self.key = hashlib.blake2b("\0".join(names).encode(), digest_size=6).hexdigest()
-        first = _read(self.paths[0], grey=None)
+        first = _read(self.paths[0], gray=None)
         self.shape: tuple[int, ...] = (len(self.paths), *first.shape)
 
     def blocks(self) -> Iterator[Tensor]:
@@ -77,7 +77,7 @@ class FolderImages:
         for start in range(0, len(self.paths), rows):
             block = []
             for path in self.paths[start : start + rows]:
-                image = _read(path, grey=channels == 1)
+                image = _read(path, gray=channels == 1)
                 if image.shape != self.shape[1:]:
                     raise ValueError(
                         f"{path} has {image.shape[1]} x {image.shape[0]} pixels, but the first image, {self.paths[0]}, "
@@ -94,7 +94,7 @@ def _check_there(path: Path) -> None:
         raise FileNotFoundError(f"no image {path}") from error
 
 
-def _read(path: Path, grey: bool | None) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
+def _read(path: Path, gray: bool | None) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
     """Return the image ``(H, W, C)``, grey or not as told, or as it is in the file."""
     try:
         image = read_picture(path)
@@ -108,10 +108,10 @@ def _read(path: Path, grey: bool | None) -> np.ndarray[tuple[int, int, int], np.
         raise ValueError(f"{path} has more than 8 bits a channel; convert it to 8")
     if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
         raise ValueError(f"{path} has transparent pixels; put it on a background first")
-    is_grey = image.mode in ("1", "L", "LA")
-    if grey and not is_grey:
+    is_gray = image.mode in ("1", "L", "LA")
+    if gray and not is_gray:
         raise ValueError(f"{path} is in colour, but the first image is grey; write all in colour, or all grey")
-    pixels = np.array(image.convert("L" if (is_grey if grey is None else grey) else "RGB"))
+    pixels = np.array(image.convert("L" if (is_gray if gray is None else gray) else "RGB"))
     return pixels.reshape(*pixels.shape[:2], -1)
 
 

@@ -111,9 +111,9 @@ def _write_factors(file: h5py.File, dataset: FactorDataset) -> None:
 
 def _binary(images: Tensor, start: int) -> Tensor:
     """Turn ``(N, 1, H, W)`` in {0, 255} into ``(N, H, W)`` in {0, 1}."""
-    grey = ((images != 0) & (images != 255)).flatten(1).any(dim=1)
-    if grey.any():
-        row = int(grey.int().argmax())
+    gray = ((images != 0) & (images != 255)).flatten(1).any(dim=1)
+    if gray.any():
+        row = int(gray.int().argmax())
         value = int(images[row][(images[row] != 0) & (images[row] != 255)][0])
         raise ValueError(f"the layout of dSprites holds images of 0 and 255 only, got {value} in image {start + row}")
     return images[:, 0] // 255

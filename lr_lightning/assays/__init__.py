@@ -38,7 +38,7 @@ from lr_lightning.assays.latent_slice import DecodedSlice, LatentSlice, decode_s
 from lr_lightning.assays.latent_statistics import LatentStatistics, latent_statistics
 from lr_lightning.assays.latent_traversal import LatentTraversal, latent_traversal, traversal_values
 from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy, maximum_mean_discrepancy
-from lr_lightning.assays.memorization import Memorisation, memorisation
+from lr_lightning.assays.memorization import Memorization, memorization
 from lr_lightning.assays.noise_recovery import NoiseRecovery, noise_recovery
 from lr_lightning.assays.prior_gap import PriorGap, prior_gap
 from lr_lightning.assays.protocol import (
@@ -91,7 +91,7 @@ __all__ = [
     "LatentStatistics",
     "LatentTraversal",
     "MeanDiscrepancy",
-    "Memorisation",
+    "Memorization",
     "NoiseRecovery",
     "PathComparison",
     "PathProfile",
@@ -144,7 +144,7 @@ __all__ = [
     "marginal_donors",
     "maximum_mean_discrepancy",
     "mean_curvature",
-    "memorisation",
+    "memorization",
     "merge_conditioned_response_matrices",
     "merge_response_matrices",
     "noise_recovery",

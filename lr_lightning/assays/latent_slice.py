@@ -12,7 +12,7 @@ from lr_lightning.assays.protocol import Autoencoder
 
 @dataclass(frozen=True)
 class LatentSlice:
-    r"""The square of side ``2 * radius`` around ``centre`` in the plane of two latents.
+    r"""The square of side ``2 * radius`` around ``center`` in the plane of two latents.
 
     Cut into ``n`` by ``n`` nodes it has the spacing ``2 * radius / (n - 1)``; each node is the middle of a square cell
     of that side, so that the cells reach half a spacing beyond the window.
@@ -20,10 +20,10 @@ class LatentSlice:
     Attributes:
         latents: The two latents, first the one of rows.
         radius: Half of the side, in latent units. 2 suits codes with a standard normal prior; see :meth:`around`.
-        centre: Middle of the window, in latent units.
+        center: Middle of the window, in latent units.
 
     Raises:
-        ValueError: If the latents are not two different ones, ``radius`` is not positive or ``centre`` is not finite.
+        ValueError: If the latents are not two different ones, ``radius`` is not positive or ``center`` is not finite.
 
     Example:
         >>> LatentSlice((0, 3)).values(5)[1]
@@ -32,15 +32,15 @@ class LatentSlice:
 
     latents: tuple[int, int]
     radius: float = 2.0
-    centre: tuple[float, float] = (0.0, 0.0)
+    center: tuple[float, float] = (0.0, 0.0)
 
     def __post_init__(self) -> None:
         if len(self.latents) != 2 or self.latents[0] == self.latents[1] or min(self.latents) < 0:
             raise ValueError(f"latents must be two different ones, counted from 0, got {self.latents}")
         if not 0 < self.radius < torch.inf:
             raise ValueError(f"radius must be positive, got {self.radius}")
-        if len(self.centre) != 2 or not torch.tensor(self.centre).isfinite().all():
-            raise ValueError(f"centre must be two finite values, got {self.centre}")
+        if len(self.center) != 2 or not torch.tensor(self.center).isfinite().all():
+            raise ValueError(f"centre must be two finite values, got {self.center}")
 
     @classmethod
     def around(cls, codes: Tensor, latents: tuple[int, int], width: float = 2.0) -> "LatentSlice":
@@ -79,7 +79,7 @@ class LatentSlice:
         """
         self.spacing(num_steps)  # raises
         steps = torch.linspace(-self.radius, self.radius, num_steps, dtype=torch.float64)
-        return torch.tensor(self.centre, dtype=torch.float64)[:, None] + steps
+        return torch.tensor(self.center, dtype=torch.float64)[:, None] + steps
 
     def codes(self, base: Tensor, num_steps: int) -> Tensor:
         """Return the codes of all nodes, ``(n, n, D)`` in the dtype and on the device of ``base``.

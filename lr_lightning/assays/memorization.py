@@ -13,8 +13,8 @@ SPACING_SAMPLES = 1000
 
 
 @dataclass(frozen=True, eq=False)
-class Memorisation:
-    """Points beside the codes that are nearest to them; made by :func:`memorisation`. All tensors are on the CPU.
+class Memorization:
+    """Points beside the codes that are nearest to them; made by :func:`memorization`. All tensors are on the CPU.
 
     Attributes:
         distances: ``(A,)`` float64 in latent units, distance from each point to the nearest code.
@@ -28,7 +28,7 @@ class Memorisation:
     spacing: float
 
 
-def memorisation(points: Tensor, codes: Tensor, *, chunk_size: int = 1024) -> Memorisation:
+def memorization(points: Tensor, codes: Tensor, *, chunk_size: int = 1024) -> Memorization:
     r"""Measure how near points are to the codes of a data set.
 
     .. math:: d_a = \min_i \| p_a - z_i \|
@@ -53,7 +53,7 @@ def memorisation(points: Tensor, codes: Tensor, *, chunk_size: int = 1024) -> Me
         arXiv:1909.12362. Fumero et al., Navigating the Latent Space Dynamics of Neural Models, 2025, arXiv:2505.22785.
 
     Example:
-        >>> memorisation(torch.tensor([[0.0, 1.0]]), torch.tensor([[9.0, 9.0], [0.0, 0.0]])).nearest
+        >>> memorization(torch.tensor([[0.0, 1.0]]), torch.tensor([[9.0, 9.0], [0.0, 0.0]])).nearest
         tensor([1])
     """
     if chunk_size < 1:
@@ -64,7 +64,7 @@ def memorisation(points: Tensor, codes: Tensor, *, chunk_size: int = 1024) -> Me
     if len(points):
         found = [torch.cdist(chunk, codes).min(dim=1) for chunk in torch.split(points, chunk_size)]
         distances, nearest = (torch.cat(parts) for parts in zip(*found, strict=True))
-    return Memorisation(distances.cpu(), nearest.cpu(), _spacing(codes, chunk_size))
+    return Memorization(distances.cpu(), nearest.cpu(), _spacing(codes, chunk_size))
 
 
 def _spacing(codes: Tensor, chunk_size: int) -> float:

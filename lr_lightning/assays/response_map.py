@@ -161,7 +161,7 @@ def void_mass(divergence: Tensor, window: LatentSlice) -> Tensor:
     expanding = (divergence.detach().cpu() >= 0).double()
     expanding[divergence.isnan().cpu()] = torch.nan
     if not mass.sum() > 0:
-        warnings.warn(f"void mass is undefined: the prior has no mass around {window.centre}", stacklevel=2)
+        warnings.warn(f"void mass is undefined: the prior has no mass around {window.center}", stacklevel=2)
     return (mass * expanding).sum() / mass.sum()
 
 

@@ -31,10 +31,10 @@ def covariance_of_means(means: Tensor) -> Tensor:
     References:
         Locatello et al., Challenging Common Assumptions, ICML 2019, arXiv:1811.12359.
     """
-    centred = means - means.mean(dim=0)
+    centered = means - means.mean(dim=0)
     # A product of matrices, which autocast would round to bfloat16
     with torch.autocast(means.device.type, enabled=False):
-        return centred.T @ centred / len(means)
+        return centered.T @ centered / len(means)
 
 
 def covariance_of_samples(means: Tensor, log_variances: Tensor) -> Tensor:

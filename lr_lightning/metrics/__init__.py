@@ -29,7 +29,7 @@ from lr_lightning.metrics.robust_mutual_information_gap import RobustMutualInfor
 from lr_lightning.metrics.sample_efficiency import SampleEfficiency
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
 from lr_lightning.metrics.separated_attribute_predictability import SeparatedAttributePredictability
-from lr_lightning.metrics.strong_generalization import StrongGeneralisation
+from lr_lightning.metrics.strong_generalization import StrongGeneralization
 from lr_lightning.metrics.suite import DisentanglementSuite
 
 __all__ = [
@@ -69,7 +69,7 @@ __all__ = [
     "ScoreRow",
     "ScoreTable",
     "SeparatedAttributePredictability",
-    "StrongGeneralisation",
+    "StrongGeneralization",
     "draw",
     "make_metrics",
 ]

@@ -25,7 +25,7 @@ from lr_lightning.metrics.core.dci_es_probes import (
     position_on_axis,
     predictions_of_growing_probes,
 )
-from lr_lightning.metrics.core.dci_estimators import Standardisation
+from lr_lightning.metrics.core.dci_estimators import Standardization
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample, warn_of_constant_factors
 
@@ -138,7 +138,7 @@ def _loss_capacity_curves(sample: Sample, probe: Probe, capacities: Sequence[int
     varying = sample.varying_factors
     if not varying or not len(sample.test_codes):
         return curves
-    scaled = Standardisation(sample.codes)
+    scaled = Standardization(sample.codes)
     train, test = sample.factors[:, varying], sample.test_factors[:, varying]
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     rows = Rows(scaled(sample.codes), (train - mean) / deviation, scaled(sample.test_codes))

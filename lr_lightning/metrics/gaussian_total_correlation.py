@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.core.covariance import centred_codes, variances_of
+from lr_lightning.metrics.core.covariance import centered_codes, variances_of
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample
 
@@ -50,22 +50,22 @@ def gaussian_total_correlation(
         True
     """
     sample = as_sample(codes, factors, sampling, factors_needed=False)
-    centred = centred_codes(sample)
-    variances = variances_of(centred)
+    centered = centered_codes(sample)
+    variances = variances_of(centered)
     varying = variances > 0
     correlations = np.full((sample.latent_dim, sample.latent_dim), np.nan)
     total_correlation = independent = np.nan
     if varying.any():
-        standardised = centred[:, varying] / np.sqrt(variances[varying] * (len(centred) - 1))
-        correlations[np.ix_(varying, varying)] = standardised.T @ standardised
-        total_correlation = _total_correlation(standardised)
+        standardized = centered[:, varying] / np.sqrt(variances[varying] * (len(centered) - 1))
+        correlations[np.ix_(varying, varying)] = standardized.T @ standardized
+        total_correlation = _total_correlation(standardized)
         if np.isinf(total_correlation):
             warnings.warn(
                 "gaussian_total_correlation is infinite: a latent is a linear function of others (or a copy of one), "
                 "or there are no more rows than latents",
                 stacklevel=2,
             )
-        apart = sample.random("gaussian total correlation").permuted(standardised, axis=0)
+        apart = sample.random("gaussian total correlation").permuted(standardized, axis=0)
         independent = _total_correlation(apart)
     else:
         warnings.warn("gaussian_total_correlation is undefined: it needs a latent that varies", stacklevel=2)
@@ -86,14 +86,14 @@ def gaussian_total_correlation(
     )
 
 
-def _total_correlation(standardised: Floats) -> float:
+def _total_correlation(standardized: Floats) -> float:
     """Return the score of latents ``(N, D)`` of norm 1: half of -logdet of the correlations.
 
     Singular values of the latents resolve near-copies that eigenvalues of the covariance, their squares, do not.
     """
-    values = np.linalg.svd(standardised, compute_uv=False)
+    values = np.linalg.svd(standardized, compute_uv=False)
     # N centred rows span N - 1 dimensions at most: with D >= N one of the N values is 0, too
-    if values[-1] <= values[0] * max(standardised.shape) * np.finfo(np.float64).eps:
+    if values[-1] <= values[0] * max(standardized.shape) * np.finfo(np.float64).eps:
         return float("inf")
     return max(0.0, float(-np.log(values).sum()))  # round-off
 

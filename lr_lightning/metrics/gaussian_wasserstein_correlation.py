@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.core.covariance import centred_codes, variances_of
+from lr_lightning.metrics.core.covariance import centered_codes, variances_of
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample
 
@@ -57,13 +57,13 @@ def gaussian_wasserstein_correlation(
         0.5858
     """
     sample = as_sample(codes, factors, sampling, factors_needed=False)
-    centred = centred_codes(sample)
-    variances = variances_of(centred)
+    centered = centered_codes(sample)
+    variances = variances_of(centered)
     trace = float(variances.sum())
     distance = independent = np.nan
     if trace > 0:
-        distance = _distance(centred, variances)
-        apart = sample.random("gaussian wasserstein correlation").permuted(centred, axis=0)
+        distance = _distance(centered, variances)
+        apart = sample.random("gaussian wasserstein correlation").permuted(centered, axis=0)
         independent = _distance(apart, variances)
     else:
         warnings.warn("gaussian_wasserstein_correlation is undefined: it needs a latent that varies", stacklevel=2)
@@ -76,7 +76,7 @@ def gaussian_wasserstein_correlation(
             ),
         },
         num_train=len(sample.codes),
-        matrix=torch.from_numpy(centred.T @ centred / (len(centred) - 1)),
+        matrix=torch.from_numpy(centered.T @ centered / (len(centered) - 1)),
         matrix_label="covariance [squared latent units]",
         matrix_axes=("latent", "latent"),
         per_latent={"variance": torch.from_numpy(variances)},
@@ -85,10 +85,10 @@ def gaussian_wasserstein_correlation(
     )
 
 
-def _distance(centred: Floats, variances: Floats) -> float:
+def _distance(centered: Floats, variances: Floats) -> float:
     """Return the squared distance for latents ``(N, D)`` of mean 0 with these variances."""
     # the root's trace, as a sum of singular values: real also where the covariance is singular
-    scaled = centred * np.sqrt(variances / (len(centred) - 1))
+    scaled = centered * np.sqrt(variances / (len(centered) - 1))
     root_trace = float(np.linalg.svd(scaled, compute_uv=False).sum())
     return max(0.0, 2 * float(variances.sum()) - 2 * root_trace)  # round-off
 

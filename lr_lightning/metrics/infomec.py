@@ -13,7 +13,7 @@ from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.binning import entropy_of
 from lr_lightning.metrics.core.checks import check_at_least
 from lr_lightning.metrics.core.information import mutual_information_matrix
-from lr_lightning.metrics.core.neighbor_information import neighbour_information
+from lr_lightning.metrics.core.neighbor_information import neighbor_information
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.result import MetricResult, Score, are_undefined
 from lr_lightning.metrics.core.sample import (
@@ -32,7 +32,7 @@ def infomec(
     codes: Tensor | Sample,
     factors: Tensor | None = None,
     *,
-    num_neighbours: int = 10,
+    num_neighbors: int = 10,
     min_range: float = 0.05,
     discrete_latents: bool = False,
     mask_uninformative: bool = False,
@@ -51,7 +51,7 @@ def infomec(
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        num_neighbours: Neighbours of the estimate of information, see :func:`neighbour_information`.
+        num_neighbors: Neighbours of the estimate of information, see :func:`neighbor_information`.
         min_range: Latents count whose range is above this share of the largest range; those of discrete latents need
             two values.
         discrete_latents: Whether latents take few values: information is then counted and latents enter the regression
@@ -76,7 +76,7 @@ def infomec(
         Factors with one value are left out with a warning.
 
     Raises:
-        ValueError: As :func:`draw`; or if ``num_neighbours < 1``, ``min_range < 0`` or ``max_iter < 1``.
+        ValueError: As :func:`draw`; or if ``num_neighbors < 1``, ``min_range < 0`` or ``max_iter < 1``.
 
     References:
         Hsu et al., Disentanglement via Latent Quantization, NeurIPS 2023, arXiv:2305.18378.
@@ -87,16 +87,16 @@ def infomec(
         >>> [round(result[name], 2) for name in ("modularity", "explicitness", "compactness")]
         [1.0, 1.0, 1.0]
     """
-    check_at_least("num_neighbours", num_neighbours, 1)
+    check_at_least("num_neighbors", num_neighbors, 1)
     check_at_least("min_range", min_range, 0)
     check_at_least("max_iter", max_iter, 1)
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
-    latents = _labelled(sample) if discrete_latents else _standardised(sample)
-    information = _normalised_information(latents, sample, num_neighbours)
+    latents = _labeled(sample) if discrete_latents else _standardized(sample)
+    information = _normalized_information(latents, sample, num_neighbors)
     ranges = np.ptp(sample.codes.astype(np.float64), axis=0)
     counting = ranges > (0.0 if discrete_latents else min_range * ranges.max())
-    floors = _floors(latents[:, counting], sample, num_neighbours) if mask_uninformative else None
+    floors = _floors(latents[:, counting], sample, num_neighbors) if mask_uninformative else None
     shares = _shares(information, counting, sample.varying_factors, floors)
     told = np.full(sample.num_factors, np.nan)
     for k in sample.varying_factors:
@@ -120,7 +120,7 @@ def infomec(
             "counts": torch.from_numpy(shares.latents.astype(np.float64)),
         },
         parameters={
-            "num_neighbours": num_neighbours,
+            "num_neighbors": num_neighbors,
             "min_range": min_range,
             "discrete_latents": discrete_latents,
             "mask_uninformative": mask_uninformative,
@@ -177,34 +177,34 @@ def _largest_shares(rows: Floats) -> Floats:
     return rescaled
 
 
-def _floors(latents: Floats | Integers, sample: Sample, num_neighbours: int) -> tuple[float, float]:
+def _floors(latents: Floats | Integers, sample: Sample, num_neighbors: int) -> tuple[float, float]:
     """Return the largest sums of information over factors and over latents that shuffled rows have."""
     random = sample.random("infomec shuffles")
     shuffled = np.stack(
         [
-            _normalised_information(latents[random.permutation(len(latents))], sample, num_neighbours)
+            _normalized_information(latents[random.permutation(len(latents))], sample, num_neighbors)
             for _ in range(NUM_SHUFFLES)
         ]
     )[:, :, sample.varying_factors]
     return float(shuffled.sum(axis=2).max(initial=0.0)), float(shuffled.sum(axis=1).max(initial=0.0))
 
 
-def _labelled(sample: Sample) -> Integers:
+def _labeled(sample: Sample) -> Integers:
     """Return the index of each latent's value, ``(N, D)``."""
     return np.stack([np.unique(column, return_inverse=True)[1] for column in sample.codes.T], axis=1)
 
 
-def _standardised(sample: Sample) -> Floats:
+def _standardized(sample: Sample) -> Floats:
     """Return standardised latents ``(N, D)`` with noise of 1e-10 deviations, which breaks ties."""
     codes = sample.codes.astype(np.float64)
     deviations = codes.std(axis=0)
     deviations[np.ptp(codes, axis=0) == 0] = 1.0
     noise = sample.random("infomec ties").normal(size=codes.shape)
-    standardised: Floats = (codes - codes.mean(axis=0)) / deviations + 1e-10 * noise
-    return standardised
+    standardized: Floats = (codes - codes.mean(axis=0)) / deviations + 1e-10 * noise
+    return standardized
 
 
-def _normalised_information(latents: Floats | Integers, sample: Sample, num_neighbours: int) -> Floats:
+def _normalized_information(latents: Floats | Integers, sample: Sample, num_neighbors: int) -> Floats:
     """Return the information over the factors' entropies ``(D, K)``, NaN for factors with one value."""
     information = np.full((latents.shape[1], sample.num_factors), np.nan)
     for k in sample.varying_factors:
@@ -212,7 +212,7 @@ def _normalised_information(latents: Floats | Integers, sample: Sample, num_neig
         if np.issubdtype(latents.dtype, np.integer):
             column = mutual_information_matrix(latents.astype(np.int64), factor[:, None])[:, 0].numpy()
         else:
-            column = np.array([neighbour_information(latent, factor, num_neighbours) for latent in latents.T])
+            column = np.array([neighbor_information(latent, factor, num_neighbors) for latent in latents.T])
         information[:, k] = column / entropy_of(factor)
     return information
 
@@ -245,7 +245,7 @@ class InfoMEC(DisentanglementMetric):
     """Modularity, explicitness and compactness by normalised information; see :func:`.functional.infomec`.
 
     Args:
-        num_neighbours: Neighbours of the estimate of information.
+        num_neighbors: Neighbours of the estimate of information.
         min_range: Latents count whose range is above this share of the largest range.
         discrete_latents: Whether latents take few values.
         mask_uninformative: Whether to leave out latents and factors with no more information than shuffled rows give.
@@ -253,7 +253,7 @@ class InfoMEC(DisentanglementMetric):
         kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
 
     Raises:
-        ValueError: If ``num_neighbours < 1``, ``min_range < 0`` or ``max_iter < 1``.
+        ValueError: If ``num_neighbors < 1``, ``min_range < 0`` or ``max_iter < 1``.
     """
 
     metric: ClassVar[str] = "infomec"
@@ -263,7 +263,7 @@ class InfoMEC(DisentanglementMetric):
 
     def __init__(
         self,
-        num_neighbours: int = 10,
+        num_neighbors: int = 10,
         min_range: float = 0.05,
         discrete_latents: bool = False,
         mask_uninformative: bool = False,
@@ -271,17 +271,17 @@ class InfoMEC(DisentanglementMetric):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_at_least("num_neighbours", num_neighbours, 1)
+        check_at_least("num_neighbors", num_neighbors, 1)
         check_at_least("min_range", min_range, 0)
         check_at_least("max_iter", max_iter, 1)
-        self.num_neighbours, self.min_range, self.max_iter = num_neighbours, min_range, max_iter
+        self.num_neighbors, self.min_range, self.max_iter = num_neighbors, min_range, max_iter
         self.discrete_latents, self.mask_uninformative = discrete_latents, mask_uninformative
 
     @override
     def score(self, sample: Sample) -> MetricResult:
         return infomec(
             sample,
-            num_neighbours=self.num_neighbours,
+            num_neighbors=self.num_neighbors,
             min_range=self.min_range,
             discrete_latents=self.discrete_latents,
             mask_uninformative=self.mask_uninformative,

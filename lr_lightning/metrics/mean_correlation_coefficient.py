@@ -74,7 +74,7 @@ def mean_correlation_coefficient(
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     varying = sample.varying_factors
-    latents, values = _standardised(sample.codes, correlation), _standardised(sample.factors, correlation)
+    latents, values = _standardized(sample.codes, correlation), _standardized(sample.factors, correlation)
     matrix = np.full((sample.latent_dim, sample.num_factors), np.nan)
     matrix[:, varying] = _absolute_correlations(latents, values[:, varying])
     matched, assigned = (np.full(sample.num_factors, np.nan) for _ in range(2))
@@ -94,15 +94,15 @@ def mean_correlation_coefficient(
     )
 
 
-def _standardised(columns: Floats | Integers, correlation: Correlation) -> Floats:
+def _standardized(columns: Floats | Integers, correlation: Correlation) -> Floats:
     """Return each column, or its ranks, with mean 0 and length 1; one that is constant correlates with nothing."""
     from scipy.stats import rankdata
 
     columns = rankdata(columns, axis=0) if correlation == "spearman" else columns.astype(np.float64)
     deviations = columns - columns.mean(axis=0)
     lengths = np.linalg.norm(deviations, axis=0)
-    standardised: Floats = deviations / np.where(lengths > 0, lengths, 1.0)
-    return standardised
+    standardized: Floats = deviations / np.where(lengths > 0, lengths, 1.0)
+    return standardized
 
 
 def _absolute_correlations(latents: Floats, values: Floats) -> Floats:

@@ -29,7 +29,7 @@ from lr_lightning.metrics.pairwise_mutual_information import PairwiseMutualInfor
 from lr_lightning.metrics.robust_mutual_information_gap import RobustMutualInformationGap
 from lr_lightning.metrics.sample_efficiency import SampleEfficiency
 from lr_lightning.metrics.separated_attribute_predictability import SeparatedAttributePredictability
-from lr_lightning.metrics.strong_generalization import StrongGeneralisation
+from lr_lightning.metrics.strong_generalization import StrongGeneralization
 
 METRICS: Mapping[str, Callable[..., DisentanglementMetric]] = {
     "beta_vae_score": BetaVAEScore,
@@ -65,7 +65,7 @@ METRICS: Mapping[str, Callable[..., DisentanglementMetric]] = {
     "elbo_decomposition": ELBODecomposition,
     "sample_efficiency": SampleEfficiency,
     "fairness": Fairness,
-    "strong_generalisation": StrongGeneralisation,
+    "strong_generalisation": StrongGeneralization,
 }
 """Constructors of all metrics of one model, with the parameters of the study of Locatello et al. (2019)."""
 

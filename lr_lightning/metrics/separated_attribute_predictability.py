@@ -11,7 +11,7 @@ from typing_extensions import override
 from lr_lightning.common.checks import check_choice
 from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.aggregations import gap_per_factor
-from lr_lightning.metrics.core.dci_estimators import Standardisation
+from lr_lightning.metrics.core.dci_estimators import Standardization
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import (
@@ -130,7 +130,7 @@ def predictability(sample: Sample, predictor: Predictor, standardize: bool = Fal
         matrix = np.full((sample.latent_dim, sample.num_factors), np.nan)
         codes, test_codes = sample.codes, sample.test_codes
         if standardize:
-            scaled = Standardisation(codes)
+            scaled = Standardization(codes)
             codes, test_codes = scaled(codes), scaled(test_codes)
         for k in sample.varying_factors:
             matrix[:, k] = _predictabilities(

@@ -32,7 +32,7 @@ from lr_lightning.metrics.core.sample import (
 )
 
 
-def strong_generalisation(
+def strong_generalization(
     codes: Tensor | Sample,
     factors: Tensor | None = None,
     *,
@@ -77,7 +77,7 @@ def strong_generalisation(
 
     Example:
         >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5)).repeat(20, 1)
-        >>> result = strong_generalisation(grid.float(), grid, predictor="logistic")
+        >>> result = strong_generalization(grid.float(), grid, predictor="logistic")
         >>> result["strong_generalisation_logistic_gap"]
         0.0
     """
@@ -164,8 +164,8 @@ def _values_to_fix(train: Integers, test: Integers) -> Integers:
     return np.flatnonzero((counts > 1) & (test_counts < len(test)))
 
 
-class StrongGeneralisation(DisentanglementMetric):
-    """Whether a classifier holds outside the values it was trained on; see :func:`.functional.strong_generalisation`.
+class StrongGeneralization(DisentanglementMetric):
+    """Whether a classifier holds outside the values it was trained on; see :func:`.functional.strong_generalization`.
 
     Args:
         predictor: ``"lightgbm"``, ``"gbt"`` or ``"logistic"``.
@@ -184,4 +184,4 @@ class StrongGeneralisation(DisentanglementMetric):
 
     @override
     def score(self, sample: Sample) -> MetricResult:
-        return strong_generalisation(sample, predictor=self.predictor, num_interventions=self.num_interventions)
+        return strong_generalization(sample, predictor=self.predictor, num_interventions=self.num_interventions)

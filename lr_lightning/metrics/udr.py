@@ -109,7 +109,7 @@ def unsupervised_disentanglement_ranking(
     if not tables or len({len(table) for table in tables}) > 1:
         raise ValueError(f"codes_of_models must all have the same rows, got {[len(table) for table in tables]}")
     kept = _kept(tables, kl_of_models, kl_threshold)
-    columns = [_standardised(table[:, keep], similarity) for table, keep in zip(tables, kept, strict=True)]
+    columns = [_standardized(table[:, keep], similarity) for table, keep in zip(tables, kept, strict=True)]
     pairwise = np.full((len(tables), len(tables)), np.nan)
     for a, of_a in enumerate(columns):
         for b, of_b in enumerate(columns):
@@ -140,17 +140,17 @@ def _kept(tables: list[Floats], kl_of_models: Sequence[Tensor] | None, threshold
     return [kl > threshold for kl in divergences]
 
 
-def _standardised(table: Floats, similarity: Similarity) -> Floats:
+def _standardized(table: Floats, similarity: Similarity) -> Floats:
     """Return the latents, or their ranks, with mean 0 and variance 1; constant ones as 0."""
     if similarity == "spearman" and table.shape[1]:
         from scipy.stats import rankdata
 
         table = rankdata(table, axis=0)
-    centred = table - table[0]  # exactly 0 for constant latents
-    centred -= centred.mean(axis=0)
-    deviation = centred.std(axis=0)
-    standardised: Floats = centred / np.where(deviation > 0, deviation, 1)
-    return standardised
+    centered = table - table[0]  # exactly 0 for constant latents
+    centered -= centered.mean(axis=0)
+    deviation = centered.std(axis=0)
+    standardized: Floats = centered / np.where(deviation > 0, deviation, 1)
+    return standardized
 
 
 def _coefficients(of_a: Floats, of_b: Floats, alpha: float) -> Floats:

@@ -54,5 +54,5 @@ class AnnealedVAE(VAE):
     @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return ``gamma`` times the distance of the KL term from the capacity."""
-        gap = (kl - self.weight(self.capacity)).abs()
-        return Penalty(self.weight(self.gamma) * gap, {"capacity_gap": gap})
+        gap = (kl - self.current_value(self.capacity)).abs()
+        return Penalty(self.current_value(self.gamma) * gap, {"capacity_gap": gap})

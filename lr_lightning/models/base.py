@@ -74,7 +74,7 @@ class AutoencoderModule(LightningModule, ABC):
         needs_variational: Whether the network must be variational (or must not be, if ``False``); ``None`` if either
             will do. A config that leaves the network's ``variational`` open gets this value.
         steps_trained: Updates of the network so far, which schedules depend on; a checkpoint keeps it.
-        first_optimizer: Place of its first optimizer among the Trainer's; above 0 in a :class:`SeedEnsemble` only.
+        optimizer_index: Place of its first optimizer among the Trainer's; above 0 in a :class:`SeedEnsemble` only.
 
     Args:
         network: Encoder and decoder.
@@ -128,7 +128,7 @@ class AutoencoderModule(LightningModule, ABC):
         self.automatic_optimization = updates_per_batch == 1
         self.recorded_weights: dict[int, Tensor] = {}  # by the identity of schedules, which need not be hashable
         self.steps_trained = 0
-        self.first_optimizer = 0
+        self.optimizer_index = 0
         self.noise_seed = torch.initial_seed()
         self.train_terms: dict[str, Tensor] = {}
         self._update_loop: UpdateLoop | None = None
@@ -179,7 +179,7 @@ class AutoencoderModule(LightningModule, ABC):
         """Return how badly decoded ``codes`` (B, D) describe ``observations``, a scalar in nats per observation."""
         return self.likelihood.negative_log_likelihood(self.network.decode(codes), observations).mean()
 
-    def weight(self, value: float | Schedule) -> float | Tensor:
+    def current_value(self, value: float | Schedule) -> float | Tensor:
         """Return ``value`` itself, or what the schedule says at the present step.
 
         While an update is recorded, that is a tensor, which is given the value of each step when it is replayed.
@@ -216,12 +216,12 @@ class AutoencoderModule(LightningModule, ABC):
     def update(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:
         """Update the network once, with manual optimization; return loss and terms, without gradients."""
         objective = self.training_objective(batch, generator)
-        self.descend(objective.loss)
+        self.step_optimizer(objective.loss)
         return objective.terms_and_loss()
 
-    def descend(self, loss: Tensor) -> None:
+    def step_optimizer(self, loss: Tensor) -> None:
         """Take one step of the first optimizer down the gradient of ``loss``; the Trainer does not count it."""
-        optimizer = self.trainer.optimizers[self.first_optimizer]
+        optimizer = self.trainer.optimizers[self.optimizer_index]
         optimizer.zero_grad()
         with self._full_precision():
             self.manual_backward(loss)
@@ -257,8 +257,8 @@ class AutoencoderModule(LightningModule, ABC):
         with self._full_precision():
             posterior = self.encode(batch[0])
         if isinstance(posterior, Normal):
-            return {"codes": posterior.mean, "log_vars": 2 * posterior.stddev.log()}
-        return {"codes": posterior, "log_vars": None}
+            return {"codes": posterior.mean, "log_variances": 2 * posterior.stddev.log()}
+        return {"codes": posterior, "log_variances": None}
 
     def evaluation_means(self) -> dict[str, Tensor]:
         """Return loss and terms by name, float32, averaged over the validation or test set that was just seen."""
@@ -346,7 +346,7 @@ class AutoencoderModule(LightningModule, ABC):
             self._totals[name] = self._totals.get(name, torch.zeros_like(count)) + mean.double() * count
         self._totals["count"] = self._totals.get("count", torch.zeros_like(count)) + count
         factors = batch[1] if len(batch) > 1 else None
-        return {"codes": objective.codes, "log_vars": objective.log_variances, "factors": factors}
+        return {"codes": objective.codes, "log_variances": objective.log_variances, "factors": factors}
 
     def _log_means(self, stage: str) -> None:
         means = self.evaluation_means()

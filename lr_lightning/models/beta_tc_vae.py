@@ -95,7 +95,7 @@ class BetaTCVAE(VAE):
         means = posterior.means
         log_weights = self.log_weights(len(means), max(self.dataset_size, len(means)), means.device)
         parts = decompose_kl(posterior.samples, means, posterior.log_variances, log_weights)
-        alpha, beta, gamma = (self.weight(weight) for weight in (self.alpha, self.beta, self.gamma))
+        alpha, beta, gamma = (self.current_value(weight) for weight in (self.alpha, self.beta, self.gamma))
         value = alpha * parts.mutual_information + beta * parts.total_correlation + gamma * parts.dimension_wise_kl
         return Penalty(value, parts._asdict())
 

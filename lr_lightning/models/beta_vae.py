@@ -38,4 +38,4 @@ class BetaVAE(VAE):
     @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return ``beta`` times the KL term."""
-        return Penalty(self.weight(self.beta) * kl, {})
+        return Penalty(self.current_value(self.beta) * kl, {})

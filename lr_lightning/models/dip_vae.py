@@ -66,9 +66,9 @@ class DIPVAE(VAE):
         else:
             covariance = covariance_of_samples(posterior.means, posterior.log_variances)
         off_diagonal, diagonal = covariance_penalties(covariance)
-        lambda_od = self.weight(self.lambda_od)
+        lambda_od = self.current_value(self.lambda_od)
         customary = _DIAGONAL_FACTORS[self.dip_type] * lambda_od
-        lambda_d = customary if self.lambda_d is None else self.weight(self.lambda_d)
+        lambda_d = customary if self.lambda_d is None else self.current_value(self.lambda_d)
         return Penalty(
             kl + lambda_od * off_diagonal + lambda_d * diagonal,
             {"covariance_off_diagonal": off_diagonal, "covariance_diagonal": diagonal},

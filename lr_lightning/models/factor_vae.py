@@ -77,7 +77,7 @@ class FactorVAE(VAE):
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return the KL term and ``gamma`` times the total correlation."""
         total_correlation = density_ratio_total_correlation(self.discriminator(posterior.samples))
-        value = kl + self.weight(self.gamma) * total_correlation
+        value = kl + self.current_value(self.gamma) * total_correlation
         return Penalty(value, {"total_correlation": total_correlation})
 
     @override
@@ -104,7 +104,7 @@ class FactorVAE(VAE):
         first, second = images.tensor_split(2)
         posterior = self.sample_posterior(first, generator)
         objective = self.objective_of(posterior, first, generator)
-        self.descend(objective.loss)
+        self.step_optimizer(objective.loss)
         with torch.no_grad():
             permuted = permute_latents(self.sample_posterior(second, generator).samples, generator)
         return objective.terms_and_loss() | self._update_discriminator(posterior.samples.detach(), permuted)
@@ -126,7 +126,7 @@ class FactorVAE(VAE):
 
     def _update_discriminator(self, codes: Tensor, permuted: Tensor) -> dict[str, Tensor]:
         """Update the discriminator on codes without gradients; return its terms before the update."""
-        optimizer = self.trainer.optimizers[self.first_optimizer + 1]
+        optimizer = self.trainer.optimizers[self.optimizer_index + 1]
         self.discriminator.requires_grad_(True)
         terms = self._classification(codes, permuted)
         optimizer.zero_grad()

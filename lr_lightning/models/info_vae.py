@@ -59,6 +59,6 @@ class InfoVAE(VAE):
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
         """Return the rest of the KL term and the weighted discrepancy of the posterior samples from the prior."""
         discrepancy = discrepancy_from_prior(posterior.samples, generator)
-        kl_weight = 1 - self.weight(self.alpha)
-        weight = self.weight(self.discrepancy_weight)
+        kl_weight = 1 - self.current_value(self.alpha)
+        weight = self.current_value(self.discrepancy_weight)
         return Penalty(kl_weight * kl + weight * discrepancy, {"maximum_mean_discrepancy": discrepancy})

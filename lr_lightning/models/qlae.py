@@ -81,8 +81,8 @@ class QLAE(Autoencoder):
         reconstruction = self.reconstruction(straight_through(codes, values), observations)
         quantization = squared_gap(codes.detach(), values)
         commitment = squared_gap(codes, values.detach())
-        loss = reconstruction + self.weight(self.quantization_weight) * quantization
-        loss = loss + self.weight(self.commitment_weight) * commitment
+        loss = reconstruction + self.current_value(self.quantization_weight) * quantization
+        loss = loss + self.current_value(self.commitment_weight) * commitment
         terms = {"reconstruction": reconstruction, "quantization": quantization, "commitment": commitment}
         return Objective.of(loss, terms, values)
 

@@ -76,6 +76,6 @@ class RAE(Autoencoder):
             decoder_norm = decoder_weight_norm(self.network.decoder)
         else:
             decoder_norm = decoder_gradient_norm(self.decode, codes, generator)
-        beta, weight = (self.weight(w) for w in (self.beta, self.decoder_weight))
+        beta, weight = (self.current_value(w) for w in (self.beta, self.decoder_weight))
         terms = {"code_norm": code_norm, f"decoder_{self.decoder_penalty}_norm": decoder_norm}
         return Penalty(beta * code_norm + weight * decoder_norm, terms)

@@ -21,7 +21,7 @@ class SeedEnsemble(LightningModule):
     Members have their own weights, optimizers, learning rates and noise, and see the same batches, whose order depends
     on the data module alone. On a CPU a member's weights equal those of its own run to the bit. On a CUDA device the
     updates of all members are one graph with a stream for each, so that the small kernels of many members run side by
-    side; see :class:`~lr_lightning.training.cuda_graph_update.RecordedUpdate`. Members then differ from their own runs
+    side; see :class:`~lr_lightning.training.cuda_graph_update.CUDAGraphUpdate`. Members then differ from their own runs
     by round-off: after twelve steps by less than 3 % of the way that the weights have moved, in the norm, as any
     recording does. Networks that draw from the global random state (dropout) share it, so that their members are not
     those of their own runs.
@@ -87,7 +87,7 @@ class SeedEnsemble(LightningModule):
         """Build the optimizers and schedules of all members, one member after the other."""
         configured: list[dict[str, Any]] = []
         for member in self.members:
-            member.first_optimizer = len(configured)
+            member.optimizer_index = len(configured)
             own = member.configure_optimizers()
             own = own if isinstance(own, list) else [own]
             configured += [entry if isinstance(entry, dict) else {"optimizer": entry} for entry in own]

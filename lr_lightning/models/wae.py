@@ -43,5 +43,5 @@ class WAE(Autoencoder):
     def penalty(self, codes: Tensor, generator: torch.Generator) -> Penalty:
         """Return the weighted discrepancy between the codes and as many draws from the prior."""
         discrepancy = discrepancy_from_prior(codes, generator)
-        weight = self.weight(self.discrepancy_weight)
+        weight = self.current_value(self.discrepancy_weight)
         return Penalty(weight * discrepancy, {"maximum_mean_discrepancy": discrepancy})

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from lr_lightning.assays.attractors import Attractors
-from lr_lightning.assays.memorization import Memorisation
+from lr_lightning.assays.memorization import Memorization
 from lr_lightning.plots.images import unit_range
 from lr_lightning.plots.style import MISSING_COLOR, PALETTE, new_figure, tick_step
 
@@ -20,7 +20,7 @@ COLUMNS = 8
 def attractors_figure(
     attractors: Attractors,
     images: Tensor | None = None,
-    memorised: Memorisation | None = None,
+    memorized: Memorization | None = None,
     *,
     title: str = "Attractors",
 ) -> Figure:
@@ -30,17 +30,17 @@ def attractors_figure(
         attractors: Attractors, the largest basin first.
         images: Decoded positions of the first attractors, ``(n, C, H, W)`` with 1 or 3 channels, such as
             ``decode_codes(autoencoder, attractors.positions[:16])``. The rest is not drawn.
-        memorised: Distances of the attractors to the nearest codes, written below the shares.
+        memorized: Distances of the attractors to the nearest codes, written below the shares.
         title: Title of the figure.
 
     Raises:
-        ValueError: If ``images`` has another shape or more images than there are attractors, or ``memorised`` has
+        ValueError: If ``images`` has another shape or more images than there are attractors, or ``memorized`` has
             another number of distances.
     """
     count = len(attractors.shares)
-    if memorised is not None and len(memorised.distances) != count:
+    if memorized is not None and len(memorized.distances) != count:
         raise ValueError(
-            f"memorised must have a distance for each of {count} attractors, got {len(memorised.distances)}"
+            f"memorised must have a distance for each of {count} attractors, got {len(memorized.distances)}"
         )
     if images is not None and (images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) > count):
         raise ValueError(
@@ -50,19 +50,19 @@ def attractors_figure(
     heading = f"{title}: {count} reached from {len(attractors.labels):,} starts, {moving:.3g} % not converged" + (
         f", {lost:.3g} % diverged" if lost else ""
     )
-    if memorised is not None:
-        heading += f"\n$d$: distance to the nearest code (spacing of the codes {memorised.spacing:.3g}) [latent units]"
+    if memorized is not None:
+        heading += f"\n$d$: distance to the nearest code (spacing of the codes {memorized.spacing:.3g}) [latent units]"
     if images is not None and len(images):
-        return _pictures(attractors, images, memorised, heading)
+        return _pictures(attractors, images, memorized, heading)
     return _bars(attractors, heading)
 
 
-def _pictures(attractors: Attractors, images: Tensor, memorised: Memorisation | None, heading: str) -> Figure:
+def _pictures(attractors: Attractors, images: Tensor, memorized: Memorization | None, heading: str) -> Figure:
     """Draw each image below its share."""
     columns = min(COLUMNS, len(images))
     rows = -(-len(images) // columns)
     aspect = images.shape[2] / images.shape[3]
-    figure = new_figure(8.0, min(14.0, 0.8 + rows * (0.95 * aspect + (0.5 if memorised else 0.3))))
+    figure = new_figure(8.0, min(14.0, 0.8 + rows * (0.95 * aspect + (0.5 if memorized else 0.3))))
     figure.suptitle(heading, fontsize=11)
     grid = figure.subplots(rows, COLUMNS, squeeze=False)  # images of one size, however many there are
     for axes in grid.flat:
@@ -72,8 +72,8 @@ def _pictures(attractors: Attractors, images: Tensor, memorised: Memorisation | 
         axes = grid[number // columns, number % columns]
         axes.imshow(image)
         label = f"{100 * float(attractors.shares[number]):.1f} %"
-        if memorised is not None:
-            label += f"\n$d$ = {float(memorised.distances[number]):.2g}"
+        if memorized is not None:
+            label += f"\n$d$ = {float(memorized.distances[number]):.2g}"
         axes.set_title(label, fontsize=9, pad=3)
     return figure
 

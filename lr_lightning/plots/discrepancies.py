@@ -29,19 +29,19 @@ def structure_score_figure(score: StructureScore, *, title: str = "Structure sco
     values = [float(pair.squared) for pair in pairs.values()]
     errors = [float(pair.standard_error) for pair in pairs.values()]
     axes.bar(range(3), values, yerr=errors, color=PALETTE[:3], width=0.6, capsize=4, ecolor="#444444")
-    labelled = False
+    labeled = False
     for position, pair in enumerate(pairs.values()):
         level = _chance_level(pair)
         if level is not None:
-            label = None if labelled else "95 % of chance"
+            label = None if labeled else "95 % of chance"
             axes.plot((position - 0.36, position + 0.36), (level, level), "k--", linewidth=1.2, label=label)
-            labelled = True
+            labeled = True
     names = [f"{name}\n{value:.4f} ± {error:.4f}" for name, value, error in zip(pairs, values, errors, strict=True)]
     axes.set_xticks(range(3), names)
     count = score.prior_posterior.num_samples
     axes.set(ylabel="squared MMD", title=f"{title}\n{count:,} samples each, bars: standard error")
     axes.axhline(0, color="black", linewidth=0.8)
-    if labelled:
+    if labeled:
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     _tidy(axes)
     return figure

@@ -106,15 +106,15 @@ def _three_coordinates(points: Tensor) -> tuple[Tensor, list[str]]:
     dim = points.shape[2]
     if dim <= 3:
         return F.pad(points, (0, 3 - dim)), [f"$x_{axis + 1}$" if axis < dim else "" for axis in range(3)]
-    centred = points.flatten(0, 1) - points.flatten(0, 1).mean(dim=0)
-    _, _, directions = torch.linalg.svd(centred.nan_to_num(), full_matrices=False)
-    return (centred @ directions[:3].T).view(*points.shape[:2], 3), [f"component {axis + 1}" for axis in range(3)]
+    centered = points.flatten(0, 1) - points.flatten(0, 1).mean(dim=0)
+    _, _, directions = torch.linalg.svd(centered.nan_to_num(), full_matrices=False)
+    return (centered @ directions[:3].T).view(*points.shape[:2], 3), [f"component {axis + 1}" for axis in range(3)]
 
 
 def _extent(window: LatentSlice, num_steps: int) -> tuple[float, float, float, float]:
     """Return the ends of the cells: left, right, bottom, top."""
     reach = window.radius + window.spacing(num_steps) / 2
-    first, second = window.centre
+    first, second = window.center
     return first - reach, first + reach, second - reach, second + reach
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _WARM_UP = 3
 
 
-class RecordedUpdate:
+class CUDAGraphUpdate:
     """Records one update of each model and replays it: the processor then hands over one graph, not each kernel.
 
     What a replay reads is copied to where the recording read it: the batch, the seeds of the noise, the values of

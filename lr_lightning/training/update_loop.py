@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from lr_lightning.training.cuda_graph_update import RecordedUpdate
+from lr_lightning.training.cuda_graph_update import CUDAGraphUpdate
 
 if TYPE_CHECKING:
     from lr_lightning.models.base import AutoencoderModule
@@ -16,7 +16,7 @@ class UpdateLoop:
 
     The Trainer spends about a millisecond on each batch, more than a GPU needs for an update of a small network. A list
     of batches, or several models on one batch, cost it that once. On a single CUDA device such updates are recorded and
-    replayed as well, see :class:`RecordedUpdate`. Batches, noise, schedules and the number of steps are those of a run
+    replayed as well, see :class:`CUDAGraphUpdate`. Batches, noise, schedules and the number of steps are those of a run
     of one model with one update a batch; validation, checkpoints and progress can only come between lists.
 
     Where ``max_steps`` ends a run inside a list, the rest of it goes back to the loader: a run that is resumed there
@@ -35,7 +35,7 @@ class UpdateLoop:
         self._takes_lists = models[0].updates_per_batch > 1
         several = self._takes_lists or len(models) > 1
         recordable = several and models[0].device.type == "cuda" and self._trainer.world_size == 1
-        self._recorded = RecordedUpdate(models) if recordable else None
+        self._recorded = CUDAGraphUpdate(models) if recordable else None
         self.num_updates = 0
 
     def run(self, batch: Any) -> list[dict[str, Tensor]]:

@@ -34,10 +34,10 @@ def test_the_sign_map_has_an_attractor_in_each_orthant(dim: int) -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_contraction_has_its_fixed_point(dtype: torch.dtype) -> None:
-    centre = torch.tensor([5.0, -3.0], dtype=dtype)
-    found = find_attractors(responding_by(lambda z: centre + 0.8 * (z - centre), 2), normal(50, 2).to(dtype))
+    center = torch.tensor([5.0, -3.0], dtype=dtype)
+    found = find_attractors(responding_by(lambda z: center + 0.8 * (z - center), 2), normal(50, 2).to(dtype))
     # |h(z) - z| < 1e-5 |z| leaves at most 1e-5 |z| / (1 - .8) between z and the fixed point
-    torch.testing.assert_close(found.positions, centre.double()[None], rtol=0, atol=5e-5 * 34**0.5)
+    torch.testing.assert_close(found.positions, center.double()[None], rtol=0, atol=5e-5 * 34**0.5)
     assert found.shares.tolist() == [1]
     assert found.spreads.item() < 5e-5 * 34**0.5
     assert found.effective_number == 1

@@ -12,7 +12,7 @@ from lr_lightning.assays import (
     factor_topology,
     hybrid_samples,
     maximum_mean_discrepancy,
-    memorisation,
+    memorization,
     posterior_samples,
     prior_gap,
     random_pairs,
@@ -29,7 +29,7 @@ IDENTITY = responding_by(lambda z: z, 2)
 @pytest.mark.parametrize(
     "assay",
     [
-        lambda codes: memorisation(torch.zeros(3, 2), codes),
+        lambda codes: memorization(torch.zeros(3, 2), codes),
         lambda codes: starting_codes("prior", codes, 3),
         lambda codes: slice_histogram(codes, WINDOW),
         lambda codes: LatentSlice.around(codes, (0, 1)),

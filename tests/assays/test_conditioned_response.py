@@ -20,7 +20,7 @@ from tests.assays.models import ConvVAE, responding_by
 
 SPACE = FactorSpace(["a", "b", "c", "d"], [6, 6, 6, 6])
 FACTORS = SPACE.factors(torch.arange(len(SPACE))).double()
-STANDARDISED = (FACTORS - FACTORS.mean(dim=0)) / FACTORS.std(dim=0, correction=0)
+STANDARDIZED = (FACTORS - FACTORS.mean(dim=0)) / FACTORS.std(dim=0, correction=0)
 ROTATION = torch.tensor([[1.0, -1.0], [1.0, 1.0]], dtype=torch.float64) / sqrt(2)
 SAMPLES, TRAVERSALS = 512, 50
 
@@ -39,7 +39,7 @@ def measure(codes: Tensor) -> ConditionedResponseMatrix:
 
 
 def test_a_latent_per_factor() -> None:
-    matrix = measure(STANDARDISED).matrix
+    matrix = measure(STANDARDIZED).matrix
     expected = sqrt(2 * 6 / 5) * torch.eye(4).double()
     torch.testing.assert_close(matrix, expected, rtol=0, atol=TOLERANCE)
     assert torch.count_nonzero(matrix) == 4  # a latent that the factor does not move answers exactly 0
@@ -47,7 +47,7 @@ def test_a_latent_per_factor() -> None:
 
 
 def test_pairs_of_latents_rotated_by_45_degrees() -> None:
-    matrix = measure(STANDARDISED @ torch.kron(torch.eye(2).double(), ROTATION)).matrix
+    matrix = measure(STANDARDIZED @ torch.kron(torch.eye(2).double(), ROTATION)).matrix
     expected = sqrt(6 / 5) * torch.kron(torch.eye(2), torch.ones(2, 2)).double()
     torch.testing.assert_close(matrix, expected, rtol=0, atol=TOLERANCE)
     # entries are off by up to TOLERANCE / sqrt(2) of 1.095: the scores by that share
@@ -65,7 +65,7 @@ def test_factors_on_circles() -> None:
 
 
 def test_a_copied_latent_halves_completeness() -> None:
-    matrix = measure(torch.cat([STANDARDISED, STANDARDISED], dim=1)).matrix
+    matrix = measure(torch.cat([STANDARDIZED, STANDARDIZED], dim=1)).matrix
     assert causal_completeness_score(matrix).item() == pytest.approx(0.5, abs=1e-12)
     assert causal_disentanglement_score(matrix) == 1
 

@@ -14,7 +14,7 @@ from tests.assays.models import ConvVAE
 
 def test_nodes_move_the_two_latents_only() -> None:
     base = torch.tensor([7.0, 8.0, 9.0])
-    codes = LatentSlice((2, 0), radius=1.0, centre=(10.0, 20.0)).codes(base, 3)
+    codes = LatentSlice((2, 0), radius=1.0, center=(10.0, 20.0)).codes(base, 3)
     assert codes.shape == (3, 3, 3)
     assert (codes[..., 1] == 8).all()
     assert codes[:, 1, 2].tolist() == [9, 10, 11]  # the first latent of the slice along rows
@@ -24,13 +24,13 @@ def test_nodes_move_the_two_latents_only() -> None:
 
 
 @pytest.mark.parametrize("centre", [(0.0, 0.0), (0.5, -1.0), (9.0, 0.0), (-8.0, 3.0)])
-def test_prior_mass_is_that_of_the_cells(centre: tuple[float, float]) -> None:
-    mass = LatentSlice((0, 1), radius=1.9, centre=centre).prior_mass(20)
+def test_prior_mass_is_that_of_the_cells(center: tuple[float, float]) -> None:
+    mass = LatentSlice((0, 1), radius=1.9, center=center).prior_mass(20)
     assert (mass > 0).all()
     # the density at the middle times the area is off by spacing^2 (z^2 - 1) / 24 in each latent; twice that
-    nodes = torch.meshgrid(*LatentSlice((0, 1), 1.9, centre).values(20), indexing="ij")
+    nodes = torch.meshgrid(*LatentSlice((0, 1), 1.9, center).values(20), indexing="ij")
     density = torch.exp(-(nodes[0] ** 2 + nodes[1] ** 2) / 2) / (2 * torch.pi) * 0.2**2
-    widest = max(abs(centre[0]), abs(centre[1])) + 1.9
+    widest = max(abs(center[0]), abs(center[1])) + 1.9
     torch.testing.assert_close(mass, density, rtol=0.2**2 * (widest**2 + 1) / 12, atol=0)
 
 
@@ -41,9 +41,9 @@ def test_prior_mass_adds_up() -> None:
 
 def test_window_around_codes() -> None:
     codes = torch.tensor([[1.0, 5.0, 0.0], [3.0, 5.0, 0.0], [1.0, 9.0, 0.0], [3.0, 9.0, 0.0]])
-    assert LatentSlice.around(codes, (0, 1)) == LatentSlice((0, 1), radius=4.0, centre=(2.0, 7.0))
-    assert LatentSlice.around(codes, (2, 0), width=1.0) == LatentSlice((2, 0), radius=1.0, centre=(0.0, 2.0))
-    assert LatentSlice.around(codes[:1], (0, 1)) == LatentSlice((0, 1), radius=2.0, centre=(1.0, 5.0))  # nothing varies
+    assert LatentSlice.around(codes, (0, 1)) == LatentSlice((0, 1), radius=4.0, center=(2.0, 7.0))
+    assert LatentSlice.around(codes, (2, 0), width=1.0) == LatentSlice((2, 0), radius=1.0, center=(0.0, 2.0))
+    assert LatentSlice.around(codes[:1], (0, 1)) == LatentSlice((0, 1), radius=2.0, center=(1.0, 5.0))  # nothing varies
     with pytest.raises(ValueError, match=r"latents must be two of 0\.\.2, got \(0, 3\)"):
         LatentSlice.around(codes, (0, 3))
 

@@ -126,7 +126,7 @@ def test_statistics_are_those_of_each_matrix(vae: ConvVAE, codes: Tensor) -> Non
     "h", [lambda z: z @ torch.tensor([[0.5, 0.2], [-0.4, 0.9]]).double(), circle], ids=["linear", "circle"]
 )
 def test_divergence_is_that_on_the_plane(h: Callable[[Tensor], Tensor]) -> None:
-    window = LatentSlice((0, 1), radius=0.5, centre=(1.0, 1.0))
+    window = LatentSlice((0, 1), radius=0.5, center=(1.0, 1.0))
     model = responding_by(h, 2)
     plane = response_map(model, torch.zeros(2).double(), window, num_steps=41)
     nodes = window.codes(torch.zeros(2).double(), 41).flatten(0, 1)

@@ -89,7 +89,7 @@ def test_a_linear_map_has_the_divergence_of_its_trace() -> None:
 
 def test_matches_a_plain_loop(vae: ConvVAE) -> None:
     base = torch.tensor([0.1, 0.2, 0.3])
-    result = response_map(vae, base, LatentSlice((2, 1), radius=1.5, centre=(0.5, 0.0)), num_steps=6)
+    result = response_map(vae, base, LatentSlice((2, 1), radius=1.5, center=(0.5, 0.0)), num_steps=6)
     vae.eval()
     first, second = np.linspace(-1, 2, 6), np.linspace(-1.5, 1.5, 6)
     field = np.zeros((6, 6, 2))
@@ -170,8 +170,8 @@ def test_a_model_that_answers_nan_gives_nan_with_one_warning() -> None:
 
 def test_the_prior_far_out_is_nothing() -> None:
     with pytest.warns(UserWarning, match="prior has no mass"):
-        assert void_mass(torch.ones(4, 4), LatentSlice((0, 1), centre=(60.0, 0.0))).isnan()
-    assert void_mass(torch.ones(4, 4), LatentSlice((0, 1), centre=(-20.0, 20.0))) == 1
+        assert void_mass(torch.ones(4, 4), LatentSlice((0, 1), center=(60.0, 0.0))).isnan()
+    assert void_mass(torch.ones(4, 4), LatentSlice((0, 1), center=(-20.0, 20.0))) == 1
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_rejects(arguments: dict[str, Any], message: str) -> None:
 
 def test_histogram_counts_codes_in_cells() -> None:
     codes = torch.randn(500, 3, generator=torch.Generator().manual_seed(0)).double()
-    histogram = slice_histogram(codes, LatentSlice((2, 0), radius=1.2, centre=(0.5, 0.0)), num_steps=7)
+    histogram = slice_histogram(codes, LatentSlice((2, 0), radius=1.2, center=(0.5, 0.0)), num_steps=7)
     edges = np.linspace(-1.4, 1.4, 8)  # seven cells of .4 around -1.2, ..., 1.2
     expected, _, _ = np.histogram2d(codes[:, 2], codes[:, 0], bins=[edges + 0.5, edges])
     np.testing.assert_array_equal(histogram.counts, expected)

@@ -15,8 +15,8 @@ def _scalars_are_those_stated(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def checked(self: AssayCallback, *arguments: Any) -> dict[str, float]:
         scalars = run_and_save(self, *arguments)
-        if self.quantities is not None and self.findings is not None:
-            found, stated = list(self.findings.scalars), self.quantities
+        if self.quantities is not None and self.result is not None:
+            found, stated = list(self.result.scalars), self.quantities
             assert [key for key in found if not any(fnmatchcase(key, pattern) for pattern in stated)] == []
         return scalars
 

@@ -11,12 +11,13 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lr_lightning.callbacks import (
     AssayCallback,
+    AssayContext,
+    AssayResult,
     ConditionedResponseAssay,
     ConsistencyAssay,
     DecoderGeometryAssay,
     DisentanglementAssay,
     FactorTopologyAssay,
-    Findings,
     LatentStatisticsAssay,
     LatentTraversalAssay,
     ReconstructionAssay,
@@ -24,7 +25,6 @@ from lr_lightning.callbacks import (
     ResponseMapAssay,
     ResponseMatrixAssay,
     SamplingAssay,
-    Subject,
 )
 from lr_lightning.callbacks.assays.dynamics import DynamicsAssay
 from lr_lightning.callbacks.assays.noise_recovery import NoiseRecoveryAssay
@@ -44,13 +44,13 @@ class Failing(AssayCallback):
         self.message = name
 
     @override
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AssayContext) -> AssayResult:
         if self.name == "everywhere":
             raise ValueError(self.message)
         if self.name == "one_process":
-            trainer = subject.trainer
+            trainer = context.trainer
             gather_computed(lambda: self.raise_if(trainer.global_rank == trainer.world_size - 1), trainer.world_size)
-        return Findings(figures={"drawn": lambda: self.raise_if(True)})  # type: ignore[dict-item, return-value]
+        return AssayResult(figures={"drawn": lambda: self.raise_if(True)})  # type: ignore[dict-item, return-value]
 
     def raise_if(self, here: bool) -> None:
         """Raise on this process."""

@@ -12,11 +12,12 @@ from typing_extensions import override
 
 from lr_lightning.callbacks import (
     AssayCallback,
+    AssayContext,
+    AssayResult,
     ConditionedResponseAssay,
     ConsistencyAssay,
     DecoderGeometryAssay,
     DynamicsAssay,
-    Findings,
     LatentStatisticsAssay,
     LatentTraversalAssay,
     NoiseRecoveryAssay,
@@ -26,7 +27,6 @@ from lr_lightning.callbacks import (
     ResponseMatrixAssay,
     ResponsePathAssay,
     SamplingAssay,
-    Subject,
 )
 from lr_lightning.callbacks.assay import assays_of
 from lr_lightning.callbacks.assays.factor_topology import FactorTopologyAssay
@@ -42,15 +42,15 @@ class Probe(AssayCallback):
     def __init__(self, every_n_validations: int = 1, seed: int = 0, name: str = "probe") -> None:
         super().__init__(every_n_validations, seed)
         self.name = name
-        self.subjects: list[Subject] = []
+        self.contexts: list[AssayContext] = []
         self.draws: list[float] = []
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        self.subjects.append(subject)
-        self.draws.append(torch.rand((), generator=subject.generator).item())
+    def run(self, context: AssayContext) -> AssayResult:
+        self.contexts.append(context)
+        self.draws.append(torch.rand((), generator=context.generator).item())
         torch.rand(1000)  # what an assay must not do; training is kept apart from it all the same
-        return Findings(scalars={"runs": float(len(self.subjects))})
+        return AssayResult(scalars={"runs": float(len(self.contexts))})
 
 
 class Remember(Callback):
@@ -90,13 +90,13 @@ def test_runs_at_the_first_every_nth_and_last_validation(
 def test_runs_once_when_only_the_last_validation_is_asked_for(bars: Bars, tmp_path: Path) -> None:
     probe = Probe(every_n_validations=0)
     tiny_trainer(tmp_path, probe).fit(tiny_model(), datamodule=tiny_data(bars))
-    assert len(probe.subjects) == 1
+    assert len(probe.contexts) == 1
 
 
 def test_last_validation_is_known_from_the_number_of_steps_too(bars: Bars, tmp_path: Path) -> None:
     probe = Probe(every_n_validations=0)
     tiny_trainer(tmp_path, probe, max_epochs=-1, max_steps=8).fit(tiny_model(), datamodule=tiny_data(bars))
-    assert len(probe.subjects) == 1
+    assert len(probe.contexts) == 1
 
 
 def test_sees_codes_and_factors_of_the_whole_validation_set_in_order(bars: Bars, tmp_path: Path) -> None:
@@ -105,14 +105,14 @@ def test_sees_codes_and_factors_of_the_whole_validation_set_in_order(bars: Bars,
     images = bars.images(data.val_indices).float() / 255
     expected = model.encode(images).mean.detach()
     for probe in (first, second):
-        table = probe.subjects[0].table
+        table = probe.contexts[0].table
         # Batches of 5 against one of 12: the products are summed in another order.
         torch.testing.assert_close(table.codes, expected, rtol=1e-5, atol=1e-6)
         assert table.factors is not None
         assert torch.equal(table.factors, bars.factors(data.val_indices))
         assert table.log_variances is not None
-        assert torch.equal(probe.subjects[0].observations, images[:7])
-    assert first.subjects[0].table is second.subjects[0].table  # collected once for all
+        assert torch.equal(probe.contexts[0].observations, images[:7])
+    assert first.contexts[0].table is second.contexts[0].table  # collected once for all
 
 
 def test_draws_are_those_of_its_seed_at_each_validation(bars: Bars, tmp_path: Path) -> None:
@@ -184,7 +184,7 @@ def test_checkpoints_and_early_stopping_can_monitor_an_assay(bars: Bars, tmp_pat
 def test_runs_in_a_test_over_the_whole_set(bars: Bars, tmp_path: Path) -> None:
     probe = Probe()
     [metrics] = tiny_trainer(tmp_path, probe).test(tiny_model(), datamodule=tiny_data(bars), verbose=False)
-    assert len(probe.subjects[0].table.codes) == len(bars)
+    assert len(probe.contexts[0].table.codes) == len(bars)
     assert metrics["assay/probe/runs"] == 1
 
 
@@ -204,7 +204,7 @@ def test_a_model_can_carry_its_assays(bars: Bars, tmp_path: Path) -> None:
     model, probe = tiny_model(), Probe()
     model.assays = [probe]
     tiny_trainer(tmp_path, max_epochs=1).fit(model, datamodule=tiny_data(bars))
-    assert len(probe.subjects) == 1
+    assert len(probe.contexts) == 1
 
 
 def test_state_survives_a_checkpoint(bars: Bars, tmp_path: Path) -> None:
@@ -215,8 +215,8 @@ def test_state_survives_a_checkpoint(bars: Bars, tmp_path: Path) -> None:
     after, remember = Probe(every_n_validations=3), Remember()
     resumed = tiny_trainer(tmp_path, after, remember, max_epochs=4)
     resumed.fit(tiny_model(), datamodule=tiny_data(bars), ckpt_path=tmp_path / "state.ckpt", weights_only=True)
-    assert len(before.subjects) == 2  # the first and the last of two
-    assert len(after.subjects) == 1  # the fourth validation: due as the third after the first, and the last
+    assert len(before.contexts) == 2  # the first and the last of two
+    assert len(after.contexts) == 1  # the fourth validation: due as the third after the first, and the last
 
 
 def test_rejects_a_module_without_latents(tmp_path: Path) -> None:
@@ -272,13 +272,13 @@ def test_findings_are_kept_and_tell_why_scalars_cannot_be_trusted(bars: Bars, tm
     few, enough = ResponseMatrixAssay(num_samples=2), ResponseMatrixAssay(num_samples=12)
     enough.name = "enough"
     assays = [few, enough, ConditionedResponseAssay(num_traversals=2, samples=2, num_resamples=5)]
-    assert few.findings is None
+    assert few.result is None
     trainer = tiny_trainer(tmp_path, *assays, LatentStatisticsAssay(active_threshold=1e9), max_epochs=1)
     trainer.fit(tiny_model(), datamodule=tiny_data(bars))
-    assert few.findings is not None
+    assert few.result is not None
     logged = trainer.callback_metrics["assay/response_matrix/active_latents"].item()
-    assert few.findings.scalars["active_latents"] == logged
-    warned = {assay.name: " ".join(assay.findings.warnings) for assay in assays_of(trainer) if assay.findings}
+    assert few.result.scalars["active_latents"] == logged
+    warned = {assay.name: " ".join(assay.result.warnings) for assay in assays_of(trainer) if assay.result}
     assert "The response matrix comes from 2 base codes, fewer than 30." in warned["response_matrix"]
     assert "The response matrix comes from 12 base codes" in warned["enough"]
     assert "A factor has 2 traversals, fewer than 10" in warned["conditioned_response"]

@@ -11,11 +11,11 @@ from typing_extensions import override
 
 from lr_lightning.callbacks import (
     AssayCallback,
+    AssayContext,
+    AssayResult,
     DisentanglementAssay,
-    Findings,
     LatentStatisticsAssay,
     ResponseMatrixAssay,
-    Subject,
 )
 from lr_lightning.callbacks.assay_failure import ends_the_run
 from lr_lightning.callbacks.ensemble_assay import of_seeds
@@ -36,7 +36,7 @@ class Failing(AssayCallback):
         self.in_figure = in_figure
 
     @override
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AssayContext) -> AssayResult:
         torch.rand(10)
         error = self.errors.pop(0)
         if error is not None and not self.in_figure:
@@ -47,7 +47,7 @@ class Failing(AssayCallback):
                 raise error
 
         figures = {"drawn": draw} if self.in_figure else {}
-        return Findings({"left": float(len(self.errors))}, figures=figures, warnings=["Do not trust it."])  # type: ignore[arg-type]
+        return AssayResult({"left": float(len(self.errors))}, figures=figures, warnings=["Do not trust it."])  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("in_figure", [False, True])
@@ -62,7 +62,7 @@ def test_training_goes_on_to_the_bit_with_one_warning(bars: Bars, tmp_path: Path
     assert torch.equal(weights(alone), weights(watched))
     assert "assay/failing/left" not in trainer.callback_metrics
     assert "assay/latent_statistics/active_units" in trainer.callback_metrics
-    assert assay.findings is None
+    assert assay.result is None
     record = json.loads((tmp_path / "results.json").read_text())["fit"]
     assert record["failed_assays"] == {"failing": {"times": 3, "last": "too few rows"}}
     assert any("failing was skipped: too few rows" in sentence for sentence in record["cautions"])

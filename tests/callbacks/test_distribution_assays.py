@@ -13,13 +13,13 @@ from lr_lightning.assays.consistency import consistency
 from lr_lightning.assays.factor_topology import factor_topology
 from lr_lightning.assays.latent_sampling import posterior_samples
 from lr_lightning.assays.prior_gap import prior_gap
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.callbacks.assays.consistency import ConsistencyAssay
 from lr_lightning.callbacks.assays.factor_topology import FactorTopologyAssay
 from lr_lightning.callbacks.assays.response_matrix import ResponseMatrixAssay
 from lr_lightning.callbacks.assays.sampling import SamplingAssay
 from lr_lightning.callbacks.code_table import CodeTable
-from lr_lightning.callbacks.encoded_traversals import factor_traversals
+from lr_lightning.callbacks.encoded_traversals import encoded_traversals
 from tests.conftest import Bars
 from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -33,12 +33,12 @@ def assays() -> list[AssayCallback]:
 
 
 def test_codes_of_any_size_count_as_active(bars: Bars, tmp_path: Path) -> None:
-    subject = subject_of(bars, tmp_path)
+    context = context_of(bars, tmp_path)
     generator = torch.Generator().manual_seed(0)
     for size in (0.1, 1.0, 10.0):  # such as those of a quantised-latent autoencoder, within -.5 and .5
         codes = size * torch.randn(200, 3, generator=generator)
         model = wrap(encode=lambda x: x, decode=lambda z: z * torch.tensor([1.0, 0.8, 0.1]), latent_dim=3)
-        own = replace(subject, autoencoder=model, table=CodeTable(codes, None, None))
+        own = replace(context, autoencoder=model, table=CodeTable(codes, None, None))
         found = ResponseMatrixAssay().run(own)
         assert found.scalars["active_latents"] == 2
         assert found.scalars["latent_groups"] == 2
@@ -54,13 +54,13 @@ def test_codes_of_any_size_count_as_active(bars: Bars, tmp_path: Path) -> None:
         ResponseMatrixAssay(active_threshold=-1)
 
 
-def subject_of(bars: Bars, tmp_path: Path) -> Subject:
+def context_of(bars: Bars, tmp_path: Path) -> AssayContext:
     """Return what an assay works on after no training, with a table of the whole data set."""
     model = tiny_model().eval()
     images = bars.images(torch.arange(len(bars))).float() / 255
     posterior = model.encode(images)
     log_variances = 2 * posterior.stddev.log()
-    return Subject(
+    return AssayContext(
         autoencoder=model,
         table=CodeTable(posterior.mean.detach(), log_variances.detach(), bars.factors(torch.arange(len(bars)))),
         observations=images[:1],
@@ -102,41 +102,41 @@ def test_they_log_scalars_figures_and_arrays_and_leave_training_alone(bars: Bars
 
 def test_sampling_draws_from_the_posteriors_or_takes_their_means(bars: Bars, tmp_path: Path) -> None:
     for noise in (True, False):
-        subject = subject_of(bars, tmp_path)
-        found = SamplingAssay(num_codes=20, num_permutations=0, noise=noise).run(subject)
+        context = context_of(bars, tmp_path)
+        found = SamplingAssay(num_codes=20, num_permutations=0, noise=noise).run(context)
         generator = torch.Generator().manual_seed(5)
-        log_variances = subject.table.log_variances if noise else None
-        expected = prior_gap(posterior_samples(subject.table.codes, 20, log_variances, generator), num_permutations=0)
+        log_variances = context.table.log_variances if noise else None
+        expected = prior_gap(posterior_samples(context.table.codes, 20, log_variances, generator), num_permutations=0)
         assert found.scalars["wasserstein_mean"] == float(expected.wasserstein.mean())
         assert found.scalars["kolmogorov_smirnov_max"] == float(expected.kolmogorov_smirnov.max())
 
 
 def test_sampling_draws_no_images_of_points_in_space(bars: Bars, tmp_path: Path) -> None:
-    subject = subject_of(bars, tmp_path)
-    assert set(SamplingAssay(num_codes=5).run(subject).figures) == {"structure_score", "prior_gap", "samples"}
-    subject.observations = torch.zeros(1, 3)
-    assert set(SamplingAssay(num_codes=5).run(subject).figures) == {"structure_score", "prior_gap"}
+    context = context_of(bars, tmp_path)
+    assert set(SamplingAssay(num_codes=5).run(context).figures) == {"structure_score", "prior_gap", "samples"}
+    context.observations = torch.zeros(1, 3)
+    assert set(SamplingAssay(num_codes=5).run(context).figures) == {"structure_score", "prior_gap"}
 
 
 def test_consistency_is_that_of_codes_drawn_from_the_table(bars: Bars, tmp_path: Path) -> None:
-    subject = subject_of(bars, tmp_path)
-    found = ConsistencyAssay(num_samples=9, num_values=2, num_steps=3).run(subject)
+    context = context_of(bars, tmp_path)
+    found = ConsistencyAssay(num_samples=9, num_values=2, num_steps=3).run(context)
     rows = torch.randperm(48, generator=torch.Generator().manual_seed(5))[:9]
-    expected = consistency(subject.autoencoder, subject.table.codes[rows], num_values=2, num_steps=3)
+    expected = consistency(context.autoencoder, context.table.codes[rows], num_values=2, num_steps=3)
     assert found.scalars["equivariance"] == float(expected.equivariance.mean())
     assert found.scalars["invariance"] == float(expected.mean_invariance)
     assert found.scalars["self_consistency_first"] == float(expected.self_consistency[0])
     assert found.scalars["self_consistency_last"] == float(expected.self_consistency[2])
 
 
-def run_topology(bars: Bars, tmp_path: Path) -> Findings:
-    return FactorTopologyAssay(num_traversals=6, templates="linear").run(subject_of(bars, tmp_path))
+def run_topology(bars: Bars, tmp_path: Path) -> AssayResult:
+    return FactorTopologyAssay(num_traversals=6, templates="linear").run(context_of(bars, tmp_path))
 
 
 def test_topology_is_that_of_traversals_of_the_factors(tmp_path: Path) -> None:
     bars = Bars(num_columns=2)
     found = run_topology(bars, tmp_path)
-    expected = factor_topology(factor_traversals(subject_of(bars, tmp_path), 6), templates="linear")
+    expected = factor_topology(encoded_traversals(context_of(bars, tmp_path), 6), templates="linear")
     assert found.scalars["row_sequential"] == float(expected.fit[1, 1])
     assert found.scalars["colour_margin"] == float(expected.margin[0])
     assert not [key for key in found.scalars if key.startswith("column")]  # two values: no shape

@@ -12,14 +12,14 @@ from typing_extensions import override
 
 from lr_lightning.callbacks import (
     AssayCallback,
+    AssayContext,
+    AssayResult,
     DisentanglementAssay,
     EnsembleAssay,
-    Findings,
     LatentStatisticsAssay,
     ReconstructionAssay,
     ResponseMapAssay,
     ResponseMatrixAssay,
-    Subject,
 )
 from lr_lightning.models import BetaVAE, SeedEnsemble
 from lr_lightning.networks import MLP
@@ -45,9 +45,9 @@ class Count(AssayCallback):
         self.runs = 0
 
     @override
-    def run(self, subject: Subject) -> Findings:
+    def run(self, context: AssayContext) -> AssayResult:
         self.runs += 1
-        return Findings(scalars={"runs": float(self.runs)})
+        return AssayResult(scalars={"runs": float(self.runs)})
 
     @override
     def state_dict(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.preview_rows import factor_traversals, samples_of_values
+from lr_lightning.data.preview_rows import preview_rows, samples_of_values
 from lr_lightning.data.storage.tensors import TensorFactors
 
 SPACE = FactorSpace(["a", "b", "c"], [3, 1, 40])
@@ -33,7 +33,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 @given(st.integers(0, 20), st.integers(2, 50))
 def test_in_a_grid_only_the_factor_changes(seed: int, num_values: int) -> None:
     dataset = grid()
-    traversals = factor_traversals(dataset, num_values, seeded(seed))
+    traversals = preview_rows(dataset, num_values, seeded(seed))
     assert [traversal.factor for traversal in traversals] == ["a", "b", "c"]
     every = []
     for k, (_, positions, indices) in enumerate(traversals):
@@ -53,16 +53,16 @@ def test_in_a_grid_only_the_factor_changes(seed: int, num_values: int) -> None:
 
 
 def test_the_generator_decides_where_from() -> None:
-    starts = {int(factor_traversals(grid(), 5, seeded(seed))[1].indices) for seed in range(20)}
+    starts = {int(preview_rows(grid(), 5, seeded(seed))[1].indices) for seed in range(20)}
     assert len(starts) > 10
-    assert {int(factor_traversals(grid(), 5, seeded(3))[1].indices) for _ in range(3)} < starts
+    assert {int(preview_rows(grid(), 5, seeded(3))[1].indices) for _ in range(3)} < starts
 
 
 def test_elsewhere_the_nearest_observations_are_taken() -> None:
     rows = [[0, 0, 0], [0, 1, 2], [1, 0, 3], [1, 0, 0], [2, 2, 2], [2, 1, 0], [2, 0, 9]]
     dataset = table(rows, [4, 3, 10])
     seed = next(s for s in range(100) if int(torch.randint(7, (1,), generator=seeded(s))) == 0)  # begin at row 0
-    first, second, third = factor_traversals(dataset, 10, seeded(seed))
+    first, second, third = preview_rows(dataset, 10, seeded(seed))
     assert first.positions.tolist() == [0, 1, 2]  # 3 does not occur
     assert first.indices.tolist() == [0, 3, 5]  # of 5 and 6, which agree in one factor each, the first
     assert second.positions.tolist() == [0, 1, 2]
@@ -85,7 +85,7 @@ def test_samples_have_their_value_and_do_not_repeat() -> None:
 
 def test_rejects() -> None:
     with pytest.raises(ValueError, match="num_values must be at least 2, got 1"):
-        factor_traversals(grid(), 1)
+        preview_rows(grid(), 1)
     with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
         samples_of_values(grid(), "a", 0)
     with pytest.raises(KeyError, match="no factor 'z'; the factors are a, b, c"):

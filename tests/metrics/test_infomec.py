@@ -249,7 +249,7 @@ def test_factors_with_one_value_are_left_out(mask_uninformative: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "least"), [("num_neighbours", 0, 1), ("min_range", -0.1, 0), ("max_iter", 0, 1)]
+    ("name", "value", "least"), [("num_neighbors", 0, 1), ("min_range", -0.1, 0), ("max_iter", 0, 1)]
 )
 def test_wrong_parameters(name: str, value: float, least: int) -> None:
     codes, factors = ideal_case("ident")
@@ -263,7 +263,7 @@ def test_wrong_parameters(name: str, value: float, least: int) -> None:
     "parameters",
     [
         {},
-        {"num_neighbours": 4, "min_range": 0.1, "mask_uninformative": True, "max_iter": 7},
+        {"num_neighbors": 4, "min_range": 0.1, "mask_uninformative": True, "max_iter": 7},
         {"discrete_latents": True},
     ],
 )

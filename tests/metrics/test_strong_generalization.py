@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lr_lightning.metrics.core.sample import Sampling
-from lr_lightning.metrics.strong_generalization import StrongGeneralisation, strong_generalisation
+from lr_lightning.metrics.strong_generalization import StrongGeneralization, strong_generalization
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, values_of
 
 NAME = "strong_generalisation_logistic"
@@ -19,7 +19,7 @@ ACCURACY = dict.fromkeys(IDEAL_NAMES, 1.0) | {"coll": (1 + 1 + 1 / 6 + 1 / 6) / 
 
 @pytest.mark.parametrize(("name", "expected"), ACCURACY.items())
 def test_ideal_cases(name: str, expected: float) -> None:
-    result = strong_generalisation(*ideal_case(name), predictor="logistic", sampling=FIRST_ROWS)
+    result = strong_generalization(*ideal_case(name), predictor="logistic", sampling=FIRST_ROWS)
     # some 330 rows train: dimensions without a factor cost some accuracy, with the shift and without
     assert result[f"{NAME}_accuracy"] == pytest.approx(expected, abs=0.1)
     assert result[f"{NAME}_unshifted_accuracy"] == pytest.approx(result[f"{NAME}_accuracy"], abs=0.03)
@@ -30,7 +30,7 @@ def test_ideal_cases(name: str, expected: float) -> None:
 
 def test_trees_do_not_generalise_from_a_rotation() -> None:
     for name, low, high in (("ident", -0.01, 0.03), ("rotF", 0.1, 0.5)):
-        result = strong_generalisation(*ideal_case(name), num_interventions=1, sampling=FIRST_ROWS)
+        result = strong_generalization(*ideal_case(name), num_interventions=1, sampling=FIRST_ROWS)
         assert low < result["strong_generalisation_lightgbm_gap"] < high
         assert not result.scores["strong_generalisation_lightgbm_gap"].higher_is_better
 
@@ -41,7 +41,7 @@ def test_a_code_that_means_the_reverse_elsewhere() -> None:
     signs = 2 * factors - 1
     codes = torch.stack([signs[:, 0] * signs[:, 1], signs[:, 1]], dim=1).float()
     sampling = Sampling(num_train=200, num_test=200)
-    result = strong_generalisation(codes, factors, num_interventions=3, sampling=sampling)
+    result = strong_generalization(codes, factors, num_interventions=3, sampling=sampling)
     assert result.per_factor["accuracy"][0] == 0
     assert result.per_factor["unshifted_accuracy"].tolist() == [1, 1]
     accuracy = result.per_factor["accuracy"].mean().item()
@@ -52,7 +52,7 @@ def test_a_code_that_means_the_reverse_elsewhere() -> None:
 def test_order_first_trains_and_tests_on_rows_apart() -> None:
     codes, factors = ideal_case("ident")
     codes[2000:] = codes[2000 + torch.randperm(1000, generator=torch.Generator().manual_seed(0))]
-    result = strong_generalisation(codes, factors, predictor="logistic", sampling=FIRST_ROWS)
+    result = strong_generalization(codes, factors, predictor="logistic", sampling=FIRST_ROWS)
     assert result[f"{NAME}_accuracy"] == pytest.approx(1 / 6, abs=0.05)
 
 
@@ -62,7 +62,7 @@ def test_other_factors_take_turns() -> None:
     codes = torch.stack([factors[:, 0] + 2 * factors[:, 2], factors[:, 1]], dim=1).float()
     for seed in range(5):
         sampling = Sampling(num_train=200, num_test=200, seed=seed)
-        result = strong_generalisation(codes, factors, num_interventions=2, sampling=sampling)
+        result = strong_generalization(codes, factors, num_interventions=2, sampling=sampling)
         assert result.per_factor["accuracy"][0].item() == pytest.approx((0.5 + 1) / 2, abs=0.03)
         assert result.per_factor["accuracy"][1] == 1
 
@@ -71,8 +71,8 @@ def test_other_factors_take_turns() -> None:
 @given(st.permutations(range(4)), st.lists(st.sampled_from([-4.0, 0.125, 2.0]), min_size=4, max_size=4))
 def test_order_sign_and_scale_of_latents_do_not_matter(order: list[int], scale: list[float]) -> None:
     codes, factors = ideal_case("coll")
-    expected = strong_generalisation(codes, factors, predictor="logistic", sampling=FIRST_ROWS).value
-    changed = strong_generalisation(
+    expected = strong_generalization(codes, factors, predictor="logistic", sampling=FIRST_ROWS).value
+    changed = strong_generalization(
         codes[:, order] * torch.tensor(scale), factors, predictor="logistic", sampling=FIRST_ROWS
     )
     assert changed.value == pytest.approx(expected, abs=5e-3)  # where the solver stops
@@ -81,7 +81,7 @@ def test_order_sign_and_scale_of_latents_do_not_matter(order: list[int], scale: 
 def test_seed() -> None:
     codes, factors = ideal_case("rotF")
     values = [
-        strong_generalisation(
+        strong_generalization(
             codes, factors, predictor="logistic", sampling=Sampling(num_test=200, num_train=100, seed=s)
         ).value
         for s in (3, 3, 4)
@@ -94,7 +94,7 @@ def test_constant_factor() -> None:
     factors = factors.clone()
     factors[:, 1] = 7
     with pytest.warns(UserWarning, match="factors 1 take one value only"):
-        result = strong_generalisation(codes, factors, predictor="logistic", sampling=FIRST_ROWS)
+        result = strong_generalization(codes, factors, predictor="logistic", sampling=FIRST_ROWS)
     assert result.value == pytest.approx(1, abs=0.08)
     assert result.per_factor["accuracy"].isnan().tolist() == [False, True, False, False]
 
@@ -102,7 +102,7 @@ def test_constant_factor() -> None:
 def test_a_factor_without_a_value_to_fix_is_predicted_but_not_fixed() -> None:
     factors = torch.stack([torch.arange(60) % 3, torch.arange(60)], dim=1)
     sampling = Sampling(num_train=40, num_test=20, order="first")
-    result = strong_generalisation(factors.float(), factors, predictor="logistic", sampling=sampling)
+    result = strong_generalization(factors.float(), factors, predictor="logistic", sampling=sampling)
     assert result.per_factor["accuracy"].isnan().tolist() == [True, False]
     assert result.per_factor["accuracy"][1] == 0  # the rows held out have values of their own
 
@@ -123,7 +123,7 @@ def test_undefined(case: str, message: str) -> None:
         factors = torch.stack([torch.arange(3000), torch.arange(3000)], dim=1)
     num_test = 0 if case == "no test" else 1000
     with pytest.warns(UserWarning, match=f"strong_generalisation is undefined: .*{message}") as caught:
-        result = strong_generalisation(codes, factors, sampling=Sampling(num_train=2000, num_test=num_test))
+        result = strong_generalization(codes, factors, sampling=Sampling(num_train=2000, num_test=num_test))
     assert len(caught) == 1
     assert all(math.isnan(score.value) for score in result.scores.values())
 
@@ -137,13 +137,13 @@ def test_undefined(case: str, message: str) -> None:
 )
 def test_refused(parameters: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        strong_generalisation(*ideal_case("ident"), **parameters)  # type: ignore[arg-type]
+        strong_generalization(*ideal_case("ident"), **parameters)  # type: ignore[arg-type]
 
 
 def test_class_hands_on_its_arguments() -> None:
     codes, factors = ideal_case("rotF")
-    metric = StrongGeneralisation("logistic", num_interventions=1, sampling=FIRST_ROWS)
+    metric = StrongGeneralization("logistic", num_interventions=1, sampling=FIRST_ROWS)
     metric.update(codes, factors)
-    expected = strong_generalisation(codes, factors, predictor="logistic", num_interventions=1, sampling=FIRST_ROWS)
+    expected = strong_generalization(codes, factors, predictor="logistic", num_interventions=1, sampling=FIRST_ROWS)
     assert metric.compute() == values_of(expected)
     assert np.isclose(metric.result().value, expected.value)

@@ -237,10 +237,10 @@ def test_evaluation_hands_codes_and_factors_to_callbacks(tmp_path: Path, bars: F
     tiny_trainer(tmp_path, Collector()).validate(model, datamodule=data, verbose=False)
     images = all_images(bars, data.val_indices)
     means, log_variances = model.network.encoder(images).chunk(2, dim=1)
-    collected = {key: torch.cat([outputs[key] for outputs in seen]) for key in ("codes", "log_vars", "factors")}
+    collected = {key: torch.cat([outputs[key] for outputs in seen]) for key in ("codes", "log_variances", "factors")}
     # Batches of other sizes may be summed in another order: round-off of order 1.
     torch.testing.assert_close(collected["codes"], means.detach(), rtol=0, atol=1e-5)
-    torch.testing.assert_close(collected["log_vars"], log_variances.detach(), rtol=0, atol=1e-5)
+    torch.testing.assert_close(collected["log_variances"], log_variances.detach(), rtol=0, atol=1e-5)
     assert torch.equal(collected["factors"], bars.factors(data.val_indices))
 
 
@@ -256,10 +256,10 @@ def test_prediction_gives_mean_codes_and_log_variances(
     found = torch.cat([batch["codes"] for batch in batches])
     torch.testing.assert_close(found, expected.detach(), rtol=0, atol=1e-5)  # as above
     if isinstance(codes, Normal):
-        log_variances = torch.cat([batch["log_vars"] for batch in batches])
+        log_variances = torch.cat([batch["log_variances"] for batch in batches])
         torch.testing.assert_close(log_variances, codes.variance.log().detach(), rtol=0, atol=1e-5)
     else:
-        assert all(batch["log_vars"] is None for batch in batches)
+        assert all(batch["log_variances"] is None for batch in batches)
 
 
 @pytest.mark.parametrize("stage", ["validate", "test", "predict"])

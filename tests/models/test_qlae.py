@@ -164,7 +164,7 @@ def test_callbacks_see_discrete_codes(tmp_path: Path, bars: FactorDataset) -> No
     codes = torch.cat([outputs["codes"] for outputs in seen if outputs["codes"] is not None])
     assert codes.shape == (12, 3)
     assert all(set(codes[:, d].tolist()) <= set(model.codebook[d].tolist()) for d in range(3))
-    assert all(outputs["log_vars"] is None for outputs in seen)
+    assert all(outputs["log_variances"] is None for outputs in seen)
 
 
 def test_checkpoint_holds_the_values(tmp_path: Path, bars: FactorDataset) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lr_lightning.assays.attractors import Attractors, find_attractors
 from lr_lightning.assays.idempotence import idempotence_curve
-from lr_lightning.assays.memorization import memorisation
+from lr_lightning.assays.memorization import memorization
 from lr_lightning.assays.noise_recovery import noise_recovery
 from lr_lightning.plots.attractors import attractors_figure
 from lr_lightning.plots.idempotence import idempotence_figure
@@ -82,19 +82,19 @@ def signs(starts: Tensor) -> Attractors:
 
 def test_attractors_are_pictures_under_their_shares(signs: Attractors, starts: Tensor) -> None:
     images = torch.arange(5.0).view(5, 1, 1, 1).expand(5, 1, 4, 6) / 5
-    memorised = memorisation(signs.positions, starts)
-    figure = attractors_figure(signs, images, memorised)
+    memorized = memorization(signs.positions, starts)
+    figure = attractors_figure(signs, images, memorized)
     axes = [one for one in draw(figure) if one.images]
     assert len(axes) == 5
     for number, one in enumerate(axes):
         shown = one.images[0].get_array()
         assert shown is not None
         np.testing.assert_allclose(shown, np.full((4, 6, 3), number / 5), atol=1e-6)
-        share, distance = 100 * float(signs.shares[number]), float(memorised.distances[number])
+        share, distance = 100 * float(signs.shares[number]), float(memorized.distances[number])
         assert one.get_title() == f"{share:.1f} %\n$d$ = {distance:.2g}"
     first, second = figure.get_suptitle().split("\n")
     assert first == "Attractors: 8 reached from 1,200 starts, 0 % not converged"
-    assert second.startswith(f"$d$: distance to the nearest code (spacing of the codes {memorised.spacing:.3g})")
+    assert second.startswith(f"$d$: distance to the nearest code (spacing of the codes {memorized.spacing:.3g})")
     assert next(one.get_title() for one in draw(attractors_figure(signs, images)) if one.images).endswith(" %")
 
 
@@ -125,4 +125,4 @@ def test_rejects(signs: Attractors, starts: Tensor) -> None:
         with pytest.raises(ValueError, match=r"images must have shape \(n, C, H, W\) .* n at most 8"):
             attractors_figure(signs, images)
     with pytest.raises(ValueError, match="memorised must have a distance for each of 8 attractors, got 2"):
-        attractors_figure(signs, None, memorisation(signs.positions[:2], starts))
+        attractors_figure(signs, None, memorization(signs.positions[:2], starts))

@@ -57,8 +57,8 @@ def test_grid_places_each_image_in_its_cell() -> None:
 
 
 def test_grid_takes_bytes_colours_and_values_out_of_range() -> None:
-    colours = torch.tensor([255, 51, 0], dtype=torch.uint8).view(1, 1, 3, 1, 1)
-    np.testing.assert_allclose(shown(image_grid(colours, title="t"))[2, 2], [1, 0.2, 0])
+    colors = torch.tensor([255, 51, 0], dtype=torch.uint8).view(1, 1, 3, 1, 1)
+    np.testing.assert_allclose(shown(image_grid(colors, title="t"))[2, 2], [1, 0.2, 0])
     strange = torch.tensor([-1.0, 2.0, torch.nan]).view(1, 1, 3, 1, 1)
     np.testing.assert_allclose(shown(image_grid(strange, title="t"))[2, 2], [0, 1, 0.5])
 

@@ -19,7 +19,7 @@ from lr_lightning.assays.response_map import ResponseMap, response_map
 from lr_lightning.assays.slice_histogram import SliceHistogram, slice_histogram
 from lr_lightning.plots.response_map import response_map_figure
 
-WINDOW = LatentSlice((2, 0), radius=1.0, centre=(0.5, 0.0))
+WINDOW = LatentSlice((2, 0), radius=1.0, center=(0.5, 0.0))
 
 
 def measure(**options: Any) -> ResponseMap:
@@ -32,8 +32,8 @@ def images() -> DecodedSlice:
     """Return grey images 2x2 whose brightness is the first latent of the slice in red, the second in green."""
 
     def decode(z: Tensor) -> Tensor:
-        colour = torch.stack([z[:, 2], z[:, 0], 0 * z[:, 0]], dim=1)
-        return colour[:, :, None, None].expand(-1, -1, 2, 2)
+        color = torch.stack([z[:, 2], z[:, 0], 0 * z[:, 0]], dim=1)
+        return color[:, :, None, None].expand(-1, -1, 2, 2)
 
     return decode_slice(wrap(encode=lambda x: x, decode=decode, latent_dim=3), torch.zeros(3), WINDOW, num_steps=3)
 

@@ -29,10 +29,7 @@ def assay_report(command_line: AssayCLI, notes: Sequence[str]) -> Report:
         title=f"Assays of {record['config']['ckpt_path']}",
         facts=_facts(command_line, record),
         warnings=[
-            warning
-            for assay in command_line.assays
-            if assay.findings is not None
-            for warning in assay.findings.warnings
+            warning for assay in command_line.assays if assay.result is not None for warning in assay.result.warnings
         ],
         notes=[*skipped, *notes],
         sections=sections,
@@ -59,25 +56,25 @@ def _facts(command_line: AssayCLI, record: dict[str, Any]) -> dict[str, str]:
 
 
 def _section(command_line: AssayCLI, assay: AssayCallback) -> Section:
-    findings, trainer = assay.findings, command_line.trainer
-    assert findings is not None  # it has run
+    result, trainer = assay.result, command_line.trainer
+    assert result is not None  # it has run
     entry = CATALOGUE.get(assay.name)
     if entry is not None and not isinstance(assay, entry.assay):
         entry = None  # one of the user's under a name of the catalogue
-    scalars = {key: float(value) for key, value in findings.scalars.items()}
+    scalars = {key: float(value) for key, value in result.scalars.items()}
     pictures = []
-    for key in findings.figures:
+    for key in result.figures:
         path = figure_path(trainer, f"{assay.prefix}/{key}")
         assert path is not None  # this Trainer has a folder
         pictures.append(Picture(figure_caption("" if entry is None else assay.name, key), path.read_bytes()))
-    arrays = arrays_path(trainer, f"assay/{assay.name}") if findings.arrays else None
+    arrays = arrays_path(trainer, f"assay/{assay.name}") if result.arrays else None
     return Section(
         name=assay.name,
         summary=type(assay).__name__ if entry is None else entry.summary,
         readings=[] if entry is None else readings(assay.name, scalars, command_line.model.latent_dim),
         pictures=pictures,
         scalars=scalars,
-        tables=findings.tables,
+        tables=result.tables,
         arrays=None if arrays is None else str(arrays.relative_to(command_line.folder)),
         seconds=assay.total_seconds,
     )

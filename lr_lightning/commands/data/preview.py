@@ -8,7 +8,7 @@ import torch
 
 from lr_lightning.commands.data.values import value_texts
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.preview_rows import factor_traversals, samples_of_values
+from lr_lightning.data.preview_rows import preview_rows, samples_of_values
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -75,7 +75,7 @@ def _traversal_rows(
     """Return a row for each factor, all from one image."""
     from lr_lightning.plots import ImageRow
 
-    traversals = factor_traversals(dataset, num_columns, generator)
+    traversals = preview_rows(dataset, num_columns, generator)
     rows = []
     for (name, positions, indices), texts in zip(traversals, values, strict=True):
         label = name if len(positions) == len(texts) else f"{name}\n{len(positions)} of {len(texts)}"

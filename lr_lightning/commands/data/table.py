@@ -38,7 +38,7 @@ def print_info(record: DataSetRecord, root: Path) -> None:
     console = Console(highlight=False, emoji=False)
     shape = " x ".join(map(str, record.image_shape))
     console.print(f"[bold]{record.name}[/]  {record.title}", soft_wrap=True)
-    console.print(f"{record.num_samples:,} observations {shape}, {record.class_path}, licence {record.licence}")
+    console.print(f"{record.num_samples:,} observations {shape}, {record.class_path}, licence {record.license}")
     console.print(_factor_table(record.factor_space, texts_of_values(record.factor_space, record.value_names)))
     present, where = _whereabouts(record, root)
     console.print(f"present: {present}, {where}", soft_wrap=True, markup=False)

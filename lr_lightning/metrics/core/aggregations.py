@@ -64,12 +64,12 @@ def dci_completeness(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
 
 def disentanglement_per_latent(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
     """Return the disentanglement ``(D,)`` of each latent; about 0 for one without importance, NaN if ``K = 1``."""
-    return 1 - _normalised_entropy(check_matrix(matrix), smoothing)
+    return 1 - _normalized_entropy(check_matrix(matrix), smoothing)
 
 
 def completeness_per_factor(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
     """Return the completeness ``(K,)`` of each factor; about 0 for one without importance, NaN if ``D = 1``."""
-    return 1 - _normalised_entropy(check_matrix(matrix).T, smoothing)
+    return 1 - _normalized_entropy(check_matrix(matrix).T, smoothing)
 
 
 def gap_per_factor(matrix: Tensor) -> Tensor:
@@ -221,7 +221,7 @@ def modularity_per_latent(matrix: Tensor) -> Tensor:
     return torch.where(largest == 0, 0.0, 1 - (squares.sum(dim=1) - 1) / (num_factors - 1))
 
 
-def _normalised_entropy(rows: Tensor, smoothing: float) -> Tensor:
+def _normalized_entropy(rows: Tensor, smoothing: float) -> Tensor:
     """Return the entropy of each row over that of a uniform one, NaN if a row has one entry only."""
     check_at_least("smoothing", smoothing, 0)
     if rows.shape[1] < 2:

@@ -63,13 +63,13 @@ def prepare(estimator: Estimator, codes: Floats, options: EstimatorOptions) -> C
         return lambda factor, seed: _fit_trees(_boosting(options, seed), codes, factor)
     if estimator == "forest":
         return lambda factor, seed: _fit_trees(_forest(options, seed), codes, factor)
-    scaled = Standardisation(codes)
+    scaled = Standardization(codes)
     if estimator == "lasso":
         return lambda factor, _: _fit_lasso(scaled, codes, factor, options.penalty)
     return lambda factor, seed: _fit_logistic(scaled, codes, factor, options.penalty, seed)
 
 
-class Standardisation:
+class Standardization:
     """Scales codes by the mean and deviation of those to train on; a latent that was constant becomes 0.
 
     Args:
@@ -105,7 +105,7 @@ def _fit_trees(model: Any, codes: Floats, factor: Integers) -> Fit:
     return Fit(np.abs(model.feature_importances_), model.predict)  # round-off may leave -1e-17
 
 
-def _fit_lasso(scaled: Standardisation, codes: Floats, factor: Integers, penalty: float) -> Fit:
+def _fit_lasso(scaled: Standardization, codes: Floats, factor: Integers, penalty: float) -> Fit:
     """Regress the standardised index of the value, so that factors of all sizes count alike."""
     from sklearn.linear_model import Lasso
 
@@ -114,7 +114,7 @@ def _fit_lasso(scaled: Standardisation, codes: Floats, factor: Integers, penalty
     return Fit(np.abs(model.coef_), lambda others: mean + deviation * model.predict(scaled(others)))
 
 
-def _fit_logistic(scaled: Standardisation, codes: Floats, factor: Integers, penalty: float, seed: int) -> Fit:
+def _fit_logistic(scaled: Standardization, codes: Floats, factor: Integers, penalty: float, seed: int) -> Fit:
     from sklearn.linear_model import LogisticRegression
 
     # scikit-learn 1.8 replaced the name of the penalty by the share of its absolute part

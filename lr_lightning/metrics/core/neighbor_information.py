@@ -5,7 +5,7 @@ import numpy as np
 from lr_lightning.metrics.core.sample import Floats, Integers
 
 
-def neighbour_information(code: Floats, labels: Integers, num_neighbours: int = 10) -> float:
+def neighbor_information(code: Floats, labels: Integers, num_neighbors: int = 10) -> float:
     r"""Estimate the mutual information of one continuous latent with a factor.
 
     .. math:: \psi(N) - \langle\psi(N_v)\rangle + \langle\psi(k)\rangle - \langle\psi(m)\rangle
@@ -17,10 +17,10 @@ def neighbour_information(code: Floats, labels: Integers, num_neighbours: int = 
     The latent is one-dimensional: neighbours are near in its sorted order, and no tree is needed.
 
     Args:
-        code: Codes ``(N,)`` float64, in which ties should be broken: with more than ``num_neighbours`` equal ones the
+        code: Codes ``(N,)`` float64, in which ties should be broken: with more than ``num_neighbors`` equal ones the
             estimate is far too low.
         labels: Factor values ``(N,)``.
-        num_neighbours: Number :math:`k` of neighbours.
+        num_neighbors: Number :math:`k` of neighbours.
 
     Returns:
         Nats, not negative: estimates below 0 are returned as 0.
@@ -41,23 +41,23 @@ def neighbour_information(code: Floats, labels: Integers, num_neighbours: int = 
     radii = np.empty(len(code))
     for label in np.flatnonzero(counts > 1):
         rows = labels == label
-        radii[rows] = _distances_to_neighbour(code[rows], min(num_neighbours, counts[label] - 1))
+        radii[rows] = _distances_to_neighbor(code[rows], min(num_neighbors, counts[label] - 1))
     closer = _counts_within(code, np.nextafter(radii, 0.0))
-    neighbours = np.minimum(num_neighbours, counts[labels] - 1)
-    information = digamma(len(code)) - digamma(counts[labels]).mean() + digamma(neighbours).mean()
+    neighbors = np.minimum(num_neighbors, counts[labels] - 1)
+    information = digamma(len(code)) - digamma(counts[labels]).mean() + digamma(neighbors).mean()
     return max(float(information - digamma(closer).mean()), 0.0)
 
 
-def _distances_to_neighbour(code: Floats, num_neighbours: int) -> Floats:
+def _distances_to_neighbor(code: Floats, num_neighbors: int) -> Floats:
     """Return the distance of each entry of the sorted ``code`` to the nearest neighbour with that number.
 
-    It and its nearest are one run of ``num_neighbours + 1`` entries: of all runs around it the narrowest reach.
+    It and its nearest are one run of ``num_neighbors + 1`` entries: of all runs around it the narrowest reach.
     """
-    edge = np.full(num_neighbours, np.inf)
+    edge = np.full(num_neighbors, np.inf)
     below, above = np.concatenate([-edge, code]), np.concatenate([code, edge])
     distances = np.full(len(code), np.inf)
-    for left in range(num_neighbours + 1):
-        start = num_neighbours - left
+    for left in range(num_neighbors + 1):
+        start = num_neighbors - left
         reach_left = code - below[start : start + len(code)]
         reach_right = above[start : start + len(code)] - code
         distances = np.minimum(distances, np.maximum(reach_left, reach_right))

@@ -35,9 +35,9 @@ def fit(sample: Sample, predictor: Predictor, codes: Floats, labels: Integers) -
         return lambda new: np.full(len(new), values[0])
     seed = int(sample.random(f"predictor {predictor}").integers(2**31))
     if predictor == "logistic":
-        standardise = _standardisation(sample.codes)
-        regression = _logistic(standardise(codes), classes, seed)
-        return lambda new: values[regression(standardise(new))]
+        standardize = _standardization(sample.codes)
+        regression = _logistic(standardize(codes), classes, seed)
+        return lambda new: values[regression(standardize(new))]
     trees = (_lightgbm if predictor == "lightgbm" else _gradient_boosting)(codes, classes, seed)
     return lambda new: values[trees(new)]
 
@@ -109,7 +109,7 @@ def _gradient_boosting(codes: Floats, classes: Integers, seed: int) -> Predict:
     return predict
 
 
-def _standardisation(codes: Floats) -> Callable[[Floats], Floats]:
+def _standardization(codes: Floats) -> Callable[[Floats], Floats]:
     """Return what takes the means of ``codes`` to 0 and their deviations to 1; a constant latent is centred only."""
     mean, deviation = codes.mean(axis=0, dtype=np.float64), codes.std(axis=0, dtype=np.float64)
     scale = np.where(np.ptp(codes, axis=0) > 0, deviation, 1.0)

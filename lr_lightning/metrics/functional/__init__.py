@@ -45,7 +45,7 @@ from lr_lightning.metrics.pairwise_mutual_information import pairwise_mutual_inf
 from lr_lightning.metrics.robust_mutual_information_gap import robust_mutual_information_gap
 from lr_lightning.metrics.sample_efficiency import sample_efficiency
 from lr_lightning.metrics.separated_attribute_predictability import separated_attribute_predictability
-from lr_lightning.metrics.strong_generalization import strong_generalisation
+from lr_lightning.metrics.strong_generalization import strong_generalization
 from lr_lightning.metrics.udr import unsupervised_disentanglement_ranking
 
 __all__ = [
@@ -95,7 +95,7 @@ __all__ = [
     "sample_efficiency",
     "sap_gap",
     "separated_attribute_predictability",
-    "strong_generalisation",
+    "strong_generalization",
     "unsupervised_disentanglement_ranking",
     "with_levels",
 ]

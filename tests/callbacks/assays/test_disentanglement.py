@@ -173,7 +173,7 @@ def test_every_metric_runs_in_a_test(tmp_path: Path) -> None:
     assert {"metric/mig/score", "metric/modularity/score"} <= scalars.keys()
 
 
-@pytest.mark.parametrize(("output", "value"), [("codes", torch.nan), ("log_vars", -torch.inf)])
+@pytest.mark.parametrize(("output", "value"), [("codes", torch.nan), ("log_variances", -torch.inf)])
 def test_codes_that_are_not_finite_make_scores_nan_and_training_goes_on(
     tmp_path: Path, output: str, value: float
 ) -> None:

@@ -12,11 +12,11 @@ from torch import Tensor
 from lr_lightning.assays import Autoencoder, response_matrix
 from lr_lightning.assays.attractors import find_attractors
 from lr_lightning.assays.idempotence import idempotence_curve
-from lr_lightning.assays.memorization import memorisation
+from lr_lightning.assays.memorization import memorization
 from lr_lightning.assays.noise_recovery import noise_recovery
 from lr_lightning.assays.response_graph import response_graph
 from lr_lightning.callbacks import ResponseMatrixAssay
-from lr_lightning.callbacks.assay import AssayCallback, Findings, Subject
+from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
 from lr_lightning.callbacks.assays.dynamics import DynamicsAssay
 from lr_lightning.callbacks.assays.noise_recovery import NoiseRecoveryAssay
 from lr_lightning.callbacks.assays.response_path import ResponsePathAssay
@@ -44,9 +44,9 @@ def validate(folder: Path, *assays: AssayCallback) -> dict[str, float]:
     }
 
 
-def subject(autoencoder: Autoencoder, codes: Tensor, log_variances: Tensor | None = None) -> Subject:
+def context(autoencoder: Autoencoder, codes: Tensor, log_variances: Tensor | None = None) -> AssayContext:
     """Return what an assay sees of a model without a run."""
-    return Subject(
+    return AssayContext(
         autoencoder=autoencoder,
         table=CodeTable(codes, log_variances, None),
         observations=torch.empty(0),
@@ -56,9 +56,9 @@ def subject(autoencoder: Autoencoder, codes: Tensor, log_variances: Tensor | Non
     )
 
 
-def draw_all(findings: Findings) -> set[str]:
+def draw_all(result: AssayResult) -> set[str]:
     """Draw every figure and return their names."""
-    return {name for name, draw in findings.figures.items() if draw()}
+    return {name for name, draw in result.figures.items() if draw()}
 
 
 @pytest.fixture
@@ -100,32 +100,32 @@ def test_scalars_figures_and_arrays_of_a_validation(tmp_path: Path) -> None:
 
 def test_dynamics_are_those_of_the_assays(codes: Tensor) -> None:
     model = responding_by(lambda z: 0.9 * z + 0.1 * z.sign(), 2)
-    findings = DynamicsAssay(num_samples=100, max_steps=500, num_steps=3).run(subject(model, codes))
+    result = DynamicsAssay(num_samples=100, max_steps=500, num_steps=3).run(context(model, codes))
     curve = idempotence_curve(model, codes, num_steps=3)
     found = find_attractors(model, codes)
-    near = memorisation(found.positions, codes)
-    assert findings.scalars["first_step"] == pytest.approx(curve.total[0].item())
-    assert findings.scalars["last_step"] == pytest.approx(curve.total[2].item())
-    assert findings.scalars["attractors"] == 4
-    assert findings.scalars["largest_basin"] == found.shares[0]
-    assert findings.scalars["effective_attractors"] == pytest.approx(found.effective_number)
-    assert findings.scalars["nearest_code"] == pytest.approx(float((near.distances * found.shares).sum()), rel=1e-3)
-    assert findings.scalars["code_spacing"] == pytest.approx(near.spacing)
-    assert draw_all(findings) == FIGURES["dynamics"]  # bars: these observations are no images
+    near = memorization(found.positions, codes)
+    assert result.scalars["first_step"] == pytest.approx(curve.total[0].item())
+    assert result.scalars["last_step"] == pytest.approx(curve.total[2].item())
+    assert result.scalars["attractors"] == 4
+    assert result.scalars["largest_basin"] == found.shares[0]
+    assert result.scalars["effective_attractors"] == pytest.approx(found.effective_number)
+    assert result.scalars["nearest_code"] == pytest.approx(float((near.distances * found.shares).sum()), rel=1e-3)
+    assert result.scalars["code_spacing"] == pytest.approx(near.spacing)
+    assert draw_all(result) == FIGURES["dynamics"]  # bars: these observations are no images
 
 
 def test_dynamics_without_an_attractor_are_nan_and_not_an_error(codes: Tensor) -> None:
-    findings = DynamicsAssay(max_steps=3).run(subject(responding_by(torch.neg, 2), codes))
-    assert findings.scalars["not_converged"] == 1
-    assert findings.scalars["attractors"] == findings.scalars["largest_basin"] == 0
-    assert np.isnan([findings.scalars["nearest_code"], findings.scalars["effective_attractors"]]).all()
-    assert draw_all(findings) == FIGURES["dynamics"]
+    result = DynamicsAssay(max_steps=3).run(context(responding_by(torch.neg, 2), codes))
+    assert result.scalars["not_converged"] == 1
+    assert result.scalars["attractors"] == result.scalars["largest_basin"] == 0
+    assert np.isnan([result.scalars["nearest_code"], result.scalars["effective_attractors"]]).all()
+    assert draw_all(result) == FIGURES["dynamics"]
 
 
 @pytest.mark.parametrize("starts", ["posterior", "prior", "box"])
 def test_starts_come_from_where_they_are_asked_for(codes: Tensor, starts: Any) -> None:
     far = codes * torch.tensor([0.1, 0.0]) + 50
-    drawn = DynamicsAssay(starts=starts).run(subject(responding_by(torch.zeros_like, 2), far)).arrays["starts"]
+    drawn = DynamicsAssay(starts=starts).run(context(responding_by(torch.zeros_like, 2), far)).arrays["starts"]
     assert len(drawn) == (30 if starts == "posterior" else 64)
     assert (drawn[:, 1] == 50).all() == (starts != "prior")
     rows = {tuple(row) for row in far.tolist()}
@@ -136,19 +136,19 @@ def test_noise_has_the_size_of_the_posterior(codes: Tensor) -> None:
     model = responding_by(lambda z: 2 * (z / 2).round(), 2)
     log_variances = torch.full_like(codes, -2.0).add_(codes.sign())
     assay = NoiseRecoveryAssay(num_samples=20, multiples=[1])
-    findings = assay.run(subject(model, codes, log_variances))
+    result = assay.run(context(model, codes, log_variances))
     generator = torch.Generator().manual_seed(0)
     rows = torch.randperm(30, generator=generator)[:20]
     sigma = (0.5 * log_variances[rows]).exp()
     expected = noise_recovery(model, codes[rows], sigma, multiples=[1], generator=generator)
-    assert findings.scalars == {
+    assert result.scalars == {
         "ratio_1": pytest.approx(expected.ratio.item()),
         "median_1": pytest.approx(expected.latents.mean().item()),  # of two latents
         "num_latents": 2,
     }
-    assert 0.05 < findings.scalars["ratio_1"] < 2
-    deterministic = assay.run(subject(model, codes))
-    assert deterministic.scalars["ratio_1"] != findings.scalars["ratio_1"]
+    assert 0.05 < result.scalars["ratio_1"] < 2
+    deterministic = assay.run(context(model, codes))
+    assert deterministic.scalars["ratio_1"] != result.scalars["ratio_1"]
 
 
 def test_noise_of_passive_latents_does_not_count() -> None:
@@ -158,30 +158,30 @@ def test_noise_of_passive_latents_does_not_count() -> None:
     model = responding_by(lambda z: kept * z, 5)
     log_variances = torch.full_like(codes, 0.05).square().log()
     log_variances[:, 3:] = 2 * torch.tensor(0.8).log()
-    findings = NoiseRecoveryAssay(num_samples=400, multiples=[1]).run(subject(model, codes, log_variances))
-    assert findings.scalars["median_1"] == pytest.approx(0.7, abs=1e-5)
-    assert 0.5 < findings.scalars["ratio_1"] < 0.9  # of all latents together .05
-    assert findings.scalars["num_latents"] == 3
-    columns, rows = findings.tables["latents"]
+    result = NoiseRecoveryAssay(num_samples=400, multiples=[1]).run(context(model, codes, log_variances))
+    assert result.scalars["median_1"] == pytest.approx(0.7, abs=1e-5)
+    assert 0.5 < result.scalars["ratio_1"] < 0.9  # of all latents together .05
+    assert result.scalars["num_latents"] == 3
+    columns, rows = result.tables["latents"]
     assert columns == ["latent", "active", "ratio_1"]
     assert [row[1] for row in rows] == ["yes"] * 3 + ["no"] * 2
     assert [row[2] for row in rows] == pytest.approx(kept.tolist(), abs=1e-5)
-    assert not findings.warnings
-    deterministic = NoiseRecoveryAssay(num_samples=400, multiples=[1]).run(subject(model, 0.01 * codes))
+    assert not result.warnings
+    deterministic = NoiseRecoveryAssay(num_samples=400, multiples=[1]).run(context(model, 0.01 * codes))
     assert deterministic.scalars["num_latents"] == 3  # .01 of the largest is passive whatever the unit
-    (warning,) = NoiseRecoveryAssay(multiples=[1]).run(subject(model, 0.01 * codes, log_variances)).warnings
+    (warning,) = NoiseRecoveryAssay(multiples=[1]).run(context(model, 0.01 * codes, log_variances)).warnings
     assert "No latent is active" in warning
 
 
 def test_graph_comes_with_the_matrix(codes: Tensor) -> None:
     model = responding_by(lambda z: z @ torch.tensor([[1.0, 0.8], [0.0, 1.0]]), 2)
-    findings = ResponseMatrixAssay().run(subject(model, codes))
-    assert findings.scalars["directed_edges"] == 1
-    assert findings.scalars["bidirectional_edges"] == 0
-    assert findings.scalars["latent_groups"] == 1
-    assert response_graph(findings.arrays["matrix"]).directed == ((0, 1),)
-    assert draw_all(findings) == FIGURES["response_matrix"]
-    separate = ResponseMatrixAssay().run(subject(responding_by(lambda z: z, 2), codes))
+    result = ResponseMatrixAssay().run(context(model, codes))
+    assert result.scalars["directed_edges"] == 1
+    assert result.scalars["bidirectional_edges"] == 0
+    assert result.scalars["latent_groups"] == 1
+    assert response_graph(result.arrays["matrix"]).directed == ((0, 1),)
+    assert draw_all(result) == FIGURES["response_matrix"]
+    separate = ResponseMatrixAssay().run(context(responding_by(lambda z: z, 2), codes))
     assert separate.scalars["latent_groups"] == 2
     assert response_matrix(model, codes).matrix[0, 1] > 0.1
 
@@ -189,18 +189,18 @@ def test_graph_comes_with_the_matrix(codes: Tensor) -> None:
 def test_paths_on_a_ring_cost_less_than_lines(codes: Tensor) -> None:
     ring = codes / codes.norm(dim=1, keepdim=True)
     model = responding_by(lambda z: z / z.norm(dim=1, keepdim=True), 2)
-    findings = ResponsePathAssay(num_pairs=6).run(subject(model, ring))
-    assert findings.scalars["path_cost"] < findings.scalars["line_cost"]
-    assert findings.scalars["path_length"] > findings.scalars["line_length"]
-    assert len(findings.arrays["pairs"]) == 6
-    assert draw_all(findings) == {"cost"}
+    result = ResponsePathAssay(num_pairs=6).run(context(model, ring))
+    assert result.scalars["path_cost"] < result.scalars["line_cost"]
+    assert result.scalars["path_length"] > result.scalars["line_length"]
+    assert len(result.arrays["pairs"]) == 6
+    assert draw_all(result) == {"cost"}
 
 
 def test_paths_between_equal_codes_are_nan_and_not_an_error() -> None:
-    findings = ResponsePathAssay().run(subject(responding_by(lambda z: z, 2), torch.ones(9, 2)))
-    assert np.isnan(list(findings.scalars.values())).all()
-    assert len(findings.scalars) == 6
-    assert not findings.figures
+    result = ResponsePathAssay().run(context(responding_by(lambda z: z, 2), torch.ones(9, 2)))
+    assert np.isnan(list(result.scalars.values())).all()
+    assert len(result.scalars) == 6
+    assert not result.figures
 
 
 @pytest.mark.parametrize(

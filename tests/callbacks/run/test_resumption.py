@@ -11,7 +11,7 @@ from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from pytorch_lightning.loggers import Logger
 from typing_extensions import override
 
-from lr_lightning.callbacks import AssayCallback, Findings, Resumption, RunCheckpoint, RunRecord, Subject
+from lr_lightning.callbacks import AssayCallback, AssayContext, AssayResult, Resumption, RunCheckpoint, RunRecord
 from lr_lightning.models import BetaVAE, FactorVAE, SeedEnsemble
 from lr_lightning.networks import MLP
 from tests.conftest import Bars
@@ -31,8 +31,8 @@ class Mean(AssayCallback):
     name = "mean"
 
     @override
-    def run(self, subject: Subject) -> Findings:
-        return Findings({"mean": subject.table.codes.mean().item()})
+    def run(self, context: AssayContext) -> AssayResult:
+        return AssayResult({"mean": context.table.codes.mean().item()})
 
 
 class KilledError(Exception):

@@ -221,10 +221,10 @@ def test_what_is_undefined_is_a_note(
 ) -> None:
     original = ResponseMatrixAssay.run
 
-    def warning_run(self: ResponseMatrixAssay, subject: Any) -> Any:
+    def warning_run(self: ResponseMatrixAssay, context: Any) -> Any:
         for _ in range(2):
             warnings.warn_explicit("nothing is known", UserWarning, report.__file__, 1)
-        return original(self, subject)
+        return original(self, context)
 
     monkeypatch.setattr(ResponseMatrixAssay, "run", warning_run)
     assert run("assay", str(helix), "--out=report", TWO) == 0
@@ -288,7 +288,7 @@ def test_an_assay_that_fails_is_named(
 ) -> None:
     for error, code in ((ValueError("too few"), 1), (KeyError("lost"), 1)):
 
-        def failing(self: NoiseRecoveryAssay, subject: Any, error: Exception = error) -> Any:
+        def failing(self: NoiseRecoveryAssay, context: Any, error: Exception = error) -> Any:
             raise error
 
         monkeypatch.setattr(NoiseRecoveryAssay, "run", failing)

@@ -76,14 +76,14 @@ def test_bytes_are_uniform() -> None:
 
 
 @pytest.mark.parametrize("neighbour", ["index", "position", "seed"])
-def test_neighbours_are_independent(neighbour: str) -> None:
+def test_neighbours_are_independent(neighbor: str) -> None:
     indices = torch.arange(400)
     values = random_bytes(0, indices, 1000).numpy()
     other = {
         "index": random_bytes(0, indices + 1, 1000).numpy(),
         "position": np.roll(values, 1, axis=1),
         "seed": random_bytes(1, indices, 1000).numpy(),
-    }[neighbour]
+    }[neighbor]
     pairs = np.bincount((values.astype(int) // 16 * 16 + other // 16).ravel(), minlength=256)  # of the upper halves
     assert chi_square_is_likely(pairs)
     bits = np.unpackbits(values ^ other).mean()

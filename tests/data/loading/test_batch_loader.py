@@ -198,7 +198,7 @@ def squares(num_samples: int, generator: torch.Generator) -> Tensor:
     return (torch.rand(num_samples, generator=generator).square() * 46).long()
 
 
-def neighbours(num_samples: int, generator: torch.Generator) -> Tensor:
+def neighbors(num_samples: int, generator: torch.Generator) -> Tensor:
     """Draw pairs of a number and the next."""
     first = torch.randint(45, (num_samples,), generator=generator)
     return torch.stack([first, first + 1], dim=1)
@@ -243,7 +243,7 @@ def test_processes_share_the_drawn_batch_of_one() -> None:
 
 
 def test_pairs_become_batches_of_pairs(bars: FactorDataset) -> None:
-    loader = BatchLoader(bars, torch.arange(48), 5, True, draw=neighbours, batch_type=PairBatch)
+    loader = BatchLoader(bars, torch.arange(48), 5, True, draw=neighbors, batch_type=PairBatch)
     for batch in loader:
         assert isinstance(batch, PairBatch)
         indices = bars.factor_space.indices(batch.factors)

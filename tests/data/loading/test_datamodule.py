@@ -269,8 +269,8 @@ HELD_OUT = [{"colour": [0], "row": [1, 3]}, {"column": [2], "row": [0]}]
 
 
 def is_held_out(sample: int) -> bool:
-    colour, row, column = sample // 16, sample // 4 % 4, sample % 4
-    return (colour == 0 and row in (1, 3)) or (column == 2 and row == 0)
+    color, row, column = sample // 16, sample // 4 % 4, sample % 4
+    return (color == 0 and row in (1, 3)) or (column == 2 and row == 0)
 
 
 GROUPS = [None, FactorPairs(1), FactorTriplets(1, 2)]

@@ -60,10 +60,10 @@ def table_of(rows: list[int], order: tuple[str, ...] = ("file", "position", "col
     """A CSV table of some images, with values, names of values, and numbers."""
     lines = [order]
     for i in rows:
-        colour, height, position = GRID[i]
+        color, height, position = GRID[i]
         cells = {
             "file": f"i{i}.png",
-            "colour": ["red", "green"][colour],
+            "colour": ["red", "green"][color],
             "height": str(height),
             "position": str([0.0, 0.1, 0.3][position]),
         }

@@ -43,9 +43,9 @@ def test_fills_outlines_as_matplotlib_does(dataset: RenderedDSprites) -> None:
     row, column = np.mgrid[:64, :64] + 0.5
     for index, image in zip(indices.tolist(), dataset.images(indices), strict=True):
         glyph, pos_x, pos_y = np.unravel_index(index, (720, 32, 32))
-        centre = 16 + 32 * np.array([pos_x, pos_y]) / 31
+        center = 16 + 32 * np.array([pos_x, pos_y]) / 31
         pixels = np.stack([column, row], axis=-1).reshape(-1, 2)
-        inside = Outline(np.vstack([outlines[glyph], outlines[glyph][:1]]) + centre, closed=True).contains_points(
+        inside = Outline(np.vstack([outlines[glyph], outlines[glyph][:1]]) + center, closed=True).contains_points(
             pixels
         )
         assert np.array_equal(image[0].numpy() > 0, inside.reshape(64, 64)), index
@@ -62,9 +62,9 @@ def test_a_line_through_a_corner_crosses_once() -> None:
 def test_positions_run_right_and_down(dataset: RenderedDSprites) -> None:
     images = draw(dataset, [[0, 0, 2, 0, 0, 0], [0, 0, 2, 0, 31, 0], [0, 0, 2, 0, 0, 31]])
     row, column = (torch.arange(64) + 0.5).expand(64, 64).T, (torch.arange(64) + 0.5).expand(64, 64)
-    centres = [(column[image].mean().item(), row[image].mean().item()) for image in images]
-    for centre, expected in zip(centres, [(16, 16), (48, 16), (16, 48)], strict=True):
-        assert centre == pytest.approx(expected, abs=0.5)  # at most half a pixel of the square is cut off
+    centers = [(column[image].mean().item(), row[image].mean().item()) for image in images]
+    for center, expected in zip(centers, [(16, 16), (48, 16), (16, 48)], strict=True):
+        assert center == pytest.approx(expected, abs=0.5)  # at most half a pixel of the square is cut off
 
 
 def test_first_and_last_orientation_are_the_same(dataset: RenderedDSprites) -> None:

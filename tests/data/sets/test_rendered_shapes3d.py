@@ -42,8 +42,8 @@ def compose(dataset: RenderedShapes3D, factors: list[int]) -> Tensor:
         (0, 0, 0, regions.highlight[0].double()),
         strict=True,
     ):
-        colour = torch.tensor(hsv_to_rgb(hue, 1, 1)).view(3, 1, 1)
-        image = image + torch.minimum(colour * light + white, cover)
+        color = torch.tensor(hsv_to_rgb(hue, 1, 1)).view(3, 1, 1)
+        image = image + torch.minimum(color * light + white, cover)
     return 255 * image
 
 
@@ -71,12 +71,12 @@ def test_a_hue_colours_its_part_alone(dataset: RenderedShapes3D, part: int, pixe
     factors = torch.tensor([3, 6, 8, 0, 2, 9]).repeat(10, 1)
     factors[:, part] = torch.arange(10)
     images = draw(dataset, factors)
-    hues = [rgb_to_hsv(*colour)[0] for colour in images[:, :, pixel[0], pixel[1]].div(255).tolist()]
+    hues = [rgb_to_hsv(*color)[0] for color in images[:, :, pixel[0], pixel[1]].div(255).tolist()]
     # Hues are 0.1 apart; where the light is brightest, clipping the largest channel moves them by 0.01.
     assert hues == pytest.approx(dataset.factor_space.values[part], abs=0.02)
     for other in {(62, 2), (27, 2), (46, 32)} - {pixel}:
-        colours = images[:, :, other[0], other[1]]
-        assert torch.equal(colours, colours[:1].expand_as(colours))
+        colors = images[:, :, other[0], other[1]]
+        assert torch.equal(colors, colors[:1].expand_as(colors))
 
 
 def test_sky_is_the_same_everywhere(dataset: RenderedShapes3D) -> None:

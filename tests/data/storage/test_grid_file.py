@@ -35,7 +35,7 @@ class Rows:
             yield self.rows[start : start + 5]
 
 
-class Colours(GridFile):
+class Colors(GridFile):
     """Twelve images of three channels."""
 
     image_shape = (3, 5, 7)
@@ -44,16 +44,16 @@ class Colours(GridFile):
         return stored.permute(0, 3, 1, 2)
 
 
-class Sprites(Colours):
+class Sprites(Colors):
     """Twelve images of 0 and 255, whose 105 pixels fill no whole number of bytes."""
 
     binary = True
 
 
 @pytest.mark.parametrize("storage", ["cache", "memory"])
-@pytest.mark.parametrize(("kind", "stored"), [(Colours, PIXELS), (Sprites, SPRITES)])
+@pytest.mark.parametrize(("kind", "stored"), [(Colors, PIXELS), (Sprites, SPRITES)])
 def test_images_are_those_stored_and_are_read_once(
-    tmp_path: Path, kind: type[Colours], stored: Tensor, storage: Storage
+    tmp_path: Path, kind: type[Colors], stored: Tensor, storage: Storage
 ) -> None:
     source = Rows(tmp_path / "f", stored)
     dataset = kind("f", SPACE, source, storage)
@@ -76,11 +76,11 @@ def test_images_are_those_stored_and_are_read_once(
 def test_a_cache_is_found_again_by_the_next_set(tmp_path: Path) -> None:
     source = Rows(tmp_path / "f", PIXELS)
     seen: list[tuple[int, int]] = []
-    first = Colours("f", SPACE, source)
+    first = Colors("f", SPACE, source)
     assert first.prepare(progress=lambda *state: seen.append(state)) is first
     assert seen == [(5, 12), (10, 12), (12, 12)]
-    Colours("f", SPACE, source).prepare(verify=True, progress=lambda *state: seen.append(state))
-    assert torch.equal(Colours("f", SPACE, source).images(torch.arange(12)), PIXELS.permute(0, 3, 1, 2))
+    Colors("f", SPACE, source).prepare(verify=True, progress=lambda *state: seen.append(state))
+    assert torch.equal(Colors("f", SPACE, source).images(torch.arange(12)), PIXELS.permute(0, 3, 1, 2))
     assert (source.readings, len(seen)) == (1, 3)
     path = first.cache.path
     path.write_bytes(path.read_bytes()[:-1] + b"?")
@@ -90,20 +90,20 @@ def test_a_cache_is_found_again_by_the_next_set(tmp_path: Path) -> None:
 
 def test_prepares_nothing_without_a_cache(tmp_path: Path) -> None:
     source = Rows(tmp_path / "f", PIXELS)
-    Colours("f", SPACE, source, "memory").prepare()
+    Colors("f", SPACE, source, "memory").prepare()
     assert source.readings == 0
     assert not (tmp_path / "lr_lightning_cache").exists()
 
 
 def test_classes_do_not_share_a_cache(tmp_path: Path) -> None:
     source = Rows(tmp_path / "f", SPRITES)
-    for kind in (Colours, Sprites):
+    for kind in (Colors, Sprites):
         assert torch.equal(kind("f", SPACE, source).images(torch.arange(12)), SPRITES.permute(0, 3, 1, 2))
     assert source.readings == 2
 
 
 def test_pickling_leaves_the_map_out(tmp_path: Path) -> None:
-    dataset = Colours("f", SPACE, Rows(tmp_path / "f", PIXELS)).prepare()
+    dataset = Colors("f", SPACE, Rows(tmp_path / "f", PIXELS)).prepare()
     copy = pickle.loads(pickle.dumps(dataset))
     assert dataset._mapped is not None
     assert copy._mapped is None
@@ -127,12 +127,12 @@ def test_moves_to_a_device(tmp_path: Path, device: str) -> None:
 def test_rejects(tmp_path: Path) -> None:
     source = Rows(tmp_path / "f", PIXELS)
     with pytest.raises(ValueError, match="storage must be one of cache, memory, file, got 'disk'"):
-        Colours("f", SPACE, source, "disk")  # type: ignore[arg-type]
+        Colors("f", SPACE, source, "disk")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"f can only be read whole: choose storage='cache' or 'memory', not 'file'"):
-        Colours("f", SPACE, source, "file")
+        Colors("f", SPACE, source, "file")
     with pytest.raises(ValueError, match=r"f must have 12 images, got 11"):
-        Colours("f", SPACE, Rows(tmp_path / "f", PIXELS[:11]))
-    grey = Sprites("f", SPACE, source)
+        Colors("f", SPACE, Rows(tmp_path / "f", PIXELS[:11]))
+    gray = Sprites("f", SPACE, source)
     with pytest.raises(ValueError, match="only images of 0 and 255 can be packed"):
-        grey.prepare()
-    assert not grey.cache.path.exists()
+        gray.prepare()
+    assert not gray.cache.path.exists()

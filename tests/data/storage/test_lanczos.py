@@ -10,8 +10,8 @@ from lr_lightning.data.storage.lanczos import resize
 def lanczos_matrix(size: int, scaled: int) -> NDArray[np.float64]:
     """Weights (scaled, size) of a sinc with three lobes, windowed by a sinc three times as wide; rows sum to 1."""
     scale = size / scaled
-    centres = (np.arange(scaled) + 0.5) * scale
-    distance = (np.arange(size) + 0.5 - centres[:, None]) / scale
+    centers = (np.arange(scaled) + 0.5) * scale
+    distance = (np.arange(size) + 0.5 - centers[:, None]) / scale
     weights: np.ndarray[tuple[int, int], np.dtype[np.float64]] = np.where(
         abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0
     )
@@ -36,8 +36,8 @@ def test_is_the_filter_in_both_directions(side: int, channels: int | None) -> No
 
 
 def test_keeps_what_is_constant_and_what_is_of_that_size() -> None:
-    grey = np.full((3, 96, 96), 77, np.uint8)
-    np.testing.assert_array_equal(resize(grey, 64), np.full((3, 64, 64), 77))
+    gray = np.full((3, 96, 96), 77, np.uint8)
+    np.testing.assert_array_equal(resize(gray, 64), np.full((3, 64, 64), 77))
     noise = np.random.default_rng(0).integers(256, size=(2, 64, 64, 3), dtype=np.uint8)
     np.testing.assert_array_equal(resize(noise, 64), noise)
 

@@ -118,8 +118,8 @@ def test_rejects_sets_the_layouts_cannot_hold(tmp_path: Path) -> None:
         write_h5(DoubleHelix(), tmp_path / "x.h5")
     with pytest.raises(ValueError, match=r"any must have images \(1, H, W\) or \(3, H, W\), got \(2, 64, 64\)"):
         write_h5(Drawn("any", 2), tmp_path / "x.h5")
-    grey = Drawn("any", 1)
-    grey.pixels[6, 0, 5, 5] = 77
+    gray = Drawn("any", 1)
+    gray.pixels[6, 0, 5, 5] = 77
     with pytest.raises(ValueError, match="0 and 255 only, got 77 in image 6"):
-        write_h5(grey, tmp_path / "x.h5", block_size=4)
+        write_h5(gray, tmp_path / "x.h5", block_size=4)
     assert list(tmp_path.iterdir()) == []
