@@ -1,0 +1,105 @@
+"""One way to find a class by its name: ours, that of an installed package, or any import path."""
+
+import importlib
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from functools import cached_property
+from importlib.metadata import EntryPoint, entry_points
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Registry(Collection[str], Generic[T]):
+    """Classes of one kind by name. A class is imported when it is asked for, not before.
+
+    Names come from this package and from the entry points of installed packages. Wherever a name is accepted, so is an
+    import path, ``"package.module.Class"``.
+
+    Args:
+        kind: What the classes are, for messages, such as ``"assay"``.
+        base: The class that each of them extends.
+        entries: Import paths ``"package.module:Class"`` of this package by name, in the order of lists.
+        group: Group of entry points, such as ``"lr_lightning.assays"``.
+
+    Example:
+        >>> from collections import Counter
+        >>> registry = Registry("mapping", dict, {"counter": "collections:Counter"}, group="example.mappings")
+        >>> registry["counter"] is Counter and registry["collections.OrderedDict"].__name__
+        'OrderedDict'
+        >>> registry["conter"]
+        Traceback (most recent call last):
+        ValueError: there is no mapping 'conter'; did you mean counter?
+    """
+
+    def __init__(self, kind: str, base: type[T], entries: Mapping[str, str], *, group: str) -> None:
+        self.kind = kind
+        self.base = base
+        self.entries = entries
+        self.group = group
+
+    @cached_property
+    def plugins(self) -> Mapping[str, EntryPoint]:
+        """Entry points of installed packages by name.
+
+        Raises:
+            ValueError: If two packages, or a package and this one, give the same name.
+        """
+        found: dict[str, EntryPoint] = {}
+        for entry in sorted(entry_points(group=self.group)):
+            earlier = found.get(entry.name)
+            if entry.name in self.entries or (earlier is not None and earlier.value != entry.value):
+                other = self.entries.get(entry.name) or (earlier and earlier.value)
+                raise ValueError(
+                    f"the {self.kind} {entry.name!r} is defined twice, by {other} and by {entry.value}; rename one of "
+                    f"the entry points of group {self.group!r}, or uninstall one of the packages"
+                )
+            found[entry.name] = entry
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self.entries, *self.plugins])
+
+    def __len__(self) -> int:
+        return len(self.entries) + len(self.plugins)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.entries or name in self.plugins
+
+    def __getitem__(self, name: str) -> type[T]:
+        """Return the class called ``name``, or the one at the import path ``name``.
+
+        Raises:
+            ValueError: If there is none, it cannot be imported, or it does not extend ``base``.
+        """
+        if name in self.entries:
+            path = self.entries[name]
+        elif name in self.plugins:
+            path = self.plugins[name].value
+        elif "." in name:
+            path = ":".join(name.rsplit(".", 1))
+        else:
+            close = get_close_matches(name, self, n=1)
+            hint = f"did you mean {close[0]}?" if close else f"the names are {', '.join(self)}"
+            raise ValueError(f"there is no {self.kind} {name!r}; {hint}")
+        return self._load(name, path)
+
+    def name_of(self, cls: type[T]) -> str | None:
+        """Return the name under which ``cls`` is found, ``None`` if it has none."""
+        path = f"{cls.__module__}:{cls.__qualname__}"
+        values = {**self.entries, **{name: entry.value for name, entry in self.plugins.items()}}
+        return next((name for name, value in values.items() if value == path or self._is(name, cls)), None)
+
+    def _is(self, name: str, cls: type[T]) -> bool:
+        """Return whether an entry point names ``cls`` by a path other than where it is defined."""
+        return name in self.plugins and self.plugins[name].attr == cls.__qualname__ and self[name] is cls
+
+    def _load(self, name: str, path: str) -> type[T]:
+        module, _, attribute = path.partition(":")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise ValueError(f"the {self.kind} {name!r} cannot be imported from {module}: {error}") from error
+        if not (isinstance(found, type) and issubclass(found, self.base)):
+            raise ValueError(f"{path.replace(':', '.')} is not a class that extends {self.base.__qualname__}")
+        return found

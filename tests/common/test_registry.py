@@ -1,0 +1,79 @@
+"""Classes by name, entry point and import path."""
+
+import sys
+from collections import ChainMap, OrderedDict
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from lr_lightning.common import registry as registry_module
+from lr_lightning.common.registry import Registry
+
+GROUP = "example.mappings"
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> list[EntryPoint]:
+    """Return a list to which a test adds the entry points of installed packages."""
+    found: list[EntryPoint] = []
+    monkeypatch.setattr(registry_module, "entry_points", lambda group: [e for e in found if e.group == group])
+    return found
+
+
+def mappings() -> Registry[dict]:  # type: ignore[type-arg]
+    return Registry("mapping", dict, {"ordered": "collections:OrderedDict"}, group=GROUP)
+
+
+def test_own_names_come_first(installed: list[EntryPoint]) -> None:
+    installed += [EntryPoint("counter", "collections:Counter", GROUP), EntryPoint("other", "x:Y", "another.group")]
+    assert list(mappings()) == ["ordered", "counter"]
+    assert len(mappings()) == 2
+    assert "counter" in mappings()
+    assert "other" not in mappings()
+
+
+def test_finds_names_entry_points_and_import_paths(installed: list[EntryPoint]) -> None:
+    installed.append(EntryPoint("counter", "collections:Counter", GROUP))
+    assert mappings()["ordered"] is OrderedDict
+    assert mappings()["counter"].__name__ == "Counter"
+    assert mappings()["collections.defaultdict"].__name__ == "defaultdict"
+
+
+def test_names_of_classes(installed: list[EntryPoint]) -> None:
+    installed.append(EntryPoint("counter", "collections:Counter", GROUP))
+    found = mappings()
+    assert found.name_of(OrderedDict) == "ordered"
+    assert found.name_of(found["counter"]) == "counter"
+    assert found.name_of(dict) is None
+
+
+def test_imports_only_what_is_asked_for(installed: list[EntryPoint]) -> None:
+    installed.append(EntryPoint("broken", "no_such_package:Thing", GROUP))
+    assert list(mappings()) == ["ordered", "broken"]
+    with pytest.raises(ValueError, match=r"'broken'.*no_such_package"):
+        mappings()["broken"]
+    assert "no_such_package" not in sys.modules
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("orderd", "ordered"),
+        ("nothing_like_it", "ordered"),
+        ("no_such_package.Thing", "no_such_package"),
+        ("collections.NoSuchThing", "NoSuchThing"),
+        ("collections.ChainMap", "collections.ChainMap.*dict"),
+        ("collections.abc", "collections.abc"),
+    ],
+)
+def test_rejects(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        mappings()[name]
+    assert not issubclass(ChainMap, dict)
+
+
+@pytest.mark.parametrize("names", [["ordered"], ["twice", "twice"]])
+def test_a_name_belongs_to_one_package(installed: list[EntryPoint], names: list[str]) -> None:
+    installed += [EntryPoint(name, f"package_{i}:Thing", GROUP) for i, name in enumerate(names)]
+    with pytest.raises(ValueError, match=f"{names[0]!r}.*package_{len(names) - 1}:Thing"):
+        list(mappings())
