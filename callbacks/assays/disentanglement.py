@@ -14,9 +14,8 @@ from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResul
 from lr_lightning.callbacks.cautions import code_cautions
 from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.sharding import gather_computed
-from lr_lightning.common.checks import check_choice
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.loggers.media import save_score_table
-from lr_lightning.metrics.core.checks import check_at_least
 from lr_lightning.metrics.core.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.registry import make_metrics, without_factors

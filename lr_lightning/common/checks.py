@@ -7,6 +7,12 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
+def check_at_least(name: str, value: float, minimum: float) -> None:
+    """Raise ``ValueError`` for a ``value`` below ``minimum``, or NaN."""
+    if not value >= minimum:
+        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+
+
 def one_line(error: BaseException) -> str:
     """Return the whole text of ``error`` with single spaces for line breaks; empty if it has none."""
     return " ".join(str(error).split())

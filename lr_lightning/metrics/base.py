@@ -13,7 +13,7 @@ from torchmetrics.utilities import dim_zero_cat
 from torchmetrics.utilities.distributed import gather_all_tensors
 from typing_extensions import override
 
-from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.metrics.core.gathered_states import tables_for_all_processes
 from lr_lightning.metrics.core.level_cache import LevelCache
 from lr_lightning.metrics.core.levels import fill_levels

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.core.checks import check_at_least
 from lr_lightning.metrics.core.factor_groups import FactorGroups, factor_groups, factors_with_groups
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.result import MetricResult, Score

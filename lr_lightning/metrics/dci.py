@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.common.checks import check_choice
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.aggregations import (
     completeness_per_factor,
@@ -16,7 +16,6 @@ from lr_lightning.metrics.core.aggregations import (
     dci_disentanglement,
     disentanglement_per_latent,
 )
-from lr_lightning.metrics.core.checks import check_at_least
 from lr_lightning.metrics.core.dci_estimators import (
     ESTIMATORS,
     LASSO_PENALTY,

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.binning import entropy_of
-from lr_lightning.metrics.core.checks import check_at_least
 from lr_lightning.metrics.core.information import mutual_information_matrix
 from lr_lightning.metrics.core.neighbor_information import neighbor_information
 from lr_lightning.metrics.core.quiet_fit import fit_quietly

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.aggregations import (
     completeness_per_factor,
@@ -16,7 +17,6 @@ from lr_lightning.metrics.core.aggregations import (
     disentanglement_per_latent,
 )
 from lr_lightning.metrics.core.binning import Binning
-from lr_lightning.metrics.core.checks import check_at_least
 from lr_lightning.metrics.core.information import BiasCorrection, mutual_information
 from lr_lightning.metrics.core.result import MetricResult, Score, are_undefined
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors

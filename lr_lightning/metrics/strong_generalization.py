@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.common.checks import check_choice
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.core.checks import check_at_least
 from lr_lightning.metrics.core.predictors import (
     PREDICTORS,
     Predictor,

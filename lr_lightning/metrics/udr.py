@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lr_lightning.common.checks import check_choice
-from lr_lightning.metrics.core.checks import check_at_least, check_codes
+from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.metrics.core.checks import check_codes
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.sample import Floats
 

@@ -1,8 +1,25 @@
-"""Errors are told on one line."""
+"""Arguments are checked, and errors reported on one line."""
 
-from lr_lightning.common.checks import first_line, one_line
+import math
+
+import pytest
+
+from lr_lightning.common.checks import check_at_least, check_choice, first_line, one_line
 
 LONG = ValueError("wrong shape\n  expected (3,)\n\n  got (4,)")
+
+
+def test_choices() -> None:
+    check_choice("binning", "b", ("a", "b"))
+    with pytest.raises(ValueError, match="binning.*a, b.*'c'"):
+        check_choice("binning", "c", ("a", "b"))
+
+
+@pytest.mark.parametrize("value", [1, 1.999, math.nan])
+def test_smallest_values(value: float) -> None:
+    check_at_least("num_bins", 2, 2)
+    with pytest.raises(ValueError, match=f"num_bins.*2.*{value}"):
+        check_at_least("num_bins", value, 2)
 
 
 def test_text_of_several_lines() -> None:
@@ -10,6 +27,6 @@ def test_text_of_several_lines() -> None:
     assert first_line(LONG) == "wrong shape"
 
 
-def test_an_error_without_text_is_told_by_its_kind() -> None:
+def test_errors_without_text() -> None:
     assert one_line(TimeoutError()) == ""
     assert first_line(TimeoutError()) == "TimeoutError"

@@ -9,7 +9,8 @@ import warnings
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.core.checks import check_at_least, check_entropies, check_matrix
+from lr_lightning.common.checks import check_at_least
+from lr_lightning.metrics.core.checks import check_entropies, check_matrix
 
 
 def dci_disentanglement(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:

@@ -6,8 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lr_lightning.common.checks import check_choice
-from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.metrics.core.sample import Floats, Integers, Sample
 
 Binning: TypeAlias = Literal["equal_width", "quantile"]

@@ -72,9 +72,3 @@ def check_entropies(factor_entropies: Tensor, matrix: Tensor) -> Tensor:
     if entropies.shape != matrix.shape[1:]:
         raise ValueError(f"factor_entropies must have shape {tuple(matrix.shape[1:])}, got {tuple(entropies.shape)}")
     return entropies
-
-
-def check_at_least(name: str, value: float, minimum: float) -> None:
-    """Raise ``ValueError`` for a ``value`` below ``minimum``."""
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.metrics.core.reference_codes import noise_sample, perfect_samples, shuffled_sample
 from lr_lightning.metrics.core.result import MetricResult, mean_of_known
 from lr_lightning.metrics.core.sample import Sample

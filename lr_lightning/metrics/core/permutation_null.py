@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.core.checks import check_at_least
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Integers, Sample
 

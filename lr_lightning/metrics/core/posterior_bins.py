@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.metrics.core.binning import binned
-from lr_lightning.metrics.core.checks import check_at_least
 from lr_lightning.metrics.core.information import information_of_counts
 from lr_lightning.metrics.core.sample import Floats, Integers, Sample
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lr_lightning.common.checks import check_choice
-from lr_lightning.metrics.core.checks import check_at_least, check_codes, check_factors
+from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.metrics.core.checks import check_codes, check_factors
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]

@@ -5,9 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lr_lightning.common.checks import check_choice
 from lr_lightning.metrics.core.checks import (
-    check_at_least,
     check_codes,
     check_entropies,
     check_factors,
@@ -84,12 +82,3 @@ def test_matrix_in_double_precision() -> None:
 def test_entropies_of_another_number_of_factors() -> None:
     with pytest.raises(ValueError, match=r"factor_entropies must have shape \(3,\), got \(2,\)"):
         check_entropies(torch.ones(2), torch.ones(4, 3))
-
-
-def test_choice_and_least() -> None:
-    with pytest.raises(ValueError, match="binning must be one of a, b, got 'c'"):
-        check_choice("binning", "c", ("a", "b"))
-    with pytest.raises(ValueError, match="num_bins must be at least 2, got 1"):
-        check_at_least("num_bins", 1, 2)
-    check_choice("binning", "b", ("a", "b"))
-    check_at_least("num_bins", 2, 2)
