@@ -188,9 +188,13 @@ class AutoencoderModule(LightningModule, ABC):
             return self.recorded_weights[id(value)]
         return value_at(value, self.steps_trained)
 
+    def schedules(self) -> dict[str, Schedule]:
+        """Return the attributes that are schedules, by name, in the order in which they were set."""
+        return {name: value for name, value in vars(self).items() if isinstance(value, Schedule)}
+
     def scheduled_values(self, step: int) -> dict[str, float]:
-        """Return what each attribute that is a schedule says at ``step``, by name."""
-        return {name: value(step) for name, value in vars(self).items() if isinstance(value, Schedule)}
+        """Return the value of each schedule at ``step``, by name."""
+        return {name: schedule(step) for name, schedule in self.schedules().items()}
 
     def response(self, codes: Tensor) -> Tensor:
         """Return the latent response ``(B, D)``: the mean of what the encoder makes of decoded ``codes``."""

@@ -1,16 +1,14 @@
 """An update of one or several models as a CUDA graph."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim import SGD, Optimizer
 
 from lr_lightning.training.schedules import Schedule
-
-if TYPE_CHECKING:
-    from lr_lightning.models.base import AutoencoderModule
+from lr_lightning.training.trainee import Trainee
 
 # Updates before the recording, in which libraries choose their algorithms and optimizers make their state
 _WARM_UP = 3
@@ -34,7 +32,7 @@ class CUDAGraphUpdate:
         ValueError: If an optimizer cannot be recorded.
     """
 
-    def __init__(self, models: Sequence["AutoencoderModule"]) -> None:
+    def __init__(self, models: Sequence[Trainee]) -> None:
         self._models = models
         self._device = device = models[0].device
         self._generators = [torch.Generator(device) for _ in models]
@@ -85,7 +83,7 @@ class CUDAGraphUpdate:
         """Record an update of all models, which does not make it."""
         copies = [value.clone() for value in batch]
         self._batch = batch._make(copies) if hasattr(batch, "_make") else copies
-        schedules = [value for model in self._models for value in vars(model).values() if isinstance(value, Schedule)]
+        schedules = [schedule for model in self._models for schedule in model.schedules().values()]
         self._weights = [(s, torch.zeros((), dtype=torch.float32, device=self._device)) for s in schedules]
         for optimizer in self._models[0].trainer.optimizers:
             optimizer.zero_grad()  # gradients are to lie in the graph's memory

@@ -1,14 +1,12 @@
 """Several updates within what the Trainer counts as one batch."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from torch import Tensor
 
 from lr_lightning.training.cuda_graph_update import CUDAGraphUpdate
-
-if TYPE_CHECKING:
-    from lr_lightning.models.base import AutoencoderModule
+from lr_lightning.training.trainee import Trainee
 
 
 class UpdateLoop:
@@ -29,7 +27,7 @@ class UpdateLoop:
         num_updates: Updates of each model on the last list.
     """
 
-    def __init__(self, models: Sequence["AutoencoderModule"]) -> None:
+    def __init__(self, models: Sequence[Trainee]) -> None:
         self._models = models
         self._trainer = models[0].trainer
         self._takes_lists = models[0].updates_per_batch > 1
