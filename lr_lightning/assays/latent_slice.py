@@ -40,7 +40,7 @@ class LatentSlice:
         if not 0 < self.radius < torch.inf:
             raise ValueError(f"radius must be positive, got {self.radius}")
         if len(self.center) != 2 or not torch.tensor(self.center).isfinite().all():
-            raise ValueError(f"centre must be two finite values, got {self.center}")
+            raise ValueError(f"center must be two finite values, got {self.center}")
 
     @classmethod
     def around(cls, codes: Tensor, latents: tuple[int, int], width: float = 2.0) -> "LatentSlice":

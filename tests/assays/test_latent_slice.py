@@ -23,7 +23,7 @@ def test_nodes_move_the_two_latents_only() -> None:
     assert codes.dtype == torch.float32
 
 
-@pytest.mark.parametrize("centre", [(0.0, 0.0), (0.5, -1.0), (9.0, 0.0), (-8.0, 3.0)])
+@pytest.mark.parametrize("center", [(0.0, 0.0), (0.5, -1.0), (9.0, 0.0), (-8.0, 3.0)])
 def test_prior_mass_is_that_of_the_cells(center: tuple[float, float]) -> None:
     mass = LatentSlice((0, 1), radius=1.9, center=center).prior_mass(20)
     assert (mass > 0).all()
@@ -73,7 +73,7 @@ def test_points_can_be_decoded() -> None:
         ({"latents": (0, 1, 2)}, "two different ones"),
         ({"radius": 0.0}, "radius must be positive, got 0.0"),
         ({"radius": float("nan")}, "radius must be positive"),
-        ({"centre": (0.0, float("inf"))}, "centre must be two finite values"),
+        ({"center": (0.0, float("inf"))}, "center must be two finite values"),
     ],
 )
 def test_rejects_windows(arguments: dict[str, Any], message: str) -> None:

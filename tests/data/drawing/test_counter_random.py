@@ -75,8 +75,8 @@ def test_bytes_are_uniform() -> None:
     assert chi_square_is_likely(np.bincount(random_bytes(0, torch.arange(100_000), 1).numpy().ravel(), minlength=256))
 
 
-@pytest.mark.parametrize("neighbour", ["index", "position", "seed"])
-def test_neighbours_are_independent(neighbor: str) -> None:
+@pytest.mark.parametrize("neighbor", ["index", "position", "seed"])
+def test_neighbors_are_independent(neighbor: str) -> None:
     indices = torch.arange(400)
     values = random_bytes(0, indices, 1000).numpy()
     other = {
