@@ -1,4 +1,4 @@
-"""Progress bars of commands that prepare data."""
+"""Progress bars on standard error, shown on terminals only."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,22 +9,39 @@ from rich.progress import (
     DownloadColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TextColumn,
+    TimeElapsedColumn,
     TimeRemainingColumn,
 )
 
 
-@contextmanager
-def progress_bar(title: str, *, is_bytes: bool = False) -> Iterator[Callable[[int, int | None], None]]:
-    """Show a progress bar on standard error, if that is a terminal; yields a function of what is done and the total.
+def terminal_progress(counts: ProgressColumn | None = None, time: ProgressColumn | None = None) -> Progress:
+    """Return a display of tasks that disappears when it ends; it is disabled unless standard error is a terminal.
 
     Args:
-        title: What is done.
-        is_bytes: Whether bytes are counted.
+        counts: Column with the amount done; ``done/total`` by default.
+        time: Column with the time; the time elapsed by default.
     """
-    console = Console(stderr=True)
-    counts = DownloadColumn() if is_bytes else MofNCompleteColumn()
-    columns = (TextColumn("{task.description}"), BarColumn(), counts, TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task(title, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+    console = Console(stderr=True, highlight=False)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        counts or MofNCompleteColumn(),
+        time or TimeElapsedColumn(),
+    )
+    # standard output is left alone: a report may be piped elsewhere while the bar is shown
+    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=False)
+
+
+@contextmanager
+def progress_bar(title: str, *, is_bytes: bool = False) -> Iterator[Callable[[int, int | None], None]]:
+    """Show one bar with the time remaining; yields a function that takes the amount done and the total.
+
+    Args:
+        title: Text before the bar.
+        is_bytes: Whether the amounts are bytes.
+    """
+    with terminal_progress(DownloadColumn() if is_bytes else None, TimeRemainingColumn()) as display:
+        task = display.add_task(title, total=None)
+        yield lambda done, total: display.update(task, completed=done, total=total)

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from typing_extensions import override
 
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.callbacks.registry import CATALOGUE, Target
 from lr_lightning.commands.fit.training import RunCLI, named_assays
+from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.models import SeedEnsemble
 from lr_lightning.training.seed_statistics import seed_name
 
@@ -43,15 +42,7 @@ class AssayStages(Callback):
     def __init__(self) -> None:
         self.current: str | None = None
         self.num_observations = 0
-        self._console = Console(stderr=True, highlight=False)
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        self._bar = Progress(
-            *columns,
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-            redirect_stdout=False,
-        )
+        self._bar = terminal_progress()
         self._task = self._bar.add_task("data", total=None)
         self._part = self._bar.add_task("", total=None, visible=False)
         self._marks: list[_Mark] = []
@@ -78,7 +69,7 @@ class AssayStages(Callback):
         self._bar.update(self._task, description=mark.name, completed=number - 1, total=total)
         self._bar.update(self._part, visible=False)
         if self._bar.disable:
-            self._console.print(f"assay {number} of {total}: {mark.name}")
+            self._bar.console.print(f"assay {number} of {total}: {mark.name}")
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

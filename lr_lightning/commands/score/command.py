@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from lr_lightning.commands.failure import fail
+from lr_lightning.commands.progress import terminal_progress
 
 if TYPE_CHECKING:
     from lr_lightning.metrics.score_table import ScoreTable
@@ -174,8 +174,6 @@ def _write_figures(folder: Path, table: "ScoreTable") -> None:
 @contextmanager
 def _progress() -> "Iterator[ReportProgress]":
     """Show on standard error which metric is under way."""
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
+    with terminal_progress() as display:
+        task = display.add_task("", total=None)
+        yield lambda name, done, total: display.update(task, description=name, completed=done, total=total)
