@@ -7,10 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from lr_lightning.data import dsprites, opening
+from lr_lightning.data import opening
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.opening import open_data_set
 from lr_lightning.data.registry import CATALOGUE, find_record
+from lr_lightning.data.sets import dsprites
 from lr_lightning.data.sets.double_helix import DoubleHelix
 from lr_lightning.data.sets.dsprites import DSprites
 from lr_lightning.data.sets.dsprites_variants import ColorDSprites, ScreamDSprites
