@@ -1,4 +1,4 @@
-"""The command ``lr-lightning``: hands each subcommand to its module, which is imported only then."""
+"""The command ``lr-lightning``: dispatches to subcommands, importing only the one that runs."""
 
 import sys
 
@@ -18,14 +18,14 @@ Train autoencoders and VAEs while latent-response assays watch them.
   score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
   data      list, preview, prepare data sets:  lr-lightning data list
 
-  lr-lightning COMMAND --help   tells more about a command
-  lr-lightning --version        prints the version
+  lr-lightning COMMAND --help   show the options of a command
+  lr-lightning --version        show the version
 
-Set LR_LIGHTNING_TRACEBACK=1 to see the traceback of an error."""
+Set LR_LIGHTNING_TRACEBACK=1 for the traceback of an error."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line on ``arguments``, or on those of the process if ``None``; exits with its code."""
+    """Run ``lr-lightning`` on ``arguments`` (``sys.argv[1:]`` if ``None``); exits with the command's exit code."""
     if arguments is None:
         keep_output()
         arguments = sys.argv[1:]
@@ -45,15 +45,15 @@ def main(arguments: list[str] | None = None) -> None:
     elif command in ("fit", "validate", "test", "predict", "assay"):
         sys.exit(_run(arguments))
     else:
-        print(f"lr-lightning: there is no command {command!r}\n\n{USAGE}", file=sys.stderr)
+        print(f"lr-lightning: unknown command {command!r}\n\n{USAGE}", file=sys.stderr)
         sys.exit(2)
 
 
 def _run(arguments: list[str]) -> int:
-    """Run a command that needs a Trainer; an error becomes one sentence on standard error.
+    """Run a command that needs a Trainer; report an error as one sentence on standard error.
 
     Returns:
-        Exit code: 0 if all went well, 1 if something failed, 2 for a wrong command line or config, 130 after Ctrl-C.
+        Exit code: 0 on success, 1 on failure, 2 for an invalid command line or config, 130 after Ctrl-C.
     """
     from lr_lightning.commands.failure import fail
 

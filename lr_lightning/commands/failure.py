@@ -1,26 +1,27 @@
-"""How a command ends that failed: one sentence on standard error and an exit code, whatever was raised."""
+"""How a failed command ends: one sentence on standard error and an exit code, whatever was raised."""
 
 import os
 import sys
 
 from lr_lightning.commands.messages import UsageError
 
-_TOLD = ValueError | OSError | FloatingPointError | ImportError | MemoryError  # raised with a sentence for the user
+_SELF_EXPLANATORY = ValueError | OSError | FloatingPointError | ImportError | MemoryError
+"""Errors whose text is written for the user; the text of any other follows the name of its class."""
 
 
 def fail(command: str, error: Exception, *, below_progress: bool = False) -> int:
-    """Say what went wrong and return the exit code; to be called where ``error`` is caught.
+    """Print ``error`` as one sentence and return the exit code; call it from the ``except`` block.
 
     Args:
-        command: Name of the command, such as ``"score"``.
-        error: What was raised.
-        below_progress: Whether a progress bar may have been left on the line.
+        command: Name of the command, e.g. ``"score"``.
+        error: The exception that was caught.
+        below_progress: Whether a progress bar may still occupy the current line.
 
     Returns:
-        2 for a wrong command line or config, else 1.
+        2 for an invalid command line or config, 1 otherwise.
 
     Raises:
-        Exception: ``error`` itself if the environment variable ``LR_LIGHTNING_TRACEBACK`` is set.
+        Exception: ``error`` itself, if the environment variable ``LR_LIGHTNING_TRACEBACK`` is set.
     """
     if os.environ.get("LR_LIGHTNING_TRACEBACK"):
         raise error
@@ -31,9 +32,12 @@ def fail(command: str, error: Exception, *, below_progress: bool = False) -> int
 
 
 def sentence(error: Exception) -> str:
-    """Return the text of an error on one line; the kind of one that is not a user's is part of what it says."""
-    # str() of a KeyError adds quotes; one without a sentence names the missing key only
+    """Return the text of ``error`` on one line, with the name of its class unless the text is written for the user."""
+    # str() of a KeyError adds quotes; without a space, its text is a bare key instead of a sentence
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)
     text = " ".join(text.split())
-    told = isinstance(error, _TOLD) or (isinstance(error, KeyError) and " " in text)
-    return text if text and told else f"{type(error).__name__}: {text} (LR_LIGHTNING_TRACEBACK=1 shows where)"
+    readable = isinstance(error, _SELF_EXPLANATORY) or (isinstance(error, KeyError) and " " in text)
+    if text and readable:
+        return text
+    described = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return f"{described} (set LR_LIGHTNING_TRACEBACK=1 for the traceback)"

@@ -1,4 +1,4 @@
-"""One clear sentence in place of the parser's report on every type that a value failed to match."""
+"""Reduces the parser's report on every type that a value failed to match to one clear sentence."""
 
 import inspect
 import re
@@ -28,20 +28,20 @@ _GIVEN = re.compile(
     r"Given value: (?:NestedArg\(key='.*', val='(.*)'\)|([^{(\n]{1,60}?)(?:\. Got value: .*)?)$", re.MULTILINE
 )
 _TOO_MANY = 20
-"""From how many on names are not listed where none is close."""
+"""With more candidates than this and no close match, the candidates are not listed."""
 
 
 class UsageError(ValueError):
-    """A command line that cannot be run; its text is one sentence."""
+    """An invalid command line or config; its text is one sentence."""
 
 
 def plain_message(error: Exception, known_arguments: Iterable[str] = (), known_classes: Iterable[str] = ()) -> str:
-    """Return what ``error`` says in one sentence, with a suggestion for a misspelt name.
+    """Reduce ``error`` to one sentence, with a suggestion for a misspelled name.
 
     Args:
-        error: An error of the command line's parser, or any other.
-        known_arguments: Arguments of the command line, such as ``--trainer.max_epochs``.
-        known_classes: Names of the classes that can be written without their module.
+        error: An error raised by the command line's parser, or any other error.
+        known_arguments: Options of the command line, e.g. ``--trainer.max_epochs``.
+        known_classes: Class names that may be written without their module.
 
     Example:
         >>> plain_message(ValueError("unrecognized arguments: --trainer.max_epoch=3"), ["--trainer.max_epochs"])
@@ -58,7 +58,7 @@ def plain_message(error: Exception, known_arguments: Iterable[str] = (), known_c
 
 
 def _causes(report: str) -> list[str]:
-    """Return the lines of a report on what failed, each with the lines that introduce it; the rest is noise."""
+    """Return the lines of a report that state a cause, each with the lines that introduce it; drop the rest."""
     causes, introduction = [], ""
     for line in report.splitlines():
         line = line.strip().removeprefix("- ")
@@ -72,7 +72,7 @@ def _causes(report: str) -> list[str]:
 
 
 def _cause(text: str, arguments: set[str], classes: set[str]) -> str:
-    """Return one cause with suggestions; the keys that lead to it stand before it, each between two zero characters."""
+    """Add suggestions to one cause; the keys that lead to it precede it, each enclosed in NUL characters."""
     text = _UNKNOWN_OPTION_OF_CALLABLE.sub(lambda match: _unknown_option(match[2], match[1]), text)
     text = _UNKNOWN_ATTRIBUTE.sub(lambda match: _unknown_attribute(match[1], match[2]), text)
     text = re.sub(r"\.? Got value: Namespace\(.*", "", text)
@@ -87,7 +87,7 @@ def _cause(text: str, arguments: set[str], classes: set[str]) -> str:
 
 
 def _choose(texts: list[str], report: str) -> str:
-    """Return the causes as one: a suggestion if there is one, else the kinds of value that would do."""
+    """Merge the causes into one: a suggestion if any, otherwise the accepted types."""
     suggestions = [text for text in texts if "did you mean" in text]
     expected = [text for text in texts if text.startswith("Expected ")]
     if suggestions and len(texts) > 1:
@@ -102,20 +102,20 @@ def _choose(texts: list[str], report: str) -> str:
 
 
 def _unknown_option(class_path: str, option: str) -> str:
-    """Return the sentence for an ``option`` that the class at ``class_path`` does not take."""
+    """Return the message for an ``option`` that the class at ``class_path`` does not accept."""
     module, _, name = class_path.rpartition(".")
     accepted: set[str] = set()
     for base in inspect.getmro(getattr(import_module(module), name)):
         parameters = inspect.signature(base).parameters
         accepted |= parameters.keys()
-        if "kwargs" not in parameters:  # else the rest is handed to the next class
+        if "kwargs" not in parameters:  # with **kwargs, the next base class accepts the rest
             break
     accepted -= {"kwargs"}
     return f"{name} has no argument {option!r}; {_closest(option, accepted)}"
 
 
 def _unknown_attribute(module_name: str, name: str) -> str:
-    """Return the sentence for a class that a module does not have."""
+    """Return the message for a class that a module does not define."""
     module = import_module(module_name)
     public = {
         key for key, value in vars(module).items() if not key.startswith("_") and not isinstance(value, ModuleType)
@@ -125,9 +125,9 @@ def _unknown_attribute(module_name: str, name: str) -> str:
 
 def _suggest(what: str, name: str, known: Iterable[str]) -> str:
     if name in (candidates := set(known)):
-        return f"the {what} {name!r} is of another kind than what is needed here"
+        return f"the {what} {name!r} has the wrong type for this argument"
     if what == "key" and "." in name and not get_close_matches(name, candidates, n=1):
-        first, _, rest = name.partition(".")  # of one that holds names of the user's choice
+        first, _, rest = name.partition(".")  # e.g. "assay.mine": below "assays", names are chosen by the user
         close = get_close_matches(first, {candidate.partition(".")[0] for candidate in candidates}, n=1)
         if close:
             return f"there is no {what} {name!r}; did you mean {close[0]}.{rest}?"
@@ -140,5 +140,5 @@ def _closest(name: str, known: Iterable[str], prefix: str = "") -> str:
     if close:
         return f"did you mean {prefix}{close[0]}?"
     if len(candidates) > _TOO_MANY:
-        return "one of your own needs its module in front; --help and --print_config show what there is"
-    return f"there are {', '.join(candidates)}"
+        return "see --help and --print_config; your own classes need their full import path"
+    return f"choose from {', '.join(candidates)}"

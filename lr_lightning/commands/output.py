@@ -1,4 +1,4 @@
-"""Standard output and error that a run outlives."""
+"""Standard output and error streams whose loss does not end a run."""
 
 import errno
 import io
@@ -6,17 +6,18 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-if TYPE_CHECKING:  # every command imports this file, and typing_extensions takes longer than all else of --help
+if TYPE_CHECKING:  # importing typing_extensions would take longer than the rest of --help
     from typing_extensions import Buffer
 
 _GONE = (errno.EPIPE, errno.EBADF, errno.EIO)
-"""The reader of a pipe has ended, the descriptor was closed, the terminal is gone."""
+"""The pipe has no reader, the descriptor is closed, or the terminal is gone."""
 
 
 class _LastingFile(io.FileIO):
-    """A file whose writes come to nothing once nobody can read them; any other failure is raised, once.
+    """A file that discards writes once nobody can read them; any other write error is raised once.
 
-    The buffer above keeps what it could not write and tries again at the exit, where nothing can catch a failure.
+    Once only, because the buffered writer keeps what it failed to write and retries at interpreter exit, where nothing
+    can catch the error.
     """
 
     _failed = False
@@ -32,14 +33,14 @@ class _LastingFile(io.FileIO):
 
 
 def keep_output() -> None:
-    """Let the process go on, and end well, when its output is closed or no longer read.
+    """Let the process continue, and exit normally, when its output is closed or no longer read.
 
-    Output that something else has taken over, such as a notebook or a test, is left alone.
+    Streams that have been replaced, e.g. by a notebook or a test, are left alone.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
-        except OSError:  # else the next file that is opened would get this number, and what is printed
+        except OSError:  # otherwise the next opened file gets this descriptor, and receives the output
             os.open(os.devnull, os.O_RDWR)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream, original = getattr(sys, name), f"__{name}__"
@@ -50,7 +51,7 @@ def keep_output() -> None:
 
 
 def _lasting(stream: TextIO | None, descriptor: int) -> TextIO:
-    """Return a stream like ``stream`` that lasts."""
+    """Return a stream like ``stream`` that survives the loss of its reader."""
     binary = io.BufferedWriter(_LastingFile(descriptor, "wb", closefd=False))
     if not isinstance(stream, io.TextIOWrapper):
         return io.TextIOWrapper(binary, encoding="utf-8", line_buffering=True)

@@ -1,4 +1,4 @@
-"""One way to find a class by its name: ours, that of an installed package, or any import path."""
+"""Finds classes by name (built-in or from an installed package) or by import path."""
 
 import importlib
 from collections.abc import Collection, Iterator, Mapping
@@ -11,16 +11,16 @@ T = TypeVar("T")
 
 
 class Registry(Collection[str], Generic[T]):
-    """Classes of one kind by name. A class is imported when it is asked for, not before.
+    """Classes of one kind by name. Each class is imported on first use.
 
     Names come from this package and from the entry points of installed packages. Wherever a name is accepted, so is an
     import path, ``"package.module.Class"``.
 
     Args:
-        kind: What the classes are, for messages, such as ``"assay"``.
-        base: The class that each of them extends.
-        entries: Import paths ``"package.module:Class"`` of this package by name, in the order of lists.
-        group: Group of entry points, such as ``"lr_lightning.assays"``.
+        kind: What the classes are, as shown in messages, e.g. ``"assay"``.
+        base: Base class of every entry.
+        entries: Built-in classes: import path ``"package.module:Class"`` by name, in display order.
+        group: Entry-point group, e.g. ``"lr_lightning.assays"``.
 
     Example:
         >>> from collections import Counter
@@ -43,7 +43,7 @@ class Registry(Collection[str], Generic[T]):
         """Entry points of installed packages by name.
 
         Raises:
-            ValueError: If two packages, or a package and this one, give the same name.
+            ValueError: If a name is defined twice, by two packages or by a package and this one.
         """
         found: dict[str, EntryPoint] = {}
         for entry in sorted(entry_points(group=self.group)):
@@ -70,7 +70,7 @@ class Registry(Collection[str], Generic[T]):
         """Return the class called ``name``, or the one at the import path ``name``.
 
         Raises:
-            ValueError: If there is none, it cannot be imported, or it does not extend ``base``.
+            ValueError: If there is no such class, it cannot be imported, or it does not extend ``base``.
         """
         if name in self.entries:
             path = self.entries[name]
@@ -80,18 +80,18 @@ class Registry(Collection[str], Generic[T]):
             path = ":".join(name.rsplit(".", 1))
         else:
             close = get_close_matches(name, self, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"the names are {', '.join(self)}"
+            hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(self)}"
             raise ValueError(f"there is no {self.kind} {name!r}; {hint}")
         return self._load(name, path)
 
     def name_of(self, cls: type[T]) -> str | None:
-        """Return the name under which ``cls`` is found, ``None`` if it has none."""
+        """Return the name of ``cls``, ``None`` if it has none."""
         path = f"{cls.__module__}:{cls.__qualname__}"
         values = {**self.entries, **{name: entry.value for name, entry in self.plugins.items()}}
         return next((name for name, value in values.items() if value == path or self._is(name, cls)), None)
 
     def _is(self, name: str, cls: type[T]) -> bool:
-        """Return whether an entry point names ``cls`` by a path other than where it is defined."""
+        """Return whether an entry point refers to ``cls`` by a path other than the one where it is defined."""
         return name in self.plugins and self.plugins[name].attr == cls.__qualname__ and self[name] is cls
 
     def _load(self, name: str, path: str) -> type[T]:

@@ -1,5 +1,6 @@
-"""One sentence and an exit code for whatever a command raises."""
+"""Every exception becomes one sentence and an exit code."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from lr_lightning.cli import main
 from lr_lightning.commands.failure import fail, sentence
 from lr_lightning.commands.messages import UsageError
 
+HINT = r"\(.*LR_LIGHTNING_TRACEBACK=1.*\)"
+
 
 @pytest.mark.parametrize(
     ("error", "text"),
@@ -15,38 +18,37 @@ from lr_lightning.commands.messages import UsageError
         (ValueError("num_bins must be 2, got 1"), "num_bins must be 2, got 1"),
         (OSError("a.npz\n  is damaged"), "a.npz is damaged"),
         (KeyError("no array 'codes' in a.npz"), "no array 'codes' in a.npz"),
-        (KeyError("codes"), "KeyError: codes (LR_LIGHTNING_TRACEBACK=1 shows where)"),
-        (KeyError(3), "KeyError: 3 (LR_LIGHTNING_TRACEBACK=1 shows where)"),
+        (KeyError("codes"), f"KeyError: codes {HINT}"),
+        (KeyError(3), f"KeyError: 3 {HINT}"),
         (MemoryError("Unable to allocate 7 TiB"), "Unable to allocate 7 TiB"),
-        (MemoryError(), "MemoryError:  (LR_LIGHTNING_TRACEBACK=1 shows where)"),
-        (RecursionError("too deep"), "RecursionError: too deep (LR_LIGHTNING_TRACEBACK=1 shows where)"),
+        (MemoryError(), f"MemoryError {HINT}"),
+        (RecursionError("too deep"), f"RecursionError: too deep {HINT}"),
     ],
 )
 def test_sentence(error: Exception, text: str) -> None:
-    assert sentence(error) == text
+    assert re.fullmatch(text, sentence(error))
 
 
-def test_exit_code_and_where_it_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+def test_exit_code_and_position(capsys: pytest.CaptureFixture[str]) -> None:
     assert fail("fit", ValueError("bad value"), below_progress=True) == 1
     assert fail("fit", UsageError("no such option"), below_progress=True) == 2
     assert capsys.readouterr().err == "\nlr-lightning fit: bad value\nlr-lightning fit: no such option\n"
 
 
 @pytest.mark.parametrize("command", [["score", "codes.npz"], ["data", "info", "set.yaml"]])
-def test_commands_catch_whatever_is_raised(
+def test_commands_catch_every_exception(
     command: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def break_(*_: object) -> None:
-        raise ZeroDivisionError("by nought")
+        raise ZeroDivisionError("by zero")
 
     monkeypatch.setattr("lr_lightning.commands.score.command._score", break_)
     monkeypatch.setattr("lr_lightning.commands.data.command.CustomDataset", break_)
     Path("set.yaml").touch()
     with pytest.raises(SystemExit, match=r"^1$"):
         main(command)
-    assert capsys.readouterr().err == (
-        f"lr-lightning {command[0]}: ZeroDivisionError: by nought (LR_LIGHTNING_TRACEBACK=1 shows where)\n"
-    )
+    [line] = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(f"lr-lightning {command[0]}: ZeroDivisionError: by zero .*LR_LIGHTNING_TRACEBACK=1.*", line)
     monkeypatch.setenv("LR_LIGHTNING_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         main(command)

@@ -1,4 +1,4 @@
-"""Errors of the parser as one sentence."""
+"""Reports of the parser, reduced to one line."""
 
 import re
 from argparse import ArgumentError
@@ -30,41 +30,36 @@ NESTED = """Parser key "model":
         ("latent_dim must be at least 1, got 0", "model: latent_dim must be at least 1, got 0"),
         (
             "Problem with given class_path 'lr_lightning.models.BetaVAE':\n        Option 'bet' is not accepted",
-            "model: BetaVAE has no argument 'bet'; did you mean beta?",
+            r"model: BetaVAE .*'bet'.* beta\?",
         ),
         (
-            # an argument of a base class, which the class itself passes on
+            # an argument of a base class, reached through **kwargs
             "Problem with given class_path 'lr_lightning.models.BetaVAE':\n        Option 'kll' is not accepted",
-            "model: BetaVAE has no argument 'kll'; did you mean kl?",
+            r"model: BetaVAE .*'kll'.* kl\?",
         ),
         (
-            # an argument of the base class that the class itself does not take
+            # an argument of the base class that the class itself does not accept
             "Problem with given class_path 'lr_lightning.callbacks.LatentStatisticsAssay':\n"
             "    Option 'seed' is not accepted",
-            "model: LatentStatisticsAssay has no argument 'seed'; there are active_threshold, every_n_validations",
+            "model: LatentStatisticsAssay .*'seed'.* active_threshold, every_n_validations",
         ),
-        ("Expected a dot import path string: BetVAE", "model: there is no class 'BetVAE'; did you mean BetaVAE?"),
-        (
-            "Expected a dot import path string: VAE",  # known, and not what is asked for
-            "model: the class 'VAE' is of another kind than what is needed here",
-        ),
-        ("Expected a dot import path string: Zzz", "model: there is no class 'Zzz'; there are BetaVAE, VAE"),
-        (
-            "Import path VEA does not implement Callable[[Any], Any]",
-            "model: there is no class 'VEA'; did you mean VAE?",
-        ),
+        ("Expected a dot import path string: BetVAE", r"model: .*'BetVAE'.* BetaVAE\?"),
+        ("Expected a dot import path string: VAE", "model: .*'VAE'.* type .*"),  # known, but not a model
+        ("Expected a dot import path string: Zzz", "model: .*'Zzz'.* BetaVAE, VAE"),
+        ("Import path VEA does not implement Callable[[Any], Any]", r"model: .*'VEA'.* VAE\?"),
         (
             "Problem with given class_path 'lr_lightning.models.BetaVAE':\n        Option 'zzz' is not accepted",
-            "model: BetaVAE has no argument 'zzz'; there are assays, beta, channels_last, compile_network, kl, "
-            "likelihood, lr_scheduler, network, optimizer, updates_per_batch",
+            "model: BetaVAE .*'zzz'.* assays, beta, channels_last, compile_network, kl, likelihood, lr_scheduler, "
+            "network, optimizer, updates_per_batch",
         ),
     ],
 )
-def test_nested_reports_shrink_to_their_point(error: str, message: str) -> None:
-    assert plain_message(ValueError(NESTED.format(error=error)), known_classes=["VAE", "BetaVAE"]) == message
+def test_nested_reports_become_one_line(error: str, message: str) -> None:
+    report = ValueError(NESTED.format(error=error))
+    assert re.fullmatch(message, plain_message(report, known_classes=["VAE", "BetaVAE"]))
 
 
-def test_other_errors_keep_their_words() -> None:
+def test_other_errors_keep_their_text() -> None:
     assert plain_message(ValueError("val_size must be below 5, got 9")) == "val_size must be below 5, got 9"
     assert plain_message(ValueError()) == "ValueError"
 
@@ -72,26 +67,25 @@ def test_other_errors_keep_their_words() -> None:
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--network=MPL", "network: there is no class 'MPL'; did you mean MLP?"),
-        ("--network.widht=3", "network: MLP has no argument 'widht'; did you mean widths?"),
-        ("--netwrk=MLP", "there is no option '--netwrk'; did you mean --network?"),
-        ("--zzz=MLP", "there is no option '--zzz'; there are --batch_size, --network"),
-        ("--batch_size=x", "batch_size: Expected a <class 'int'>. Got value: x"),
-        ("--network=torch.nn.Linear", "network: Import path .* not correspond to a subclass of AutoencoderNetwork"),
+        ("--network=MPL", r"network: .*'MPL'.* MLP\?"),
+        ("--network.widht=3", r"network: MLP .*'widht'.* widths\?"),
+        ("--netwrk=MLP", r".*'--netwrk'.* --network\?"),
+        ("--zzz=MLP", ".*'--zzz'.* --batch_size, --network"),
+        ("--batch_size=x", "batch_size: .*int.* x"),
+        ("--network=torch.nn.Linear", "network: .* AutoencoderNetwork.*"),
     ],
 )
 @pytest.mark.parametrize("optional", [False, True])
-def test_reports_of_the_parser_itself(argument: str, message: str, optional: bool) -> None:
+def test_reports_of_the_parser(argument: str, message: str, optional: bool) -> None:
     parser = ArgumentParser(exit_on_error=False)
     parser.add_argument("--network", type=AutoencoderNetwork | None if optional else AutoencoderNetwork)
     parser.add_argument("--batch_size", type=int)
     with pytest.raises((ArgumentError, ValueError)) as raised:
         parser.parse_args(["--network=MLP", argument])
-    found = plain_message(raised.value, ["--network", "--batch_size"], ["MLP", "Conv64Leeb"])
-    assert re.fullmatch(re.escape(message).replace(r"\.\*", ".*"), found)
+    assert re.fullmatch(message, plain_message(raised.value, ["--network", "--batch_size"], ["MLP", "Conv64Leeb"]))
 
 
-def test_what_is_said_twice_is_said_once() -> None:
+def test_a_repeated_cause_appears_once() -> None:
     assert plain_message(ValueError("beta is negative\n- beta is negative\n- kl is unknown")) == (
         "beta is negative kl is unknown"
     )
@@ -100,21 +94,21 @@ def test_what_is_said_twice_is_said_once() -> None:
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("trainer.max_step", 10, "there is no key 'trainer.max_step'; did you mean trainer.max_steps?"),
-        ("wandb.tag", ["a"], "there is no key 'wandb.tag'; did you mean wandb.tags?"),
-        ("assay", {"x": "LatentStatisticsAssay"}, "there is no key 'assay.x'; did you mean assays"),
+        ("trainer.max_step", 10, r"'trainer.max_step'.* trainer.max_steps\?"),
+        ("wandb.tag", ["a"], r"'wandb.tag'.* wandb.tags\?"),
+        ("assay", {"x": "LatentStatisticsAssay"}, r"'assay.x'.* assays\b"),
         (
             "model.init_args.network.class_path",
             "lr_lightning.networks.MPL",
-            "model.network: there is no class 'lr_lightning.networks.MPL'; did you mean lr_lightning.networks.MLP?",
+            r"model.network: .*'lr_lightning.networks.MPL'.* lr_lightning.networks.MLP\?",
         ),
         (
             "model.init_args.optimizer.init_args.lr",
             "abc",
-            "model.optimizer.lr: Expected a <class 'float'>. Got value: abc",
+            "model.optimizer.lr: .*float.* abc",
         ),
-        ("model.init_args.optimizer.init_args.lrr", 1, "model.optimizer: Adam has no argument 'lrr'; did you mean lr?"),
-        ("trainer.callbacks", ["EarlyStoppin"], "there is no class 'EarlyStoppin'; did you mean EarlyStopping?"),
+        ("model.init_args.optimizer.init_args.lrr", 1, r"model.optimizer: Adam .*'lrr'.* lr\?"),
+        ("trainer.callbacks", ["EarlyStoppin"], r"'EarlyStoppin'.* EarlyStopping\?"),
     ],
 )
 def test_mistakes_in_a_config(key: str, value: Any, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -127,24 +121,24 @@ def test_mistakes_in_a_config(key: str, value: Any, message: str, capsys: pytest
     Path("config.yaml").write_text(yaml.safe_dump(config))
     assert run("fit", "--config=config.yaml") == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert message in line
+    assert re.search(message, line)
     assert len(line) < 200
 
 
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
-        ("--wandb.tag=[a]", "there is no option '--wandb.tag'; did you mean --wandb.tags?"),
-        ("--model.optimizer.lr=abc", "model.optimizer.lr: Expected a <class 'float'>. Got value: abc"),
-        ("--model.optimizer=torch.optim.Adm", "there is no class 'torch.optim.Adm'; did you mean torch.optim.Adam?"),
-        ("--seeds=abc", "seeds: Expected a <class 'int'> or <class 'list'>. Got value: abc"),
-        ("--wandb.mode=x", "wandb.mode: Expected one of 'auto', 'online', 'offline', 'disabled'. Got value: x"),
+        ("--wandb.tag=[a]", r"'--wandb.tag'.* --wandb.tags\?"),
+        ("--model.optimizer.lr=abc", "model.optimizer.lr: .*float.* abc"),
+        ("--model.optimizer=torch.optim.Adm", r"'torch.optim.Adm'.* torch.optim.Adam\?"),
+        ("--seeds=abc", "seeds: .*int.*list.* abc"),
+        ("--wandb.mode=x", "wandb.mode: .*'auto', 'online', 'offline', 'disabled'.* x"),
     ],
 )
 def test_mistakes_in_an_option(argument: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", f"--config={CONFIG_FOLDER / 'helix.yaml'}", argument) == 2
     [line] = capsys.readouterr().err.splitlines()
-    assert message in line
+    assert re.search(message, line)
     assert len(line) < 200
 
 

@@ -1,4 +1,4 @@
-"""A command outlives those who read its output."""
+"""A command survives the loss of its output."""
 
 import errno
 import io
@@ -14,7 +14,7 @@ from lr_lightning.commands.output import _LastingFile, keep_output
 HELP = [sys.executable, "-m", "lr_lightning", "--help"]
 
 
-def test_a_reader_that_has_gone_is_no_failure() -> None:
+def test_a_closed_pipe_is_not_an_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
     ended = subprocess.run(HELP, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60)
@@ -23,13 +23,13 @@ def test_a_reader_that_has_gone_is_no_failure() -> None:
 
 
 @pytest.mark.parametrize("closing", [">&-", "2>&-", "<&- >&- 2>&-"])
-def test_closed_output_is_no_failure(closing: str) -> None:
+def test_closed_output_is_not_an_error(closing: str) -> None:
     ended = subprocess.run(f"{sys.executable} -m lr_lightning --help {closing}", shell=True, capture_output=True)
     assert (ended.returncode, ended.stderr) == (0, b"")
     assert ended.stdout.startswith(b"usage") is (closing == "2>&-")
 
 
-def test_what_can_be_read_is_written_and_a_full_disk_is_told() -> None:
+def test_a_full_disk_is_an_error() -> None:
     with _LastingFile("written", "wb") as file:
         assert file.write(b"seen") == 4
     assert Path("written").read_bytes() == b"seen"
@@ -39,8 +39,8 @@ def test_what_can_be_read_is_written_and_a_full_disk_is_told() -> None:
         assert raised.value.errno == errno.ENOSPC
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
-def test_a_full_disk_is_told_once_and_not_again_at_the_exit() -> None:
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_reported_once() -> None:
     command = [*HELP[:3], "score", "--list"]
     with Path("/dev/full").open("w") as full:
         ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
@@ -49,7 +49,7 @@ def test_a_full_disk_is_told_once_and_not_again_at_the_exit() -> None:
     assert "Exception ignored" not in ended.stderr
 
 
-def test_output_that_was_taken_over_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_replaced_streams_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     mine = io.StringIO()
     monkeypatch.setattr(sys, "stdout", mine)
     monkeypatch.setattr(sys, "stderr", mine)
@@ -57,7 +57,7 @@ def test_output_that_was_taken_over_is_left_alone(monkeypatch: pytest.MonkeyPatc
     assert sys.stdout is sys.stderr is mine
 
 
-def test_the_command_starts_without_slow_imports() -> None:
+def test_starts_without_slow_imports() -> None:
     script = "import sys, lr_lightning.cli; print({'torch', 'typing_extensions'} & set(sys.modules))"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "set()"

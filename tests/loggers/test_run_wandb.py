@@ -155,7 +155,7 @@ def test_key_of_the_wrong_form_lets_the_server_say_so(monkeypatch: pytest.Monkey
 
 def test_explicit_online_does_not_hide_that_the_server_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     server = replace(monkeypatch, wandb.errors.CommError("no route to host"))
-    with pytest.raises(ConnectionError, match=r"3 s \(no route to host\); --wandb.mode auto.*--wandb.timeout"):
+    with pytest.raises(ConnectionError, match=r"3 s.*no route to host.*--wandb.mode auto.*--wandb.timeout"):
         _ = RunWandbLogger("w", mode="online", timeout=3.0).experiment
     assert server.modes == ["online"]
     assert server.calls[0]["settings"].init_timeout == 3.0
@@ -174,7 +174,7 @@ def test_the_wait_for_the_server_is_announced(
 def test_without_w_and_b_a_run_goes_on_and_says_how_to_upload_it(monkeypatch: pytest.MonkeyPatch) -> None:
     server = replace(monkeypatch, wandb.errors.CommError("disk full"))
     logger = RunWandbLogger("w w")
-    with pytest.warns(UserWarning, match=r"W&B stopped \(disk full\)"):
+    with pytest.warns(UserWarning, match=r"W&B.*disk full"):
         logger.log_metrics({"a": 1.0}, step=3)
     logger.log_metrics({"a": 2.0}, step=7)  # a second warning would be an error
     logger.log_hyperparams({"beta": 4})
@@ -192,7 +192,7 @@ def test_what_w_and_b_refuses_is_said_at_the_start() -> None:
 @pytest.mark.parametrize("value", ["nonsense", "OFFLINE", " offline"])
 def test_a_mode_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("WANDB_MODE", value)
-    with pytest.raises(ValueError, match=f"WANDB_MODE must be one of online, offline, disabled .*{value!r}"):
+    with pytest.raises(ValueError, match=rf"WANDB_MODE.*{value!r}"):
         RunWandbLogger("w")
 
 

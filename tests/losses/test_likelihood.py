@@ -158,11 +158,11 @@ def test_computes_in_no_less_than_float32_whatever_the_observations_are(
 
 @pytest.mark.parametrize("std", [0.0, -1.0, float("nan")])
 def test_rejects_a_std_that_is_not_positive(std: float) -> None:
-    with pytest.raises(ValueError, match=f"std must be positive, got {std}"):
+    with pytest.raises(ValueError, match=rf"std.*{std}"):
         Gaussian(std)
 
 
 @pytest.mark.parametrize("scale", [0.0, -1.0, float("nan")])
 def test_rejects_a_scale_that_is_not_positive(scale: float) -> None:
-    with pytest.raises(ValueError, match=f"scale must be positive, got {scale}"):
+    with pytest.raises(ValueError, match=rf"scale.*{scale}"):
         Laplace(scale)

@@ -135,7 +135,5 @@ def test_a_single_code_has_no_pairs() -> None:
     ],
 )
 def test_rejects_other_shapes(x: Tensor, y: Tensor) -> None:
-    with pytest.raises(
-        ValueError, match=r"first and second must have the same shape \(B, D\) with B of at least 2, got"
-    ):
+    with pytest.raises(ValueError, match=r"first and second.*\(B, D\)"):
         squared_discrepancy(x, y)

@@ -141,7 +141,7 @@ def test_weights_are_made_on_the_device_that_is_asked_for(make: Maker) -> None:
 
 @pytest.mark.parametrize("make", ESTIMATORS.values())
 def test_rejects_a_data_set_smaller_than_the_batch(make: Maker) -> None:
-    with pytest.raises(ValueError, match="dataset_size must be at least that of the batch, 4, got 3"):
+    with pytest.raises(ValueError, match=r"dataset_size.*\b3"):
         make(4, 3, None)
 
 

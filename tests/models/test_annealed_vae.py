@@ -144,9 +144,9 @@ def test_evaluation_of_a_checkpoint_uses_its_step(tmp_path: Path, bars: FactorDa
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"c_max": -1.0}, r"c_max must be finite and not negative, got -1\.0"),
-        ({"gamma": float("inf")}, "gamma must be finite and not negative, got inf"),
-        ({"threshold": 0}, "threshold must be at least 1, got 0"),
+        ({"c_max": -1.0}, r"c_max.*-1\.0"),
+        ({"gamma": float("inf")}, r"gamma.*inf"),
+        ({"threshold": 0}, r"threshold.*\b0"),
     ],
 )
 def test_rejects_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
@@ -155,5 +155,5 @@ def test_rejects_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_rejects_a_deterministic_network() -> None:
-    with pytest.raises(ValueError, match="AnnealedVAE needs a variational network, got variational=False"):
+    with pytest.raises(ValueError, match=r"AnnealedVAE.*variational=False"):
         AnnealedVAE(MLP(3, (3, 8, 8), variational=False))

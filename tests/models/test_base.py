@@ -294,12 +294,12 @@ def broken() -> BetaVAE:
 
 
 def test_stops_training_when_the_loss_is_not_finite(tmp_path: Path, bars: FactorDataset) -> None:
-    with pytest.raises(FloatingPointError, match="the loss is nan at step 2; lower the learning rate, or look for"):
+    with pytest.raises(FloatingPointError, match=r"nan.*step 2\b"):
         fit(tmp_path, bars, model=broken(), log_every_n_steps=2)
 
 
 def test_stops_when_the_validation_loss_is_not_finite(tmp_path: Path, bars: FactorDataset) -> None:
-    with pytest.raises(FloatingPointError, match="the loss is nan at step 0"):
+    with pytest.raises(FloatingPointError, match=r"nan.*step 0\b"):
         tiny_trainer(tmp_path).validate(broken(), datamodule=tiny_data(bars), verbose=False)
 
 

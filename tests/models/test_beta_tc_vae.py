@@ -204,7 +204,7 @@ def test_last_batch_of_one_can_be_evaluated(images: Tensor) -> None:
 
 
 def test_says_what_to_do_where_the_size_is_not_known(tmp_path: Path, bars: FactorDataset, images: Tensor) -> None:
-    message = "BetaTCVAE does not know the number of training observations; give dataset_size, or train with a data"
+    message = r"BetaTCVAE.*dataset_size"
     with pytest.raises(ValueError, match=message):
         make().objective(images, torch.Generator())
     with pytest.raises(ValueError, match=message):
@@ -224,11 +224,11 @@ def test_parts_are_float32_under_mixed_precision(images: Tensor) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"alpha": -1.0}, r"alpha must be finite and not negative, got -1\.0"),
-        ({"beta": -1.0}, r"beta must be finite and not negative, got -1\.0"),
-        ({"gamma": float("nan")}, "gamma must be finite and not negative, got nan"),
-        ({"estimator": "mss"}, "estimator must be one of weighted, stratified, got 'mss'"),
-        ({"dataset_size": 0}, "dataset_size must be at least 1, got 0"),
+        ({"alpha": -1.0}, r"alpha.*-1\.0"),
+        ({"beta": -1.0}, r"beta.*-1\.0"),
+        ({"gamma": float("nan")}, r"gamma.*nan"),
+        ({"estimator": "mss"}, r"estimator.*'mss'"),
+        ({"dataset_size": 0}, r"dataset_size.*\b0"),
     ],
 )
 def test_rejects_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
@@ -237,5 +237,5 @@ def test_rejects_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_rejects_a_deterministic_network() -> None:
-    with pytest.raises(ValueError, match="BetaTCVAE needs a variational network, got variational=False"):
+    with pytest.raises(ValueError, match=r"BetaTCVAE.*variational=False"):
         BetaTCVAE(MLP(3, (3, 8, 8), variational=False))

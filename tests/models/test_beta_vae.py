@@ -63,10 +63,10 @@ def test_takes_the_other_forms_of_the_kl(network: MLP, images: torch.Tensor) -> 
 
 
 def test_rejects_a_negative_beta(network: MLP) -> None:
-    with pytest.raises(ValueError, match=r"beta must be finite and not negative, got -1\.0"):
+    with pytest.raises(ValueError, match=r"beta.*-1\.0"):
         BetaVAE(network, -1.0)
 
 
 def test_rejects_a_deterministic_network() -> None:
-    with pytest.raises(ValueError, match="BetaVAE needs a variational network, got variational=False"):
+    with pytest.raises(ValueError, match=r"BetaVAE.*variational=False"):
         BetaVAE(MLP(3, (3, 8, 8), variational=False))

@@ -127,9 +127,9 @@ def test_terms_are_float32_under_mixed_precision(images: Tensor) -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        ({"dip_type": "iii"}, "dip_type must be one of i, ii, got 'iii'"),
-        ({"lambda_od": -1.0}, r"lambda_od must be finite and not negative, got -1\.0"),
-        ({"lambda_d": float("inf")}, "lambda_d must be finite and not negative, got inf"),
+        ({"dip_type": "iii"}, r"dip_type.*'iii'"),
+        ({"lambda_od": -1.0}, r"lambda_od.*-1\.0"),
+        ({"lambda_d": float("inf")}, r"lambda_d.*inf"),
     ],
 )
 def test_rejects_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
@@ -138,5 +138,5 @@ def test_rejects_wrong_arguments(wrong: dict[str, Any], message: str) -> None:
 
 
 def test_rejects_a_deterministic_network() -> None:
-    with pytest.raises(ValueError, match="DIPVAE needs a variational network, got variational=False"):
+    with pytest.raises(ValueError, match=r"DIPVAE.*variational=False"):
         DIPVAE(MLP(3, (3, 8, 8), variational=False))

@@ -293,7 +293,7 @@ def test_trainer_refuses_what_one_optimizer_allows(
 @pytest.mark.parametrize("size", [1, 2, 3])
 def test_rejects_batches_too_small_to_permute_half_of(tmp_path: Path, bars: FactorDataset, size: int) -> None:
     trainer = tiny_trainer(tmp_path, max_steps=1, limit_val_batches=0)
-    with pytest.raises(ValueError, match=rf"raise data\.batch_size to at least 4, got a batch of {size}"):
+    with pytest.raises(ValueError, match=rf"data\.batch_size.*\b4\b.*\b{size}"):
         trainer.fit(make(), datamodule=tiny_data(bars, batch_size=size))
 
 
@@ -426,14 +426,14 @@ def test_total_correlation_of_gaussian_codes_is_found(tmp_path: Path, correlatio
 
 @pytest.mark.parametrize("gamma", [-1.0, math.inf, math.nan])
 def test_rejects_a_gamma_that_is_no_weight(gamma: float) -> None:
-    with pytest.raises(ValueError, match="gamma must be finite and not negative, got"):
+    with pytest.raises(ValueError, match="gamma"):
         make(gamma=gamma)
 
 
 def test_rejects_what_its_parts_reject() -> None:
-    with pytest.raises(ValueError, match=r"widths must be positive, got \(0,\)"):
+    with pytest.raises(ValueError, match=r"widths.*\(0,\)"):
         make(discriminator_widths=(0,))
-    with pytest.raises(ValueError, match="FactorVAE needs a variational network, got variational=False"):
+    with pytest.raises(ValueError, match=r"FactorVAE.*variational=False"):
         FactorVAE(MLP(3, (3, 8, 8), variational=False))
 
 

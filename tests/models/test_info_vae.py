@@ -75,12 +75,12 @@ def test_defaults(network: MLP) -> None:
 
 @pytest.mark.parametrize("alpha", [1.5, float("nan"), float("-inf")])
 def test_rejects_an_alpha_that_rewards_the_kl(network: MLP, alpha: float) -> None:
-    with pytest.raises(ValueError, match=f"alpha must be finite and at most 1, got {alpha}"):
+    with pytest.raises(ValueError, match=rf"alpha.*{alpha}"):
         InfoVAE(network, alpha)
 
 
 def test_rejects_a_negative_weight_and_a_deterministic_network(network: MLP) -> None:
-    with pytest.raises(ValueError, match=r"discrepancy_weight must be finite and not negative, got -1\.0"):
+    with pytest.raises(ValueError, match=r"discrepancy_weight.*-1\.0"):
         InfoVAE(network, discrepancy_weight=-1.0)
-    with pytest.raises(ValueError, match="InfoVAE needs a variational network"):
+    with pytest.raises(ValueError, match=r"InfoVAE.*variational"):
         InfoVAE(MLP(3, (3, 8, 8), variational=False))

@@ -220,9 +220,9 @@ def test_default_weights() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_values": 1}, "num_values must be at least 2, got 1"),
-        ({"quantization_weight": -1.0}, r"quantization_weight must be finite and not negative, got -1\.0"),
-        ({"commitment_weight": float("nan")}, "commitment_weight must be finite and not negative, got nan"),
+        ({"num_values": 1}, r"num_values.*\b1"),
+        ({"quantization_weight": -1.0}, r"quantization_weight.*-1\.0"),
+        ({"commitment_weight": float("nan")}, r"commitment_weight.*nan"),
     ],
 )
 def test_rejects(options: dict[str, Any], message: str) -> None:
@@ -231,5 +231,5 @@ def test_rejects(options: dict[str, Any], message: str) -> None:
 
 
 def test_rejects_a_variational_network() -> None:
-    with pytest.raises(ValueError, match="QLAE needs a network with variational=False"):
+    with pytest.raises(ValueError, match=r"QLAE.*variational=False"):
         QLAE(MLP(3, (3, 8, 8)))

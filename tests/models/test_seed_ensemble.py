@@ -221,30 +221,30 @@ def test_a_loss_that_is_not_finite_names_its_seed(tmp_path: Path) -> None:
     together = ensemble()
     with torch.no_grad():
         next(together.members[1].parameters()).fill_(torch.nan)
-    with pytest.raises(FloatingPointError, match=r"the loss of seed 0 is nan at step 0; lower"):
+    with pytest.raises(FloatingPointError, match=r"seed 0.*nan.*step 0"):
         fit(tmp_path, together)
 
 
 def test_rejects_seeds_that_do_not_fit() -> None:
-    with pytest.raises(ValueError, match=r"one seed for each member, got 0 and seeds \[\]"):
+    with pytest.raises(ValueError, match=r"seeds \[\]"):
         SeedEnsemble([], [])
-    with pytest.raises(ValueError, match=r"one seed for each member, got 1 and seeds \[1, 2\]"):
+    with pytest.raises(ValueError, match=r"\b1\b.*seeds \[1, 2\]"):
         SeedEnsemble([scheduled(1)], [1, 2])
-    with pytest.raises(ValueError, match=r"seeds must differ, got \[1, 1\]"):
+    with pytest.raises(ValueError, match=r"seeds.*\[1, 1\]"):
         SeedEnsemble([scheduled(1), scheduled(1)], [1, 1])
 
 
 def test_rejects_several_processes() -> None:
     together = ensemble()
     together.trainer = cast(Any, SimpleNamespace(world_size=2))
-    with pytest.raises(ValueError, match=r"trains on one device, got 2; set trainer\.devices to 1"):
+    with pytest.raises(ValueError, match=r"\b2\b.*trainer\.devices"):
         together.setup("fit")
 
 
 def test_rejects_a_checkpoint_of_other_seeds(tmp_path: Path) -> None:
     fit(tmp_path, ensemble())[0].save_checkpoint(tmp_path / "whole.ckpt")
     other = SeedEnsemble([scheduled(seed) for seed in (3, 0, 8)], (3, 0, 8))
-    with pytest.raises(ValueError, match=r"the checkpoint holds the seeds \[3, 0, 7\], this ensemble \[3, 0, 8\]"):
+    with pytest.raises(ValueError, match=r"\[3, 0, 7\].*\[3, 0, 8\]"):
         fit(tmp_path, other, tmp_path / "whole.ckpt")
 
 

@@ -120,10 +120,10 @@ def test_posterior_and_loss_are_float32_under_mixed_precision(images: Tensor) ->
 
 
 def test_rejects_a_deterministic_network() -> None:
-    with pytest.raises(ValueError, match="VAE needs a variational network, got variational=False"):
+    with pytest.raises(ValueError, match=r"VAE.*variational=False"):
         VAE(MLP(3, (3, 8, 8), variational=False))
 
 
 def test_rejects_an_unknown_kl() -> None:
-    with pytest.raises(ValueError, match="kl must be one of gaussian, leeb2022, got 'reverse'"):
+    with pytest.raises(ValueError, match=r"kl.*'reverse'"):
         make(kl="reverse")

@@ -120,9 +120,9 @@ def test_training_goes_on_after_a_resume_as_without_one(tmp_path: Path, bars: Fa
 
 
 def test_rejects_networks_without_groups_or_posterior_and_a_negative_beta() -> None:
-    with pytest.raises(TypeError, match=r"VLAE needs a network whose latents are in groups.*got MLP"):
+    with pytest.raises(TypeError, match=r"VLAE.*MLP"):
         VLAE(MLP())  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="VLAE needs a variational network, got variational=False"):
+    with pytest.raises(ValueError, match=r"VLAE.*variational=False"):
         VLAE(StructuralConv64())
-    with pytest.raises(ValueError, match=r"beta must be finite and not negative, got -1\.0"):
+    with pytest.raises(ValueError, match=r"beta.*-1\.0"):
         VLAE(small_network(), beta=-1.0)

@@ -75,7 +75,7 @@ def test_weight_is_ten_and_can_follow_the_step(network: MLP) -> None:
 
 
 def test_rejects_a_negative_weight_and_a_variational_network(network: MLP) -> None:
-    with pytest.raises(ValueError, match=r"discrepancy_weight must be finite and not negative, got -1\.0"):
+    with pytest.raises(ValueError, match=r"discrepancy_weight.*-1\.0"):
         WAE(network, -1.0)
-    with pytest.raises(ValueError, match="WAE needs a network with variational=False"):
+    with pytest.raises(ValueError, match=r"WAE.*variational=False"):
         WAE(MLP(3, (3, 8, 8)))

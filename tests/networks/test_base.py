@@ -60,9 +60,7 @@ def test_inputs_take_the_precision_of_the_weights(dtype: torch.dtype) -> None:
     ids=lambda x: type(x).__name__ if isinstance(x, nn.Module) else str(x),
 )
 def test_rejects_observations_of_another_shape(network: AutoencoderNetwork, shape: tuple[int, ...]) -> None:
-    message = (
-        rf"{type(network).__name__} reads observations of shape \({network.observation_shape[0]},.*got \({shape[0]},"
-    )
+    message = rf"{type(network).__name__} .*\({network.observation_shape[0]},.*\({shape[0]},"
     with pytest.raises(ValueError, match=message):
         network.posterior_parameters(torch.zeros(2, *shape))
     with pytest.raises(ValueError, match=message):
@@ -74,13 +72,13 @@ def test_rejects_observations_of_another_shape(network: AutoencoderNetwork, shap
 def test_rejects_no_latents(
     network_class: type[MLP | Conv64Burgess | Conv64Leeb | Conv64Locatello], latent_dim: int
 ) -> None:
-    with pytest.raises(ValueError, match=f"latent_dim must be at least 1, got {latent_dim}"):
+    with pytest.raises(ValueError, match=rf"latent_dim.*{latent_dim}"):
         network_class(latent_dim)
-    with pytest.raises(ValueError, match=f"latent_dim must be at least 1, got {latent_dim}"):
+    with pytest.raises(ValueError, match=rf"latent_dim.*{latent_dim}"):
         AutoencoderNetwork(nn.Identity(), nn.Identity(), latent_dim, (3,))
 
 
 @pytest.mark.parametrize("network_class", [Conv64Burgess, Conv64Leeb, Conv64Locatello])
 def test_rejects_no_channels(network_class: type[Conv64Burgess | Conv64Leeb | Conv64Locatello]) -> None:
-    with pytest.raises(ValueError, match="channels must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"channels.*\b0"):
         network_class(channels=0)

@@ -36,7 +36,7 @@ def test_maps_images_to_codes_and_back(channels: int, variational: bool) -> None
     network, images = Conv32(5, channels, variational), torch.rand(2, channels, 32, 32)
     assert network.codes(images).shape == (2, 10 if variational else 5)
     assert network.decode(torch.zeros(2, 5)).shape == images.shape
-    with pytest.raises(ValueError, match=rf"Conv32 reads observations of shape \({channels}, 32, 32\), got"):
+    with pytest.raises(ValueError, match=rf"Conv32.*\({channels}, 32, 32\)"):
         network.codes(torch.rand(2, channels, 28, 28))
 
 
@@ -64,7 +64,7 @@ def test_layers_are_those_documented() -> None:
 
 @pytest.mark.parametrize(
     ("latent_dim", "channels", "message"),
-    [(0, 1, "latent_dim must be at least 1, got 0"), (1, 0, "channels must be at least 1, got 0")],
+    [(0, 1, r"latent_dim.*\b0"), (1, 0, r"channels.*0")],
 )
 def test_rejects_no_latents_and_no_channels(latent_dim: int, channels: int, message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -38,7 +38,7 @@ def test_reads_codes_of_another_precision_than_its_weights() -> None:
 
 @pytest.mark.parametrize(
     ("latent_dim", "widths", "message"),
-    [(0, (4,), "latent_dim must be at least 1, got 0"), (2, (4, 0), r"widths must be positive, got \(4, 0\)")],
+    [(0, (4,), r"latent_dim.*\b0"), (2, (4, 0), r"widths.*\(4, 0\)")],
 )
 def test_rejects_sizes_that_are_not_positive(latent_dim: int, widths: tuple[int, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):

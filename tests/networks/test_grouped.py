@@ -115,12 +115,12 @@ def test_compute_in_the_precision_of_the_weights(network_class: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_groups": 5}, "num_groups must divide latent_dim, 12, and the 12 convolutions, got 5"),
-        ({"num_groups": 0}, "num_groups must divide latent_dim, 12, and the 12 convolutions, got 0"),
-        ({"num_groups": 6, "latent_dim": 10}, "num_groups must divide latent_dim, 10, and the 12 convolutions, got 6"),
-        ({"num_groups": 5, "latent_dim": 10}, "num_groups must divide latent_dim, 10, and the 12 convolutions, got 5"),
-        ({"latent_dim": 0}, "latent_dim must be at least 1, got 0"),
-        ({"channels": 0}, "channels must be at least 1, got 0"),
+        ({"num_groups": 5}, r"num_groups.*\b12\b.*\b5"),
+        ({"num_groups": 0}, r"num_groups.*\b12\b.*\b0"),
+        ({"num_groups": 6, "latent_dim": 10}, r"num_groups.*\b10\b.*\b6"),
+        ({"num_groups": 5, "latent_dim": 10}, r"num_groups.*\b10\b.*\b5"),
+        ({"latent_dim": 0}, r"latent_dim.*\b0"),
+        ({"channels": 0}, r"channels.*\b0"),
     ],
 )
 @pytest.mark.parametrize("network_class", CLASSES)
@@ -131,12 +131,12 @@ def test_rejects_sizes_that_do_not_fit(network_class: Any, options: dict[str, in
 
 @pytest.mark.parametrize("network_class", CLASSES)
 def test_rejects_images_of_another_shape(network_class: Any) -> None:
-    message = rf"{network_class.__name__} reads observations of shape \(3, 64, 64\), got \(3, 32, 32\)"
+    message = rf"{network_class.__name__} .*\(3, 64, 64\).*\(3, 32, 32\)"
     with pytest.raises(ValueError, match=message):
         make(network_class, 2).codes(torch.zeros(2, 3, 32, 32))
 
 
 def test_tells_which_networks_have_groups() -> None:
     check_grouped_network("VLAE", GroupedNetwork(nn.Identity(), nn.Identity(), 4, 2, (4,)))
-    with pytest.raises(TypeError, match=r"VLAE needs a network whose latents are in groups, .* got MLP"):
+    with pytest.raises(TypeError, match=r"VLAE.*MLP"):
         check_grouped_network("VLAE", MLP())

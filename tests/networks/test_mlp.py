@@ -72,9 +72,9 @@ def test_keeps_the_shape_of_observations() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"widths": (32, 0)}, r"^widths must be positive, got \(32, 0\)"),
-        ({"decoder_widths": (-1,)}, r"^decoder_widths must be positive, got \(-1,\)"),
-        ({"observation_shape": (3, -1)}, r"^observation_shape must be positive, got \(3, -1\)"),
+        ({"widths": (32, 0)}, r"^widths.*\(32, 0\)"),
+        ({"decoder_widths": (-1,)}, r"^decoder_widths.*\(-1,\)"),
+        ({"observation_shape": (3, -1)}, r"^observation_shape.*\(3, -1\)"),
     ],
 )
 def test_rejects_empty_layers(options: dict[str, Any], message: str) -> None:

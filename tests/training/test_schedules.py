@@ -100,15 +100,15 @@ def test_rejects_lengths_below_one(number: int) -> None:
         lambda: CosineSchedule(0.0, 1.0, num_steps=number),
         lambda: WarmUp(number),
     ):
-        with pytest.raises(ValueError, match=f"num_steps must be at least 1, got {number}"):
+        with pytest.raises(ValueError, match=rf"num_steps.*{number}"):
             make()
-    with pytest.raises(ValueError, match=f"period must be at least 1, got {number}"):
+    with pytest.raises(ValueError, match=rf"period.*{number}"):
         CyclicSchedule(0.0, 1.0, period=number)
 
 
 @pytest.mark.parametrize("rise", [0.0, -0.5, 1.5, float("nan")])
 def test_rejects_a_rise_outside_of_its_range(rise: float) -> None:
-    with pytest.raises(ValueError, match=rf"rise must lie in \(0, 1\], got {rise}"):
+    with pytest.raises(ValueError, match=rf"rise.*{rise}"):
         CyclicSchedule(0.0, 1.0, period=4, rise=rise)
 
 
@@ -120,7 +120,7 @@ def test_weight_may_be_any_number_that_is_not_negative_or_a_schedule() -> None:
 
 @pytest.mark.parametrize("weight", [-0.1, float("inf"), float("nan")])
 def test_rejects_weights_that_are_negative_or_not_finite(weight: float) -> None:
-    with pytest.raises(ValueError, match=f"gamma must be finite and not negative, got {weight}"):
+    with pytest.raises(ValueError, match=rf"gamma.*{weight}"):
         check_weight("gamma", weight)
 
 

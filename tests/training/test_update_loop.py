@@ -104,7 +104,7 @@ def test_models_with_batches_and_updates_of_their_own(tmp_path: Path, name: str)
 
 
 def test_rejects_no_updates() -> None:
-    with pytest.raises(ValueError, match="updates_per_batch must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"updates_per_batch.*\b0"):
         scheduled(0)
 
 
@@ -151,5 +151,5 @@ def test_recorded_schedules_follow_the_step(tmp_path: Path) -> None:
 def test_rejects_an_optimizer_that_cannot_be_recorded(tmp_path: Path) -> None:
     model = make("vae", updates_per_batch=2, optimizer=lambda parameters: torch.optim.Adagrad(parameters, lr=1e-3))
     trainer = tiny_trainer(tmp_path, max_steps=2, accelerator="gpu")
-    with pytest.raises(ValueError, match="needs an optimizer that CUDA graphs can record"):
+    with pytest.raises(ValueError, match="optimizer"):
         trainer.fit(model, datamodule=data_module("vae"))

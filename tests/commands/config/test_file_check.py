@@ -1,5 +1,6 @@
 """A config is looked at before it is parsed: nothing in it may hang or fill the memory."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -37,4 +38,4 @@ def test_fit_refuses_it_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> N
     Path("spoiled.yaml").write_bytes(BAD["a cycle"][0])
     with pytest.raises(SystemExit, match="2"):
         main(["fit", "--config=spoiled.yaml"])
-    assert "spoiled.yaml holds itself: *model in line 3" in capsys.readouterr().err
+    assert re.search(r"spoiled\.yaml.*\*model.* 3", capsys.readouterr().err)

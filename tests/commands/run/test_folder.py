@@ -141,7 +141,7 @@ def test_resuming_takes_names_literally(tmp_path: Path) -> None:
 
 
 def test_resuming_nothing_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"no run to resume: .*last\.ckpt does not exist; leave out"):
+    with pytest.raises(FileNotFoundError, match=r"last\.ckpt"):
         newest_run_folder(tmp_path / "a")
 
 
@@ -170,13 +170,13 @@ def test_a_folder_or_checkpoint_stands_for_its_config_and_checkpoint(tmp_path: P
 
 
 def test_what_is_no_run_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"is not a run folder .*: there is no .*config\.yaml"):
+    with pytest.raises(FileNotFoundError, match=r"config\.yaml"):
         expand_run_argument(["test", str(tmp_path)])
 
 
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(OSError, match=r"cannot write to the run folder .*file/run .*--trainer\.default_root_dir"):
+    with pytest.raises(OSError, match=r"file/run.*--trainer\.default_root_dir"):
         new_run_folder(tmp_path / "file" / "run")
 
 

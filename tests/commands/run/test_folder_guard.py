@@ -38,14 +38,14 @@ def train(folder: RunFolder, bars: Bars, removed: Path) -> None:
 
 def test_a_removed_folder_ends_training(tmp_path: Path, bars: Bars) -> None:
     folder = new_run_folder(tmp_path / "run")
-    with pytest.raises(LeaseLostError, match="run was removed while it was in use"):
+    with pytest.raises(LeaseLostError, match=r"run\b.*removed"):
         train(folder, bars, folder.path)
     assert not folder.path.exists()
 
 
 def test_a_removed_config_is_told(tmp_path: Path, bars: Bars) -> None:
     folder = new_run_folder(tmp_path / "run")
-    with pytest.raises(FileNotFoundError, match=r"config\.yaml was removed during training"):
+    with pytest.raises(FileNotFoundError, match=r"config\.yaml.*removed"):
         train(folder, bars, folder.path / CONFIG)
 
 

