@@ -19,23 +19,23 @@ from torch import Tensor
 from lr_lightning.assays import conditioned_response_matrix, intervene
 
 
-def draw_members(size: int, num_traversals: int, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def draw_members(size: int, num_traversals: int, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return bases and donors (T, B), members of their traversal, by the assay's scheme, so that numbers compare."""
-    if samples <= size:
-        bases = torch.rand(num_traversals, size, generator=generator).argsort(dim=1)[:, :samples]
+    if num_samples <= size:
+        bases = torch.rand(num_traversals, size, generator=generator).argsort(dim=1)[:, :num_samples]
     else:
-        bases = torch.randint(size, (num_traversals, samples), generator=generator)
+        bases = torch.randint(size, (num_traversals, num_samples), generator=generator)
     return bases, (bases + torch.randint(1, size, bases.shape, generator=generator)) % size
 
 
 @torch.no_grad()
 def plain_conditioned_matrix(
-    autoencoder: ConvAutoencoder, traversals: Sequence[Tensor], samples: int, generator: torch.Generator
+    autoencoder: ConvAutoencoder, traversals: Sequence[Tensor], num_samples: int, generator: torch.Generator
 ) -> Tensor:
     """Conditioned response matrix by its definition, a pass for each traversal and latent."""
     rows = []
     for codes in traversals:
-        bases, donors = draw_members(codes.shape[1], len(codes), samples, generator)
+        bases, donors = draw_members(codes.shape[1], len(codes), num_samples, generator)
         per_traversal = []
         for group, base, donor in zip(codes, bases.to(codes.device), donors.to(codes.device), strict=True):
             responses = []
@@ -63,18 +63,20 @@ def make_traversals(num_factors: int, num_values: int, num_traversals: int, dim:
 
 
 def compare_conditioned_matrices(
-    traversals: Sequence[Tensor], samples: int, rounds: int, chunk_size: int | None = None
+    traversals: Sequence[Tensor], num_samples: int, rounds: int, chunk_size: int | None = None
 ) -> Comparison:
     """Compare the conditioned response matrix along ``traversals``, each (T, V, D), with the plain way."""
     torch.manual_seed(0)
     autoencoder = ConvAutoencoder(traversals[0].shape[2]).to(traversals[0].device).eval()
     ways: dict[str, Callable[[], Tensor]] = {
-        "plain": lambda: plain_conditioned_matrix(autoencoder, traversals, samples, torch.Generator().manual_seed(1)),
+        "plain": lambda: plain_conditioned_matrix(
+            autoencoder, traversals, num_samples, torch.Generator().manual_seed(1)
+        ),
         "batched": lambda: (
             conditioned_response_matrix(
                 autoencoder,
                 traversals,
-                samples=samples,
+                num_samples=num_samples,
                 generator=torch.Generator().manual_seed(1),
                 chunk_size=chunk_size,
             ).matrix
@@ -90,7 +92,7 @@ def main() -> None:
     parser.add_argument("--factors", type=int, default=6)
     parser.add_argument("--values", type=int, default=10, help="of each factor")
     parser.add_argument("--traversals", type=int, default=10, help="of each factor")
-    parser.add_argument("--samples", type=int, default=32, help="interventions per traversal and latent")
+    parser.add_argument("--num-samples", type=int, default=32, help="interventions per traversal and latent")
     parser.add_argument("--ideal", action="store_true", help="each factor moves one latent only")
     parser.add_argument("--chunk-size", type=int, help="of the assay; its default if left out")
     parser.add_argument("--repeats", type=int, default=5)
@@ -100,7 +102,7 @@ def main() -> None:
     torch.manual_seed(0)
     shape = (options.factors, options.values, options.traversals, options.latent_dim)
     traversals = [codes.to(options.device) for codes in make_traversals(*shape, ideal=options.ideal)]
-    found = compare_conditioned_matrices(traversals, options.samples, options.repeats, options.chunk_size)
+    found = compare_conditioned_matrices(traversals, options.num_samples, options.repeats, options.chunk_size)
     for name, count in found.samples.items():
         print(f"{name:8} {count:8,} samples decoded and encoded, {found.seconds[name]} s")
     print(f"samples  ratio {found.samples['batched'] / found.samples['plain']:.3f}")

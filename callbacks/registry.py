@@ -138,7 +138,7 @@ CATALOGUE: Mapping[str, CatalogueEntry] = MappingProxyType(
         "conditioned_response": CatalogueEntry(
             ConditionedResponseAssay,
             "Which latents answer along which factor, with CDS, CCS and chance",
-            {"num_traversals": 20, "samples": 16},
+            {"num_traversals": 20, "num_samples": 16},
             lacks=lacks_grid,
         ),
         "disentanglement": CatalogueEntry(

@@ -1,6 +1,7 @@
 """Run folders that an earlier version wrote are evaluated, assayed and resumed."""
 
 import csv
+import importlib
 import json
 import shutil
 from pathlib import Path
@@ -11,11 +12,14 @@ import torch
 import wandb
 
 from lr_lightning.cli import main
+from lr_lightning.common.renamed_keys import current_class_path
 from lr_lightning.models import BetaVAE, FactorVAE
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
 NAMES = sorted(path.name for path in RUNS.iterdir() if path.is_dir())
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false"]
+CLASS_PATHS = (RUNS.parent / "class_paths.txt").read_text().split()
+"""Where an earlier version defined the classes that a config may name."""
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:independence is undefined"),  # models of a few steps
@@ -47,7 +51,13 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 
 def test_each_kind_of_run_is_there() -> None:
-    assert NAMES == ["beta_vae", "factor_vae", "resumed", "seeds"]
+    assert NAMES == ["beta_vae", "factor_vae", "full_paths", "resumed", "seeds"]
+
+
+@pytest.mark.parametrize("path", CLASS_PATHS)
+def test_a_class_is_found_by_its_earlier_path(path: str) -> None:
+    module, _, name = current_class_path(path).rpartition(".")
+    assert getattr(importlib.import_module(module), name).__name__ == name
 
 
 def test_an_old_run_is_evaluated(folder: Path) -> None:
@@ -80,7 +90,9 @@ def test_an_old_run_is_resumed(folder: Path) -> None:
     assert checkpoint["global_step"] == 16
 
 
-@pytest.mark.parametrize(("name", "kind"), [("beta_vae", BetaVAE), ("factor_vae", FactorVAE), ("seeds", BetaVAE)])
+@pytest.mark.parametrize(
+    ("name", "kind"), [("beta_vae", BetaVAE), ("factor_vae", FactorVAE), ("full_paths", BetaVAE), ("seeds", BetaVAE)]
+)
 def test_an_old_checkpoint_loads_in_python(name: str, kind: type[BetaVAE]) -> None:
     path = RUNS / name / "checkpoints" / ("seed_4.ckpt" if name == "seeds" else "best.ckpt")
     model = kind.load_from_checkpoint(path, map_location="cpu", weights_only=True)

@@ -31,7 +31,7 @@ class ConditionedResponseAssay(AssayCallback):
 
     Args:
         num_traversals: Traversals of each factor.
-        samples: Interventions per traversal and latent.
+        num_samples: Interventions per traversal and latent.
         reduction: Over traversals, ``"mean"`` or ``"min"``.
         convention: ``"paper"`` or ``"release"``; no score depends on it.
         num_resamples: Resamples for the interval and permutations for chance.
@@ -48,7 +48,7 @@ class ConditionedResponseAssay(AssayCallback):
     def __init__(
         self,
         num_traversals: int = 50,
-        samples: int = 32,
+        num_samples: int = 32,
         reduction: Literal["mean", "min"] = "mean",
         convention: Literal["paper", "release"] = "paper",
         num_resamples: int = 200,
@@ -58,13 +58,13 @@ class ConditionedResponseAssay(AssayCallback):
         super().__init__(every_n_validations, seed)
         for key, number in {
             "num_traversals": num_traversals,
-            "samples": samples,
+            "num_samples": num_samples,
             "num_resamples": num_resamples,
         }.items():
             if number < 1:
                 raise ValueError(f"{key} must be at least 1, got {number}")
         self.num_traversals = num_traversals
-        self.samples = samples
+        self.num_samples = num_samples
         self.reduction: Literal["mean", "min"] = reduction
         self.convention: Literal["paper", "release"] = convention
         self.num_resamples = num_resamples
@@ -74,7 +74,7 @@ class ConditionedResponseAssay(AssayCallback):
         result = conditioned_response_matrix(
             context.sharded_model(),
             encoded_traversals(context, self.num_traversals),
-            samples=self.samples,
+            num_samples=self.num_samples,
             reduction=self.reduction,
             convention=self.convention,
             generator=context.generator,

@@ -16,6 +16,7 @@ from lr_lightning.callbacks.run.evaluated_part import evaluated_part
 from lr_lightning.callbacks.run.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.run.summary import print_summary
 from lr_lightning.common.files import write_atomically
+from lr_lightning.common.renamed_keys import with_current_names
 from lr_lightning.loggers.media import RunFolderOwner
 from lr_lightning.training.logging_step import set_logging_step
 
@@ -85,7 +86,8 @@ class RunRecord(RunFolderOwner, Callback):
         """Take the step of the checkpoint but not the time of its training, in an evaluation outside of training."""
         if trainer.state.fn != "fit":
             # That of training: this part of the W&B run may be the one that is uploaded
-            self._log_config(trainer, self._record_of_training(trainer).get("config", self.config))
+            recorded = self._record_of_training(trainer).get("config", self.config)
+            self._log_config(trainer, with_current_names(recorded))
             set_logging_step(trainer, self.step)
             self._start, self._seconds_before = time.perf_counter(), 0.0
 

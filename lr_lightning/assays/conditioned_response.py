@@ -27,7 +27,7 @@ class ConditionedResponseMatrix:
             row of a factor with a single value is NaN: it cannot be traversed, and the scores leave it out.
         per_traversal: One ``(T, D)`` tensor per factor: the responses before the reduction over traversals.
         num_traversals: Number of traversals ``T`` of each factor.
-        samples: Interventions per traversal and latent ``B``.
+        num_samples: Interventions per traversal and latent ``B``.
         convention: ``"paper"`` or ``"release"``.
         reduction: ``"mean"`` or ``"min"``.
         variant: ``"diagonal"`` or ``"max"``.
@@ -36,7 +36,7 @@ class ConditionedResponseMatrix:
     matrix: Tensor
     per_traversal: tuple[Tensor, ...]
     num_traversals: tuple[int, ...]
-    samples: int
+    num_samples: int
     convention: Convention
     reduction: Reduction
     variant: Variant
@@ -54,7 +54,7 @@ def conditioned_response_matrix(
     autoencoder: Autoencoder,
     traversals: Sequence[Tensor],
     *,
-    samples: int = 32,
+    num_samples: int = 32,
     reduction: Reduction = "mean",
     variant: Variant = "diagonal",
     convention: Convention = "paper",
@@ -80,7 +80,7 @@ def conditioned_response_matrix(
         autoencoder: Model under study; left as it was, see :func:`assay_mode`.
         traversals: For each factor, codes of shape ``(T, V, D)``: ``T`` traversals through its ``V`` values. From
             :func:`sample_traversals` or :func:`traversals_from_codes`.
-        samples: Interventions per traversal and latent ``B``: the bases are drawn without replacement if
+        num_samples: Interventions per traversal and latent ``B``: the bases are drawn without replacement if
             ``B <= V``, otherwise with.
         reduction: Over traversals: ``"mean"``, or ``"min"`` for what holds in all of them.
         variant: ``"diagonal"``: the response of the intervened latent. ``"max"``: that of the latent responding most.
@@ -96,7 +96,7 @@ def conditioned_response_matrix(
     Raises:
         TypeError: If ``autoencoder`` or the codes are of another kind.
         ValueError: If there are no traversals, codes have the wrong shape, dtype or entries that are not
-            finite, ``samples`` is below 1, or an option is unknown.
+            finite, ``num_samples`` is below 1, or an option is unknown.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -113,15 +113,15 @@ def conditioned_response_matrix(
     check_choice("variant", variant, ("diagonal", "max"))
     check_choice("convention", convention, tuple(KAPPA))
     check_chunk_size(chunk_size)
-    if samples < 1:
-        raise ValueError(f"samples must be at least 1, got {samples}")
+    if num_samples < 1:
+        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
     with assay_mode(autoencoder):
         dim = autoencoder.latent_dim
         _check_traversals(traversals, dim)
         varied = [codes.detach() for codes in traversals if codes.shape[1] > 1]
         responses = torch.empty(0, dim, dtype=torch.float64)
         if varied:
-            drawn = _draw(varied, samples, own_generator(generator))
+            drawn = _draw(varied, num_samples, own_generator(generator))
             size = samples_per_pass(chunk_size, device_of(autoencoder, drawn.table))
             responses = (KAPPA[convention] * _mean_squares(autoencoder, drawn, variant, size, progress)).sqrt()
     if not responses.isfinite().all():
@@ -135,7 +135,7 @@ def conditioned_response_matrix(
         matrix=reduce_traversals(per_traversal, reduction),
         per_traversal=per_traversal,
         num_traversals=tuple(len(codes) for codes in traversals),
-        samples=samples,
+        num_samples=num_samples,
         convention=convention,
         reduction=reduction,
         variant=variant,
@@ -153,7 +153,7 @@ def merge_conditioned_response_matrices(parts: Sequence[ConditionedResponseMatri
     """
     if not parts:
         raise ValueError("there are no conditioned response matrices to merge")
-    options = ("samples", "convention", "reduction", "variant")
+    options = ("num_samples", "convention", "reduction", "variant")
     if len({(len(part.per_traversal), *(getattr(part, name) for name in options)) for part in parts}) > 1:
         raise ValueError(f"conditioned response matrices to be merged must share factors, {', '.join(options)}")
     per_traversal = tuple(torch.cat(rows) for rows in zip(*(part.per_traversal for part in parts), strict=True))
@@ -180,15 +180,15 @@ def _check_traversals(traversals: Sequence[Tensor], dim: int) -> None:
         check_codes(f"traversals of factor {position}", codes.flatten(0, 1), dim)
 
 
-def _draw(traversals: Sequence[Tensor], samples: int, generator: torch.Generator) -> _Interventions:
-    """Draw ``samples`` bases, and for each another member of its traversal, for every traversal of every factor."""
+def _draw(traversals: Sequence[Tensor], num_samples: int, generator: torch.Generator) -> _Interventions:
+    """Draw ``num_samples`` bases, and for each another member of its traversal, for every traversal of every factor."""
     bases, donors, start = [], [], 0
     for codes in traversals:
         num_traversals, size, _ = codes.shape
-        if samples <= size:
-            members = torch.rand(num_traversals, size, generator=generator).argsort(dim=1)[:, :samples]
+        if num_samples <= size:
+            members = torch.rand(num_traversals, size, generator=generator).argsort(dim=1)[:, :num_samples]
         else:
-            members = torch.randint(size, (num_traversals, samples), generator=generator)
+            members = torch.randint(size, (num_traversals, num_samples), generator=generator)
         steps = torch.randint(1, size, members.shape, generator=generator)
         first = start + size * torch.arange(num_traversals)[:, None]  # row of each traversal's first member
         bases.append(first + members)
@@ -206,7 +206,7 @@ def _mean_squares(
     progress: Callable[[int, int], None] | None,
 ) -> Tensor:
     """Return the mean square response of each traversal to each intervened latent, (S, D) float64 on the CPU."""
-    table, (num_traversals, samples), dim = drawn.table, drawn.bases.shape, drawn.table.shape[1]
+    table, (num_traversals, num_samples), dim = drawn.table, drawn.bases.shape, drawn.table.shape[1]
     bases, donors = drawn.bases.flatten(), drawn.donors.flatten()  # (S * B,)
     used, position = torch.unique(bases, return_inverse=True)  # a base drawn twice is answered once
     unmoved = response(autoencoder, table[used], chunk_size=chunk_size)
@@ -218,8 +218,8 @@ def _mean_squares(
         codes[torch.arange(len(codes)), latents] = table[donors[interventions], latents]
         moved = mean_response(autoencoder, codes).to(table.device)
         squares = (moved - unmoved[position[interventions]]).double().square()
-        sums.index_add_(0, interventions // samples * dim + latents, squares)
+        sums.index_add_(0, interventions // num_samples * dim + latents, squares)
         if progress is not None:
             progress(start + len(chunk), len(jobs))
-    means = sums.view(num_traversals, dim, dim).cpu() / samples  # (traversal, intervened, responding)
+    means = sums.view(num_traversals, dim, dim).cpu() / num_samples  # (traversal, intervened, responding)
     return means.diagonal(dim1=1, dim2=2) if variant == "diagonal" else means.amax(dim=2)

@@ -7,6 +7,8 @@ from difflib import get_close_matches
 from importlib import import_module
 from types import ModuleType
 
+from lr_lightning.common.renamed_keys import ARGUMENTS, MODULES
+
 _NOISE = re.compile(
     r"Does not validate against any of the Union subtypes|Subtypes: |Errors:|Expected a <class 'NoneType'>|"
     r"Expected a path but |Given value type: |Given value: "
@@ -106,6 +108,8 @@ def _unknown_option(class_path: str, option: str) -> str:
     module, _, name = class_path.rpartition(".")
     accepted: set[str] = set()
     for base in inspect.getmro(getattr(import_module(module), name)):
+        if option in (renamed := ARGUMENTS.get(base.__name__, {})):
+            return f"{name} has no argument {option!r}; did you mean {renamed[option]}?"
         parameters = inspect.signature(base).parameters
         accepted |= parameters.keys()
         if "kwargs" not in parameters:  # with **kwargs, the next base class accepts the rest
@@ -115,7 +119,9 @@ def _unknown_option(class_path: str, option: str) -> str:
 
 
 def _unknown_attribute(module_name: str, name: str) -> str:
-    """Return the message for a class that a module does not define."""
+    """Return the message for a class, or a module with classes, that a module does not define."""
+    if (moved := MODULES.get(f"{module_name}.{name}")) is not None:
+        return f"there is no module '{module_name}.{name}'; did you mean {moved}?"
     module = import_module(module_name)
     public = {
         key for key, value in vars(module).items() if not key.startswith("_") and not isinstance(value, ModuleType)

@@ -16,6 +16,7 @@ from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
 from lr_lightning.losses import Bernoulli, Likelihood
+from lr_lightning.models.old_checkpoints import moved_classes
 from lr_lightning.networks import AutoencoderNetwork
 from lr_lightning.training.logging_step import is_logging_due, logging_step
 from lr_lightning.training.noise import step_seed
@@ -134,6 +135,15 @@ class AutoencoderModule(LightningModule, ABC):
         self._update_loop: UpdateLoop | None = None
         self._totals: dict[str, Tensor] = {}
         self._random_state: dict[str, Any] | None = None
+
+    @classmethod
+    @override
+    def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
+        """Return the model of a checkpoint; one of an earlier version may name classes that have moved since.
+
+        Arguments are those of :meth:`pytorch_lightning.LightningModule.load_from_checkpoint`.
+        """
+        return super().load_from_checkpoint(checkpoint_path, *args, **(moved_classes(checkpoint_path) | kwargs))
 
     @property
     def latent_dim(self) -> int:

@@ -35,7 +35,9 @@ def measure(codes: Tensor) -> ConditionedResponseMatrix:
     """Conditioned response matrix of ``codes`` of the grid under the identity, with kappa = 1."""
     traversals = traversals_from_codes(codes, SPACE, TRAVERSALS)
     identity = responding_by(lambda z: z, codes.shape[1])
-    return conditioned_response_matrix(identity, traversals, samples=SAMPLES, convention="release", chunk_size=10_000)
+    return conditioned_response_matrix(
+        identity, traversals, num_samples=SAMPLES, convention="release", chunk_size=10_000
+    )
 
 
 def test_a_latent_per_factor() -> None:
@@ -83,8 +85,8 @@ def test_matches_a_plain_loop_where_nothing_is_left_to_chance(vae: ConvVAE, conv
     vae.double().eval()
     # with two members and two samples, both are bases and each is the other's donor
     codes = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0)).double()
-    result = conditioned_response_matrix(vae, [codes], samples=2, convention=convention, chunk_size=5)
-    largest = conditioned_response_matrix(vae, [codes], samples=2, convention=convention, variant="max")
+    result = conditioned_response_matrix(vae, [codes], num_samples=2, convention=convention, chunk_size=5)
+    largest = conditioned_response_matrix(vae, [codes], num_samples=2, convention=convention, variant="max")
 
     def h(code: Tensor) -> Tensor:
         return vae.encode(vae.decode(code[None])).mean[0]
@@ -100,13 +102,13 @@ def test_matches_a_plain_loop_where_nothing_is_left_to_chance(vae: ConvVAE, conv
             assert result.per_traversal[0][t, j].item() == pytest.approx(responses[j].item(), rel=1e-9)
             assert largest.per_traversal[0][t, j].item() == pytest.approx(responses.max().item(), rel=1e-9)
     torch.testing.assert_close(result.matrix[0], result.per_traversal[0].mean(dim=0))
-    lowest = conditioned_response_matrix(vae, [codes], samples=2, convention=convention, reduction="min")
+    lowest = conditioned_response_matrix(vae, [codes], num_samples=2, convention=convention, reduction="min")
     torch.testing.assert_close(lowest.matrix[0], result.per_traversal[0].amin(dim=0))
 
 
 def test_the_donor_is_another_member() -> None:
     ramp = torch.arange(3.0).view(1, 3, 1).expand(500, 3, 1)
-    result = conditioned_response_matrix(responding_by(lambda z: z, 1), [ramp], samples=1, convention="release")
+    result = conditioned_response_matrix(responding_by(lambda z: z, 1), [ramp], num_samples=1, convention="release")
     assert torch.unique(result.per_traversal[0].float()).tolist() == [1, 2]
 
 
@@ -118,14 +120,14 @@ def test_draws_bases_without_replacement_if_there_are_enough() -> None:
         return codes
 
     ramps = torch.arange(150.0).view(50, 3, 1)
-    conditioned_response_matrix(responding_by(record, 1), [ramps], samples=3, chunk_size=1000)
+    conditioned_response_matrix(responding_by(record, 1), [ramps], num_samples=3, chunk_size=1000)
     assert torch.equal(seen[0].flatten(), torch.arange(150.0))  # every member is a base of its traversal
 
 
 def test_runs_each_base_once_and_no_intervention_that_changes_nothing(vae: ConvVAE) -> None:
     codes = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0))
     codes[:, :, 1] = codes[:, :1, 1]  # the factor does not move latent 1
-    matrix = conditioned_response_matrix(vae, [codes], samples=4, chunk_size=7).matrix
+    matrix = conditioned_response_matrix(vae, [codes], num_samples=4, chunk_size=7).matrix
     assert vae.decoded == vae.encoded == 5 * 4 * (2 + 1)
     assert matrix[0, 1] == 0
     assert (matrix[0, [0, 2]] > 0).all()
@@ -134,11 +136,11 @@ def test_runs_each_base_once_and_no_intervention_that_changes_nothing(vae: ConvV
 def test_chunks_change_neither_draws_nor_result(vae: ConvVAE, codes: Tensor) -> None:
     vae.double()
     traversals = [codes.view(10, 4, 3), codes.view(5, 8, 3)]
-    whole = conditioned_response_matrix(vae, traversals, samples=6)
+    whole = conditioned_response_matrix(vae, traversals, num_samples=6)
     for chunk_size in (1, 13):
-        part = conditioned_response_matrix(vae, traversals, samples=6, chunk_size=chunk_size)
+        part = conditioned_response_matrix(vae, traversals, num_samples=6, chunk_size=chunk_size)
         torch.testing.assert_close(part.matrix, whole.matrix, rtol=1e-9, atol=0)
-    other = conditioned_response_matrix(vae, traversals, samples=6, generator=torch.Generator().manual_seed(1))
+    other = conditioned_response_matrix(vae, traversals, num_samples=6, generator=torch.Generator().manual_seed(1))
     assert not torch.equal(other.matrix, whole.matrix)
 
 
@@ -162,7 +164,7 @@ def test_merged_traversals_are_the_whole(codes: Tensor, reduction: Any) -> None:
     identity, pairs = responding_by(lambda z: z, 3), codes.view(20, 2, 3)  # of two, each is the other's donor
 
     def measure_part(*traversals: Tensor) -> ConditionedResponseMatrix:
-        return conditioned_response_matrix(identity, traversals, samples=2, reduction=reduction)
+        return conditioned_response_matrix(identity, traversals, num_samples=2, reduction=reduction)
 
     merged = merge_conditioned_response_matrices(
         [measure_part(pairs[:15], pairs[:1]), measure_part(pairs[15:], pairs[1:3])]
@@ -172,7 +174,7 @@ def test_merged_traversals_are_the_whole(codes: Tensor, reduction: Any) -> None:
     assert merged.num_traversals == (20, 3)
     with pytest.raises(ValueError, match="no conditioned response matrices"):
         merge_conditioned_response_matrices([])
-    with pytest.raises(ValueError, match="must share factors, samples, convention, reduction, variant"):
+    with pytest.raises(ValueError, match="must share factors, num_samples, convention, reduction, variant"):
         merge_conditioned_response_matrices([whole, measure_part(pairs)])
 
 
@@ -190,7 +192,7 @@ def test_a_model_that_answers_nan_gives_nan_with_a_warning(codes: Tensor) -> Non
         ({"traversals": [torch.zeros(2, 3, 2), torch.zeros(0, 3, 2)]}, "factor 1 must have shape"),
         ({"traversals": [torch.zeros(2, 3, 5)]}, "with D=2"),
         ({"traversals": [torch.full((2, 3, 2), torch.nan)]}, "must be finite"),
-        ({"samples": 0}, "samples must be at least 1, got 0"),
+        ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
         ({"reduction": "max"}, "reduction must be one of mean, min, got 'max'"),
         ({"variant": "off"}, "variant must be one of diagonal, max, got 'off'"),
         ({"convention": "half"}, "convention must be one of paper, release"),

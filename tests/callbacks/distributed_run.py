@@ -68,7 +68,7 @@ def main(devices: int, folder: Path) -> None:
         LatentTraversalAssay(num_steps=3),
         LatentStatisticsAssay(),
         ResponseMatrixAssay(num_samples=11),
-        ConditionedResponseAssay(num_traversals=3, samples=3, num_resamples=20),
+        ConditionedResponseAssay(num_traversals=3, num_samples=3, num_resamples=20),
         DynamicsAssay(num_samples=7),
         NoiseRecoveryAssay(num_samples=7),
         ResponsePathAssay(num_samples=9, num_pairs=2, num_points=5),

@@ -71,7 +71,7 @@ def five_assays() -> list[AssayCallback]:
         LatentTraversalAssay(num_steps=3),
         LatentStatisticsAssay(),
         ResponseMatrixAssay(num_samples=10),
-        ConditionedResponseAssay(num_traversals=2, samples=2, num_resamples=5),
+        ConditionedResponseAssay(num_traversals=2, num_samples=2, num_resamples=5),
     ]
 
 
@@ -195,7 +195,7 @@ def test_conditioned_assay_takes_traversals_from_the_codes_of_a_full_test(
         raise AssertionError("encoded images that are in the table already")
 
     monkeypatch.setattr("lr_lightning.callbacks.encoded_traversals.sample_traversals", refuse)
-    trainer = tiny_trainer(tmp_path, ConditionedResponseAssay(num_traversals=2, samples=2, num_resamples=5))
+    trainer = tiny_trainer(tmp_path, ConditionedResponseAssay(num_traversals=2, num_samples=2, num_resamples=5))
     [metrics] = trainer.test(tiny_model(), datamodule=tiny_data(bars), verbose=False)
     assert 1 / 3 <= metrics["assay/conditioned_response/cds"] <= 1
 
@@ -257,7 +257,7 @@ def test_assays_of_traversals_are_skipped_without_a_full_grid(
         (lambda: Probe(-1), "every_n_validations must not be negative, got -1"),
         (lambda: ResponseMatrixAssay(num_samples=1), "num_samples must be at least 2, got 1"),
         (lambda: ResponseMatrixAssay(preset="dlib"), "preset must be 'paper' or 'release', got 'dlib'"),  # type: ignore[arg-type]
-        (lambda: ConditionedResponseAssay(samples=0), "samples must be at least 1, got 0"),
+        (lambda: ConditionedResponseAssay(num_samples=0), "num_samples must be at least 1, got 0"),
         (lambda: LatentTraversalAssay(num_steps=1), "num_steps must be at least 2"),
         (lambda: ReconstructionAssay(num_samples=0), "num_samples must be at least 1, got 0"),
     ],
@@ -271,7 +271,7 @@ def test_rejects_arguments(make: Any, message: str) -> None:
 def test_findings_are_kept_and_tell_why_scalars_cannot_be_trusted(bars: Bars, tmp_path: Path) -> None:
     few, enough = ResponseMatrixAssay(num_samples=2), ResponseMatrixAssay(num_samples=12)
     enough.name = "enough"
-    assays = [few, enough, ConditionedResponseAssay(num_traversals=2, samples=2, num_resamples=5)]
+    assays = [few, enough, ConditionedResponseAssay(num_traversals=2, num_samples=2, num_resamples=5)]
     assert few.result is None
     trainer = tiny_trainer(tmp_path, *assays, LatentStatisticsAssay(active_threshold=1e9), max_epochs=1)
     trainer.fit(tiny_model(), datamodule=tiny_data(bars))
@@ -291,7 +291,7 @@ def test_findings_are_kept_and_tell_why_scalars_cannot_be_trusted(bars: Bars, tm
     "assay",
     [
         ResponseMatrixAssay(num_samples=10),
-        ConditionedResponseAssay(num_traversals=2, samples=2, num_resamples=5),
+        ConditionedResponseAssay(num_traversals=2, num_samples=2, num_resamples=5),
         ResponseMapAssay(num_pairs=1, num_steps=6, num_images=2, num_samples=8),
         ResponseJacobianAssay(num_samples=4),
         DecoderGeometryAssay(num_samples=4),

@@ -33,6 +33,16 @@ NESTED = """Parser key "model":
             r"model: BetaVAE .*'bet'.* beta\?",
         ),
         (
+            # an earlier name of an argument
+            "Problem with given class_path 'lr_lightning.callbacks.ConditionedResponseAssay':\n"
+            "    Option 'samples' is not accepted",
+            r"model: ConditionedResponseAssay .*'samples'.* num_samples\?",
+        ),
+        (
+            "module 'lr_lightning.models' has no attribute 'schedules'",
+            r"model: .*'lr_lightning\.models\.schedules'.* lr_lightning\.training\.schedules\?",
+        ),
+        (
             # an argument of a base class, reached through **kwargs
             "Problem with given class_path 'lr_lightning.models.BetaVAE':\n        Option 'kll' is not accepted",
             r"model: BetaVAE .*'kll'.* kl\?",

@@ -17,6 +17,7 @@ from lr_lightning.commands.config.file_check import check_config_file
 from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG, folder_of_checkpoint
 from lr_lightning.commands.run.initial_weights import command_from_weights
+from lr_lightning.common.renamed_keys import with_current_names
 
 _FREE = {
     "assays",
@@ -55,9 +56,9 @@ _UNKNOWN = "Unable to serialize"
 
 
 def recorded_config(checkpoint: Path) -> dict[str, Any]:
-    """Return what is known of the config that a checkpoint was trained with, plain values.
+    """Return what is known of the config that a checkpoint was trained with: plain values under their current names.
 
-    That is the config of its run folder; of a checkpoint outside of one the part on the model, which is in the file.
+    That is the config of its run folder. For a checkpoint elsewhere it is the part on the model, which the file holds.
 
     Raises:
         ValueError: If the config is no YAML file of a run, or the checkpoint cannot be read.
@@ -67,12 +68,14 @@ def recorded_config(checkpoint: Path) -> dict[str, Any]:
         arguments = dict(read_checkpoint(checkpoint).get("hyper_parameters", {}))
         arguments.pop("_instantiator", None)
         class_path = arguments.pop("_class_path", None)
-        return {} if class_path is None else {"model": {"class_path": class_path, "init_args": arguments}}
+        model = with_current_names({"class_path": class_path, "init_args": arguments})
+        return {} if class_path is None else {"model": model}
     check_config_file(folder / CONFIG)
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise ValueError(f"{folder / CONFIG} is no config of a run")
-    return config
+    current: dict[str, Any] = with_current_names(config)
+    return current
 
 
 def with_defaults(recorded: dict[str, Any], parser: ArgumentParser) -> dict[str, Any]:

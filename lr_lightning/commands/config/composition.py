@@ -1,6 +1,7 @@
-"""How assays of several configs and options come together: by name."""
+"""How configs are read, and how assays of several configs and options come together: by name."""
 
 from collections.abc import Mapping
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ig
 from typing_extensions import override
 
 from lr_lightning.commands.config.file_check import check_config_file
+from lr_lightning.common.renamed_keys import with_current_names
 
 ASSAYS = "assays"
 
 
 class ComposingConfigFile(ActionConfigFile):
-    """A config file whose assays are added to those before it; ``assays: null`` drops them all."""
+    """A config file whose assays are added to those before it; ``assays: null`` drops them all.
+
+    Names that have changed since the file was written are replaced by the current ones.
+    """
 
     @staticmethod
     @override
@@ -22,15 +27,28 @@ class ComposingConfigFile(ActionConfigFile):
         """Merge the config ``value`` into ``cfg``.
 
         Raises:
-            ValueError: If ``value`` is a file that is no YAML of a reasonable size.
+            ValueError: If ``value`` is a file that is not YAML or too large, or gives an argument under two names.
         """
-        if isinstance(value, str) and _is_file(value):
-            check_config_file(Path(value))
-        before = cfg.get(ASSAYS)
-        ActionConfigFile.apply_config(parser, cfg, dest, value)
-        after = cfg.get(ASSAYS)
-        if before and after:  # arguments of assays that both have are merged by then
-            cfg[ASSAYS] = before | after
+        if not (isinstance(value, str) and _is_file(value)):
+            _merge(parser, cfg, dest, value)
+            return
+        path = Path(value)
+        check_config_file(path)
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(config, dict):  # the parser has the message for this
+            _merge(parser, cfg, dest, value)
+            return
+        with chdir(path.parent):  # where files named in the config are looked for, as jsonargparse does
+            _merge(parser, cfg, dest, yaml.safe_dump(with_current_names(config), sort_keys=False))
+
+
+def _merge(parser: ArgumentParser, cfg: Namespace, dest: str, value: str) -> None:
+    """Merge a config, a file or text, into ``cfg``; its assays are added to those that are there."""
+    before = cfg.get(ASSAYS)
+    ActionConfigFile.apply_config(parser, cfg, dest, value)
+    after = cfg.get(ASSAYS)
+    if before and after:  # arguments of assays in both have been merged by the parser
+        cfg[ASSAYS] = before | after
 
 
 def _is_file(value: str) -> bool:

@@ -26,7 +26,7 @@ from tests.arrays import read_arrays
 QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false", "--trainer.accelerator=cpu"]
 TINY = ["--trainer.max_epochs=1", "--data.batches_per_epoch=4", "--trainer.logger=false", *QUIET]
 FEW = ["--num_samples=12", "--assays.sampling.num_samples=4", "--assays.response_map.num_steps=5"]
-FEW_FACTORS = ["--assays.conditioned_response.num_traversals=2", "--assays.conditioned_response.samples=2"]
+FEW_FACTORS = ["--assays.conditioned_response.num_traversals=2", "--assays.conditioned_response.num_samples=2"]
 FEW_FACTORS += ["--assays.factor_topology.num_traversals=2", "--assays.disentanglement.metrics=[mig]"]
 TWO = "--assays=latent_statistics,response_matrix"
 

@@ -88,3 +88,10 @@ def test_other_words_pass_unchanged() -> None:
     assert split_assays(["--assays", "{a: {n: [1, 'no', 1.0e-3], t: null}}"]) == [
         "--assays.a={n: [1, 'no', 0.001], t: null}"
     ]
+
+
+def test_names_of_earlier_versions_are_replaced() -> None:
+    path = "lr_lightning.callbacks.conditioned_response.ConditionedResponseAssay"
+    Path("old.yaml").write_text(f"assays: {{mine: {{class_path: {path}, init_args: {{samples: 3}}}}}}")
+    _, arguments = parse("--config=old.yaml", "--assays.mine.num_traversals=4")["mine"]
+    assert (arguments["num_samples"], arguments["num_traversals"]) == (3, 4)

@@ -338,7 +338,7 @@ def test_every_config_trains_and_its_checkpoint_reloads_alone(name: str, tmp_pat
     if name == "mnist":
         options.append(f"--data.dataset.root={tmp_path}")
     if name not in ("mnist", "helix"):
-        few = ["num_traversals=2", "samples=2", "num_resamples=5"]
+        few = ["num_traversals=2", "num_samples=2", "num_resamples=5"]
         options += [f"--assays.conditioned_response.{option}" for option in few]
         if name != "dsprites_betavae":  # the last scores of one config stand for those of all, which are the same
             options.append("--assays.disentanglement.final_metrics=[]")
