@@ -101,10 +101,10 @@ def test_rows_of_a_large_response_matrix(vae: AutoencoderKL, images: Tensor) -> 
     exec(ADAPTER, names)
     exec(ROWS, names)
     assert names["result"].latents == (10, 26, 42, 58)  # row 2, column 2 of each channel
-    answers = names["answers"]
-    assert answers.shape == (4, 4, 4, 4)
+    responses = names["responses"]
+    assert responses.shape == (4, 4, 4, 4)
     # both convolutions have strides as wide as their kernels: an intervention is felt at its own place only
     elsewhere = torch.ones(4, 4, dtype=torch.bool)
     elsewhere[2, 2] = False
-    assert answers[:, :, elsewhere].abs().max().item() < 1e-6
-    assert answers[:, :, 2, 2].min().item() > 1e-6
+    assert responses[:, :, elsewhere].abs().max().item() < 1e-6
+    assert responses[:, :, 2, 2].min().item() > 1e-6

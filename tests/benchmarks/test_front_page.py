@@ -1,6 +1,7 @@
-"""The table of goals on the front page says what the record of the benchmarks says."""
+"""The table of goals in the README agrees with the recorded results."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def test_goals_of_all_groups_in_order() -> None:
     first = Group("Training", [], [Target("images/s over a peer", 2.0, 1.7), Target("share", 0.06, 0.05, False)])
     second = Group("Seeds", [], [Target("time of 16", None, 1.0, at_least=False)])
     lines = goals([first, second], FACTS).splitlines()
-    assert lines[0].startswith("On Some CPU, 2 cores, 2026-01-02, where `lr-lightning fit` trains in `32-true`")
+    assert all(fact in lines[0] for fact in FACTS.values())
     assert lines[4:] == [
         "| images/s over a peer | ≥ 1.70 | 2.00 | yes |",
         "| share | ≤ 0.0500 | 0.0600 | **no** |",
@@ -23,7 +24,7 @@ def test_goals_of_all_groups_in_order() -> None:
     ]
 
 
-def test_text_between_the_marks_is_replaced_and_nothing_else(tmp_path: Path) -> None:
+def test_replaces_only_the_text_between_the_markers(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
     write_goals(page, "new\n")
@@ -34,12 +35,12 @@ def test_text_between_the_marks_is_replaced_and_nothing_else(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("page", ["nothing", f"{BEGIN} only", f"{END} before {BEGIN}"])
-def test_a_page_without_marks_is_refused(page: str) -> None:
-    with pytest.raises(ValueError, match="the page must have the lines"):
+def test_rejects_a_page_without_markers(page: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(BEGIN)):
         with_goals(page, "new")
 
 
-def test_the_readme_says_what_was_measured() -> None:
+def test_readme_is_up_to_date() -> None:
     record = json.loads((ROOT / "benchmarks" / "results.json").read_text())
     readme = (ROOT / "README.md").read_text()
     assert with_goals(readme, goals([group_of(group) for group in record["groups"]], record["facts"])) == readme
