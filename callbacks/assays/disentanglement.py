@@ -18,7 +18,7 @@ from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.loggers.media import save_score_table
 from lr_lightning.metrics.core.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
 from lr_lightning.metrics.core.sample import Sampling
-from lr_lightning.metrics.registry import make_metrics, without_factors
+from lr_lightning.metrics.registry import make_metrics
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
 from lr_lightning.metrics.suite import DisentanglementSuite
 from lr_lightning.plots.scores import distinct_matrices, score_matrix_figure
@@ -38,7 +38,7 @@ class DisentanglementAssay(AssayCallback):
         table_path: File that the table was written to.
 
     Args:
-        metrics: Metrics or groups to run each time; see :data:`lr_lightning.metrics.GROUPS`.
+        metrics: Metrics, groups or import paths of metrics to run each time; see :data:`lr_lightning.metrics.GROUPS`.
         final_metrics: Metrics or groups to run besides at the last validation and in every test.
         every_n_validations: How often to run ``metrics``; 0 for the last validation only.
         final_every_n_validations: How often to run ``final_metrics`` during training; 0 for the last only.
@@ -74,8 +74,9 @@ class DisentanglementAssay(AssayCallback):
         super().__init__(every_n_validations, seed)
         check_at_least("final_every_n_validations", final_every_n_validations, 0)
         check_at_least("num_repeats", num_repeats, 1)
-        self.metrics = list(make_metrics(metrics))
-        self.final_metrics = list(make_metrics(final_metrics))
+        frequent, final = make_metrics(metrics), make_metrics(final_metrics)
+        self._metrics = {**frequent, **final}
+        self.metrics, self.final_metrics = list(frequent), list(final)
         # sap_r2 is logged as sap/r2, together with other kinds of sap
         families = dict.fromkeys(name.partition("_")[0] for name in [*self.metrics, *self.final_metrics])
         self.quantities = [f"{family}*" for family in families]
@@ -100,7 +101,7 @@ class DisentanglementAssay(AssayCallback):
         names = self._due_metrics(context.trainer)
         table, names_of_factors = _varying_factors(context.table, context.dataset)
         if table.factors is None:
-            names = without_factors(names)
+            names = [name for name in names if not self._metrics[name].needs_factors]
         if table.is_finite:
             # each process takes some of the metrics
             rank, world_size = context.trainer.global_rank, context.trainer.world_size
@@ -144,7 +145,8 @@ class DisentanglementAssay(AssayCallback):
     def _run_metrics(self, names: list[str], table: CodeTable, sampling: Sampling, levels: LevelChoice) -> ScoreTable:
         if not names:
             return ScoreTable((), {})
-        suite = DisentanglementSuite(names, sampling, self.num_repeats, levels=levels, level_cache=self._level_cache)
+        chosen = {name: self._metrics[name] for name in names}
+        suite = DisentanglementSuite(chosen, sampling, self.num_repeats, levels=levels, level_cache=self._level_cache)
         return suite.run(table.codes, table.factors, table.log_variances)
 
     def _undefined(self, names: list[str], table: CodeTable, generator: torch.Generator) -> ScoreTable:

@@ -1,16 +1,13 @@
 """Number of latents that the data move."""
 
-from typing import Any, ClassVar
-
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def active_units(
@@ -62,22 +59,9 @@ def active_units(
     )
 
 
-class ActiveUnits(DisentanglementMetric):
-    """How many latents vary over the data; see :func:`.functional.active_units`.
+class ActiveUnits(FunctionMetric, function=active_units):
+    """How many latents vary over the data; see :func:`.functional.active_units`."""
 
-    Args:
-        threshold: Variance that counts as active, in squared latent units.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "active_units"
-    needs_factors: ClassVar[bool] = False
+    metric = "active_units"
+    needs_factors = False
     higher_is_better = True
-
-    def __init__(self, threshold: float = 0.01, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.threshold = threshold
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return active_units(sample, threshold=self.threshold)

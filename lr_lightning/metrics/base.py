@@ -4,7 +4,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor
@@ -20,6 +20,9 @@ from lr_lightning.metrics.core.levels import fill_levels
 from lr_lightning.metrics.core.repeats import Draws, is_full_grid
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_over_repeats
 from lr_lightning.metrics.core.sample import Sample, Sampling, draw
+
+Variants: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Arguments of a metric's variants by their names."""
 
 _TABLES = ("codes", "factors", "log_variances")
 
@@ -157,6 +160,9 @@ class DisentanglementMetric(CodeTableMetric):
 
     Attributes:
         metric: Name of the metric, which the names of its scores begin with.
+        variants: Names under which command line and suite know it, with the arguments that each stands for, the usual
+            variant first; only ``metric``, with the defaults, if empty.
+        aliases: Names that others give the first variant.
         needs_factors: Whether it compares codes with factors.
         needs_log_variances: Whether it is undefined for deterministic codes.
         refits: Whether it fits predictors or draws many batches, so that its chance and ceiling cost as much again;
@@ -165,6 +171,8 @@ class DisentanglementMetric(CodeTableMetric):
     """
 
     metric: ClassVar[str]
+    variants: ClassVar[Variants] = {}
+    aliases: ClassVar[tuple[str, ...]] = ()
     needs_factors: ClassVar[bool] = True
     needs_log_variances: ClassVar[bool] = False
     refits: bool = False

@@ -2,15 +2,14 @@
 
 import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
-from lr_lightning.metrics.base import DisentanglementMetric
+from lr_lightning.metrics.base import Variants
 from lr_lightning.metrics.core.factor_groups import FactorGroups, factor_groups, factors_with_groups
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.result import MetricResult, Score
@@ -22,6 +21,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 _ENTRIES_AT_A_TIME = 2_000_000  # of codes in a chunk: 16 MB in float64
 
@@ -161,40 +161,18 @@ def _train(points: Floats, labels: Integers, standardize: bool) -> Callable[[Flo
     return lambda new: classifier.predict((new - mean) / scale)
 
 
-class BetaVAEScore(DisentanglementMetric):
-    """How well a linear classifier tells which factor pairs of samples share; see :func:`.functional.beta_vae_score`.
+class BetaVAEScore(FunctionMetric, function=beta_vae_score):
+    """How well a linear classifier names the factor that pairs share; see :func:`.functional.beta_vae_score`."""
 
-    Args:
-        batch_size: Pairs of a point.
-        num_points_train: Points to train on.
-        num_points_test: Points to test on.
-        standardize: Whether to divide the features by their standard deviations; the study does not.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "beta_vae_score"
+    metric = "beta_vae_score"
+    variants: ClassVar[Variants] = {
+        "beta_vae_score": {},
+        "beta_vae_score_standardized": {"standardize": True},
+    }
+    aliases = (
+        "beta_vae_sklearn",
+        "beta_vae_metric",
+    )
     higher_is_better = True
     refits = True
     num_chance_draws = 3
-
-    def __init__(
-        self,
-        batch_size: int = 64,
-        num_points_train: int = 10_000,
-        num_points_test: int = 5_000,
-        standardize: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.batch_size, self.standardize = batch_size, standardize
-        self.num_points_train, self.num_points_test = num_points_train, num_points_test
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return beta_vae_score(
-            sample,
-            batch_size=self.batch_size,
-            num_points_train=self.num_points_train,
-            num_points_test=self.num_points_test,
-            standardize=self.standardize,
-        )

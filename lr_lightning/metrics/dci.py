@@ -6,10 +6,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least, check_choice
-from lr_lightning.metrics.base import DisentanglementMetric
+from lr_lightning.metrics.base import Variants
 from lr_lightning.metrics.core.aggregations import (
     completeness_per_factor,
     dci_completeness,
@@ -26,6 +25,7 @@ from lr_lightning.metrics.core.dci_estimators import (
 from lr_lightning.metrics.core.dci_predictions import Predictions, predict_factors
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 Importance: TypeAlias = Literal["impurity", "permutation"]
 
@@ -214,51 +214,21 @@ def _warn_of_undefined(sample: Sample, predictions: Predictions) -> None:
         warnings.warn("; ".join(reasons), stacklevel=3)
 
 
-class DCI(DisentanglementMetric):
-    """By which latents each factor is predicted; see :func:`.functional.dci`.
+class DCI(FunctionMetric, function=dci):
+    """By which latents each factor is predicted; see :func:`.functional.dci`."""
 
-    Args:
-        estimator: ``"lightgbm"``, ``"gbt"``, ``"forest"``, ``"lasso"`` or ``"logistic"``.
-        importance: ``"impurity"`` or ``"permutation"``.
-        num_trees: Rounds of boosting, or trees of a forest.
-        max_bins: Bins per latent of ``"lightgbm"``.
-        max_features: Latents that a split of a forest may choose from; all if ``None``.
-        penalty: Weight of the absolute coefficients of linear estimators; each has its own if ``None``.
-        num_permutations: Shuffles that permutation importance averages over.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "dci"
+    metric = "dci"
+    variants: ClassVar[Variants] = {
+        "dci_lightgbm": {"estimator": "lightgbm"},
+        "dci_gbt": {"estimator": "gbt"},
+        "dci_forest": {"estimator": "forest"},
+        "dci_lasso": {"estimator": "lasso"},
+        "dci_logistic": {"estimator": "logistic"},
+    }
     higher_is_better = True
     refits = True
 
-    def __init__(
-        self,
-        estimator: Estimator = "lightgbm",
-        importance: Importance = "impurity",
-        num_trees: int = 100,
-        max_bins: int = 2047,
-        max_features: Literal["sqrt"] | int | float | None = None,
-        penalty: float | None = None,
-        num_permutations: int = 5,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
         # the few small coefficients that a lasso finds in noise scatter, and cost little
-        self.num_chance_draws = 10 if estimator == "lasso" else 1
-        self.estimator, self.importance = estimator, importance
-        self.num_trees, self.max_bins, self.max_features = num_trees, max_bins, max_features
-        self.penalty, self.num_permutations = penalty, num_permutations
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return dci(
-            sample,
-            estimator=self.estimator,
-            importance=self.importance,
-            num_trees=self.num_trees,
-            max_bins=self.max_bins,
-            max_features=self.max_features,
-            penalty=self.penalty,
-            num_permutations=self.num_permutations,
-        )
+        self.num_chance_draws = 10 if self.arguments["estimator"] == "lasso" else 1

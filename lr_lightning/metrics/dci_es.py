@@ -4,15 +4,12 @@ import math
 import warnings
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least, check_choice
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.dci_es_probes import (
     CAPACITIES,
     FOREST_TREES,
@@ -27,6 +24,7 @@ from lr_lightning.metrics.core.dci_es_probes import (
 from lr_lightning.metrics.core.dci_estimators import Standardization
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def dci_es(
@@ -158,26 +156,10 @@ def _mean_over(axis: Floats, curves: Floats) -> Floats:
     return mean
 
 
-class DCIES(DisentanglementMetric):
-    """How little capacity it takes to read the factors off the code; see :func:`.functional.dci_es`.
+class DCIES(FunctionMetric, function=dci_es):
+    """How little capacity it takes to read the factors off the code; see :func:`.functional.dci_es`."""
 
-    Args:
-        probe: ``"random_fourier_features"``, ``"mlp"`` or ``"forest"``.
-        capacities: Capacities that increase; each probe has its own if ``None``.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "dci_es"
+    metric = "dci_es"
     higher_is_better = True
     refits = True
     num_chance_draws = 1
-
-    def __init__(
-        self, probe: Probe = "random_fourier_features", capacities: Sequence[int] | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.probe, self.capacities = probe, capacities
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return dci_es(sample, probe=self.probe, capacities=self.capacities)

@@ -2,18 +2,16 @@
 
 import math
 import warnings
-from typing import ClassVar
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.metrics.core.aggregations import dcimig_share, gap_per_latent, largest_gap_per_factor
-from lr_lightning.metrics.core.binned_metric import BinnedMetric
-from lr_lightning.metrics.core.binning import Binning
+from lr_lightning.metrics.core.binning import Binning, check_bins
 from lr_lightning.metrics.core.information import factor_entropies, mutual_information
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def dcimig(
@@ -61,6 +59,7 @@ def dcimig(
         >>> round(dcimig(codes, grid, sampling=Sampling(num_train=20, num_test=0)).value, 6)
         1.0
     """
+    check_bins(num_bins, binning)
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix, entropies = mutual_information(sample, num_bins, binning), factor_entropies(sample)
@@ -94,18 +93,9 @@ def _owners(matrix: Tensor, gaps: Tensor) -> Tensor:
     return torch.where(owned.any(dim=0), candidates.argmax(dim=0).double(), torch.nan)
 
 
-class DCIMIG(BinnedMetric):
-    """How much of all factors single latents carry for themselves; see :func:`.functional.dcimig`.
+class DCIMIG(FunctionMetric, function=dcimig):
+    """How much of all factors single latents carry for themselves; see :func:`.functional.dcimig`."""
 
-    Args:
-        num_bins: Bins per latent.
-        binning: ``"equal_width"`` or ``"quantile"``.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "dcimig"
+    metric = "dcimig"
+    aliases = ("3charm",)
     higher_is_better = True
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return dcimig(sample, num_bins=self.num_bins, binning=self.binning)

@@ -3,17 +3,15 @@
 import math
 import warnings
 from dataclasses import replace
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample
+from lr_lightning.metrics.function_metric import FunctionMetric
 from lr_lightning.metrics.kl_per_latent import posterior_kl
 
 _SATURATED = 0.3  # nats from log N within which information is that of the number of rows
@@ -157,23 +155,10 @@ def _aggregate_log_densities(samples: Tensor, means: Tensor, log_deviations: Ten
     return torch.cat(joints) - log_rows, torch.cat(marginals) - log_rows
 
 
-class ELBODecomposition(DisentanglementMetric):
-    """What the divergence from the prior is made of, in nats; see :func:`.functional.elbo_decomposition`.
+class ELBODecomposition(FunctionMetric, function=elbo_decomposition):
+    """What the divergence from the prior is made of, in nats; see :func:`.functional.elbo_decomposition`."""
 
-    Args:
-        num_samples: Number of samples; time grows with it.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "elbo_decomposition"
-    needs_factors: ClassVar[bool] = False
-    needs_log_variances: ClassVar[bool] = True
+    metric = "elbo_decomposition"
+    needs_factors = False
+    needs_log_variances = True
     higher_is_better = None
-
-    def __init__(self, num_samples: int = 2000, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.num_samples = num_samples
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return elbo_decomposition(sample, num_samples=self.num_samples)

@@ -1,14 +1,11 @@
 """Explicitness."""
 
 import warnings
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.core.sample import (
@@ -19,6 +16,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def explicitness(
@@ -131,18 +129,10 @@ def area_under_curve(scores: Floats, values: Integers) -> float:
     return mean_of_known(above[pairs > 0] / pairs[pairs > 0])
 
 
-class Explicitness(DisentanglementMetric):
-    """How well the whole code tells each factor to a linear classifier; see :func:`.functional.explicitness`.
+class Explicitness(FunctionMetric, function=explicitness):
+    """How well the whole code tells each factor to a linear classifier; see :func:`.functional.explicitness`."""
 
-    Args:
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "explicitness"
+    metric = "explicitness"
     higher_is_better = True
     refits = True
     num_chance_draws = 3
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return explicitness(sample)

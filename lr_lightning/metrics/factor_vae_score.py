@@ -1,15 +1,12 @@
 """Score of the paper on FactorVAE: the latent that varies least tells which factor a batch of samples shares."""
 
 import warnings
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.factor_groups import FactorGroups, factor_groups, factors_with_groups
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import (
@@ -20,6 +17,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 _NAME = "factor_vae_score"
 _ENTRIES_AT_A_TIME = 2_000_000  # of codes in a chunk: 16 MB in float64
@@ -186,43 +184,11 @@ def _share(part: Floats, total: Floats) -> Floats:
     return np.where(total > 0, part / np.maximum(total, 1), np.nan)
 
 
-class FactorVAEScore(DisentanglementMetric):
-    """How well the latent that varies least tells a shared factor; see :func:`.functional.factor_vae_score`.
+class FactorVAEScore(FunctionMetric, function=factor_vae_score):
+    """How well the latent that varies least tells a shared factor; see :func:`.functional.factor_vae_score`."""
 
-    Args:
-        batch_size: Samples of a batch.
-        num_votes_train: Votes to train on.
-        num_votes_test: Votes to test on.
-        num_variance: Rows from which variances over the data are taken.
-        prune_threshold: Latents with a smaller standard deviation cast no votes.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "factor_vae_score"
+    metric = "factor_vae_score"
+    aliases = ("factor_vae_metric",)
     higher_is_better = True
     refits = True
     num_chance_draws = 3
-
-    def __init__(
-        self,
-        batch_size: int = 64,
-        num_votes_train: int = 10_000,
-        num_votes_test: int = 5_000,
-        num_variance: int = 10_000,
-        prune_threshold: float = 0.05,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        self.batch_size, self.num_variance, self.prune_threshold = batch_size, num_variance, prune_threshold
-        self.num_votes_train, self.num_votes_test = num_votes_train, num_votes_test
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return factor_vae_score(
-            sample,
-            batch_size=self.batch_size,
-            num_votes_train=self.num_votes_train,
-            num_votes_test=self.num_votes_test,
-            num_variance=self.num_variance,
-            prune_threshold=self.prune_threshold,
-        )

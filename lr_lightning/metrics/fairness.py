@@ -3,15 +3,13 @@
 import math
 import warnings
 from collections.abc import Callable
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least, check_choice
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.predictors import (
     PREDICTORS,
     Predict,
@@ -29,6 +27,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def fairness(
@@ -204,24 +203,10 @@ def _largest_of_known(parts: Floats) -> float:
     return math.nan if np.isnan(parts).all() else float(np.nanmax(parts))
 
 
-class Fairness(DisentanglementMetric):
-    """How much predictions of one factor change with another; see :func:`.functional.fairness`.
+class Fairness(FunctionMetric, function=fairness):
+    """How much predictions of one factor change with another; see :func:`.functional.fairness`."""
 
-    Args:
-        predictor: ``"lightgbm"``, ``"gbt"`` or ``"logistic"``.
-        num_points_per_value: Samples on which to intervene for each pair of factors.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "fairness"
+    metric = "fairness"
     higher_is_better = False
     refits = True
     num_chance_draws = 1
-
-    def __init__(self, predictor: Predictor = "lightgbm", num_points_per_value: int = 100, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.predictor, self.num_points_per_value = predictor, num_points_per_value
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return fairness(sample, predictor=self.predictor, num_points_per_value=self.num_points_per_value)

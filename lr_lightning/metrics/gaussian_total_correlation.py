@@ -1,17 +1,15 @@
 """Total correlation of the Gaussian with the covariance of the codes."""
 
 import warnings
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.covariance import centered_codes, variances_of
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def gaussian_total_correlation(
@@ -98,20 +96,9 @@ def _total_correlation(standardized: Floats) -> float:
     return max(0.0, float(-np.log(values).sum()))  # round-off
 
 
-class GaussianTotalCorrelation(DisentanglementMetric):
-    """How far latents are correlated, in nats; see :func:`.functional.gaussian_total_correlation`.
+class GaussianTotalCorrelation(FunctionMetric, function=gaussian_total_correlation):
+    """How far latents are correlated, in nats; see :func:`.functional.gaussian_total_correlation`."""
 
-    Args:
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "gaussian_total_correlation"
-    needs_factors: ClassVar[bool] = False
+    metric = "gaussian_total_correlation"
+    needs_factors = False
     higher_is_better = False
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return gaussian_total_correlation(sample)

@@ -1,17 +1,15 @@
 """Wasserstein distance of the Gaussian with the covariance of the codes from one with independent latents."""
 
 import warnings
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.covariance import centered_codes, variances_of
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def gaussian_wasserstein_correlation(
@@ -93,20 +91,9 @@ def _distance(centered: Floats, variances: Floats) -> float:
     return max(0.0, 2 * float(variances.sum()) - 2 * root_trace)  # round-off
 
 
-class GaussianWassersteinCorrelation(DisentanglementMetric):
-    """How far latents are correlated, as a distance; see :func:`.functional.gaussian_wasserstein_correlation`.
+class GaussianWassersteinCorrelation(FunctionMetric, function=gaussian_wasserstein_correlation):
+    """How far latents are correlated, as a distance; see :func:`.functional.gaussian_wasserstein_correlation`."""
 
-    Args:
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "gaussian_wasserstein_correlation"
-    needs_factors: ClassVar[bool] = False
+    metric = "gaussian_wasserstein_correlation"
+    needs_factors = False
     higher_is_better = False
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return gaussian_wasserstein_correlation(sample)

@@ -1,16 +1,14 @@
 """Modularity, explicitness and compactness by normalised information (InfoMEC)."""
 
 import warnings
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.binning import entropy_of
 from lr_lightning.metrics.core.information import mutual_information_matrix
 from lr_lightning.metrics.core.neighbor_information import neighbor_information
@@ -24,6 +22,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 NUM_SHUFFLES = 5
 
@@ -241,49 +240,10 @@ def _warn_of_undefined(names: list[str]) -> None:
         )
 
 
-class InfoMEC(DisentanglementMetric):
-    """Modularity, explicitness and compactness by normalised information; see :func:`.functional.infomec`.
+class InfoMEC(FunctionMetric, function=infomec):
+    """Modularity, explicitness and compactness by normalised information; see :func:`.functional.infomec`."""
 
-    Args:
-        num_neighbors: Neighbours of the estimate of information.
-        min_range: Latents count whose range is above this share of the largest range.
-        discrete_latents: Whether latents take few values.
-        mask_uninformative: Whether to leave out latents and factors with no more information than shuffled rows give.
-        max_iter: Iterations of the regression.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-
-    Raises:
-        ValueError: If ``num_neighbors < 1``, ``min_range < 0`` or ``max_iter < 1``.
-    """
-
-    metric: ClassVar[str] = "infomec"
+    metric = "infomec"
     higher_is_better = True
     refits = True
     num_chance_draws = 3
-
-    def __init__(
-        self,
-        num_neighbors: int = 10,
-        min_range: float = 0.05,
-        discrete_latents: bool = False,
-        mask_uninformative: bool = False,
-        max_iter: int = 100,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        check_at_least("num_neighbors", num_neighbors, 1)
-        check_at_least("min_range", min_range, 0)
-        check_at_least("max_iter", max_iter, 1)
-        self.num_neighbors, self.min_range, self.max_iter = num_neighbors, min_range, max_iter
-        self.discrete_latents, self.mask_uninformative = discrete_latents, mask_uninformative
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return infomec(
-            sample,
-            num_neighbors=self.num_neighbors,
-            min_range=self.min_range,
-            discrete_latents=self.discrete_latents,
-            mask_uninformative=self.mask_uninformative,
-            max_iter=self.max_iter,
-        )

@@ -1,15 +1,12 @@
 """Interventional robustness score."""
 
 import warnings
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.binning import bin_codes
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import (
@@ -20,6 +17,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def interventional_robustness_score(
@@ -146,28 +144,9 @@ def _weighted_mean(parts: Floats, weights: Floats) -> float:
     return float(np.average(parts[known], weights=weights[known])) if known.any() else np.nan
 
 
-class InterventionalRobustnessScore(DisentanglementMetric):
-    """How little latents move while one factor is held; see :func:`.functional.interventional_robustness_score`.
+class InterventionalRobustnessScore(FunctionMetric, function=interventional_robustness_score):
+    """How little latents move while one factor is held; see :func:`.functional.interventional_robustness_score`."""
 
-    Args:
-        quantile: Quantile of the deviations, .99 in the study and 1 in the paper.
-        num_bins: Bins that the values of each factor are first sorted into; ``None``: each value by itself.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-
-    Raises:
-        ValueError: If ``quantile`` is not in ``(0, 1]`` or ``num_bins < 2``.
-    """
-
-    metric: ClassVar[str] = "irs"
+    metric = "irs"
+    aliases = ("interventional_robustness_score",)
     higher_is_better = True
-
-    def __init__(self, quantile: float = 0.99, num_bins: int | None = 20, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_quantile(quantile)
-        if num_bins is not None:
-            check_at_least("num_bins", num_bins, 2)
-        self.quantile, self.num_bins = quantile, num_bins
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return interventional_robustness_score(sample, quantile=self.quantile, num_bins=self.num_bins)

@@ -2,17 +2,20 @@
 
 import math
 import warnings
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.information import factor_entropies
-from lr_lightning.metrics.core.posterior_bins import BinnedInformation, BinRange, binned_information, check_bin_range
+from lr_lightning.metrics.core.posterior_bins import (
+    BinnedInformation,
+    BinRange,
+    binned_information,
+    check_posterior_bins,
+)
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def joint_entropy_minus_mutual_information_gap(
@@ -70,6 +73,7 @@ def joint_entropy_minus_mutual_information_gap(
         >>> round(result["normalized"], 6), round(abs(result["jemmig"]), 6)
         (1.0, 0.0)
     """
+    check_posterior_bins(num_bins, bin_range)
     sample = as_sample(codes, factors, sampling, log_variances)
     warn_of_constant_factors(sample)
     entropies, binned = factor_entropies(sample), binned_information(sample, num_bins, bin_range)
@@ -113,28 +117,11 @@ def _per_factor(binned: BinnedInformation, entropies: Tensor) -> tuple[Tensor, T
     return torch.where(entropies > 0, gaps, torch.nan), best
 
 
-class JointEntropyMinusMutualInformationGap(DisentanglementMetric):
+class JointEntropyMinusMutualInformationGap(FunctionMetric, function=joint_entropy_minus_mutual_information_gap):
     """How far one latent carries each factor, alone and nothing besides.
 
     See :func:`.functional.joint_entropy_minus_mutual_information_gap`. Log-variances given to :meth:`update` are used.
     Of its two scores ``jemmig_normalized`` is the better the higher, ``jemmig`` the lower.
-
-    Args:
-        num_bins: Bins per latent, 100 in the paper.
-        bin_range: Where the bins begin and end, ``(-4, 4)`` in the paper; ``None``: the range of each latent.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-
-    Raises:
-        ValueError: If ``bin_range`` is not two finite numbers in order.
     """
 
-    metric: ClassVar[str] = "jemmig"
-
-    def __init__(self, num_bins: int = 20, bin_range: BinRange | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_bin_range(bin_range)
-        self.num_bins, self.bin_range = num_bins, bin_range
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return joint_entropy_minus_mutual_information_gap(sample, num_bins=self.num_bins, bin_range=self.bin_range)
+    metric = "jemmig"

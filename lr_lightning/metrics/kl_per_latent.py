@@ -1,15 +1,13 @@
 """Divergence of each latent's posterior from the prior."""
 
 import warnings
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def kl_per_latent(
@@ -76,21 +74,10 @@ def posterior_kl(sample: Sample) -> Tensor | None:
     return (means.square() + log_variances.expm1() - log_variances).mean(dim=0) / 2
 
 
-class KLPerLatent(DisentanglementMetric):
-    """How much each latent is used, in nats; see :func:`.functional.kl_per_latent`.
+class KLPerLatent(FunctionMetric, function=kl_per_latent):
+    """How much each latent is used, in nats; see :func:`.functional.kl_per_latent`."""
 
-    Args:
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "kl_per_latent"
-    needs_factors: ClassVar[bool] = False
-    needs_log_variances: ClassVar[bool] = True
+    metric = "kl_per_latent"
+    needs_factors = False
+    needs_log_variances = True
     higher_is_better = False
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return kl_per_latent(sample)

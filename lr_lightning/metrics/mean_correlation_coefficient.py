@@ -1,15 +1,14 @@
 """Mean correlation coefficient."""
 
 import warnings
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_choice
-from lr_lightning.metrics.base import DisentanglementMetric
+from lr_lightning.metrics.base import Variants
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import (
     Floats,
@@ -19,6 +18,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 Correlation: TypeAlias = Literal["pearson", "spearman"]
 
@@ -119,25 +119,12 @@ def _match(matrix: Floats) -> tuple[Floats, Floats]:
     return matched, assigned
 
 
-class MeanCorrelationCoefficient(DisentanglementMetric):
-    """How well factors correlate with latents of their own; see :func:`.functional.mean_correlation_coefficient`.
+class MeanCorrelationCoefficient(FunctionMetric, function=mean_correlation_coefficient):
+    """How well factors correlate with latents of their own; see :func:`.functional.mean_correlation_coefficient`."""
 
-    Args:
-        correlation: ``"pearson"`` or ``"spearman"``.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-
-    Raises:
-        ValueError: If ``correlation`` is unknown.
-    """
-
-    metric: ClassVar[str] = "mcc"
+    metric = "mcc"
+    variants: ClassVar[Variants] = {
+        "mcc_pearson": {"correlation": "pearson"},
+        "mcc_spearman": {"correlation": "spearman"},
+    }
     higher_is_better = True
-
-    def __init__(self, correlation: Correlation = "pearson", **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_choice("correlation", correlation, ("pearson", "spearman"))
-        self.correlation = correlation
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return mean_correlation_coefficient(sample, correlation=self.correlation)

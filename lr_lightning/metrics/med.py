@@ -2,24 +2,22 @@
 
 import math
 import warnings
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
-from lr_lightning.common.checks import check_at_least
-from lr_lightning.metrics.base import DisentanglementMetric
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.metrics.core.aggregations import (
     completeness_per_factor,
     dci_completeness,
     dci_disentanglement,
     disentanglement_per_latent,
 )
-from lr_lightning.metrics.core.binning import Binning
-from lr_lightning.metrics.core.information import BiasCorrection, mutual_information
+from lr_lightning.metrics.core.binning import Binning, check_bins
+from lr_lightning.metrics.core.information import BIAS_CORRECTIONS, BiasCorrection, mutual_information
 from lr_lightning.metrics.core.result import MetricResult, Score, are_undefined
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def mutual_information_based_entropy_disentanglement(
@@ -82,6 +80,8 @@ def mutual_information_based_entropy_disentanglement(
     """
     if topk is not None:
         check_at_least("topk", topk, 1)
+    check_bins(num_bins, binning)
+    check_choice("bias_correction", bias_correction, BIAS_CORRECTIONS)
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix = _shares(mutual_information(sample, num_bins, binning, bias_correction))
@@ -164,44 +164,11 @@ def _completeness_per_factor(matrix: Tensor, varying: list[int]) -> Tensor:
     return parts
 
 
-class MED(DisentanglementMetric):
+class MED(FunctionMetric, function=mutual_information_based_entropy_disentanglement):
     """Disentanglement and completeness as of DCI, with information for importance.
 
     See :func:`.functional.mutual_information_based_entropy_disentanglement`.
-
-    Args:
-        num_bins: Bins per latent.
-        binning: ``"equal_width"`` or ``"quantile"``.
-        bias_correction: ``"miller_madow"`` takes the expected bias off the information; ``"none"``, as published.
-        topk: Latents per factor for the top-k scores; ``None`` for none.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-
-    Raises:
-        ValueError: If ``topk < 1``.
     """
 
-    metric: ClassVar[str] = "med"
+    metric = "med"
     higher_is_better = True
-
-    def __init__(
-        self,
-        num_bins: int = 20,
-        binning: Binning = "equal_width",
-        bias_correction: BiasCorrection = "none",
-        topk: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**kwargs)
-        if topk is not None:
-            check_at_least("topk", topk, 1)
-        self.num_bins, self.binning, self.bias_correction, self.topk = num_bins, binning, bias_correction, topk
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return mutual_information_based_entropy_disentanglement(
-            sample,
-            num_bins=self.num_bins,
-            binning=self.binning,
-            bias_correction=self.bias_correction,
-            topk=self.topk,
-        )

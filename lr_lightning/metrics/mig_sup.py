@@ -1,15 +1,12 @@
 """MIG-sup, the mutual information gap by latent."""
 
 import warnings
-from typing import ClassVar
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.metrics.core.aggregations import gap_per_latent
-from lr_lightning.metrics.core.binned_metric import BinnedMetric
-from lr_lightning.metrics.core.binning import Binning
+from lr_lightning.metrics.core.binning import Binning, check_bins
 from lr_lightning.metrics.core.information import (
     factor_entropies,
     informative_latents,
@@ -17,6 +14,7 @@ from lr_lightning.metrics.core.information import (
 )
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def mig_sup(
@@ -66,6 +64,7 @@ def mig_sup(
         >>> round(result["mig_sup"], 3), round(result["mig_sup_all"], 3)
         (1.0, 0.667)
     """
+    check_bins(num_bins, binning)
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix, informative = mutual_information(sample, num_bins, binning), informative_latents(sample, num_bins, binning)
@@ -97,18 +96,8 @@ def _gaps(matrix: Tensor, sample: Sample) -> Tensor:
     return gap_per_latent(matrix[:, varying] / factor_entropies(sample)[varying])
 
 
-class MIGSup(BinnedMetric):
-    """How far each latent carries one factor alone; see :func:`.functional.mig_sup`.
+class MIGSup(FunctionMetric, function=mig_sup):
+    """How far each latent carries one factor alone; see :func:`.functional.mig_sup`."""
 
-    Args:
-        num_bins: Bins per latent.
-        binning: ``"equal_width"`` or ``"quantile"``.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "mig_sup"
+    metric = "mig_sup"
     higher_is_better = True
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return mig_sup(sample, num_bins=self.num_bins, binning=self.binning)

@@ -1,18 +1,16 @@
 """Modularity."""
 
 import warnings
-from typing import ClassVar
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.metrics.core.aggregations import modularity_per_latent
-from lr_lightning.metrics.core.binned_metric import BinnedMetric
-from lr_lightning.metrics.core.binning import Binning
+from lr_lightning.metrics.core.binning import Binning, check_bins
 from lr_lightning.metrics.core.information import informative_latents, mutual_information
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def modularity_score(
@@ -67,6 +65,7 @@ def modularity_score(
         >>> round(result["modularity"], 6), round(result["informative"], 6)
         (0.5, 1.0)
     """
+    check_bins(num_bins, binning)
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix, informative = mutual_information(sample, num_bins, binning), informative_latents(sample, num_bins, binning)
@@ -101,18 +100,8 @@ def _per_latent(matrix: Tensor, sample: Sample) -> Tensor:
     return modularity_per_latent(matrix[:, varying])
 
 
-class Modularity(BinnedMetric):
-    """How far each latent says something about one factor only; see :func:`.functional.modularity_score`.
+class Modularity(FunctionMetric, function=modularity_score):
+    """How far each latent says something about one factor only; see :func:`.functional.modularity_score`."""
 
-    Args:
-        num_bins: Bins per latent.
-        binning: ``"equal_width"`` or ``"quantile"``.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "modularity"
+    metric = "modularity"
     higher_is_better = True
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return modularity_score(sample, num_bins=self.num_bins, binning=self.binning)

@@ -1,18 +1,16 @@
 """Mutual information gap."""
 
 import warnings
-from typing import ClassVar
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.metrics.core.aggregations import gap_per_factor
-from lr_lightning.metrics.core.binned_metric import BinnedMetric
-from lr_lightning.metrics.core.binning import Binning, binned_factor_ceilings
+from lr_lightning.metrics.core.binning import Binning, binned_factor_ceilings, check_bins
 from lr_lightning.metrics.core.information import factor_entropies, mutual_information
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def mutual_information_gap(
@@ -60,6 +58,7 @@ def mutual_information_gap(
         >>> round(mutual_information_gap(grid.float(), grid, sampling=Sampling(num_train=20, num_test=0)).value, 6)
         1.0
     """
+    check_bins(num_bins, binning)
     sample = as_sample(codes, factors, sampling)
     warn_of_constant_factors(sample)
     matrix, entropies = mutual_information(sample, num_bins, binning), factor_entropies(sample)
@@ -82,18 +81,9 @@ def mutual_information_gap(
     )
 
 
-class MutualInformationGap(BinnedMetric):
-    """How far one latent alone carries each factor; see :func:`.functional.mutual_information_gap`.
+class MutualInformationGap(FunctionMetric, function=mutual_information_gap):
+    """How far one latent alone carries each factor; see :func:`.functional.mutual_information_gap`."""
 
-    Args:
-        num_bins: Bins per latent.
-        binning: ``"equal_width"`` or ``"quantile"``.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "mig"
+    metric = "mig"
+    aliases = ("mutual_information_gap",)
     higher_is_better = True
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return mutual_information_gap(sample, num_bins=self.num_bins, binning=self.binning)

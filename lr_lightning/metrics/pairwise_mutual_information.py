@@ -1,18 +1,16 @@
 """Mutual information between latents."""
 
 import warnings
-from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
-from lr_lightning.metrics.core.binned_metric import BinnedMetric
-from lr_lightning.metrics.core.binning import Binning, binned
+from lr_lightning.metrics.core.binning import Binning, binned, check_bins
 from lr_lightning.metrics.core.information import mutual_information_matrix
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def pairwise_mutual_information(
@@ -58,6 +56,7 @@ def pairwise_mutual_information(
         >>> round(pairwise_mutual_information(grid, sampling=Sampling(20, 0)).value, 6)
         0.0
     """
+    check_bins(num_bins, binning)
     sample = as_sample(codes, factors, sampling, factors_needed=False)
     bins = binned(sample, num_bins, binning)
     matrix = mutual_information_matrix(bins, bins)
@@ -90,19 +89,9 @@ def _mean_with_others(matrix: Tensor) -> Tensor:
     return others.sum(dim=1) / (len(matrix) - 1)
 
 
-class PairwiseMutualInformation(BinnedMetric):
-    """How much latents say about each other; see :func:`.functional.pairwise_mutual_information`.
+class PairwiseMutualInformation(FunctionMetric, function=pairwise_mutual_information):
+    """How much latents say about each other; see :func:`.functional.pairwise_mutual_information`."""
 
-    Args:
-        num_bins: Bins per latent.
-        binning: ``"equal_width"`` or ``"quantile"``.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "pairwise_mutual_information"
-    needs_factors: ClassVar[bool] = False
+    metric = "pairwise_mutual_information"
+    needs_factors = False
     higher_is_better = False
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return pairwise_mutual_information(sample, num_bins=self.num_bins, binning=self.binning)

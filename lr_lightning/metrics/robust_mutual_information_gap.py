@@ -1,19 +1,17 @@
 """Robust mutual information gap."""
 
 import warnings
-from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from typing_extensions import override
 
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.aggregations import gap_per_factor
 from lr_lightning.metrics.core.binning import binned_factor_ceilings
 from lr_lightning.metrics.core.information import factor_entropies
-from lr_lightning.metrics.core.posterior_bins import BinRange, binned_information, check_bin_range
+from lr_lightning.metrics.core.posterior_bins import BinRange, binned_information, check_posterior_bins
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def robust_mutual_information_gap(
@@ -75,6 +73,7 @@ def robust_mutual_information_gap(
         1.0
         0.31
     """
+    check_posterior_bins(num_bins, bin_range)
     sample = as_sample(codes, factors, sampling, log_variances)
     warn_of_constant_factors(sample)
     matrix, _ = binned_information(sample, num_bins, bin_range)
@@ -107,28 +106,11 @@ def robust_mutual_information_gap(
     )
 
 
-class RobustMutualInformationGap(DisentanglementMetric):
+class RobustMutualInformationGap(FunctionMetric, function=robust_mutual_information_gap):
     """How far one latent alone carries each factor, by the whole posterior.
 
     See :func:`.functional.robust_mutual_information_gap`. Log-variances given to :meth:`update` are used.
-
-    Args:
-        num_bins: Bins per latent, 100 in the paper.
-        bin_range: Where the bins begin and end, ``(-4, 4)`` in the paper; ``None``: the range of each latent.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-
-    Raises:
-        ValueError: If ``bin_range`` is not two finite numbers in order.
     """
 
-    metric: ClassVar[str] = "rmig"
+    metric = "rmig"
     higher_is_better = True
-
-    def __init__(self, num_bins: int = 20, bin_range: BinRange | None = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_bin_range(bin_range)
-        self.num_bins, self.bin_range = num_bins, bin_range
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return robust_mutual_information_gap(sample, num_bins=self.num_bins, bin_range=self.bin_range)

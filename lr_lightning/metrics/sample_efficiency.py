@@ -3,15 +3,12 @@
 import math
 import warnings
 from collections.abc import Sequence
-from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least, check_choice
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.predictors import (
     PREDICTORS,
     Predictor,
@@ -21,6 +18,7 @@ from lr_lightning.metrics.core.predictors import (
 )
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.core.sample import Floats, Sample, Sampling, as_sample, warn_of_constant_factors
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def sample_efficiency(
@@ -122,26 +120,11 @@ def _accuracies(sample: Sample, predictor: Predictor, sizes: list[int]) -> Float
     return accuracies
 
 
-class SampleEfficiency(DisentanglementMetric):
-    """How soon a classifier learns the factors from the codes; see :func:`.functional.sample_efficiency`.
+class SampleEfficiency(FunctionMetric, function=sample_efficiency):
+    """How soon a classifier learns the factors from the codes; see :func:`.functional.sample_efficiency`."""
 
-    Args:
-        train_sizes: Numbers of rows to train on.
-        predictor: ``"lightgbm"``, ``"gbt"`` or ``"logistic"``.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "sample_efficiency"
+    metric = "sample_efficiency"
+    aliases = ("downstream_task",)
     higher_is_better = True
     refits = True
     num_chance_draws = 1
-
-    def __init__(
-        self, train_sizes: Sequence[int] = (100, 1000, 10_000), predictor: Predictor = "lightgbm", **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        self.train_sizes, self.predictor = tuple(train_sizes), predictor
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return sample_efficiency(sample, train_sizes=self.train_sizes, predictor=self.predictor)

@@ -6,10 +6,9 @@ from typing import Any, ClassVar, Literal, TypeAlias
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_choice
-from lr_lightning.metrics.base import DisentanglementMetric
+from lr_lightning.metrics.base import Variants
 from lr_lightning.metrics.core.aggregations import gap_per_factor
 from lr_lightning.metrics.core.dci_estimators import Standardization
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
@@ -22,6 +21,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 Predictor: TypeAlias = Literal["linear_svc", "r2", "tree"]
 
@@ -184,28 +184,23 @@ def _tree_accuracy(code: Floats, factor: Integers, test_code: Floats, test_facto
     return float((tree.predict(test_code / scale) == test_factor).mean())
 
 
-class SeparatedAttributePredictability(DisentanglementMetric):
-    """How far one latent alone predicts each factor; see :func:`.functional.separated_attribute_predictability`.
+class SeparatedAttributePredictability(FunctionMetric, function=separated_attribute_predictability):
+    """How far one latent alone predicts each factor; see :func:`.functional.separated_attribute_predictability`."""
 
-    Args:
-        predictor: ``"linear_svc"``, ``"r2"`` or ``"tree"``.
-        standardize: Whether to standardise latents first, so that their scale does not matter; the study does not.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-
-    Raises:
-        ValueError: If ``predictor`` is unknown.
-    """
-
-    metric: ClassVar[str] = "sap"
+    metric = "sap"
+    variants: ClassVar[Variants] = {
+        "sap_linear_svc": {"predictor": "linear_svc"},
+        "sap_linear_svc_standardized": {"predictor": "linear_svc", "standardize": True},
+        "sap_r2": {"predictor": "r2"},
+        "sap_tree": {"predictor": "tree"},
+    }
+    aliases = (
+        "sap_score",
+        "separated_attribute_predictability",
+    )
     higher_is_better = True
     num_chance_draws = 3
 
-    def __init__(self, predictor: Predictor = "linear_svc", standardize: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        check_choice("predictor", predictor, ("linear_svc", "r2", "tree"))
-        self.predictor, self.standardize = predictor, standardize
-        self.refits = predictor != "r2"
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return separated_attribute_predictability(sample, predictor=self.predictor, standardize=self.standardize)
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(**arguments)
+        self.refits = self.arguments["predictor"] != "r2"

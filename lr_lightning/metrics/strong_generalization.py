@@ -3,15 +3,13 @@
 import math
 import warnings
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least, check_choice
-from lr_lightning.metrics.base import DisentanglementMetric
 from lr_lightning.metrics.core.predictors import (
     PREDICTORS,
     Predictor,
@@ -29,6 +27,7 @@ from lr_lightning.metrics.core.sample import (
     as_sample,
     warn_of_constant_factors,
 )
+from lr_lightning.metrics.function_metric import FunctionMetric
 
 
 def strong_generalization(
@@ -163,24 +162,14 @@ def _values_to_fix(train: Integers, test: Integers) -> Integers:
     return np.flatnonzero((counts > 1) & (test_counts < len(test)))
 
 
-class StrongGeneralization(DisentanglementMetric):
-    """Whether a classifier holds outside the values it was trained on; see :func:`.functional.strong_generalization`.
+class StrongGeneralization(FunctionMetric, function=strong_generalization):
+    """How well classifiers hold for unseen values of other factors; see :func:`.functional.strong_generalization`."""
 
-    Args:
-        predictor: ``"lightgbm"``, ``"gbt"`` or ``"logistic"``.
-        num_interventions: How often to draw another factor and a value of it, for each factor to predict.
-        kwargs: ``sampling``, ``num_repeats`` and arguments of :class:`torchmetrics.Metric`.
-    """
-
-    metric: ClassVar[str] = "strong_generalisation"
+    metric = "strong_generalisation"
+    aliases = (
+        "strong_downstream_task",
+        "strong_generalization",
+    )
     higher_is_better = True
     refits = True
     num_chance_draws = 1
-
-    def __init__(self, predictor: Predictor = "lightgbm", num_interventions: int = 2, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.predictor, self.num_interventions = predictor, num_interventions
-
-    @override
-    def score(self, sample: Sample) -> MetricResult:
-        return strong_generalization(sample, predictor=self.predictor, num_interventions=self.num_interventions)

@@ -29,8 +29,8 @@ class DisentanglementSuite(CodeTableMetric):
 
     Args:
         metrics: Names of metrics or groups of them (see :data:`lr_lightning.metrics.METRICS` and
-            :data:`lr_lightning.metrics.GROUPS`), or metric objects by a name of your choice, which their scores
-            begin with; their own sampling and repeats are not looked at.
+            :data:`lr_lightning.metrics.GROUPS`) and import paths such as ``"mypackage.MyMetric"``; or metric objects by
+            names of your choice, which their scores then begin with. Sampling and repeats of the objects are not used.
         sampling: Which rows to train and to test on; the study's by default.
         num_repeats: How often to draw rows and repeat, for means with standard errors and 95 % intervals; see
             :class:`CodeTableMetric`.

@@ -11,7 +11,7 @@ LONG = ValueError("wrong shape\n  expected (3,)\n\n  got (4,)")
 
 def test_choices() -> None:
     check_choice("binning", "b", ("a", "b"))
-    with pytest.raises(ValueError, match="binning.*a, b.*'c'"):
+    with pytest.raises(ValueError, match=r"binning.*a, b.*'c'"):
         check_choice("binning", "c", ("a", "b"))
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lr_lightning.metrics.core.result import MetricResult
 from lr_lightning.metrics.core.sample import Sampling, draw
-from lr_lightning.metrics.registry import GROUPS, METRICS, make_metrics
+from lr_lightning.metrics.registry import GROUPS, METRICS, make_metric, make_metrics
 from lr_lightning.metrics.suite import DisentanglementSuite
 
 SPLIT = Sampling(num_train=160, num_test=80, order="first")
@@ -33,7 +33,7 @@ def table() -> Table:
 def score(name: str, codes: Tensor, factors: Tensor, sampling: Sampling = SPLIT) -> MetricResult:
     log_variances = torch.full_like(codes, -3.0) if codes.is_floating_point() and codes.ndim == 2 else None
     options = {"train_sizes": (40, 150)} if name == "sample_efficiency" else {}
-    return METRICS[name](**options).score(draw(codes, factors, sampling, log_variances))
+    return make_metric(name, **options).score(draw(codes, factors, sampling, log_variances))
 
 
 def values(result: MetricResult) -> dict[str, float]:
@@ -145,7 +145,7 @@ def test_only_constant_factors_is_undefined(name: str) -> None:
 )
 def test_wrong_input_is_refused(name: str, change: Callable[..., Table], message: str) -> None:
     codes, factors = change(*table())
-    metric = METRICS[name](sampling=SPLIT)
+    metric = make_metric(name, sampling=SPLIT)
     with pytest.raises(ValueError, match=message):
         metric.score(draw(codes, factors, SPLIT))
 

@@ -151,6 +151,6 @@ def test_refused(parameters: dict[str, int], message: str) -> None:
 def test_class_hands_on_its_arguments() -> None:
     codes, factors = ideal_case("rotF")
     arguments = {"batch_size": 8, "num_points_train": 500, "num_points_test": 300, "standardize": True}
-    metric = BetaVAEScore(**arguments, sampling=FIRST_ROWS)  # type: ignore[arg-type]
+    metric = BetaVAEScore(**arguments, sampling=FIRST_ROWS)
     metric.update(codes, factors)
     assert metric.compute() == values_of(beta_vae_score(codes, factors, **arguments, sampling=FIRST_ROWS))  # type: ignore[arg-type]

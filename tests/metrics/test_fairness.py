@@ -161,7 +161,7 @@ def test_refused(parameters: dict[str, object], message: str) -> None:
 
 def test_class_hands_on_its_arguments(grid: Tensor) -> None:
     codes = (grid @ torch.tensor([[1, 0], [1, 1], [0, 1]])).float()
-    metric = Fairness("logistic", num_points_per_value=7, sampling=ALL_ROWS)
+    metric = Fairness(predictor="logistic", num_points_per_value=7, sampling=ALL_ROWS)
     metric.update(codes, grid)
     expected = fairness(codes, grid, predictor="logistic", num_points_per_value=7, sampling=ALL_ROWS)
     assert metric.compute() == values_of(expected)

@@ -20,7 +20,7 @@ from lr_lightning.metrics.core.sample import Sample, Sampling, draw
 from lr_lightning.metrics.dci import DCI
 from lr_lightning.metrics.infomec import InfoMEC
 from lr_lightning.metrics.mutual_information_gap import MutualInformationGap, mutual_information_gap
-from lr_lightning.metrics.registry import METRICS, make_metrics
+from lr_lightning.metrics.registry import METRICS, make_metric, make_metrics
 from lr_lightning.metrics.suite import DisentanglementSuite
 from tests.metrics.cases import FIRST_ROWS, ideal_case, values_of
 
@@ -43,7 +43,7 @@ FALL_WITH_DEAD_LATENTS = {"mig_sup_all", "modularity"}
 
 
 def make(name: str) -> DisentanglementMetric:
-    return METRICS[name](**LEAN.get(name, {}))
+    return make_metric(name, **LEAN.get(name, {}))
 
 
 def random_factors(seed: int) -> Tensor:
@@ -136,11 +136,11 @@ def test_levels_known_to_be_wrong_once() -> None:
     generator = torch.Generator().manual_seed(0)
     factors = torch.stack([torch.randint(size, (1000,), generator=generator) for size in (4, 10, 24)], dim=1)
     metrics = {
-        "explicitness": METRICS["explicitness"](),
-        "med": METRICS["med"](),
-        "jemmig": METRICS["jemmig"](),
-        "mig": METRICS["mig"](),
-        "dci": DCI("gbt", num_trees=5),
+        "explicitness": make_metric("explicitness"),
+        "med": make_metric("med"),
+        "jemmig": make_metric("jemmig"),
+        "mig": make_metric("mig"),
+        "dci": DCI(estimator="gbt", num_trees=5),
     }
     table = DisentanglementSuite(metrics).run(factors.double() - 2, factors)
     rows = {row.name: row for row in table.rows}
@@ -160,7 +160,7 @@ def test_a_row_is_not_its_own_partner() -> None:
     generator = torch.Generator().manual_seed(0)
     factors = torch.stack([torch.randint(size, (600,), generator=generator) for size in (4, 24, 180)], dim=1)
     sample = draw(torch.randn(600, 10, generator=generator), factors)
-    metric = METRICS["beta_vae_score"](num_points_train=3000, num_points_test=2000)
+    metric = make_metric("beta_vae_score", num_points_train=3000, num_points_test=2000)
     score = metric.score(sample).scores["beta_vae_score"]
     assert score.value < 0.6  # .8 with itself among the partners
     assert score.value == pytest.approx(chance_of(metric, sample)["beta_vae_score"], abs=0.1)
@@ -172,11 +172,11 @@ def test_shuffles_keep_the_distribution_of_the_codes() -> None:
     codes = codes.clone()
     codes[0, 0], codes[:, 1] = 1e3, 0.5
     sample = draw(codes, factors, FIRST_ROWS)
-    null = permutation_null(METRICS["med"]().score, sample, 20)["med_completeness"].null
-    chance = with_levels(METRICS["med"]().score, sample, 20).scores["med_completeness"].chance
+    null = permutation_null(make_metric("med").score, sample, 20)["med_completeness"].null
+    chance = with_levels(make_metric("med").score, sample, 20).scores["med_completeness"].chance
     error = null.std().item() * math.sqrt(2 / 20)
     assert chance == pytest.approx(null.mean().item(), abs=4 * error)
-    plain = with_levels(METRICS["med"]().score, draw(*ideal_case("noise"), FIRST_ROWS), 5)
+    plain = with_levels(make_metric("med").score, draw(*ideal_case("noise"), FIRST_ROWS), 5)
     assert chance > plain.scores["med_completeness"].chance + 0.1  # type: ignore[operator]
 
 
@@ -231,12 +231,12 @@ def test_computed_once_per_factors_sizes_and_parameters(monkeypatch: pytest.Monk
         DisentanglementSuite(metrics, Sampling(seed=seed), level_cache=cache).run(codes, random_factors(3))
 
     first, second = torch.randn(2, NUM_ROWS, 4, generator=torch.Generator().manual_seed(0))
-    dear, cheap = DCI("lasso"), MutualInformationGap()
+    dear, cheap = DCI(estimator="lasso"), MutualInformationGap()
     run(first, dear=dear, cheap=cheap)
     assert measured == ["ceilings", "chance_of_noise", "ceilings", "chance_of_shuffles"]
     run(second, dear=dear, cheap=cheap)
     assert measured == ["chance_of_shuffles"]  # of the codes at hand
-    run(second, dear=DCI("lasso", penalty=0.1))
+    run(second, dear=DCI(estimator="lasso", penalty=0.1))
     assert measured == ["ceilings", "chance_of_noise"]
     run(second, seed=1, dear=dear)
     assert measured == ["ceilings", "chance_of_noise"]
@@ -267,7 +267,7 @@ def test_levels_of_active_latents_are_those_without_the_others() -> None:
         row.name: row
         for row in DisentanglementSuite(["modularity"], FIRST_ROWS, truncated=True).run(codes, factors).rows
     }
-    expected = with_levels(METRICS["modularity"]().score, draw(codes[:, :4], factors, FIRST_ROWS))
+    expected = with_levels(make_metric("modularity").score, draw(codes[:, :4], factors, FIRST_ROWS))
     assert rows["modularity_active"].ceiling == pytest.approx(expected.scores["modularity"].ceiling, abs=1e-9)
     assert rows["modularity_active"].chance == pytest.approx(expected.scores["modularity"].chance, abs=0.1)
     assert rows["modularity"].ceiling == pytest.approx(rows["modularity_active"].ceiling, abs=1e-9)

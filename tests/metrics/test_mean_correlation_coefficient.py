@@ -153,7 +153,7 @@ def test_unknown_correlation() -> None:
     with pytest.raises(ValueError, match="correlation must be one of pearson, spearman, got 'kendall'"):
         mean_correlation_coefficient(codes, factors, correlation="kendall")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="correlation must be one of"):
-        MeanCorrelationCoefficient(correlation="kendall")  # type: ignore[arg-type]
+        MeanCorrelationCoefficient(correlation="kendall")
 
 
 @pytest.mark.parametrize("correlation", get_args(Correlation))

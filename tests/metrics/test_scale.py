@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.metrics.core.sample import Sampling, draw
-from lr_lightning.metrics.registry import METRICS
+from lr_lightning.metrics.registry import METRICS, make_metric
 from tests.metrics.cases import values_of
 
 DEPEND_ON_SCALE = {
@@ -49,7 +49,7 @@ def codes_and_factors() -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize("name", METRICS)
 def test_only_the_scores_that_are_named_depend_on_scale(name: str) -> None:
-    metric = METRICS[name](**LEAN.get(name, {}))
+    metric = make_metric(name, **LEAN.get(name, {}))
     codes, factors = codes_and_factors()
 
     def scores(scales: list[float]) -> dict[str, float]:
@@ -82,7 +82,7 @@ def test_a_small_perfect_code_is_heard_only_if_standardised() -> None:
         for scale in (1.0, 0.1, 0.01):
             sample, options = draw(scale * perfect, factors, ROWS), LEAN.get(name, {})
             values[scale] = tuple(
-                METRICS[each](**options).score(sample).value for each in (name, f"{name}_standardized")
+                make_metric(each, **options).score(sample).value for each in (name, f"{name}_standardized")
             )
         raw, standardized = zip(*values.values(), strict=True)
         assert raw[2] < raw[0] - 0.2

@@ -167,7 +167,7 @@ def test_unknown_predictor() -> None:
     with pytest.raises(ValueError, match="predictor must be one of linear_svc, r2, tree, got 'svm'"):
         separated_attribute_predictability(codes, factors, predictor="svm")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="predictor must be one of"):
-        SeparatedAttributePredictability(predictor="svm")  # type: ignore[arg-type]
+        SeparatedAttributePredictability(predictor="svm")
 
 
 @pytest.mark.parametrize("predictor", get_args(Predictor))

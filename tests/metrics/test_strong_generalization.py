@@ -142,7 +142,7 @@ def test_refused(parameters: dict[str, object], message: str) -> None:
 
 def test_class_hands_on_its_arguments() -> None:
     codes, factors = ideal_case("rotF")
-    metric = StrongGeneralization("logistic", num_interventions=1, sampling=FIRST_ROWS)
+    metric = StrongGeneralization(predictor="logistic", num_interventions=1, sampling=FIRST_ROWS)
     metric.update(codes, factors)
     expected = strong_generalization(codes, factors, predictor="logistic", num_interventions=1, sampling=FIRST_ROWS)
     assert metric.compute() == values_of(expected)

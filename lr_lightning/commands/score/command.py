@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from rich.console import Console
+from rich.markup import escape
 
 from lr_lightning.commands.failure import fail
 from lr_lightning.commands.progress import terminal_progress
+from lr_lightning.common.checks import one_line
 
 if TYPE_CHECKING:
     from lr_lightning.metrics.score_table import ScoreTable
@@ -88,16 +90,20 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _list() -> None:
-    from lr_lightning.metrics.registry import ALIASES, GROUPS, METRICS, make_metrics
+    from lr_lightning.metrics.registry import ALIASES, GROUPS, METRICS
 
     console = Console(highlight=False, emoji=False)
-    for name, metric in make_metrics(METRICS).items():
-        summary = (type(metric).__doc__ or "").split(";")[0].split("\n")[0].rstrip(".")
-        console.print(f"[bold]{name:34}[/]{summary}", soft_wrap=True)
+    for name in METRICS:
+        try:
+            summary = (METRICS[name].__doc__ or "").split(";")[0].split("\n")[0].rstrip(".")
+        except ValueError as error:  # a package that is installed, but broken
+            summary = f"cannot be used: {one_line(error)}"
+        console.print(f"[bold]{name:34}[/]{escape(summary)}", soft_wrap=True)
     console.print("\nGroups:")
     for name, members in GROUPS.items():
         console.print(
-            f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'each of the above'}", soft_wrap=True
+            f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'all metrics of this package'}",
+            soft_wrap=True,
         )
     console.print("\nNames that others give them:")
     for name, members in ALIASES.items():

@@ -27,8 +27,7 @@ def bin_codes(codes: Floats, num_bins: int = 20, binning: Binning = "equal_width
     Raises:
         ValueError: If ``num_bins < 2`` or ``binning`` is unknown.
     """
-    check_at_least("num_bins", num_bins, 2)
-    check_choice("binning", binning, ("equal_width", "quantile"))
+    check_bins(num_bins, binning)
     bins = np.empty(codes.shape, dtype=np.int64)
     for j, column in enumerate(codes.T):
         if binning == "equal_width":
@@ -37,6 +36,12 @@ def bin_codes(codes: Floats, num_bins: int = 20, binning: Binning = "equal_width
             smaller = np.searchsorted(np.sort(column), column)  # samples below each, the same for equal codes
             bins[:, j] = smaller * num_bins // len(column)
     return bins
+
+
+def check_bins(num_bins: int, binning: Binning) -> None:
+    """Raise ``ValueError`` if ``num_bins`` is below 2 or ``binning`` unknown."""
+    check_at_least("num_bins", num_bins, 2)
+    check_choice("binning", binning, ("equal_width", "quantile"))
 
 
 def _equal_width_bins(column: Floats, num_bins: int) -> Integers:

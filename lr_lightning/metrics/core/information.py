@@ -11,6 +11,7 @@ from lr_lightning.metrics.core.binning import Binning, binned, entropy_of
 from lr_lightning.metrics.core.sample import Integers, Sample
 
 BiasCorrection: TypeAlias = Literal["none", "miller_madow"]
+BIAS_CORRECTIONS = ("none", "miller_madow")
 _NUM_SHUFFLES, _MARGIN = 10, 2.0
 _ROUND_OFF = 1e-12  # nats; far above that of the sum, far below what counts of any data set can tell
 
@@ -36,7 +37,7 @@ def mutual_information_matrix(bins: Integers, factors: Integers, bias_correction
     References:
         Miller, Note on the Bias of Information Estimates, Information Theory in Psychology, 1955, for the correction.
     """
-    check_choice("bias_correction", bias_correction, ("none", "miller_madow"))
+    check_choice("bias_correction", bias_correction, BIAS_CORRECTIONS)
     matrix = np.empty((bins.shape[1], factors.shape[1]))
     sizes = factors.max(axis=0) + 1
     for j, column in enumerate(bins.T):

@@ -2,18 +2,30 @@
 
 import hashlib
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from lr_lightning.metrics.core.levels import ceilings, chance_of_noise, chance_of_shuffles
 from lr_lightning.metrics.core.reference_codes import values_of_latents
 from lr_lightning.metrics.core.result import MetricResult
 from lr_lightning.metrics.core.sample import Sample
 
-if TYPE_CHECKING:
-    from lr_lightning.metrics.base import DisentanglementMetric
-
 LevelChoice: TypeAlias = Literal["all", "cheap", "none"]
 LEVEL_CHOICES = ("all", "cheap", "none")
+
+
+class Measurable(Protocol):
+    """What is measured: a metric with its parameters; see :class:`.DisentanglementMetric`."""
+
+    @property
+    def refits(self) -> bool:
+        """Whether it fits predictors or draws many batches."""
+
+    @property
+    def num_chance_draws(self) -> int:
+        """Draws that chance is the mean over."""
+
+    def score(self, sample: Sample) -> MetricResult:
+        """Return the result on ``sample``."""
 
 
 class Levels(NamedTuple):
@@ -34,9 +46,9 @@ class LevelCache:
     def __init__(self) -> None:
         self._known: dict[Hashable, dict[str, float]] = {}
 
-    def levels(self, metric: "DisentanglementMetric", result: MetricResult, sample: Sample) -> Levels:
+    def levels(self, metric: Measurable, result: MetricResult, sample: Sample) -> Levels:
         """Return the levels of ``metric``, which gave ``result`` for ``sample``, whose parameters tell it apart."""
-        key = (type(metric).__qualname__, repr(sorted(result.parameters.items())), *_fingerprint(sample))
+        key = (type(metric), repr(sorted(result.parameters.items())), *_fingerprint(sample))
         # no score of a predictor falls with constant latents, and to fit it once is dear enough
         alone = not metric.refits
         ceiling = self._once(("ceiling", key), lambda: ceilings(metric.score, sample, try_without_spare=alone))

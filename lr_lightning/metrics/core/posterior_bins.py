@@ -72,8 +72,7 @@ def joint_tables(
     Raises:
         ValueError: If ``num_bins < 2`` or ``bin_range`` is not two finite numbers in order.
     """
-    check_at_least("num_bins", num_bins, 2)
-    check_bin_range(bin_range)
+    check_posterior_bins(num_bins, bin_range)
     if sample.log_variances is not None:
         yield from _spread(sample.codes, sample.log_variances, factors, num_bins, bin_range)
         return
@@ -90,8 +89,9 @@ def joint_tables(
         yield [count.reshape(num_bins, size).astype(np.float64) for count, size in zip(counts, sizes, strict=True)]
 
 
-def check_bin_range(bin_range: BinRange | None) -> None:
-    """Raise ``ValueError`` for a range that is not two finite numbers, the lower one first."""
+def check_posterior_bins(num_bins: int, bin_range: BinRange | None) -> None:
+    """Raise ``ValueError`` if ``num_bins`` is below 2, or the range is not two finite numbers, the lower one first."""
+    check_at_least("num_bins", num_bins, 2)
     if bin_range is not None and not (-math.inf < bin_range[0] < bin_range[1] < math.inf):
         raise ValueError(f"bin_range must be two finite numbers, the lower one first, got {bin_range}")
 

@@ -11,7 +11,7 @@ from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
 from lr_lightning.metrics.core.information import mutual_information
-from lr_lightning.metrics.core.posterior_bins import binned_information, check_bin_range, joint_tables
+from lr_lightning.metrics.core.posterior_bins import binned_information, check_posterior_bins, joint_tables
 from lr_lightning.metrics.core.reference_codes import shuffled_sample
 from lr_lightning.metrics.core.sample import Sample, Sampling, draw
 from tests.metrics.cases import FIRST_ROWS, ideal_case
@@ -149,7 +149,7 @@ def test_computed_once_and_next_to_nothing_for_shuffled_rows() -> None:
 @pytest.mark.parametrize("bin_range", [(1.0, 1.0), (2.0, -2.0), (-math.inf, 0.0), (0.0, math.nan)])
 def test_wrong_range(bin_range: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="bin_range must be two finite numbers, the lower one first"):
-        check_bin_range(bin_range)
+        check_posterior_bins(20, bin_range)
     with pytest.raises(ValueError, match="bin_range must be two finite numbers"):
         binned_information(posterior_sample(50), 20, bin_range)
 
