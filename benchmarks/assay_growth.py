@@ -18,9 +18,10 @@ from measuring import Cell, Group, Table, benchmark_parser, deliver, growth_expo
 from pytorch_lightning import Trainer
 
 from lr_lightning.callbacks import AssayCallback
-from lr_lightning.callbacks.assay import AssayContext
 from lr_lightning.callbacks.code_table import CodeTable
-from lr_lightning.callbacks.registry import CATALOGUE
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.registry import ASSAYS
+from lr_lightning.callbacks.report_arguments import report_arguments
 from lr_lightning.models import VAE
 from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess
 
@@ -47,9 +48,8 @@ def make_context(network: AutoencoderNetwork, num_codes: int, seed: int) -> Assa
 
 
 def make_assay(name: str, num_codes: int) -> AssayCallback:
-    """Return an assay of the catalogue that measures at ``num_codes`` codes."""
-    arguments = CATALOGUE[name].config(seed=0, num_samples=num_codes)["init_args"]
-    return CATALOGUE[name].assay(**arguments)
+    """Return an assay that measures ``num_codes`` codes."""
+    return ASSAYS[name](**report_arguments(ASSAYS[name], num_samples=num_codes))
 
 
 def measure(
@@ -93,7 +93,7 @@ def main() -> None:
     for title, make_network in NETWORKS.items():
         torch.manual_seed(0)
         rows: list[list[Cell]] = []
-        for name in [name for name, entry in CATALOGUE.items() if entry.size is not None]:
+        for name in [name for name in ASSAYS if ASSAYS[name].size_argument is not None]:
             for latent_dim in (10,) if options.quick else (10, 24, 64):
                 found = measure(name, make_network(latent_dim), options.seconds, sizes)
                 rows.append(row(name, latent_dim, found))

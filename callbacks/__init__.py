@@ -1,23 +1,16 @@
-"""Lightning callbacks: when an assay runs and where its results go."""
+"""Lightning callbacks: when an assay runs and where its results go.
 
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
-from lr_lightning.callbacks.assays.conditioned_response import ConditionedResponseAssay
-from lr_lightning.callbacks.assays.consistency import ConsistencyAssay
-from lr_lightning.callbacks.assays.decoder_geometry import DecoderGeometryAssay
-from lr_lightning.callbacks.assays.disentanglement import DisentanglementAssay
-from lr_lightning.callbacks.assays.dynamics import DynamicsAssay
-from lr_lightning.callbacks.assays.factor_topology import FactorTopologyAssay
-from lr_lightning.callbacks.assays.latent_statistics import LatentStatisticsAssay
-from lr_lightning.callbacks.assays.latent_traversal import LatentTraversalAssay
-from lr_lightning.callbacks.assays.noise_recovery import NoiseRecoveryAssay
-from lr_lightning.callbacks.assays.reconstruction import ReconstructionAssay
-from lr_lightning.callbacks.assays.response_jacobian import ResponseJacobianAssay
-from lr_lightning.callbacks.assays.response_map import ResponseMapAssay
-from lr_lightning.callbacks.assays.response_matrix import ResponseMatrixAssay
-from lr_lightning.callbacks.assays.response_path import ResponsePathAssay
-from lr_lightning.callbacks.assays.sampling import SamplingAssay
-from lr_lightning.callbacks.code_table import CodeTable
+Assays are imported when they are first used; their names come from :data:`lr_lightning.callbacks.registry.ASSAYS`.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.code_table import CodeTable, CodeTableCollector
+from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.ensemble_assay import EnsembleAssay
+from lr_lightning.callbacks.registry import ASSAYS
+from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.run.code_files import CodeFiles
 from lr_lightning.callbacks.run.model_summary import RunModelSummary
 from lr_lightning.callbacks.run.progress import RunProgressBar
@@ -26,32 +19,38 @@ from lr_lightning.callbacks.run.run_checkpoint import RunCheckpoint
 from lr_lightning.callbacks.run.run_record import RunRecord
 from lr_lightning.callbacks.run.seed_checkpoints import SeedCheckpoints
 
+if TYPE_CHECKING:
+    from lr_lightning.callbacks.registry import *  # noqa: F403  (the assay classes)
+
 __all__ = [
+    "ASSAYS",
     "AssayCallback",
     "AssayContext",
     "AssayResult",
     "CodeFiles",
     "CodeTable",
-    "ConditionedResponseAssay",
-    "ConsistencyAssay",
-    "DecoderGeometryAssay",
-    "DisentanglementAssay",
-    "DynamicsAssay",
+    "CodeTableCollector",
     "EnsembleAssay",
-    "FactorTopologyAssay",
-    "LatentStatisticsAssay",
-    "LatentTraversalAssay",
-    "NoiseRecoveryAssay",
-    "ReconstructionAssay",
-    "ResponseJacobianAssay",
-    "ResponseMapAssay",
-    "ResponseMatrixAssay",
-    "ResponsePathAssay",
     "Resumption",
     "RunCheckpoint",
     "RunModelSummary",
     "RunProgressBar",
     "RunRecord",
-    "SamplingAssay",
     "SeedCheckpoints",
 ]
+
+_ASSAY_CLASSES = {path.partition(":")[2]: name for name, path in ASSAYS.entries.items()}
+__all__ += sorted(_ASSAY_CLASSES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import the assay class called ``name``."""
+    if name not in _ASSAY_CLASSES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = ASSAYS[_ASSAY_CLASSES[name]]  # so that it is imported once
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """Return the public names, those not yet imported included."""
+    return sorted(__all__)

@@ -1,4 +1,4 @@
-"""Reasons not to trust the scores of a run, collected from its assays."""
+"""Reasons to distrust the scores of a run, collected from its assays."""
 
 from pytorch_lightning import Trainer
 
@@ -8,7 +8,7 @@ from lr_lightning.callbacks.code_table import CodeTable
 
 
 def cautions_of(trainer: Trainer) -> list[str]:
-    """Return what the assays say against their scores, each sentence once, and which of them were skipped and why."""
+    """Return the cautions of the assays, each sentence once, and which assays were skipped and why."""
     sentences: list[str] = []
     for assay in assays_of(trainer):
         sentences += assay.cautions
@@ -18,7 +18,7 @@ def cautions_of(trainer: Trainer) -> list[str]:
 
 
 def code_cautions(table: CodeTable) -> tuple[str, ...]:
-    """Return what speaks against any score of these codes; codes of deterministic models may have any size."""
+    """Return reasons to distrust any score of these codes; none for deterministic models."""
     if table.log_variances is None or not table.is_finite:
         return ()
     return score_warnings(statistics=latent_statistics(table.codes, table.log_variances))

@@ -1,19 +1,21 @@
-"""The codes of one whole validation pass, which every assay and metric reads."""
+"""The codes of one whole pass over the validation or test set, shared by all assays."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
+from typing_extensions import override
 
 
 class CodeTable(NamedTuple):
-    """What one pass over the validation or test set says about each sample, on the CPU.
+    """Codes and factors of each sample of the validation or test set, on the CPU.
 
     Attributes:
         codes: Posterior means, or the codes of a deterministic model, ``(N, D)`` float32.
-        log_variances: Logarithms of the posterior variances ``(N, D)``, ``None`` for a deterministic model.
-        factors: Ground-truth factor values ``(N, K)`` int64, ``None`` if the data have none.
+        log_variances: Logarithms of the posterior variances ``(N, D)``; ``None`` for a deterministic model.
+        factors: Ground-truth factor values ``(N, K)`` int64; ``None`` if the data have none.
     """
 
     codes: Tensor
@@ -22,51 +24,108 @@ class CodeTable(NamedTuple):
 
     @property
     def is_finite(self) -> bool:
-        """Whether all codes and log-variances are finite numbers."""
+        """Whether all codes and log-variances are finite."""
         parts = (self.codes, self.log_variances)
         return all(bool(part.isfinite().all()) for part in parts if part is not None)
 
 
-class CodeTableCollector:
-    """Gathers the outputs of ``validation_step`` into a :class:`CodeTable`, once for all callbacks."""
+class CodeTableCollector(Callback):
+    """Collects the outputs of ``validation_step`` or ``test_step`` into a :class:`CodeTable`, once for all assays.
+
+    Assays add it to their Trainer themselves; see :func:`lr_lightning.callbacks.assay.collector_of`. It keeps nothing
+    in checkpoints: each pass starts with an empty table.
+
+    Attributes:
+        num_observations: Number of observations to keep, the largest number that any assay needs.
+    """
 
     def __init__(self) -> None:
-        self._outputs: list[dict[str, Tensor | None]] = []
-        self._table: CodeTable | None = None
+        self.num_observations = 0
+        self._observations: list[Tensor] = []
+        self._outputs: list[list[dict[str, Tensor | None]]] = []  # of each batch, of each model
+        self._tables: dict[int, CodeTable] = {}
 
-    def add(self, outputs: Any) -> None:
-        """Add the outputs of one step, a mapping with ``codes``, ``log_variances`` and ``factors``.
+    def table(self, trainer: Trainer, member: int = 0) -> CodeTable:
+        """Return the codes of all samples, those of other processes included, in the order of the data set.
 
-        Raises:
-            TypeError: If the module returns something else.
-        """
-        if not isinstance(outputs, dict) or "codes" not in outputs:
-            raise TypeError(
-                "assays need validation_step to return a dictionary with 'codes' (B, D) and, where known, "
-                f"'log_variances' and 'factors', got {type(outputs).__name__}"
-            )
-        moved = {key: outputs.get(key) for key in ("codes", "log_variances", "factors")}
-        self._outputs.append({key: None if value is None else value.detach().cpu() for key, value in moved.items()})
-        self._table = None
+        Every process must call it.
 
-    def table(self, trainer: Trainer) -> CodeTable:
-        """Return the table of all samples, those of other processes included, in the order of the data set.
+        Args:
+            trainer: The Trainer of this pass.
+            member: Index of the model in an ensemble.
 
         Raises:
-            ValueError: If no step has been seen.
+            ValueError: If no batch has been seen.
         """
-        if self._table is None:
+        if member not in self._tables:
             if not self._outputs:
                 raise ValueError("there are no codes: the validation or test set is empty")
-            columns = {key: _concatenate([out[key] for out in self._outputs]) for key in self._outputs[0]}
+            outputs = [models[member] for models in self._outputs]
+            columns = {key: _concatenate([output[key] for output in outputs]) for key in outputs[0]}
             merged = {key: None if value is None else gather_rows(trainer, value) for key, value in columns.items()}
             codes = merged["codes"]
             assert codes is not None
-            self._table = CodeTable(codes.float(), merged["log_variances"], merged["factors"])
-        return self._table
+            self._tables[member] = CodeTable(codes.float(), merged["log_variances"], merged["factors"])
+        return self._tables[member]
+
+    def observations(self, trainer: Trainer, num_observations: int) -> Tensor:
+        """Return the first observations of the data set ``(num_observations, ...)``, on the Trainer's device.
+
+        Every process must call it.
+        """
+        if num_observations == 0 or not self._observations:
+            return torch.empty(0)
+        rows = gather_rows(trainer, torch.cat(self._observations)[:num_observations])
+        return rows[:num_observations].to(trainer.strategy.root_device)
+
+    @override
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._clear()
+
+    @override
+    def on_test_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._clear()
+
+    @override
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *indices: int
+    ) -> None:
+        if not trainer.sanity_checking:
+            self._add(outputs, batch)
+
+    @override
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, *indices: int
+    ) -> None:
+        self._add(outputs, batch)
+
+    def _clear(self) -> None:
+        self._observations, self._outputs, self._tables = [], [], {}
+
+    def _add(self, outputs: Any, batch: Any) -> None:
+        models = outputs if isinstance(outputs, list) else [outputs]  # an ensemble returns one entry per member
+        self._outputs.append([_on_cpu(output) for output in models])
+        missing = self.num_observations - sum(map(len, self._observations))
+        if missing > 0:
+            self._observations.append(batch[0][:missing])
 
 
-def _concatenate(parts: list[Tensor | None]) -> Tensor | None:
+def _on_cpu(output: Any) -> dict[str, Tensor | None]:
+    """Return the parts of a step's output that the table needs.
+
+    Raises:
+        TypeError: If the output is no mapping with codes.
+    """
+    if not isinstance(output, dict) or "codes" not in output:
+        raise TypeError(
+            "assays need validation_step to return a dictionary with 'codes' (B, D) and, where known, "
+            f"'log_variances' and 'factors', got {type(output).__name__}"
+        )
+    parts = {key: output.get(key) for key in ("codes", "log_variances", "factors")}
+    return {key: None if value is None else value.detach().cpu() for key, value in parts.items()}
+
+
+def _concatenate(parts: Sequence[Tensor | None]) -> Tensor | None:
     present = [part for part in parts if part is not None]
     return torch.cat(present) if present else None
 

@@ -1,4 +1,4 @@
-"""Codes along factors for assays that need them."""
+"""Codes along factors, for assays that need them."""
 
 from typing import Any
 
@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays import sample_traversals, traversals_from_codes
-from lr_lightning.callbacks.assay import AssayContext
+from lr_lightning.callbacks.context import AssayContext
 
 
 def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tensor]:
-    """Return codes ``(T, V, D)`` along each factor, looked up if all codes are at hand, encoded otherwise.
+    """Return codes ``(T, V, D)`` along each factor, looked up if the table covers the data set, encoded otherwise.
 
     Raises:
         ValueError: If the data set lacks combinations of its factors.
@@ -18,8 +18,7 @@ def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tenso
     dataset, table = context.dataset, context.table
     if not getattr(dataset, "full_grid", False):
         raise ValueError(
-            "it needs a data set with every combination of its factors, which "
-            f"{getattr(dataset, 'name', 'this one')} has not"
+            f"it needs every combination of the factors, and {getattr(dataset, 'name', 'this data set')} lacks some"
         )
     if _covers(dataset, table.factors):
         return traversals_from_codes(table.codes, dataset.factor_space, num_traversals, context.generator)
@@ -27,7 +26,7 @@ def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tenso
 
 
 def _covers(dataset: Any, factors: Tensor | None) -> bool:
-    """Return whether ``factors`` are those of the whole ``dataset`` in order."""
+    """Return whether ``factors`` are those of all samples of ``dataset``, in order."""
     if factors is None or len(factors) != len(dataset):
         return False
     return torch.equal(factors, dataset.factor_space.factors(torch.arange(len(dataset))))

@@ -1,14 +1,16 @@
 """An assay of each member of an ensemble."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
-from lr_lightning.callbacks.code_table import CodeTableCollector
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import labeled_rows
 from lr_lightning.training.seed_statistics import seed_name, seed_statistics
 
 
@@ -21,27 +23,35 @@ class Ensemble(Protocol):
 
 
 class EnsembleAssay(AssayCallback):
-    """Runs a copy of an assay on each member of an ensemble, when the assay would run on one.
+    """Runs a copy of an assay on each member of an ensemble, whenever the assay would run on a single model.
 
-    Scalars are logged of each seed (``seed_3/assay/<name>/<quantity>``), with their mean over seeds under the assay's
-    usual key and their sample standard deviation as ``<key>_sd``. Figures, tables and arrays are each seed's own.
+    Scalars of each seed are logged as ``seed_3/assay/<name>/<quantity>``; their mean over seeds has the usual key of
+    the assay, and their sample standard deviation the key ``<key>_sd``. Each seed has its own figures, tables and
+    arrays.
 
     Attributes:
-        copies: The assay of each member, none before a run has started.
+        copies: The assay of each member; empty before the run starts.
 
     Args:
-        assay: The assay; it does not run itself.
+        assay: The assay to copy; it does not run itself.
 
     Raises:
-        TypeError: At the start of a run, if the module is no ensemble.
+        TypeError: At the start of a run, if the module is not an ensemble.
     """
 
     def __init__(self, assay: AssayCallback) -> None:
         super().__init__(assay.every_n_validations, assay.seed)
         self.assay = assay
         self.name = assay.name
+        self.quantities = assay.quantities
         self.num_observations = assay.num_observations
         self.copies: list[AssayCallback] = []
+
+    @property
+    @override
+    def prefix(self) -> str:
+        """Prefix of the keys of the assay."""
+        return self.assay.prefix
 
     @property
     @override
@@ -53,6 +63,11 @@ class EnsembleAssay(AssayCallback):
     def run(self, context: AssayContext) -> AssayResult:
         """Run the assay itself on one model."""
         return self.assay.run(context)
+
+    @override
+    def summary_rows(self, scalars: Mapping[str, float]) -> Iterable[tuple[str, str]]:
+        """Return the headlines of the assay, mean ± standard deviation; latents of different seeds do not compare."""
+        return labeled_rows(self.assay.headlines, scalars)
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -74,41 +89,30 @@ class EnsembleAssay(AssayCallback):
             assay.load_state_dict(state)
 
     @override
-    def _share_codes(self, first: AssayCallback) -> None:
-        assert isinstance(first, EnsembleAssay)  # any other refuses an ensemble
-        for assay, of_first in zip(self.copies, first.copies, strict=True):
-            assay._collector = CodeTableCollector() if first is self else of_first._collector
-
-    @override
-    def _add_codes(self, outputs: Any) -> None:
-        for assay, own in zip(self.copies, outputs, strict=True):
-            assay._add_codes(own)
-
-    @override
-    def _is_due(self, trainer: Trainer) -> bool:
+    def is_due(self, trainer: Trainer) -> bool:
         for assay in self.copies:
-            assay._validations = self._validations
-        return self.copies[0]._is_due(trainer)
+            assay.num_validations = self.num_validations
+        return self.copies[0].is_due(trainer)
 
     @override
-    def _run_and_save(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
+    def run_and_save(self, trainer: Trainer, pl_module: LightningModule, member: int = 0) -> dict[str, float]:
         assert isinstance(pl_module, Ensemble)
-        scalars = []
-        for assay, member in zip(self.copies, pl_module.members, strict=True):
-            assay._observations = self._observations
-            scalars.append(assay._run_and_save(trainer, member))
+        scalars = [
+            assay.run_and_save(trainer, model, index)
+            for index, (assay, model) in enumerate(zip(self.copies, pl_module.members, strict=True))
+        ]
         self.cautions = of_seeds(pl_module.seeds, [assay.cautions for assay in self.copies])
-        self.total_seconds += sum(own[f"assay/{self.name}/seconds"] for own in scalars)
+        self.total_seconds += sum(found[f"assay/{self.name}/seconds"] for found in scalars)
         return seed_statistics(pl_module.seeds, scalars)
 
 
 def of_seeds(seeds: Sequence[int], cautions: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return each sentence once, with the seeds that it is about."""
-    about: dict[str, list[int]] = {}
+    """Return each sentence once, followed by its seeds unless it holds for all of them."""
+    holding: dict[str, list[int]] = {}
     for seed, sentences in zip(seeds, cautions, strict=True):
         for sentence in sentences:
-            about.setdefault(sentence, []).append(seed)
+            holding.setdefault(sentence, []).append(seed)
     return tuple(
         sentence if len(which) == len(seeds) else f"{sentence} (seed {', '.join(map(str, which))})"
-        for sentence, which in about.items()
+        for sentence, which in holding.items()
     )

@@ -1,1 +1,1 @@
-"""The assay callbacks, one a file, each with everything that is said of it."""
+"""The assay callbacks, one per file, each with everything that reports and summaries say about it."""

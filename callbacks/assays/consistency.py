@@ -1,10 +1,15 @@
 """Consistency under hard interventions, in validation."""
 
-import torch
+from collections.abc import Iterator, Mapping
+
 from typing_extensions import override
 
 from lr_lightning.assays.consistency import consistency
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import defined, number
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.consistency import equivariance_figure, invariance_figure, self_consistency_figure
 
 
@@ -12,9 +17,9 @@ class ConsistencyAssay(AssayCallback):
     """Logs invariance, equivariance and self-consistency; see :func:`lr_lightning.assays.consistency`.
 
     Scalars under ``assay/consistency/``: ``invariance``, the mean without the diagonal, and ``equivariance``, the mean
-    over latents; ``self_consistency_first`` and ``self_consistency_last``, after 1 and after ``num_steps`` responses.
+    over latents; ``self_consistency_first`` and ``self_consistency_last``, after one and after ``num_steps`` responses.
 
-    Costs ``num_samples * (1 + D * num_values + num_steps)`` decoded and as many encoded samples.
+    Costs ``num_samples * (1 + D * num_values + num_steps)`` decoded samples and as many encoded ones.
 
     Args:
         num_samples: Codes, drawn from the validation set.
@@ -28,6 +33,14 @@ class ConsistencyAssay(AssayCallback):
     """
 
     name = "consistency"
+    summary = "Invariance, equivariance and self-consistency when latents are set"
+    size_argument = "num_samples"
+    captions = {
+        "invariance": "Row: the latent that was set. Column: the latent that is encoded afterwards. 1 where it stays "
+        "the same, which should hold everywhere off the diagonal.",
+        "equivariance": "1 if setting a latent before the response has the same effect as setting it afterwards.",
+        "self_consistency": "How well codes stay in place over repeated responses; 1 if they do not move.",
+    }
     quantities = ("invariance", "equivariance", "self_consistency_first", "self_consistency_last")
 
     def __init__(
@@ -39,22 +52,18 @@ class ConsistencyAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        if num_samples < 2 or num_values < 1 or num_steps < 1:
-            raise ValueError(
-                "num_samples must be at least 2, num_values and num_steps at least 1, "
-                f"got {num_samples}, {num_values} and {num_steps}"
-            )
+        check_at_least("num_samples", num_samples, 2)
+        check_at_least("num_values", num_values, 1)
+        check_at_least("num_steps", num_steps, 1)
         self.num_samples = num_samples
         self.num_values = num_values
         self.num_steps = num_steps
 
     @override
     def run(self, context: AssayContext) -> AssayResult:
-        table = context.table.codes
-        codes = table[torch.randperm(len(table), generator=context.generator)[: self.num_samples]]
         result = consistency(
             context.sharded_model(),
-            codes,
+            context.draw_codes(self.num_samples),
             num_values=self.num_values,
             num_steps=self.num_steps,
             progress=context.progress,
@@ -81,3 +90,14 @@ class ConsistencyAssay(AssayCallback):
                 "self_consistency_per_latent": result.self_consistency_per_latent,
             },
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        for key, sentence in (
+            ("invariance", "Invariance is {}: 1 if setting a latent leaves the others unchanged."),
+            ("equivariance", "Equivariance is {}: 1 if each latent is encoded as it was set and no other changes."),
+            ("self_consistency_first", "Self-consistency is {} after one response: 1 if codes do not move."),
+            ("self_consistency_last", "Self-consistency is {} after the last response."),
+        ):
+            if defined(scalars[key]):
+                yield sentence.format(number(scalars[key]))

@@ -1,7 +1,8 @@
 """Disentanglement scores, in validation and in testing."""
 
+import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,20 @@ import torch
 from pytorch_lightning import Trainer
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.cautions import code_cautions
 from lr_lightning.callbacks.code_table import CodeTable
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.needs import varying_factors
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import defined, number
 from lr_lightning.callbacks.sharding import gather_computed
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.loggers.media import save_score_table
 from lr_lightning.metrics.core.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.registry import make_metrics
+from lr_lightning.metrics.score_report import score_report
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
 from lr_lightning.metrics.suite import DisentanglementSuite
 from lr_lightning.plots.scores import distinct_matrices, score_matrix_figure
@@ -57,6 +63,10 @@ class DisentanglementAssay(AssayCallback):
     """
 
     name = "disentanglement"
+    summary = "Disentanglement scores of codes and factors that take seconds"
+    needs = (varying_factors,)
+    report_options = {"metrics": ["fast", "dci", "infomec"], "final_metrics": []}
+    captions = {"*": "The matrix that the score is computed from."}
 
     def __init__(
         self,
@@ -128,7 +138,38 @@ class DisentanglementAssay(AssayCallback):
         )
 
     @override
-    def _is_due(self, trainer: Trainer) -> bool:
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        names = {
+            "mig/score": "MIG",
+            "dci/lightgbm_disentanglement": "DCI disentanglement",
+            "dci/lightgbm_completeness": "completeness",
+            "dci/lightgbm_informativeness_test": "informativeness on held-out rows",
+            "infomec/modularity": "InfoM",
+            "factor_vae_score/score": "FactorVAE score",
+        }
+        found = [f"{name} {number(scalars[key])}" for key, name in names.items() if defined(scalars.get(key, math.nan))]
+        if found:
+            yield f"{', '.join(found)}; the table lists their ceilings and chance levels."
+
+    @override
+    def summary_rows(self, scalars: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+        if self.table is None:
+            return
+        rows = {row.name: row for row in self.table.rows}
+        for name, label in _SUMMARY_SCORES.items():
+            if name in rows:
+                yield label, _value_and_levels(rows[name])
+        place = "" if self.table_path is None else f" in {self.table_path.parent.name}/{self.table_path.name}"
+        yield "All scores", f"{len(rows)}{place}"
+
+    @override
+    def summary_table(self) -> Any:
+        if not self.print_table or self.table is None:
+            return None
+        return score_report(self.table.rows, "Disentanglement")
+
+    @override
+    def is_due(self, trainer: Trainer) -> bool:
         return bool(self._due_metrics(trainer))
 
     def _due_metrics(self, trainer: Trainer) -> list[str]:
@@ -138,7 +179,7 @@ class DisentanglementAssay(AssayCallback):
             (self.metrics, self.every_n_validations),
             (self.final_metrics, self.final_every_n_validations),
         ):
-            if self._falls_due(trainer, period):
+            if self.falls_due(trainer, period):
                 names += metrics
         return list(dict.fromkeys(names))
 
@@ -198,3 +239,20 @@ def _columns_and_rows(table: ScoreTable) -> tuple[list[str], list[list[float | s
         unknown = {"error_over": ""}
         rows.append([unknown.get(name, torch.nan) if value is None else value for name, value in named])
     return columns, rows
+
+
+_SUMMARY_SCORES = {
+    "mig": "MIG",
+    "dci_lightgbm_disentanglement": "DCI disentanglement",
+    "dci_lightgbm_completeness": "DCI completeness",
+    "dci_lightgbm_informativeness_test": "DCI informativeness",
+    "infomec_modularity": "InfoM",
+    "infomec_compactness": "InfoC",
+    "infomec_explicitness": "InfoE",
+}
+"""Rows of the score table that the summary at the end of a run shows."""
+
+
+def _value_and_levels(row: ScoreRow) -> str:
+    levels = (("chance", row.chance), ("ceiling", row.ceiling))
+    return ", ".join([f"{row.value:.3f}", *(f"{level} {value:.3f}" for level, value in levels if value is not None)])

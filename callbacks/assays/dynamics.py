@@ -1,4 +1,6 @@
-"""What repeated decoding and encoding does to codes, in validation."""
+"""Where codes move when they are decoded and encoded repeatedly, in validation."""
+
+from collections.abc import Iterator, Mapping
 
 import torch
 from typing_extensions import override
@@ -8,29 +10,33 @@ from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.idempotence import idempotence_curve
 from lr_lightning.assays.memorization import memorization
 from lr_lightning.assays.starts import Starts, starting_codes
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import count, defined, number
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.plots.attractors import attractors_figure
 from lr_lightning.plots.idempotence import idempotence_figure
 
 
 class DynamicsAssay(AssayCallback):
-    """Logs how far codes move when they are decoded and encoded again and again, and where they come to rest.
+    """Logs how far codes move when they are decoded and encoded repeatedly, and where they come to rest.
 
     See :func:`lr_lightning.assays.idempotence_curve` and :func:`lr_lightning.assays.find_attractors`. Scalars under
     ``assay/dynamics/``: ``first_step`` and ``last_step`` (mean lengths, in latent units), ``attractors``,
     ``effective_attractors``, ``largest_basin``, ``not_converged`` and ``diverged`` (shares of the starts), and
     ``nearest_code`` with ``code_spacing`` (mean distance of the attractors to the nearest validation code, weighted by
-    their shares, beside the median distance from a code to its nearest). Where no start converged, ``attractors`` and
-    ``largest_basin`` are 0, ``effective_attractors`` and ``nearest_code`` NaN.
+    their shares, and the median distance from a code to its nearest neighbour). If no start converges, ``attractors``
+    and ``largest_basin`` are 0, and ``effective_attractors`` and ``nearest_code`` NaN.
 
     Args:
         num_samples: Number of starts.
         starts: ``"posterior"`` draws them from the validation codes, ``"prior"`` from the standard normal, ``"box"``
             uniformly from the range of the validation codes.
         num_steps: Steps of the curve.
-        max_steps: Largest number of steps on the way to an attractor. The paper's is 1000.
+        max_steps: Largest number of steps towards an attractor; 1000 in the paper.
         tolerance: Relative length of a step below which a code is at rest.
-        max_images: Draw at most so many attractors, those with the largest basins.
+        max_images: Draw at most this many attractors, those with the largest basins.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the starts.
 
@@ -39,6 +45,14 @@ class DynamicsAssay(AssayCallback):
     """
 
     name = "dynamics"
+    summary = "Where codes converge when they are decoded and encoded repeatedly"
+    size_argument = "num_samples"
+    captions = {
+        "idempotence": "How far codes move in each further round of decoding and encoding. A falling curve means that "
+        "they settle.",
+        "attractors": "The decoded attractors, with the share of starts that converge to each and its distance to the "
+        "nearest code of the data.",
+    }
     quantities = (
         "first_step",
         "last_step",
@@ -63,14 +77,13 @@ class DynamicsAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        numbers = {"num_samples": num_samples, "num_steps": num_steps, "max_steps": max_steps, "max_images": max_images}
-        for argument, number in numbers.items():
-            if number < 1:
-                raise ValueError(f"{argument} must be at least 1, got {number}")
+        check_at_least("num_samples", num_samples, 1)
+        check_at_least("num_steps", num_steps, 1)
+        check_at_least("max_steps", max_steps, 1)
+        check_at_least("max_images", max_images, 1)
         if not tolerance > 0:
             raise ValueError(f"tolerance must be positive, got {tolerance}")
-        if starts not in ("posterior", "prior", "box"):
-            raise ValueError(f"starts must be 'posterior', 'prior' or 'box', got {starts!r}")
+        check_choice("starts", starts, ("posterior", "prior", "box"))
         self.num_samples = num_samples
         self.starts = starts
         self.num_steps = num_steps
@@ -117,3 +130,25 @@ class DynamicsAssay(AssayCallback):
                 "labels": found.labels,
             },
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        if scalars["attractors"]:
+            resting = 1 - scalars["not_converged"] - scalars["diverged"]
+            yield (
+                f"{resting:.0%} of the starts converge, to {count(scalars['attractors'], 'attractor')}; the largest "
+                f"one attracts {scalars['largest_basin']:.0%} of all starts."
+            )
+        else:
+            yield "No start converges."
+        yield (
+            f"The first round trip through decoder and encoder moves a code by {number(scalars['first_step'])} latent "
+            f"units, the last of the curve by {number(scalars['last_step'])}."
+        )
+        near, spacing = scalars["nearest_code"], scalars["code_spacing"]
+        if defined(near, spacing):
+            verdict = "much closer, as if memorised" if near < 0.1 * spacing else "no sign of memorised observations"
+            yield (
+                f"Attractors lie {number(near)} from the nearest code, and codes {number(spacing)} from each other: "
+                f"{verdict}."
+            )

@@ -1,19 +1,27 @@
 """The shape of codes along each factor, in validation."""
 
+from collections.abc import Iterator, Mapping
+
 from typing_extensions import override
 
 from lr_lightning.assays.factor_topology import TOPOLOGIES, Templates, factor_topology
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.encoded_traversals import encoded_traversals
+from lr_lightning.callbacks.needs import full_factor_grid
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import defined, number
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.plots.factor_topology import factor_topology_figure
 
 
 class FactorTopologyAssay(AssayCallback):
-    """Logs whether codes along each factor lie like categories, on a line or on a circle.
+    """Logs whether codes along each factor lie as categories, on a line or on a circle.
 
     See :func:`lr_lightning.assays.factor_topology`. Scalars under ``assay/factor_topology/``, for each factor with 3
     values or more: ``<factor>_categorical``, ``<factor>_sequential`` and ``<factor>_periodic``, its fits, and
-    ``<factor>_margin``. The distances go to a figure and to ``assays/``, fits and the best template to a table.
+    ``<factor>_margin``. The distances are drawn and saved to ``assays/``; fits and the best template are logged as
+    a table.
 
     Args:
         num_traversals: Traversals of each factor.
@@ -22,11 +30,16 @@ class FactorTopologyAssay(AssayCallback):
         seed: Seed of the traversals.
 
     Raises:
-        ValueError: If ``num_traversals`` is below 1 or ``templates`` is unknown, or at the start of a run if the data
-            have no full grid of factors.
+        ValueError: If ``num_traversals`` is below 1 or ``templates`` is unknown.
     """
 
     name = "factor_topology"
+    summary = "Whether codes along a factor lie as categories, on a line or on a circle"
+    needs = (full_factor_grid,)
+    captions = {
+        "distances": "Squared distances between the codes of a factor's values, next to those of categories, a line "
+        "and a circle. The best fit is framed."
+    }
     quantities = (*(f"*_{topology}" for topology in TOPOLOGIES), "*_margin")
 
     def __init__(
@@ -37,10 +50,8 @@ class FactorTopologyAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        if num_traversals < 1:
-            raise ValueError(f"num_traversals must be at least 1, got {num_traversals}")
-        if templates not in ("geometric", "linear"):
-            raise ValueError(f"templates must be 'geometric' or 'linear', got {templates!r}")
+        check_at_least("num_traversals", num_traversals, 1)
+        check_choice("templates", templates, ("geometric", "linear"))
         self.num_traversals = num_traversals
         self.templates: Templates = templates
 
@@ -51,7 +62,7 @@ class FactorTopologyAssay(AssayCallback):
         fits, margins = result.fit.tolist(), result.margin.tolist()
         scalars: dict[str, float] = {}
         for name, count, row, margin in zip(names, result.num_values, fits, margins, strict=True):
-            if count > 2:  # else all templates are alike
+            if count > 2:  # with fewer values all templates are equal
                 scalars |= {f"{name}_{topology}": fit for topology, fit in zip(TOPOLOGIES, row, strict=True)}
                 scalars[f"{name}_margin"] = margin
         rows: list[list[float | str]] = [
@@ -65,3 +76,24 @@ class FactorTopologyAssay(AssayCallback):
             | {f"distances_{name}": matrix for name, matrix in zip(names, result.distances, strict=True)},
             tables={"table": (["factor", "best", *TOPOLOGIES, "margin"], rows)},
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        words = {"categorical": "as categories", "sequential": "on a line", "periodic": "on a circle"}
+        shapes: dict[str, list[str]] = {}
+        details = []
+        for factor in [key.removesuffix("_margin") for key in scalars if key.endswith("_margin")]:
+            fits = {shape: scalars[f"{factor}_{shape}"] for shape in words}
+            if not defined(*fits.values()):
+                details.append(f"Codes do not change along {factor}.")
+                continue
+            second, best = sorted(fits, key=fits.__getitem__)[-2:]
+            shapes.setdefault(best, []).append(factor)
+            details.append(
+                f"Along {factor} the fit is {number(fits[best])} of 1; the next best shape fits by "
+                f"{number(fits[second])}."
+            )
+        if shapes:
+            parts = [f"{words[shape]} along {', '.join(factors)}" for shape, factors in shapes.items()]
+            yield f"By the best fit, codes lie {'; '.join(parts)}."
+        yield from details

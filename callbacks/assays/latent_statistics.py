@@ -1,9 +1,14 @@
 """How much each latent is used, in validation."""
 
+from collections.abc import Iterator, Mapping
+
 from typing_extensions import override
 
 from lr_lightning.assays import latent_statistics, score_warnings
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import decimal, number, of_latents
 from lr_lightning.plots import latent_statistics_figure
 
 
@@ -20,6 +25,12 @@ class LatentStatisticsAssay(AssayCallback):
     """
 
     name = "latent_statistics"
+    summary = "How much each latent is used: KL, active units, polarised regime"
+    captions = {
+        "latents": "KL divergence of each latent from the prior, and the variance of its mean over the data. A latent "
+        "near 0 in both carries no information."
+    }
+    headlines = {"active_units": "Active units"}
     quantities = ("active_units", "kl", "kl_latent_*", "regime_active", "regime_mixed", "regime_passive")
 
     def __init__(self, active_threshold: float = 0.01, every_n_validations: int = 1) -> None:
@@ -42,3 +53,20 @@ class LatentStatisticsAssay(AssayCallback):
             arrays=arrays,
             warnings=score_warnings(statistics=statistics),
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        yield f"{of_latents(scalars['active_units'], latent_dim)} active by the variance of their means."
+        if "kl" in scalars:
+            yield f"The KL divergence from the prior is {number(scalars['kl'])} nats, summed over latents."
+            yield (
+                f"In the polarised regime {of_latents(scalars['regime_active'], latent_dim)} active, "
+                f"{scalars['regime_mixed']:.0f} mixed and {scalars['regime_passive']:.0f} passive."
+            )
+
+    @override
+    def summary_rows(self, scalars: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+        per_latent = [value for key, value in scalars.items() if key.startswith("kl_latent_")]
+        if per_latent:
+            yield "KL per latent", "  ".join(decimal(value, 2) for value in per_latent)
+        yield "Active units", f"{scalars['active_units']:.0f}, by the variance of their means"

@@ -3,17 +3,21 @@
 from typing_extensions import override
 
 from lr_lightning.assays import latent_traversal, traversal_values
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.needs import images
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots import traversal_figure
 
 
 class LatentTraversalAssay(AssayCallback):
-    """Logs an image grid: each latent in turn moves through its range, the others stay at one validation image's code.
+    """Draws an image grid: each latent in turn moves through its range while the others stay at one validation code.
 
     Args:
         num_steps: Images per latent.
         width: Half of the range, in standard deviations of the posterior means.
-        max_latents: Draw at most so many latents, those with the largest spread.
+        max_latents: Draw at most this many latents, those with the largest spread.
         every_n_validations: How often to run; 0 for the last validation only.
 
     Raises:
@@ -21,6 +25,12 @@ class LatentTraversalAssay(AssayCallback):
     """
 
     name = "latent_traversal"
+    summary = "Decoded images along each latent"
+    needs = (images,)
+    captions = {
+        "images": "Each row moves one latent through its range while the others stay fixed. What changes along a row "
+        "is what this latent encodes; a row that does not change belongs to an unused latent."
+    }
     quantities = ()
 
     def __init__(
@@ -31,8 +41,8 @@ class LatentTraversalAssay(AssayCallback):
         every_n_validations: int = 1,
     ) -> None:
         super().__init__(every_n_validations)
-        if num_steps < 2 or max_latents < 1:
-            raise ValueError(f"num_steps must be at least 2 and max_latents at least 1, got {num_steps}, {max_latents}")
+        check_at_least("num_steps", num_steps, 2)
+        check_at_least("max_latents", max_latents, 1)
         self.num_steps = num_steps
         self.width = width
         self.max_latents = max_latents

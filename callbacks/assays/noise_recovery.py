@@ -1,27 +1,32 @@
-"""How much noise of codes survives decoding and encoding, in validation."""
+"""How much latent noise survives a decode-encode round trip, in validation."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 
-import torch
 from typing_extensions import override
 
 from lr_lightning.assays.latent_statistics import latent_statistics
 from lr_lightning.assays.noise_recovery import MULTIPLES, noise_recovery
 from lr_lightning.assays.response_scores import SPREAD_FLOOR
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import count, defined, number
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.noise_recovery import noise_recovery_figure
 
 
 class NoiseRecoveryAssay(AssayCallback):
-    """Logs the part of noise that is left after decoding and encoding; see :func:`lr_lightning.assays.noise_recovery`.
+    """Logs how much noise survives decoding and encoding; see :func:`lr_lightning.assays.noise_recovery`.
 
-    Scalars under ``assay/noise_recovery/``: ``ratio_1`` and so on, for noise of so many posterior standard deviations
-    (of a deterministic model: standard deviations of the codes): 0 if it is filtered out, 1 if it is passed on. They
-    are of the active latents together; ``median_1`` and so on are the median of the active latents' own ratios, and
-    ``num_latents`` is their number. Each latent's own ratios go to a table, to the figure and to ``assays/``.
+    Scalars under ``assay/noise_recovery/``: ``ratio_1`` and so on, the share that survives of noise of so many
+    posterior standard deviations (for a deterministic model: standard deviations of the codes), 0 if it is filtered
+    out and 1 if it is passed on, over the active latents together; ``median_1`` and so on, the median of the ratios of
+    single active latents; and ``num_latents``, their number. The ratios of each latent are logged as a table, drawn and
+    saved to ``assays/``.
 
-    Latents are active whose means have a variance above .01 over the validation set; of a deterministic model, a
-    standard deviation above a hundredth of the largest. If none is, the ratios are of all latents.
+    A latent is active if the variance of its mean over the validation set is above .01; for a deterministic model, if
+    its standard deviation is above a hundredth of the largest. If none is active, the ratios are of all latents.
 
     Args:
         num_samples: Codes, drawn from the validation set.
@@ -34,6 +39,12 @@ class NoiseRecoveryAssay(AssayCallback):
     """
 
     name = "noise_recovery"
+    summary = "How much latent noise survives a decode-encode round trip"
+    size_argument = "num_samples"
+    captions = {
+        "curve": "The share of latent noise that survives decoding and encoding: 0 if it is filtered out, 1 if it is "
+        "passed on."
+    }
     quantities = ("ratio_*", "median_*", "num_latents")
 
     def __init__(
@@ -44,16 +55,15 @@ class NoiseRecoveryAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        if num_samples < 2:
-            raise ValueError(f"num_samples must be at least 2, got {num_samples}")
+        check_at_least("num_samples", num_samples, 2)
         if not multiples or not all(multiple > 0 for multiple in multiples):
-            raise ValueError(f"multiples must be positive, at least one, got {list(multiples)}")
+            raise ValueError(f"multiples must be one or more positive numbers, got {list(multiples)}")
         self.num_samples = num_samples
         self.multiples = tuple(multiples)
 
     @override
     def run(self, context: AssayContext) -> AssayResult:
-        rows = torch.randperm(len(context.table.codes), generator=context.generator)[: self.num_samples]
+        rows = context.draw_rows(self.num_samples)
         codes, log_variances = context.table.codes, context.table.log_variances
         if log_variances is None:
             spread = codes.std(dim=0, correction=0)
@@ -89,7 +99,20 @@ class NoiseRecoveryAssay(AssayCallback):
                 "active": active,
             },
             tables={"latents": (columns, table)},
-            warnings=()
-            if active.any()
-            else ("No latent is active: the ratios of noise are those of all latents, which say nothing.",),
+            warnings=() if active.any() else ("No latent is active: the noise ratios are meaningless.",),
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        ratios = {
+            float(key.removeprefix("ratio_")): value for key, value in scalars.items() if key.startswith("ratio_")
+        }
+        size = min(ratios, key=lambda multiple: abs(math.log(multiple)))  # that of the posteriors, or the nearest to it
+        if not defined(ratios[size]):
+            return
+        noise = f"noise of {number(size)} standard deviation{'' if size == 1 else 's'}"
+        if defined(median := scalars.get(f"median_{size:g}", math.nan)):
+            yield f"{median:.0%} of {noise} survives decoding and encoding in the median active latent."
+            yield f"In {count(scalars['num_latents'], 'active latent')} together, {ratios[size]:.0%} survives."
+        else:
+            yield f"{ratios[size]:.0%} of {noise} survives decoding and encoding."

@@ -1,10 +1,15 @@
 """The Jacobian of the response map, in validation."""
 
-import torch
+from collections.abc import Iterator, Mapping
+
 from typing_extensions import override
 
 from lr_lightning.assays.response_jacobian import response_jacobian
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import defined, number
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.jacobian import response_jacobian_figure
 
 
@@ -13,11 +18,11 @@ class ResponseJacobianAssay(AssayCallback):
 
     See :func:`lr_lightning.assays.response_jacobian`. Scalars under ``assay/response_jacobian/``, means over the codes:
     ``spectral_radius``, ``operator_norm``, ``divergence`` (trace - D; negative where the map contracts), ``rank``
-    (eigenvalues above ``threshold``: the dimension of what is transmitted) and ``antisymmetric_share`` (rotation). The
-    raw values go to ``assays/``.
+    (number of eigenvalues above ``threshold``, the dimension that is transmitted) and ``antisymmetric_share``
+    (rotation). The raw values are saved to ``assays/``.
 
     Costs about two decoded and encoded samples for each code and latent, with their activations in memory; in
-    distributed training every process does all of it.
+    distributed training every process computes all of them.
 
     Args:
         num_samples: Codes, drawn from the validation set.
@@ -30,24 +35,28 @@ class ResponseJacobianAssay(AssayCallback):
     """
 
     name = "response_jacobian"
+    summary = "How decoding and encoding stretches and flattens the space around codes"
+    size_argument = "num_samples"
+    captions = {
+        "spectrum": "How the response map stretches small steps around codes. Eigenvalues near 1 belong to directions "
+        "that are preserved, those near 0 to directions that are lost."
+    }
     quantities = ("spectral_radius", "operator_norm", "divergence", "rank", "antisymmetric_share")
 
     def __init__(
         self, num_samples: int = 32, threshold: float = 0.5, every_n_validations: int = 1, seed: int = 0
     ) -> None:
         super().__init__(every_n_validations, seed)
-        if num_samples < 1 or not threshold > 0:
-            raise ValueError(
-                f"num_samples must be at least 1 and threshold positive, got {num_samples} and {threshold}"
-            )
+        check_at_least("num_samples", num_samples, 1)
+        if not threshold > 0:
+            raise ValueError(f"threshold must be positive, got {threshold}")
         self.num_samples = num_samples
         self.threshold = threshold
 
     @override
     def run(self, context: AssayContext) -> AssayResult:
-        codes = context.table.codes
-        chosen = codes[torch.randperm(len(codes), generator=context.generator)[: self.num_samples]]
-        result = response_jacobian(context.autoencoder, chosen, threshold=self.threshold, progress=context.progress)
+        codes = context.draw_codes(self.num_samples)
+        result = response_jacobian(context.autoencoder, codes, threshold=self.threshold, progress=context.progress)
         measured = {
             "spectral_radius": result.spectral_radius,
             "operator_norm": result.operator_norm,
@@ -58,5 +67,17 @@ class ResponseJacobianAssay(AssayCallback):
         return AssayResult(
             scalars={key: float(values.mean()) for key, values in measured.items()},
             figures={"spectrum": lambda: response_jacobian_figure(result)},
-            arrays=measured | {"eigenvalues": result.eigenvalues, "mean": result.mean, "codes": chosen},
+            arrays=measured | {"eigenvalues": result.eigenvalues, "mean": result.mean, "codes": codes},
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        radius = scalars["spectral_radius"]
+        if not defined(radius):
+            yield "The Jacobian of the response map is not finite."
+            return
+        yield f"On average the response map preserves {number(scalars['rank'])} of {latent_dim} directions at a code."
+        verdict = "below 1, so that repeated responses converge" if radius < 1 else "not below 1, so that codes drift"
+        yield f"Its spectral radius is {number(radius)} on average: {verdict}."
+        if defined(scalars["antisymmetric_share"]):
+            yield f"Rotation makes up {scalars['antisymmetric_share']:.0%} of it."

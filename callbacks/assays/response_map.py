@@ -1,10 +1,9 @@
 """Response maps of pairs of latents, in validation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-import torch
 from pytorch_lightning import LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
@@ -14,14 +13,19 @@ from lr_lightning.assays.latent_pairs import strongest_pairs
 from lr_lightning.assays.latent_slice import LatentSlice, decode_slice
 from lr_lightning.assays.response_map import ResponseMap, response_map
 from lr_lightning.assays.slice_histogram import contracting_share, slice_histogram
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.needs import two_latents
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import defined
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.response_map import response_map_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HISTOGRAM_STEPS = 32
-"""Cells of the drawn histogram along each latent, few enough to hold several codes each."""
+"""Cells of the drawn histogram along each latent; few, so that each holds several codes."""
 
 
 class ResponseMapAssay(AssayCallback):
@@ -29,17 +33,17 @@ class ResponseMapAssay(AssayCallback):
 
     Scalars under ``assay/response_map/``, means over the pairs: ``void_mass`` (share of the prior where the map does
     not contract) and ``contracting_share`` (share of the codes where it does). Each pair has a figure, a row in the
-    table ``pairs`` and its field in ``assays/``.
+    table ``pairs`` and a field in ``assays/``.
 
     Decodes and encodes ``num_steps ** 2`` codes for each pair and base.
 
     Args:
-        pairs: Pairs of latents. If ``None``, those that respond to each other most, measured each time.
+        pairs: Pairs of latents; if ``None``, those that respond to each other most, measured each time.
         num_pairs: Number of those.
         num_steps: Nodes of the map along each latent.
         radius: Half of the side of the window around 0, in latent units. If ``None``, two standard deviations of the
             codes around their mean, which suits codes without a standard normal prior.
-        num_bases: Codes at which the other latents stand, drawn from the validation set; their maps are averaged.
+        num_bases: Codes that fix the other latents, drawn from the validation set; their maps are averaged.
         num_images: Decoded observations in the figure along each latent.
         num_samples: Base codes of the response matrix that finds the pairs.
         every_n_validations: How often to run; 0 for the last validation only.
@@ -47,10 +51,16 @@ class ResponseMapAssay(AssayCallback):
 
     Raises:
         ValueError: If a number is too small, or at the start of a run if the model lacks a latent of ``pairs`` or has
-            one latent only.
+            a single latent.
     """
 
     name = "response_map"
+    summary = "Where decoding and encoding moves codes, on slices through two latents"
+    needs = (two_latents,)
+    captions = {
+        "*": "How decoding and encoding moves codes of these two latents, with the others fixed at a code of the data. "
+        "It contracts where the divergence is negative and where the mean curvature is positive, and expands elsewhere."
+    }
     quantities = ("void_mass", "contracting_share")
 
     def __init__(
@@ -66,13 +76,15 @@ class ResponseMapAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        numbers = {"num_pairs": (num_pairs, 1), "num_steps": (num_steps, 3), "num_bases": (num_bases, 1)}
-        numbers |= {"num_images": (num_images, 2), "num_samples": (num_samples, 2)}
-        for name, (value, least) in numbers.items():
-            if value < least:
-                raise ValueError(f"{name} must be at least {least}, got {value}")
+        check_at_least("num_pairs", num_pairs, 1)
+        check_at_least("num_steps", num_steps, 3)
+        check_at_least("num_bases", num_bases, 1)
+        check_at_least("num_images", num_images, 2)
+        check_at_least("num_samples", num_samples, 2)
         if pairs is not None and not pairs:
-            raise ValueError("pairs must name at least one pair of latents, got none; leave it out to have them found")
+            raise ValueError(
+                f"pairs must hold at least one pair of latents, got {pairs}; None finds the strongest pairs"
+            )
         if radius is not None and not radius > 0:
             raise ValueError(f"radius must be positive, got {radius}")
         self.pairs = None if pairs is None else [LatentSlice((first, second)).latents for first, second in pairs]
@@ -93,7 +105,7 @@ class ResponseMapAssay(AssayCallback):
     @override
     def run(self, context: AssayContext) -> AssayResult:
         codes = context.table.codes
-        order = torch.randperm(len(codes), generator=context.generator)
+        order = context.draw_rows(len(codes))
         pairs = self.pairs or self._strongest(context, codes[order[: self.num_samples]])
         bases = codes[order[: self.num_bases]]
         maps: dict[str, tuple[ResponseMap, float, float]] = {}
@@ -132,3 +144,12 @@ class ResponseMapAssay(AssayCallback):
             decoded=decode_slice(context.autoencoder, base, result.window, num_steps=self.num_images),
             histogram=slice_histogram(context.table.codes, result.window, num_steps=HISTOGRAM_STEPS),
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        if defined(scalars["contracting_share"]):
+            share = f"{scalars['contracting_share']:.0%}"
+            yield f"{share} of the codes on the slices lie where decoding and encoding contracts."
+        if defined(scalars["void_mass"]):
+            share = f"{scalars['void_mass']:.0%}"
+            yield f"{share} of the prior's mass on the slices lies in voids, where it does not contract."

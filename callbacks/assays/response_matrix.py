@@ -1,32 +1,37 @@
 """The latent response matrix and its graph in validation."""
 
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Literal
 
-import torch
 from typing_extensions import override
 
 from lr_lightning.assays import donor_permutations, prior_samples, response_matrix, response_scores, score_warnings
 from lr_lightning.assays.response_graph import response_graph
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import count, defined, of_latents
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.plots import response_matrix_figure
 from lr_lightning.plots.response_graph import response_graph_figure
 
 
 class ResponseMatrixAssay(AssayCallback):
-    """Logs which latents answer when one is replaced; see :func:`lr_lightning.assays.response_matrix`.
+    """Logs which latents respond when one is replaced; see :func:`lr_lightning.assays.response_matrix`.
 
     Scalars under ``assay/response_matrix/``: ``active_latents`` (number whose response to their own change exceeds half
     their spread, the standard deviation of the base codes), ``independence``, ``directedness`` and
     ``effective_dimension``, and of the graph of effects between active latents
     (:func:`lr_lightning.assays.response_graph`, with thresholds in multiples of the spread) ``bidirectional_edges``,
-    ``directed_edges`` and ``latent_groups``. The matrix goes to a heat map, to a table and to ``assays/``, the graph to
-    a figure.
+    ``directed_edges`` and ``latent_groups``. The matrix is drawn as a heat map, logged as a table and saved to
+    ``assays/``; the graph is drawn.
 
     Args:
         num_samples: Base codes, drawn from the validation set.
         preset: ``"paper"``: posterior means with donors from their marginals, and the factor 1/2. ``"release"``: base
-            and donors from the prior, without it, as in the authors' code: for models whose codes follow the prior.
+            and donors from the prior, without the factor, as in the authors' code; for models whose codes follow the
+            prior.
         active_threshold: Response to its own change above which a latent is active, in multiples of its spread.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the base codes and donors.
@@ -36,6 +41,15 @@ class ResponseMatrixAssay(AssayCallback):
     """
 
     name = "response_matrix"
+    summary = "Which latents respond when one is replaced, as a matrix and a graph"
+    size_argument = "num_samples"
+    captions = {
+        "matrix": "Row: the latent that was replaced. Column: the latent that responds after decoding and encoding. A "
+        "diagonal that is bright alone means that latents keep their own values and do not affect each other.",
+        "graph": "Active latents, with arrows from those that were replaced to those that respond. Two latents joined "
+        "both ways often encode one circular factor.",
+    }
+    headlines = {"active_latents": "Active latents"}
     quantities = (
         "active_latents",
         "independence",
@@ -55,27 +69,24 @@ class ResponseMatrixAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        if num_samples < 2:
-            raise ValueError(f"num_samples must be at least 2, got {num_samples}")
-        if preset not in ("paper", "release"):
-            raise ValueError(f"preset must be 'paper' or 'release', got {preset!r}")
-        if not active_threshold >= 0:
-            raise ValueError(f"active_threshold must not be negative, got {active_threshold}")
+        check_at_least("num_samples", num_samples, 2)
+        check_choice("preset", preset, ("paper", "release"))
+        check_at_least("active_threshold", active_threshold, 0)
         self.num_samples = num_samples
         self.preset = preset
         self.active_threshold = active_threshold
 
     @override
     def run(self, context: AssayContext) -> AssayResult:
-        codes, generator = context.table.codes, context.generator
+        generator, dim = context.generator, context.table.codes.shape[1]
         measure = partial(response_matrix, context.sharded_model(), convention=self.preset, progress=context.progress)
         if self.preset == "paper":
-            base = codes[torch.randperm(len(codes), generator=generator)[: self.num_samples]]
-            order = donor_permutations(len(base), base.shape[1], generator)
+            base = context.draw_codes(self.num_samples)
+            order = donor_permutations(len(base), dim, generator)
             donors, result = base.gather(0, order), measure(base, donor_rows=order)
         else:
-            base = prior_samples(self.num_samples, codes.shape[1], generator)
-            donors = prior_samples(self.num_samples, codes.shape[1], generator)
+            base = prior_samples(self.num_samples, dim, generator)
+            donors = prior_samples(self.num_samples, dim, generator)
             result = measure(base, donors, pair=True)
         spread = base.std(dim=0, correction=0)
         scores = response_scores(result.matrix, self.active_threshold, spread)
@@ -100,3 +111,25 @@ class ResponseMatrixAssay(AssayCallback):
             tables={"table": (["intervened", *latents], rows)},
             warnings=score_warnings(responses=result, active_threshold=self.active_threshold, spread=spread),
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        active, independence = scalars["active_latents"], scalars["independence"]
+        yield f"{of_latents(active, latent_dim)} active by their response to their own change."
+        if defined(independence):
+            yield (
+                f"{independence:.0%} of the squared effect of replacing an active latent falls on that latent itself "
+                "(independence), the rest on other latents."
+            )
+        if active and not scalars["bidirectional_edges"] + scalars["directed_edges"]:
+            yield "No active latent affects another: each forms its own group."
+        elif active:
+            yield (
+                f"Effects join the active latents into {count(scalars['latent_groups'], 'group')}, by "
+                f"{count(scalars['bidirectional_edges'], 'two-way effect')} and "
+                f"{count(scalars['directed_edges'], 'one-way effect')}."
+            )
+
+    @override
+    def summary_rows(self, scalars: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+        yield "Active latents", f"{scalars['active_latents']:.0f}, by the response to their own change"

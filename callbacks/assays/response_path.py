@@ -1,5 +1,6 @@
 """Paths of small response between codes, in validation."""
 
+from collections.abc import Iterator, Mapping
 from statistics import fmean
 
 import torch
@@ -8,12 +9,16 @@ from typing_extensions import override
 from lr_lightning.assays.code_path import code_graph, code_path, random_pairs
 from lr_lightning.assays.response_path import compare_with_line
 from lr_lightning.assays.starts import starting_codes
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import defined, number
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.response_path import path_cost_figure, path_strip_figure
 
 
 class ResponsePathAssay(AssayCallback):
-    """Logs what paths between validation codes cost, beside straight lines between the same ends.
+    """Logs the cost of paths between validation codes, and of straight lines between the same ends.
 
     See :func:`lr_lightning.assays.code_path` and :func:`lr_lightning.assays.compare_with_line`. Scalars under
     ``assay/response_path/``, means over the pairs, each with the prefix ``path_`` and ``line_``: ``cost`` (mean squared
@@ -21,9 +26,9 @@ class ResponsePathAssay(AssayCallback):
     codes are equal. The figures show the first pair.
 
     Args:
-        num_samples: Codes on which paths may run, drawn from the validation set.
+        num_samples: Codes that paths may pass through, drawn from the validation set.
         num_pairs: Pairs of codes.
-        num_neighbors: Neighbours to which each code is joined.
+        num_neighbors: Nearest neighbours that each code is joined to.
         num_points: Points on each path and line.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the codes and pairs.
@@ -33,6 +38,13 @@ class ResponsePathAssay(AssayCallback):
     """
 
     name = "response_path"
+    summary = "Paths between codes along which the response is small, compared with straight lines"
+    size_argument = "num_samples"
+    captions = {
+        "cost": "How far decoding and encoding moves the points of a path and of the straight line between the same "
+        "codes, for the first pair. Low where the model knows what it decodes.",
+        "images": "Decoded images along the same path and line.",
+    }
     quantities = (
         "path_cost",
         "path_length",
@@ -52,14 +64,10 @@ class ResponsePathAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        for argument, number, least in (
-            ("num_samples", num_samples, 2),
-            ("num_pairs", num_pairs, 1),
-            ("num_neighbors", num_neighbors, 1),
-            ("num_points", num_points, 2),
-        ):
-            if number < least:
-                raise ValueError(f"{argument} must be at least {least}, got {number}")
+        check_at_least("num_samples", num_samples, 2)
+        check_at_least("num_pairs", num_pairs, 1)
+        check_at_least("num_neighbors", num_neighbors, 1)
+        check_at_least("num_points", num_points, 2)
         self.num_samples = num_samples
         self.num_pairs = num_pairs
         self.num_neighbors = num_neighbors
@@ -92,3 +100,16 @@ class ResponsePathAssay(AssayCallback):
             figures["images"] = lambda: path_strip_figure(first)
         arrays = {"codes": codes, "pairs": pairs, "path": first.path.codes, "path_cost": first.path.costs}
         return AssayResult(scalars, figures, arrays)
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        path, line = scalars["path_cost"], scalars["line_cost"]
+        if not defined(path, line):
+            yield "There is no path, since all codes are equal."
+            return
+        verdict = "cheaper than" if path < line else "no cheaper than"
+        yield (
+            f"Paths through codes are {verdict} straight lines: their mean squared response is {number(path)} against "
+            f"{number(line)}, and their length {number(scalars['path_length'])} against "
+            f"{number(scalars['line_length'])}."
+        )

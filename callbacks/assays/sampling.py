@@ -1,11 +1,17 @@
-"""Samples from prior, aggregate posterior and product of marginals, and the distances between them, in validation."""
+"""Samples of prior, aggregate posterior and product of marginals, and distances between them, in validation."""
+
+from collections.abc import Iterator, Mapping
 
 from typing_extensions import override
 
 from lr_lightning.assays.latent_sampling import decoded_samples, posterior_samples
 from lr_lightning.assays.prior_gap import prior_gap
 from lr_lightning.assays.structure_score import structure_score
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks.assay import AssayCallback
+from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.sentences import defined, number
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.discrepancies import prior_gap_figure, structure_score_figure
 from lr_lightning.plots.samples import decoded_samples_figure
 
@@ -20,7 +26,7 @@ class SamplingAssay(AssayCallback):
     for images ``samples``.
 
     Args:
-        num_samples: Images of each sampler.
+        num_samples: Images to draw for each sampler.
         num_codes: Codes for the distances, at most as many as the validation set has.
         num_permutations: Size of the null distributions.
         noise: Draw from the posteriors of a variational model; otherwise take their means.
@@ -32,6 +38,15 @@ class SamplingAssay(AssayCallback):
     """
 
     name = "sampling"
+    summary = "Decoded samples, and the distances between the prior, the codes and the responses"
+    size_argument = "num_codes"
+    captions = {
+        "structure_score": "Distances between the prior, the codes of the data (q) and the responses to the prior. "
+        "Below the dashed lines, two distributions do not differ significantly.",
+        "prior_gap": "Distance of each latent of the codes to the prior, next to that of as many draws of the prior.",
+        "samples": "Decoded draws of the prior, of the codes of the data, and of codes with each latent shuffled "
+        "independently. If the last look worse, latents depend on each other.",
+    }
     quantities = (
         "mmd_prior_response*",
         "mmd_prior_posterior*",
@@ -40,7 +55,7 @@ class SamplingAssay(AssayCallback):
         "wasserstein_max",
         "kolmogorov_smirnov_max",
     )
-    num_observations = 1  # to know whether they are images
+    num_observations = 1  # shows whether they are images
 
     def __init__(
         self,
@@ -52,11 +67,9 @@ class SamplingAssay(AssayCallback):
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
-        if num_samples < 1 or num_codes < 3 or num_permutations < 0:
-            raise ValueError(
-                "num_samples must be at least 1, num_codes at least 3 and num_permutations not negative, "
-                f"got {num_samples}, {num_codes} and {num_permutations}"
-            )
+        check_at_least("num_samples", num_samples, 1)
+        check_at_least("num_codes", num_codes, 3)
+        check_at_least("num_permutations", num_permutations, 0)
         self.num_samples = num_samples
         self.num_codes = num_codes
         self.num_permutations = num_permutations
@@ -98,3 +111,17 @@ class SamplingAssay(AssayCallback):
             figures=figures,
             arrays={"wasserstein": gap.wasserstein, "kolmogorov_smirnov": gap.kolmogorov_smirnov},
         )
+
+    @override
+    def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
+        for key, pair in (
+            ("mmd_prior_posterior", "The prior and the codes of the data"),
+            ("mmd_prior_response", "The prior and its responses"),
+            ("mmd_posterior_response", "The codes of the data and the responses to the prior"),
+        ):
+            value, error, chance = scalars[key], scalars[f"{key}_error"], scalars[f"{key}_p_value"]
+            if defined(value, chance):
+                verdict = "differ" if chance <= 0.05 else "do not differ significantly"
+                yield f"{pair} {verdict}: squared MMD {number(value)} ± {number(error)}, p-value {number(chance)}."
+        distance = number(scalars["wasserstein_max"])
+        yield f"The latent farthest from the prior has a Wasserstein distance of {distance} to it."

@@ -10,11 +10,12 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import assays_of, dataset_of
+from lr_lightning.callbacks.assay import assays_of
 from lr_lightning.callbacks.cautions import cautions_of
 from lr_lightning.callbacks.run.evaluated_part import evaluated_part
 from lr_lightning.callbacks.run.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.run.summary import print_summary
+from lr_lightning.callbacks.trainer_state import dataset_of
 from lr_lightning.common.files import write_atomically
 from lr_lightning.common.renamed_keys import with_current_names
 from lr_lightning.loggers.media import RunFolderOwner

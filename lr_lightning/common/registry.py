@@ -7,6 +7,8 @@ from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from typing import Generic, TypeVar
 
+from lr_lightning.common.checks import one_line
+
 T = TypeVar("T")
 
 
@@ -84,6 +86,11 @@ class Registry(Collection[str], Generic[T]):
             raise ValueError(f"there is no {self.kind} {name!r}; {hint}")
         return self._load(name, path)
 
+    def import_own(self) -> None:
+        """Import the classes of this package, so that configs can name them without their module."""
+        for name in self.entries:
+            self[name]
+
     def name_of(self, cls: type[T]) -> str | None:
         """Return the name of ``cls``, ``None`` if it has none."""
         path = f"{cls.__module__}:{cls.__qualname__}"
@@ -98,8 +105,10 @@ class Registry(Collection[str], Generic[T]):
         module, _, attribute = path.partition(":")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ValueError(f"the {self.kind} {name!r} cannot be imported from {module}: {error}") from error
+        except Exception as error:  # a package of others may fail in any way
+            raise ValueError(
+                f"the {self.kind} {name!r} cannot be imported from {module}: {one_line(error) or type(error).__name__}"
+            ) from error
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise ValueError(f"{path.replace(':', '.')} is not a class that extends {self.base.__qualname__}")
         return found

@@ -11,7 +11,7 @@ from lr_lightning.callbacks import AssayCallback
 @pytest.fixture(autouse=True)
 def _scalars_are_those_stated(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hold each assay that states its quantities to them, in every test of this folder."""
-    run_and_save = AssayCallback._run_and_save
+    run_and_save = AssayCallback.run_and_save
 
     def checked(self: AssayCallback, *arguments: Any) -> dict[str, float]:
         scalars = run_and_save(self, *arguments)
@@ -20,4 +20,4 @@ def _scalars_are_those_stated(monkeypatch: pytest.MonkeyPatch) -> None:
             assert [key for key in found if not any(fnmatchcase(key, pattern) for pattern in stated)] == []
         return scalars
 
-    monkeypatch.setattr(AssayCallback, "_run_and_save", checked)
+    monkeypatch.setattr(AssayCallback, "run_and_save", checked)

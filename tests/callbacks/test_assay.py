@@ -234,7 +234,7 @@ def test_rejects_outputs_without_codes(bars: Bars, tmp_path: Path, monkeypatch: 
 def test_rejects_two_assays_of_one_name(bars: Bars, tmp_path: Path) -> None:
     statistics = LatentStatisticsAssay()
     statistics.name = "probe"
-    with pytest.raises(ValueError, match="2 assays are named 'probe'; give each a name of its own"):
+    with pytest.raises(ValueError, match="2 assays are named 'probe'"):
         tiny_trainer(tmp_path, Probe(), statistics).fit(tiny_model(), datamodule=tiny_data(bars))
 
 
@@ -245,7 +245,7 @@ def test_assays_of_traversals_are_skipped_without_a_full_grid(
     bars.full_grid = False
     assay = make()
     assay.name = "mine"
-    with pytest.warns(UserWarning, match="the assay mine cannot run here.* which bars has not .assays.mine: null"):
+    with pytest.warns(UserWarning, match="the assay mine .* bars .*assays.mine: null"):
         tiny_trainer(tmp_path, assay).fit(tiny_model(), datamodule=tiny_data(bars))
     assert assay.failure is not None
     assert "bars" in assay.failure
@@ -254,9 +254,9 @@ def test_assays_of_traversals_are_skipped_without_a_full_grid(
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Probe(-1), "every_n_validations must not be negative, got -1"),
+        (lambda: Probe(-1), "every_n_validations .*-1"),
         (lambda: ResponseMatrixAssay(num_samples=1), "num_samples must be at least 2, got 1"),
-        (lambda: ResponseMatrixAssay(preset="dlib"), "preset must be 'paper' or 'release', got 'dlib'"),  # type: ignore[arg-type]
+        (lambda: ResponseMatrixAssay(preset="dlib"), "preset .*'dlib'"),  # type: ignore[arg-type]
         (lambda: ConditionedResponseAssay(num_samples=0), "num_samples must be at least 1, got 0"),
         (lambda: LatentTraversalAssay(num_steps=1), "num_steps must be at least 2"),
         (lambda: ReconstructionAssay(num_samples=0), "num_samples must be at least 1, got 0"),

@@ -1,60 +1,33 @@
-"""Names, sizes and needs of the assays of the command line."""
+"""The registry of assays, from which the package takes its exports."""
+
+import subprocess
+import sys
 
 import pytest
 
 from lr_lightning import callbacks
-from lr_lightning.callbacks.registry import (
-    CATALOGUE,
-    Target,
-    choose_assays,
-    lacks_factors,
-    lacks_grid,
-    lacks_images,
-    lacks_images_or_points,
-    lacks_pairs,
-)
-from lr_lightning.data import DoubleHelix
-from tests.conftest import Bars
+from lr_lightning.callbacks import ASSAYS, AssayCallback
 
 
-def test_every_assay_callback_is_in_the_catalogue_under_its_own_name() -> None:
-    offered = {name for name in callbacks.__all__ if name.endswith("Assay")} - {"EnsembleAssay"}  # it runs the others
-    assert {entry.assay.__name__ for entry in CATALOGUE.values()} == offered
-    assert all(name == entry.assay.name for name, entry in CATALOGUE.items())
+def test_every_assay_is_registered_under_its_own_name() -> None:
+    assert all(ASSAYS[name].name == name for name in ASSAYS.entries)
+    own = {kind for kind in AssayCallback.__subclasses__() if kind.__module__.startswith("lr_lightning.")}
+    assert {ASSAYS[name] for name in ASSAYS.entries} == own - {callbacks.EnsembleAssay}
 
 
-def test_configs_hold_seed_and_size_where_an_assay_has_them() -> None:
-    assert CATALOGUE["sampling"].config(seed=3, num_samples=50)["init_args"] == {"seed": 3, "num_codes": 50}
-    assert CATALOGUE["sampling"].config(seed=3, num_samples=None)["init_args"] == {"seed": 3}
-    assert CATALOGUE["latent_statistics"].config(seed=3, num_samples=50)["init_args"] == {}
-    assert CATALOGUE["conditioned_response"].config(0, None)["init_args"]["num_traversals"] == 20
-    assert CATALOGUE["response_matrix"].config(0, None)["class_path"] == (
-        "lr_lightning.callbacks.assays.response_matrix.ResponseMatrixAssay"
+def test_the_package_exports_every_assay() -> None:
+    classes = {ASSAYS[name].__name__: ASSAYS[name] for name in ASSAYS.entries}
+    assert classes.keys() < set(callbacks.__all__) == set(dir(callbacks))
+    assert {name: getattr(callbacks, name) for name in classes} == classes
+    with pytest.raises(AttributeError, match="NoSuchAssay"):
+        callbacks.NoSuchAssay  # noqa: B018
+
+
+def test_assays_are_imported_when_they_are_used() -> None:
+    code = (
+        "import sys; import lr_lightning.callbacks as callbacks; "
+        "loaded = lambda: [name for name in sys.modules if name.startswith('lr_lightning.callbacks.assays.')]; "
+        "assert not loaded(); callbacks.ReconstructionAssay; "
+        "assert loaded() == ['lr_lightning.callbacks.assays.reconstruction'], loaded()"
     )
-    assert CATALOGUE["dynamics"].default_size == 64
-    assert CATALOGUE["reconstruction"].default_size is None
-
-
-@pytest.mark.parametrize("name", list(CATALOGUE))
-def test_configs_can_be_built(name: str) -> None:
-    config = CATALOGUE[name].config(seed=0, num_samples=10)
-    CATALOGUE[name].assay(**config["init_args"])
-
-
-def test_needs(bars: Bars) -> None:
-    images = Target((3, 8, 8), 4, bars)
-    points = Target((3,), 1, DoubleHelix(num_samples=8))
-    unknown = Target((2, 8, 8), 4, None)
-    needs = (lacks_grid, lacks_factors, lacks_images, lacks_images_or_points, lacks_pairs)
-    assert [lacks(images) for lacks in needs] == [None] * 5
-    assert [lacks(points) is None for lacks in needs] == [False, False, False, True, False]
-    assert [lacks(unknown) is None for lacks in needs] == [False, True, False, False, True]
-    assert lacks_grid(unknown) == "the data set does not have every combination of its factors"
-    assert lacks_factors(points) == "double_helix does not have two factors that vary"
-
-
-def test_choice_is_in_the_order_of_the_report_and_each_once() -> None:
-    assert choose_assays(["all", "dynamics"]) == list(CATALOGUE)
-    assert choose_assays(["dynamics", "reconstruction", "dynamics"]) == ["reconstruction", "dynamics"]
-    with pytest.raises(ValueError, match=r"there is no assay 'xyz'; there are reconstruction, latent_traversal"):
-        choose_assays(["xyz"])
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -125,7 +125,7 @@ def test_models_without_the_latents_are_refused_at_the_start(bars: Bars, tmp_pat
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: ResponseMapAssay(pairs=[]), "pairs must name at least one pair"),
+        (lambda: ResponseMapAssay(pairs=[]), "pairs .*\\[\\]"),
         (lambda: ResponseMapAssay(pairs=[(1, 1)]), "latents must be two different ones"),
         (lambda: ResponseMapAssay(num_pairs=0), "num_pairs must be at least 1, got 0"),
         (lambda: ResponseMapAssay(num_steps=2), "num_steps must be at least 3, got 2"),
@@ -133,10 +133,10 @@ def test_models_without_the_latents_are_refused_at_the_start(bars: Bars, tmp_pat
         (lambda: ResponseMapAssay(num_images=1), "num_images must be at least 2"),
         (lambda: ResponseMapAssay(num_samples=1), "num_samples must be at least 2"),
         (lambda: ResponseMapAssay(radius=0.0), "radius must be positive, got 0.0"),
-        (lambda: ResponseJacobianAssay(num_samples=0), "num_samples must be at least 1 and threshold positive"),
-        (lambda: ResponseJacobianAssay(threshold=0.0), "got 32 and 0.0"),
+        (lambda: ResponseJacobianAssay(num_samples=0), "num_samples .*0"),
+        (lambda: ResponseJacobianAssay(threshold=0.0), "threshold .*0.0"),
         (lambda: DecoderGeometryAssay(num_samples=0), "num_samples must be at least 1, got 0"),
-        (lambda: DecoderGeometryAssay(active_threshold=-1.0), "active_threshold must not be negative, got -1"),
+        (lambda: DecoderGeometryAssay(active_threshold=-1.0), "active_threshold .*-1"),
     ],
 )
 def test_rejects(make: Callable[[], AssayCallback], message: str) -> None:

@@ -1,9 +1,10 @@
-"""``lr-lightning assay``: runs assays on a checkpoint and writes what they find as one page."""
+"""``lr-lightning assay``: runs assays on a checkpoint and writes a report."""
 
 import argparse
 import json
+import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,18 +12,19 @@ from typing import TYPE_CHECKING
 from lr_lightning.commands.messages import UsageError
 
 if TYPE_CHECKING:
+    from lr_lightning.callbacks import AssayCallback
     from lr_lightning.commands.assay.page import Report
     from lr_lightning.commands.assay.trainer import AssayCLI
 
 INDEX = "index.html"
 
 _DESCRIPTION = """\
-Run assays on a trained model and write a report: FOLDER/index.html, a page that needs no other file, with the figures
-beside it as PNG, the raw arrays as .npz and the scalars in results.json.
+Run assays on a trained model and write a report: FOLDER/index.html, a single self-contained page. FOLDER also holds
+the figures as PNG, the raw arrays as .npz and the scalars in results.json.
 
-RUN is a run folder, of which the best checkpoint is taken, or a checkpoint in one; nothing is written there. Other
-options are those of `lr-lightning test`: --data.dataset ... for other data, --assays.response_map.num_steps 64 for
-another argument of an assay, --trainer.accelerator cpu."""
+RUN is a run folder, whose best checkpoint is used, or a checkpoint in one; nothing is written to it. Other options are
+those of `lr-lightning test`: --data.dataset ... for other data, --assays.response_map.num_steps 64 to set an argument
+of an assay, --assays.mine my_package.MyAssay to add one, --trainer.accelerator cpu."""
 
 
 def run(arguments: list[str]) -> None:
@@ -33,17 +35,17 @@ def run(arguments: list[str]) -> None:
 
     Raises:
         UsageError: If the arguments, the run's config or the name of an assay cannot be used.
-        FileExistsError: If the folder of the report holds something that must not be replaced.
-        KeyboardInterrupt: If it was interrupted, in which case there is no page.
+        FileExistsError: If the folder of the report holds files that must not be replaced.
+        KeyboardInterrupt: If it was interrupted; no page is written then.
     """
     options, rest = _parser().parse_known_args(arguments[1:])
     if options.list:
         _list()
         return
     if not rest or rest[0].startswith("-"):
-        raise UsageError("say what to assay: lr-lightning assay RUN --out FOLDER")
+        raise UsageError("missing argument RUN, the run to assay: lr-lightning assay RUN --out FOLDER")
     if options.out is None:
-        raise UsageError("say where to write the report: --out FOLDER")
+        raise UsageError("missing option --out FOLDER, the folder of the report")
     _check_folder(options.out, options.overwrite)
     command_line = _prepare(options, rest)
     try:
@@ -52,7 +54,7 @@ def run(arguments: list[str]) -> None:
         report = _write(options.out / INDEX, command_line, notes)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(f"{options.out / INDEX} was not written") from interrupt
-    _tell(report, options.out / INDEX)
+    _print(report, options.out / INDEX)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -63,35 +65,46 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--list", action="store_true", help="list the assays, and stop")
-    parser.add_argument("--assays", metavar="NAMES", default="all", help="names with commas between (default: all)")
+    parser.add_argument("--list", action="store_true", help="list the assays and exit")
+    parser.add_argument(
+        "--assays", metavar="NAMES", default="all", help="comma-separated names or import paths (default: all)"
+    )
     parser.add_argument("--out", metavar="FOLDER", type=Path, help="folder of the report")
-    parser.add_argument("--overwrite", action="store_true", help="replace a report that is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing report")
     parser.add_argument(
         "--split",
         choices=("validation", "test"),
         default="validation",
-        help="data to measure on: the validation set, which training has not seen, or the test set, as a rule the "
-        "whole set, which takes longer (default: %(default)s)",
+        help="data to use: the validation set, which training has not seen, or the test set, usually the whole data "
+        "set, which takes longer (default: %(default)s)",
     )
-    parser.add_argument("--num_samples", type=int, help="codes that each assay measures at (default: see --list)")
+    parser.add_argument("--num_samples", type=int, help="codes that each assay measures (default: see --list)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the assays' random choices (default: %(default)s)")
     return parser
 
 
 def _list() -> None:
     from rich.console import Console
+    from rich.text import Text
 
-    from lr_lightning.callbacks.registry import CATALOGUE
+    from lr_lightning.callbacks.registry import ASSAYS
+    from lr_lightning.callbacks.report_arguments import default_size
 
     console = Console(highlight=False, emoji=False)
-    for name, entry in CATALOGUE.items():
-        size = "" if entry.default_size is None else f"  [dim]({entry.default_size} codes)[/]"
-        console.print(f"[bold]{name:22}[/]{entry.summary}{size}", soft_wrap=True)
+    for name in ASSAYS:
+        heading = Text(f"{name:22}", style="bold")
+        try:
+            assay = ASSAYS[name]
+        except ValueError as error:
+            console.print(heading, Text(f"unavailable: {error}", style="red"), sep="", soft_wrap=True)
+            continue
+        size = default_size(assay)
+        note = Text("" if size is None else f"  ({size} codes)", style="dim")
+        console.print(heading, assay.summary or assay.__name__, note, sep="", soft_wrap=True, markup=False)
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
-    """Raise ``FileExistsError`` if ``folder`` holds what a report must not replace."""
+    """Raise ``FileExistsError`` if ``folder`` holds files that a report must not replace."""
     from lr_lightning.commands.run.folder import CONFIG
 
     if (folder / CONFIG).is_file():
@@ -103,7 +116,7 @@ def _check_folder(folder: Path, overwrite: bool) -> None:
 
 
 def _clear_folder(folder: Path) -> None:
-    """Make ``folder``, and remove what an earlier report left there, the page first."""
+    """Make ``folder``, and remove the files of an earlier report, the page first."""
     from lr_lightning.commands.run.folder import check_writable
 
     check_writable(folder, "folder", "--out")
@@ -115,32 +128,39 @@ def _clear_folder(folder: Path) -> None:
 
 
 def _prepare(options: argparse.Namespace, rest: Sequence[str]) -> "AssayCLI":
-    """Return a Trainer with the model and data of the run and the assays that were asked for."""
-    from lr_lightning.callbacks.registry import CATALOGUE, choose_assays
+    """Return a Trainer with the model and data of the run and the chosen assays."""
+    from lr_lightning.callbacks.report_arguments import report_arguments
+    from lr_lightning.commands.assay.choice import choose_assays
     from lr_lightning.commands.assay.trainer import SETTINGS, AssayCLI
     from lr_lightning.commands.fit.training import prepare
     from lr_lightning.commands.run.folder import expand_run_argument
 
     try:
-        names = choose_assays([name.strip() for name in options.assays.split(",") if name.strip()])
+        choice = choose_assays([name.strip() for name in options.assays.split(",") if name.strip()])
     except ValueError as error:
         raise UsageError(str(error)) from error
-    assays = {name: CATALOGUE[name].config(options.seed, options.num_samples) for name in names}
+    assays = {
+        name: {
+            "class_path": f"{assay.__module__}.{assay.__qualname__}",
+            "init_args": report_arguments(assay, options.seed, options.num_samples),
+        }
+        for name, assay in choice.assays.items()
+    }
     stage = "test" if options.split == "test" else "validate"
     stage, config, checkpoint, *overrides = expand_run_argument([stage, *rest])
     words = [stage, config, checkpoint, *SETTINGS, "--assays=null", f"--assays={json.dumps(assays)}", *overrides]
-    return prepare(words, partial(AssayCLI, folder=options.out))
+    return prepare(words, partial(AssayCLI, folder=options.out, skipped=choice.unavailable))
 
 
 def _start(command_line: "AssayCLI") -> list[str]:
-    """Run the assays; return what this package warned of meanwhile.
+    """Run the assays, and return the warnings of this package and of the assays.
 
     Raises:
-        ValueError: If an assay cannot work on this model; the text names it.
-        RuntimeError: If it fails otherwise.
+        ValueError: If an assay cannot run on this model; the text names it.
+        RuntimeError: If an assay fails for another reason.
     """
     stages = command_line.stages
-    # Lightning's, on callbacks that wrote the checkpoint and are left out on purpose
+    # Lightning warns of callbacks in the checkpoint, which are missing here on purpose
     warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")
     with warnings.catch_warnings(record=True) as caught, stages.shown():
         warnings.simplefilter("always")
@@ -153,23 +173,25 @@ def _start(command_line: "AssayCLI") -> list[str]:
             raise kind(f"the assay {stages.current} failed: {error}") from error
     notes = []
     for warning in caught:
-        if _is_own(warning.filename):
+        if _is_own(warning.filename, command_line.assays):
             notes.append(str(warning.message))
         else:
             warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
     return list(dict.fromkeys(notes))
 
 
-def _is_own(filename: str) -> bool:
-    """Return whether a file belongs to this package."""
+def _is_own(filename: str, assays: Iterable["AssayCallback"]) -> bool:
+    """Return whether a file belongs to this package or to the package of an assay."""
     import lr_lightning.callbacks
 
-    folders = [*lr_lightning.__path__, *lr_lightning.callbacks.__path__]
-    return any(Path(filename).is_relative_to(folder) for folder in folders)
+    packages = [lr_lightning, lr_lightning.callbacks]  # two folders in an editable installation
+    packages += [sys.modules[type(assay).__module__.partition(".")[0]] for assay in assays]
+    paths = [path for package in packages for path in getattr(package, "__path__", [package.__file__])]
+    return any(Path(filename).is_relative_to(path) for path in paths)
 
 
 def _write(path: Path, command_line: "AssayCLI", notes: list[str]) -> "Report":
-    """Write the page, and return what is on it."""
+    """Write the page, and return its content."""
     from lr_lightning.commands.assay.page import render
     from lr_lightning.commands.assay.report import assay_report
     from lr_lightning.common.files import write_atomically
@@ -180,8 +202,8 @@ def _write(path: Path, command_line: "AssayCLI", notes: list[str]) -> "Report":
     return report
 
 
-def _tell(report: "Report", path: Path) -> None:
-    """Print the warnings, the notes and where the page is."""
+def _print(report: "Report", path: Path) -> None:
+    """Print the warnings, the notes and the path of the page."""
     from rich.console import Console
 
     console = Console(highlight=False, emoji=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 
-from lr_lightning.commands.readings import number
+from lr_lightning.callbacks.sentences import number
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Section:
     Attributes:
         name: Name of the assay.
         summary: What the assay measures.
-        readings: Sentences that say what the scalars mean.
+        interpretations: Sentences that say what the scalars mean.
         pictures: Figures.
         scalars: Numbers by name.
         tables: Columns and rows by name.
@@ -39,7 +39,7 @@ class Section:
 
     name: str
     summary: str
-    readings: Sequence[str] = ()
+    interpretations: Sequence[str] = ()
     pictures: Sequence[Picture] = ()
     scalars: Mapping[str, float] = field(default_factory=dict)
     tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[float | str]]]] = field(default_factory=dict)
@@ -108,19 +108,19 @@ def _notes(texts: Sequence[str]) -> str:
 
 
 def _glance(sections: Sequence[Section]) -> str:
-    """Return the first reading of each section, which is the one that matters most."""
+    """Return the first interpretation of each section, which is the one that matters most."""
     first = [
-        f'<li><a href="#{escape(section.name)}">{_heading(section.name)}</a>: {escape(section.readings[0])}</li>'
+        f'<li><a href="#{escape(section.name)}">{_heading(section.name)}</a>: {escape(section.interpretations[0])}</li>'
         for section in sections
-        if section.readings
+        if section.interpretations
     ]
     return f"<section><h2>At a glance</h2><ul>{''.join(first)}</ul></section>" if first else ""
 
 
 def _section(section: Section) -> str:
     parts = [f"<h2>{_heading(section.name)}</h2>", f'<p class="summary">{escape(section.summary)}.</p>']
-    if section.readings:
-        parts.append(_list(section.readings))
+    if section.interpretations:
+        parts.append(_list(section.interpretations))
     if section.pictures:
         many = " many" if len(section.pictures) > _FEW_PICTURES else ""
         parts.append(f'<div class="pictures{many}">{"".join(map(_picture, section.pictures))}</div>')

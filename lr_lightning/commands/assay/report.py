@@ -1,16 +1,13 @@
-"""What goes into the report of ``lr-lightning assay``."""
+"""The contents of the report of ``lr-lightning assay``."""
 
 import json
 from collections.abc import Sequence
 from typing import Any
 
 from lr_lightning.callbacks import AssayCallback
-from lr_lightning.callbacks.registry import CATALOGUE
 from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.commands.assay.page import Picture, Report, Section
 from lr_lightning.commands.assay.trainer import AssayCLI
-from lr_lightning.commands.figure_captions import figure_caption
-from lr_lightning.commands.readings import readings
 from lr_lightning.loggers.media import arrays_path, figure_path
 
 
@@ -19,12 +16,12 @@ def assay_report(command_line: AssayCLI, notes: Sequence[str]) -> Report:
 
     Args:
         command_line: What ran it; its folder holds ``results.json`` and the figures.
-        notes: What was undefined.
+        notes: Remarks on scores that are undefined.
     """
     stage = str(command_line.subcommand)
     record = json.loads((command_line.folder / RESULTS).read_text())[stage]
     sections = [_section(command_line, assay) for assay in command_line.assays]
-    skipped = [f"{name} was skipped: {lack}." for name, lack in command_line.skipped.items()]
+    skipped = [f"{name} was skipped: {reason}." for name, reason in command_line.skipped.items()]
     return Report(
         title=f"Assays of {record['config']['ckpt_path']}",
         facts=_facts(command_line, record),
@@ -37,7 +34,7 @@ def assay_report(command_line: AssayCLI, notes: Sequence[str]) -> Report:
 
 
 def _facts(command_line: AssayCLI, record: dict[str, Any]) -> dict[str, str]:
-    """Return what the report is about."""
+    """Return the facts at the top of the report: model, data, versions, time."""
     model, data, scalars, versions = command_line.model, record["data"], record["scalars"], record["versions"]
     prefix = "test" if command_line.subcommand == "test" else "val"
     split = "test" if command_line.subcommand == "test" else "validation"
@@ -58,20 +55,17 @@ def _facts(command_line: AssayCLI, record: dict[str, Any]) -> dict[str, str]:
 def _section(command_line: AssayCLI, assay: AssayCallback) -> Section:
     result, trainer = assay.result, command_line.trainer
     assert result is not None  # it has run
-    entry = CATALOGUE.get(assay.name)
-    if entry is not None and not isinstance(assay, entry.assay):
-        entry = None  # one of the user's under a name of the catalogue
     scalars = {key: float(value) for key, value in result.scalars.items()}
     pictures = []
     for key in result.figures:
         path = figure_path(trainer, f"{assay.prefix}/{key}")
         assert path is not None  # this Trainer has a folder
-        pictures.append(Picture(figure_caption("" if entry is None else assay.name, key), path.read_bytes()))
+        pictures.append(Picture(assay.caption(key), path.read_bytes()))
     arrays = arrays_path(trainer, f"assay/{assay.name}") if result.arrays else None
     return Section(
         name=assay.name,
-        summary=type(assay).__name__ if entry is None else entry.summary,
-        readings=[] if entry is None else readings(assay.name, scalars, command_line.model.latent_dim),
+        summary=assay.summary or type(assay).__name__,
+        interpretations=list(assay.interpretations(scalars, command_line.model.latent_dim)),
         pictures=pictures,
         scalars=scalars,
         tables=result.tables,

@@ -1,6 +1,6 @@
-"""A Trainer that runs assays of the catalogue on a checkpoint and leaves its run folder alone."""
+"""A Trainer that runs assays on a checkpoint without touching its run folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from lr_lightning.callbacks import AssayCallback
-from lr_lightning.callbacks.registry import CATALOGUE, Target
+from lr_lightning.callbacks.needs import Target, first_missing
 from lr_lightning.commands.fit.training import RunCLI, named_assays
 from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.models import SeedEnsemble
@@ -28,15 +28,15 @@ SETTINGS = (
     "--trainer.limit_val_batches=null",
     "--trainer.limit_test_batches=null",
 )
-"""What a Trainer of assays takes in place of a run's own settings: one device, no logs, the whole set."""
+"""Settings that replace those of the run: one device, no logs, the whole data set."""
 
 
 class AssayStages(Callback):
-    """Shows on standard error what is under way: how much of the data is read, then which assay, and how much of it.
+    """Shows progress on standard error: how much of the data is read, then the current assay and how far it is.
 
     Attributes:
-        current: Name of the assay under way, ``None`` before the first and after the last.
-        num_observations: Number of observations that were encoded.
+        current: Name of the current assay; ``None`` before the first and after the last.
+        num_observations: Number of observations encoded so far.
     """
 
     def __init__(self) -> None:
@@ -48,22 +48,22 @@ class AssayStages(Callback):
         self._marks: list[_Mark] = []
 
     def mark(self, name: str) -> Callback:
-        """Return a callback that tells that the next one in the Trainer's list, the assay ``name``, begins."""
+        """Return a callback to place before the assay ``name`` in the Trainer's list, which announces its start."""
         self._marks.append(_Mark(self, name))
         return self._marks[-1]
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the bar while in this context, at most until the last assay has ended."""
+        """Show the bar in this context, at most until the last assay has ended."""
         with self._bar:
             yield
 
     def within(self, done: int, total: int) -> None:
-        """Show how much of the assay under way is done."""
+        """Show how far the current assay is."""
         self._bar.update(self._part, description="within it", completed=done, total=total, visible=True)
 
     def begin(self, mark: "_Mark") -> None:
-        """Show that the assay after ``mark`` begins."""
+        """Show that the assay after ``mark`` starts."""
         number, total = self._marks.index(mark) + 1, len(self._marks)
         self.current = mark.name
         self._bar.update(self._task, description=mark.name, completed=number - 1, total=total)
@@ -109,7 +109,7 @@ class AssayStages(Callback):
 
 
 class _Mark(Callback):
-    """Tells the stages that the next callback begins."""
+    """Announces that the next callback starts."""
 
     def __init__(self, stages: AssayStages, name: str) -> None:
         self.stages = stages
@@ -125,25 +125,25 @@ class _Mark(Callback):
 
 
 def _total(num_batches: Any) -> float | None:
-    """Return the number of batches of all loaders; ``None`` if it is not known."""
+    """Return the number of batches of all loaders; ``None`` if it is unknown."""
     total = sum(num_batches)
     return None if total == float("inf") else total
 
 
 class AssayCLI(RunCLI):
-    """The command line of a validation or test whose files go to a folder of their own.
+    """The command line of a validation or test that writes to its own folder.
 
     Attributes:
         folder: That folder.
         assays: The assays that run.
-        skipped: Those that do not, with what they lack.
-        stages: What shows their progress.
+        skipped: Those that do not, with the reason.
+        stages: Shows their progress.
     """
 
-    def __init__(self, *args: Any, folder: Path, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, folder: Path, skipped: Mapping[str, str], **kwargs: Any) -> None:
         self.folder = folder
         self.assays: list[AssayCallback] = []
-        self.skipped: dict[str, str] = {}
+        self.skipped = dict(skipped)
         self.stages = AssayStages()
         super().__init__(*args, **kwargs)
 
@@ -159,30 +159,25 @@ class AssayCLI(RunCLI):
 
     @override
     def _assay_callbacks(self) -> list[Callback]:
-        """Return the assays that find what they need, each behind a mark that tells its begin.
+        """Return the assays whose needs are met, each after a mark that announces it.
 
         Raises:
             ValueError: If there is none.
         """
-        self.model.assays = []  # it would run its own besides
+        self.model.assays = []  # or they would run too
+        dataset = getattr(self.datamodule, "dataset", None)
+        target = Target(self.model.network.observation_shape, self.model.latent_dim, dataset)
         callbacks: list[Callback] = []
         for assay in named_assays(self._get(self.config_init, "assays")):
-            lack = self._lack(assay)
-            if lack is not None:
-                self.skipped[assay.name] = lack
+            missing = first_missing(assay.needs, target)
+            if missing is not None:
+                self.skipped[assay.name] = missing
                 continue
             assay.progress = self.stages.within
-            assay.strict = True  # a report has each assay that was asked for
+            assay.strict = True  # a report has every assay that was asked for
             self.assays.append(assay)
             callbacks += [self.stages.mark(assay.name), assay]
         if not self.assays:
-            reasons = "; ".join(f"{name} was skipped since {lack}" for name, lack in self.skipped.items())
+            reasons = "; ".join(f"{name} was skipped: {reason}" for name, reason in self.skipped.items())
             raise ValueError(f"there is nothing to run: {reasons or 'no assay is left'}")
         return [*callbacks, self.stages]
-
-    def _lack(self, assay: AssayCallback) -> str | None:
-        entry = CATALOGUE.get(assay.name)
-        if entry is None or not isinstance(assay, entry.assay):
-            return None  # one of the user's
-        dataset = getattr(self.datamodule, "dataset", None)
-        return entry.lacks(Target(self.model.network.observation_shape, self.model.latent_dim, dataset))

@@ -19,6 +19,7 @@ from typing_extensions import override
 
 import lr_lightning.data.loading.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import (
+    ASSAYS,
     AssayCallback,
     CodeFiles,
     DisentanglementAssay,
@@ -87,6 +88,7 @@ class RunCLI(LightningCLI):
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        ASSAYS.import_own()  # so that their class names are known without their module
         parser.add_argument(
             "--seeds",
             type=int | list[int] | None,

@@ -15,8 +15,7 @@ from lr_lightning.assays.idempotence import idempotence_curve
 from lr_lightning.assays.memorization import memorization
 from lr_lightning.assays.noise_recovery import noise_recovery
 from lr_lightning.assays.response_graph import response_graph
-from lr_lightning.callbacks import ResponseMatrixAssay
-from lr_lightning.callbacks.assay import AssayCallback, AssayContext, AssayResult
+from lr_lightning.callbacks import AssayCallback, AssayContext, AssayResult, ResponseMatrixAssay
 from lr_lightning.callbacks.assays.dynamics import DynamicsAssay
 from lr_lightning.callbacks.assays.noise_recovery import NoiseRecoveryAssay
 from lr_lightning.callbacks.assays.response_path import ResponsePathAssay
@@ -209,9 +208,9 @@ def test_paths_between_equal_codes_are_nan_and_not_an_error() -> None:
         (lambda: DynamicsAssay(num_samples=0), "num_samples must be at least 1, got 0"),
         (lambda: DynamicsAssay(max_steps=0), "max_steps must be at least 1, got 0"),
         (lambda: DynamicsAssay(tolerance=0.0), "tolerance must be positive, got 0.0"),
-        (lambda: DynamicsAssay(starts="data"), "starts must be 'posterior', 'prior' or 'box', got 'data'"),  # type: ignore[arg-type]
+        (lambda: DynamicsAssay(starts="data"), "starts .*'data'"),  # type: ignore[arg-type]
         (lambda: NoiseRecoveryAssay(num_samples=1), "num_samples must be at least 2, got 1"),
-        (lambda: NoiseRecoveryAssay(multiples=[0.0]), r"multiples must be positive, at least one, got \[0\.0\]"),
+        (lambda: NoiseRecoveryAssay(multiples=[0.0]), r"multiples .*\[0\.0\]"),
         (lambda: ResponsePathAssay(num_samples=1), "num_samples must be at least 2, got 1"),
         (lambda: ResponsePathAssay(num_pairs=0), "num_pairs must be at least 1, got 0"),
     ],

@@ -14,11 +14,16 @@ import pytest
 from PIL import Image
 from typing_extensions import override
 
-from lr_lightning.callbacks import DynamicsAssay, NoiseRecoveryAssay, ResponseMatrixAssay
-from lr_lightning.callbacks.registry import CATALOGUE
+from lr_lightning.callbacks import (
+    ConsistencyAssay,
+    DynamicsAssay,
+    LatentStatisticsAssay,
+    NoiseRecoveryAssay,
+    ResponseMatrixAssay,
+)
+from lr_lightning.callbacks.registry import ASSAYS
 from lr_lightning.cli import main
 from lr_lightning.commands.assay import page as report
-from lr_lightning.commands.readings import readings
 from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.models import BetaVAE
 from tests.arrays import read_arrays
@@ -122,7 +127,7 @@ def test_report_on_points_leaves_the_run_alone(helix: Path, capsys: pytest.Captu
     assert files(helix) == before
     skipped = {"latent_traversal", "conditioned_response", "disentanglement", "factor_topology"}
     page = Page(Path("report/index.html"))
-    assert page.sections == [name for name in CATALOGUE if name not in skipped]
+    assert page.sections == [name for name in ASSAYS if name not in skipped]
     captured = capsys.readouterr()
     for name in skipped:
         assert f"note: {name} was skipped: " in captured.out
@@ -140,7 +145,7 @@ def test_report_on_points_leaves_the_run_alone(helix: Path, capsys: pytest.Captu
 def test_report_on_images_has_every_assay_and_needs_no_other_file(bars_run: Path) -> None:
     assert run("assay", str(bars_run), "--out=report", "--split=test", *FEW, *FEW_FACTORS) == 0
     page = Page(Path("report/index.html"))
-    assert page.sections == list(CATALOGUE)
+    assert page.sections == list(ASSAYS)
     assert all(link.startswith("#") for link in page.links)
     drawn = pictures(page)
     on_disk = list(Path("report/figures").glob("*.png"))
@@ -157,7 +162,7 @@ def test_report_on_images_has_every_assay_and_needs_no_other_file(bars_run: Path
     scalars = json.loads(Path("report/results.json").read_text())["test"]["scalars"]
     prefix = "assay/consistency/"
     found = {key.removeprefix(prefix): value for key, value in scalars.items() if key.startswith(prefix)}
-    assert readings("consistency", found, 3)[0] in page.text
+    assert all(sentence in page.text for sentence in ConsistencyAssay().interpretations(found, 3))
 
 
 def test_the_data_are_encoded_once_for_all_assays(helix: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,13 +204,13 @@ def test_assays_can_be_changed_dropped_and_added(helix: Path) -> None:
     assert Path("report/figures/mine-latents-validate.png").is_file()
 
 
-def test_another_kind_of_assay_under_a_known_name_has_no_readings(helix: Path) -> None:
+def test_another_assay_under_a_known_name_keeps_its_own_texts(helix: Path) -> None:
     changes = ["--assays=response_matrix", "--assays.response_matrix=LatentStatisticsAssay"]
     assert run("assay", str(helix), "--out=report", *changes) == 0
     page = Page(Path("report/index.html"))
-    assert "LatentStatisticsAssay." in page.text
-    assert "At a glance" not in page.text
-    assert page.captions == ["latents"]
+    assert LatentStatisticsAssay.summary in page.text
+    assert "At a glance" in page.text
+    assert page.captions == [LatentStatisticsAssay.captions["latents"]]
 
 
 def test_warnings_stand_on_top_and_in_the_terminal(helix: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -308,13 +313,13 @@ def test_the_model_brings_no_assays_of_its_own(bars_run: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "sentence"),
     [
-        ([], 2, "say what to assay: lr-lightning assay RUN --out FOLDER"),
-        (["--out=report"], 2, "say what to assay"),
-        (["RUN"], 2, "say where to write the report: --out FOLDER"),
+        ([], 2, "RUN"),
+        (["--out=report"], 2, "RUN"),
+        (["RUN"], 2, "--out FOLDER"),
         (
             ["RUN", "--out=report", "--assays=response_mtrix"],
             2,
-            "no assay 'response_mtrix'; did you mean response_matrix?",
+            "'response_mtrix'; did you mean response_matrix?",
         ),
         (["RUN", "--out=report", "--assays="], 2, "--assays is empty"),
         (
@@ -347,5 +352,5 @@ def test_wrong_use_is_one_sentence(
 def test_list_tells_names_and_sizes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("assay", "--list") == 0
     printed = capsys.readouterr().out
-    assert all(name in printed for name in CATALOGUE)
-    assert "Which latents answer when one is replaced, as a matrix and a graph  (256 codes)" in printed
+    assert all(f"{name} " in printed and ASSAYS[name].summary in printed for name in ASSAYS)
+    assert f"{ASSAYS['response_matrix'].summary}  (256 codes)" in printed

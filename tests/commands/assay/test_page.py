@@ -10,7 +10,7 @@ PNG = b"\x89PNG no picture"
 SECTION = Section(
     name="response_matrix",
     summary="Which latents answer",
-    readings=["2 of 3 latents are active.", "They are <b>few</b>."],
+    interpretations=["2 of 3 latents are active.", "They are <b>few</b>."],
     pictures=[Picture('The "matrix" & its graph', PNG)],
     scalars={"independence": math.nan, "active_latents": 2.0},
     tables={"table": (["intervened", "known", "never known"], [["0", 0.5, math.nan], ["1", math.nan, math.nan]])},
@@ -45,7 +45,7 @@ def test_no_warning_is_no_proof() -> None:
 
 
 def test_the_first_reading_of_each_section_is_on_top() -> None:
-    page = render(replace(REPORT, sections=[SECTION, replace(SECTION, name="dynamics", readings=[])]))
+    page = render(replace(REPORT, sections=[SECTION, replace(SECTION, name="dynamics", interpretations=[])]))
     glance = page[page.index("At a glance") : page.index("<nav>")]
     assert '<a href="#response_matrix">Response matrix</a>: 2 of 3 latents are active.' in glance
     assert "few" not in glance

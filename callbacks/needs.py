@@ -1,0 +1,59 @@
+"""What assays need of a model and its data: functions that return what is missing."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple, TypeAlias
+
+
+class Target(NamedTuple):
+    """The model and the data that assays would run on.
+
+    Attributes:
+        observation_shape: Shape of one observation.
+        latent_dim: Number of latents of the model.
+        dataset: The data set; ``None`` if the data module has none.
+    """
+
+    observation_shape: tuple[int, ...]
+    latent_dim: int
+    dataset: Any
+
+
+Need: TypeAlias = Callable[[Target], str | None]
+"""Returns what a target is missing, in words, or ``None`` if it meets the need."""
+
+
+def first_missing(needs: Iterable[Need], target: Target) -> str | None:
+    """Return what ``target`` is missing for the first of ``needs`` that it does not meet; ``None`` if it meets all."""
+    return next((missing for need in needs if (missing := need(target)) is not None), None)
+
+
+def full_factor_grid(target: Target) -> str | None:
+    """Need a data set with every combination of its factors."""
+    if getattr(target.dataset, "full_grid", False):
+        return None
+    return f"{getattr(target.dataset, 'name', 'the data set')} does not have every combination of its factors"
+
+
+def varying_factors(target: Target) -> str | None:
+    """Need two factors that vary; data whose factors are unknown pass."""
+    space = getattr(target.dataset, "factor_space", None)
+    if space is None or sum(size > 1 for size in space.sizes) > 1:
+        return None
+    return f"{target.dataset.name} does not have two factors that vary"
+
+
+def images(target: Target) -> str | None:
+    """Need images with 1 or 3 channels."""
+    shape = tuple(target.observation_shape)
+    drawable = len(shape) == 3 and shape[0] in (1, 3)
+    return None if drawable else f"observations of shape {shape} are not images with 1 or 3 channels"
+
+
+def images_or_points(target: Target) -> str | None:
+    """Need images with 1 or 3 channels, or points in three dimensions."""
+    return None if tuple(target.observation_shape) == (3,) else images(target)
+
+
+def two_latents(target: Target) -> str | None:
+    """Need a model with at least two latents."""
+    return None if target.latent_dim > 1 else "the model has a single latent"

@@ -1,0 +1,29 @@
+"""What an assay callback returns."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass
+class AssayResult:
+    """Results of an assay. Keys have no prefix; it is added when they are logged, usually ``assay/<name>/``.
+
+    Attributes:
+        scalars: Numbers to log; they can be monitored.
+        figures: Functions that draw a figure, called on one process only.
+        arrays: Raw results, saved to ``assays/``.
+        tables: Columns and rows, logged to W&B.
+        warnings: Sentences on why the scalars may not be trustworthy.
+    """
+
+    scalars: Mapping[str, float] = field(default_factory=dict)
+    figures: Mapping[str, Callable[[], "Figure"]] = field(default_factory=dict)
+    arrays: Mapping[str, Tensor] = field(default_factory=dict)
+    tables: Mapping[str, tuple[list[str], list[list[float | str]]]] = field(default_factory=dict)
+    warnings: Sequence[str] = ()

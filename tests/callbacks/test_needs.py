@@ -1,0 +1,39 @@
+"""What assays need of models and data."""
+
+import pytest
+
+from lr_lightning.callbacks.needs import (
+    Need,
+    Target,
+    first_missing,
+    full_factor_grid,
+    images,
+    images_or_points,
+    two_latents,
+    varying_factors,
+)
+from lr_lightning.data import DoubleHelix
+from tests.conftest import Bars
+
+NEEDS = (full_factor_grid, varying_factors, images, images_or_points, two_latents)
+
+
+@pytest.mark.parametrize(
+    ("target", "met"),
+    [
+        (Target((3, 8, 8), 4, Bars()), set(NEEDS)),
+        (Target((3,), 1, DoubleHelix(num_samples=8)), {images_or_points}),
+        (Target((2, 8, 8), 4, None), {varying_factors, two_latents}),
+    ],
+    ids=["images", "points", "unknown data"],
+)
+def test_needs(target: Target, met: set[Need]) -> None:
+    assert {need for need in NEEDS if need(target) is None} == met
+
+
+def test_the_first_unmet_need_is_named() -> None:
+    points = Target((3,), 1, DoubleHelix(num_samples=8))
+    missing = first_missing([images_or_points, varying_factors, two_latents], points)
+    assert missing is not None
+    assert "double_helix" in missing
+    assert first_missing([images_or_points], points) is None

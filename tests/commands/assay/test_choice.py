@@ -1,0 +1,22 @@
+"""Which assays a report holds."""
+
+import pytest
+
+from lr_lightning.callbacks import ASSAYS, DynamicsAssay
+from lr_lightning.commands.assay.choice import choose_assays
+
+
+def test_assays_come_once_in_the_order_of_the_registry() -> None:
+    assert list(choose_assays(["all", "dynamics"]).assays) == list(ASSAYS)
+    choice = choose_assays(["dynamics", "reconstruction", "lr_lightning.callbacks.DynamicsAssay"])
+    assert list(choice.assays) == ["reconstruction", "dynamics"]
+    assert choice.assays["dynamics"] is DynamicsAssay
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [([], "--assays"), (["dynamcs"], "dynamcs.*dynamics"), (["xyz"], "xyz.*reconstruction, latent_traversal")],
+)
+def test_unknown_names_are_refused(names: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        choose_assays(names)
