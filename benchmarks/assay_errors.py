@@ -1,11 +1,11 @@
-"""Hold the errors that assays state against the spread of their results over repetitions.
+"""Compare the standard errors of assays with the spread of their results over repetitions.
 
-Each repetition draws new codes, or traversals, and measures anew. A ratio of 1 means that the stated error is right,
-one below 1 that it is too small. For intervals the share of repetitions counts that cover the value at 20,000
-traversals.
+Each repetition draws new codes, or traversals, and measures again. A ratio of 1 means that the stated error is right; a
+ratio below 1, that it is too small. For intervals, the script reports the share of repetitions that cover the value at
+20,000 traversals.
 
     python benchmarks/assay_errors.py                    # the table of docs/scores.md; 10 minutes on one core
-    python benchmarks/assay_errors.py --repetitions 50   # to see whether it runs
+    python benchmarks/assay_errors.py --repetitions 50   # a quick check that it runs
 """
 
 import argparse
@@ -60,7 +60,7 @@ RESPONSE_MAPS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def ratio(measure: Callable[[torch.Generator], Measurement], repetitions: int) -> str:
-    """Return the stated error over the spread of the values: of all that vary, the lowest and the highest."""
+    """Return the ratio of the stated error to the spread of the values: its range over all entries that vary."""
     generator = torch.Generator().manual_seed(0)
     values, errors = zip(*(measure(generator) for _ in range(repetitions)), strict=True)
     spread = torch.stack(values).std(dim=0)
@@ -78,7 +78,7 @@ def codes(generator: torch.Generator, number: int = NUM_CODES) -> Tensor:
 
 
 def matrix_errors(model: WrappedAutoencoder, num_donors: int | None) -> Callable[[torch.Generator], Measurement]:
-    """Measure a response matrix with a shuffle, or with donors drawn among ``num_donors``."""
+    """Measure a response matrix with shuffled donors, or with donors drawn from ``num_donors`` codes."""
 
     def measure(generator: torch.Generator) -> Measurement:
         donors = None if num_donors is None else codes(generator, num_donors)
@@ -89,7 +89,7 @@ def matrix_errors(model: WrappedAutoencoder, num_donors: int | None) -> Callable
 
 
 def score_errors(model: WrappedAutoencoder, score: str, jackknife: bool) -> Callable[[torch.Generator], Measurement]:
-    """Measure a score of the response matrix of parts."""
+    """Measure a score of a response matrix merged from parts."""
 
     def measure(generator: torch.Generator) -> Measurement:
         parts: list[ResponseMatrix] = [
@@ -104,7 +104,7 @@ def score_errors(model: WrappedAutoencoder, score: str, jackknife: bool) -> Call
 
 
 def matrices(repetitions: int) -> Iterator[tuple[str, str, str]]:
-    """Yield rows on the response matrix and its scores."""
+    """Yield rows for the response matrix and its scores."""
     for name, h in RESPONSE_MAPS.items():
         model = responding_by(h, 3)
         for donors, number in (("shuffled", None), ("drawn among 200", 200), ("drawn among 40", 40)):
@@ -116,7 +116,7 @@ def matrices(repetitions: int) -> Iterator[tuple[str, str, str]]:
 
 
 def repeated_responses(repetitions: int) -> Iterator[tuple[str, str, str]]:
-    """Yield rows on idempotence, recovery from noise and consistency."""
+    """Yield rows for idempotence, noise recovery and consistency."""
     for name in ("identity", "saturating"):
         model = responding_by(RESPONSE_MAPS[name], 3)
 
@@ -148,7 +148,7 @@ def repeated_responses(repetitions: int) -> Iterator[tuple[str, str, str]]:
 
 
 def discrepancies(repetitions: int) -> Iterator[tuple[str, str, str]]:
-    """Yield rows on the squared MMD."""
+    """Yield rows for the squared MMD."""
     for scale in (1.0, 1.3, 2.0):
 
         def discrepancy(generator: torch.Generator, scale: float = scale) -> Measurement:
@@ -160,7 +160,7 @@ def discrepancies(repetitions: int) -> Iterator[tuple[str, str, str]]:
 
 
 def topologies(repetitions: int) -> Iterator[tuple[str, str, str]]:
-    """Yield rows on the fits of shapes."""
+    """Yield rows for the fits of shapes."""
     angles = torch.arange(8) * (2 * torch.pi / 8)
     circle = torch.stack([angles.cos(), angles.sin()], dim=1)
     for number in (10, 50):
@@ -175,7 +175,7 @@ def topologies(repetitions: int) -> Iterator[tuple[str, str, str]]:
 
 
 def encoders() -> dict[str, Callable[[Tensor], Tensor]]:
-    """Return codes (..., D) of factor values (..., K): of factors that mix little, more, and not at all told apart."""
+    """Return encoders from factor values (..., K) to codes (..., D), from little mixing of factors to random codes."""
     weights = torch.randn(NUM_FACTORS, NUM_LATENTS, generator=torch.Generator().manual_seed(3))
     axes = torch.eye(NUM_FACTORS, NUM_LATENTS) + 0.3 * weights
     table = torch.randn(NUM_VALUES**NUM_FACTORS, NUM_LATENTS, generator=torch.Generator().manual_seed(5))
@@ -207,7 +207,7 @@ def conditioned(
 
 
 def coverage(repetitions: int) -> Iterator[tuple[str, str, str]]:
-    """Yield rows on the intervals of CDS and CCS at a level of 95 %."""
+    """Yield rows for the 95 % intervals of CDS and CCS."""
     scores = {"CDS": causal_disentanglement_score, "CCS": causal_completeness_score}
     for name, encode in encoders().items():
         many = conditioned(encode, 20_000, torch.Generator().manual_seed(1)).matrix
@@ -225,7 +225,7 @@ def coverage(repetitions: int) -> Iterator[tuple[str, str, str]]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--repetitions", type=int, default=1000, help="a quarter of them for scores and intervals")
+    parser.add_argument("--repetitions", type=int, default=1000, help="scores and intervals use a quarter of them")
     repetitions = parser.parse_args().repetitions
     warnings.filterwarnings("ignore", message=".* undefined")
     print("| error or interval | response map or codes | stated over true, or coverage |\n| --- | --- | --- |")

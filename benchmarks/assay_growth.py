@@ -1,9 +1,9 @@
-"""How time and memory of each assay grow with the number of codes that it measures at.
+"""Scaling of each assay's time and memory with its number of codes.
 
-Each assay of ``lr-lightning assay`` that has such a number runs without a Trainer or a figure, on two untrained
-networks, at 10, 24 and 64 latents, from 32 codes on, four times as many each time, up to 10,000 or until the next run
-would take longer than ``--seconds``. Exponents are slopes of log time and log memory over the log of that number: 1 is
-linear. Memory below 1 MB takes no part in them.
+Each assay of ``lr-lightning assay`` with a number of codes runs without a Trainer and without figures, on two untrained
+networks with 10, 24 and 64 latents. It starts with 32 codes and quadruples them, up to 10,000 or until the next run
+would take longer than ``--seconds``. Exponents are slopes of log time and log memory over the log of the number of
+codes: 1 is linear. Memory below 1 MB is ignored.
 
     OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/assay_growth.py
 """
@@ -26,15 +26,15 @@ from lr_lightning.models import VAE
 from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess
 
 SIZES = (32, 128, 512, 2048, 10_000)
-SMALLEST = 1.0  # MB: what is less is as much the system's way of counting
+SMALLEST = 1.0  # MB; smaller values mostly reflect the system's accounting
 NETWORKS: dict[str, Callable[[int], AutoencoderNetwork]] = {
-    "MLP of 100 observed values": lambda latent_dim: MLP(latent_dim, (100,), widths=(256, 256)),
-    "convolutions of 1x64x64 images": lambda latent_dim: Conv64Burgess(latent_dim, 1),
+    "MLP, 100 observed values": lambda latent_dim: MLP(latent_dim, (100,), widths=(256, 256)),
+    "convolutional network, 1x64x64 images": lambda latent_dim: Conv64Burgess(latent_dim, 1),
 }
 
 
 def make_context(network: AutoencoderNetwork, num_codes: int, seed: int) -> AssayContext:
-    """Return what an assay works on: a model, random codes and observations."""
+    """Return the input of an assay: a model, random codes and observations."""
     generator = torch.Generator().manual_seed(seed)
     codes = torch.randn(num_codes, network.latent_dim, generator=generator)
     return AssayContext(
@@ -55,9 +55,9 @@ def make_assay(name: str, num_codes: int) -> AssayCallback:
 def measure(
     name: str, network: AutoencoderNetwork, limit: float, sizes: tuple[int, ...]
 ) -> list[tuple[int, float, float]]:
-    """Return sizes with the seconds and MB that they take, as far as ``limit`` seconds a run allow."""
+    """Return sizes with their seconds and MB, up to ``limit`` seconds per run."""
     found: list[tuple[int, float, float]] = []
-    make_assay(name, 16).run(make_context(network, 16, seed=1))  # imports, and the first use of each operation
+    make_assay(name, 16).run(make_context(network, 16, seed=1))  # imports, and first use of each operation
     for size in sizes:
         if found and found[-1][1] * size / found[-1][0] > limit:
             break
@@ -83,13 +83,14 @@ def row(name: str, latent_dim: int, found: list[tuple[int, float, float]]) -> li
 def main() -> None:
     """Measure all assays."""
     parser = benchmark_parser(__doc__)
-    parser.add_argument("--seconds", type=float, default=5.0, help="that one run may take, as its predecessor tells")
+    parser.add_argument("--seconds", type=float, default=5.0, help="limit per run")
     options = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     warnings.simplefilter("ignore")  # scores that are undefined on an untrained network
     sizes = (32, 64) if options.quick else SIZES
-    columns = ["assay", "latents", f"s at {sizes[0]} codes", "most codes", "s", "MB", "exponent of time", "of memory"]
-    group = Group("How assays grow")
+    columns = ["assay", "latents", f"s at {sizes[0]} codes", "largest number of codes", "s", "MB"]
+    columns += ["time exponent", "memory exponent"]
+    group = Group("Scaling of assays")
     for title, make_network in NETWORKS.items():
         torch.manual_seed(0)
         rows: list[list[Cell]] = []

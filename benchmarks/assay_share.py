@@ -1,7 +1,7 @@
-"""What the assays of the dSprites config cost, as a share of the training that they watch.
+"""Cost of the assays of the dSprites config, as a share of training time.
 
-A run of two validations measures each assay at the config's sizes, once as it runs during training and once as it runs
-at the end; the share is what all validations of the config's schedule add up to, over the time of its steps.
+A run with two validations measures each assay at the config's sizes, once as it runs during training and once as it
+runs at the end. The share is the total over all validations of the config's schedule, divided by the time of its steps.
 """
 
 import csv
@@ -30,7 +30,7 @@ def assay_names() -> list[str]:
 
 
 def without_assays() -> list[str]:
-    """Return the arguments that drop all assays of the config."""
+    """Return the arguments that remove all assays of the config."""
     return [f"--assays.{name}=null" for name in assay_names()]
 
 
@@ -38,7 +38,7 @@ def measured_seconds(quick: bool, arguments: Sequence[str] = ()) -> list[dict[st
     """Return the seconds of each assay in a validation during training, and in the last one."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "lr_lightning", "fit", "--config", str(CONFIG), *BURGESS]
-        # the assay that runs now and then is measured once, at the end
+        # the assay that does not run at every validation is measured once, at the end
         command += ["--data.batches_per_epoch=1", "--trainer.max_steps=2", f"--trainer.default_root_dir={folder}/run"]
         command += ["--assays.conditioned_response.every_n_validations=0", "--wandb.mode=disabled"]
         command += [*(_TINY if quick else ()), *arguments]
@@ -54,12 +54,12 @@ def measured_seconds(quick: bool, arguments: Sequence[str] = ()) -> list[dict[st
 
 
 def assay_share(seconds_per_step: float, quick: bool, arguments: Sequence[str] = ()) -> tuple[Table, float]:
-    """Return a table of what each assay costs in a whole run, and the share of all.
+    """Return a table with the cost of each assay over a whole run, and the total share.
 
     Args:
         seconds_per_step: Of training.
         quick: Whether to measure at tiny sizes.
-        arguments: More for the command line.
+        arguments: Additional command-line arguments.
     """
     config = yaml.safe_load(CONFIG.read_text())
     num_steps = config["trainer"]["max_steps"]
@@ -78,9 +78,10 @@ def assay_share(seconds_per_step: float, quick: bool, arguments: Sequence[str] =
         )
         total += whole
     rows.append(["all", None, None, None, total, f"{100 * total / training:.2f} %"])
-    columns = ["assay", "s during training", "s at the end", "times", "s in all", "share of training"]
+    columns = ["assay", "s, during training", "s, at the end", "runs", "s, total", "share of training"]
     note = (
-        f"Those of `configs/dsprites_betavae.yaml` with the network of Burgess et al.: {num_steps:,} steps, "
-        f"{validations} validations. An assay that runs a second time in the same process may be faster."
+        f"The assays of `configs/dsprites_betavae.yaml` with the network of Burgess et al.: {num_steps:,} steps, "
+        f"{validations} validations. The second run of an assay in the same process may be "
+        "faster than the first."
     )
     return Table("Assays", columns, rows, note), total / training

@@ -1,15 +1,15 @@
-"""Hold the chance and ceiling of every score against what noise and perfect codes score, for several numbers of rows.
+"""Compare the stated chance and ceiling of every score with the scores of noise and perfect codes.
 
-Factors of 4, 6 and 10 values are drawn anew for each seed. Noise has six normal latents; a perfect code has the
-standardised indices of the factors, in another order and with other signs. For each score: the means over seeds of what
-noise scores and of the chance stated beside it, of what the perfect code scores and of the ceiling stated. A level does
-not hold where chance is off by more than a quantile of Student's t times the standard error (four standard errors for
-many seeds), or the ceiling by more than .03.
+Factors of 4, 6 and 10 values are drawn for each seed. Noise consists of six normal latents; a perfect code of the
+standardized factor indices, permuted and with some signs flipped. For each score and several numbers of rows, the table
+shows means over seeds of the score of noise and the stated chance, and of the score of the perfect code and the stated
+ceiling. A level fails if the chance is off by more than a quantile of Student's t times the standard error (four
+standard errors for many seeds), or the ceiling by more than .03.
 
     OMP_NUM_THREADS=1 python benchmarks/chance_and_ceiling.py --rows 300 1500 6000 --seeds 20 20 8 --out docs/scores.md
     OMP_NUM_THREADS=1 python benchmarks/chance_and_ceiling.py --metrics mig,med --rows 300 --seeds 3
 
-With ``--out`` the table replaces the one between the two marks in that file.
+With ``--out``, the table replaces the one between the two markers in that file.
 """
 
 import argparse
@@ -30,12 +30,12 @@ from lr_lightning.metrics.core.sample import Sample, Sampling, draw
 from lr_lightning.metrics.registry import make_metrics
 
 FACTOR_SIZES, LATENT_DIM = (4, 6, 10), 6
-_ERROR_RATE = 6e-5  # of one score; a hundred are looked at
+_ERROR_RATE = 6e-5  # per score; about a hundred scores are checked
 BEGIN, END = "<!-- chance and ceilings: begin -->", "<!-- chance and ceilings: end -->"
 
 
 class Found(NamedTuple):
-    """Means over seeds for one score, and how far chance may lie from what noise scores; NaN where undefined."""
+    """Means over seeds for one score, and the tolerance between chance and the score of noise; NaN where undefined."""
 
     noise: float
     chance: float
@@ -45,13 +45,13 @@ class Found(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether what is stated is what was measured."""
+        """Whether the stated levels agree with the measured ones."""
         chance = math.isnan(self.chance) or abs(self.noise - self.chance) <= self.tolerance + 1e-9
         return chance and not abs(self.perfect - self.ceiling) > 0.03
 
 
 def samples(num_rows: int, seed: int) -> tuple[Sample, Sample]:
-    """Return noise and a perfect code of the same factors."""
+    """Return noise and a perfect code for the same factors."""
     generator = torch.Generator().manual_seed(seed)
     factors = torch.stack([torch.randint(size, (num_rows,), generator=generator) for size in FACTOR_SIZES], dim=1)
     values = (factors - factors.double().mean(dim=0)) / factors.double().std(dim=0, correction=0)
@@ -61,7 +61,7 @@ def samples(num_rows: int, seed: int) -> tuple[Sample, Sample]:
 
 
 def measure(metric: DisentanglementMetric, num_rows: int, num_seeds: int) -> dict[str, Found]:
-    """Return what was found for each score of a metric."""
+    """Return the results for each score of a metric."""
     rows: dict[str, list[tuple[float, float, float, float]]] = {}
     measured_chance = chance_of_noise if metric.refits else chance_of_shuffles
     for seed in range(num_seeds):
@@ -84,7 +84,7 @@ def measure(metric: DisentanglementMetric, num_rows: int, num_seeds: int) -> dic
 
 
 def markdown(found: dict[int, dict[str, Found]]) -> str:
-    """Return the table, one row a score and four columns for each number of rows."""
+    """Return the table: one row per score, four columns for each number of rows."""
     head = ["score", *(f"{n:,} rows: noise | chance | perfect | ceiling" for n in found)]
     lines = [f"| {' | '.join(head)} |", "|---" * (1 + 4 * len(found)) + "|"]
     for name in next(iter(found.values())):
@@ -95,17 +95,17 @@ def markdown(found: dict[int, dict[str, Found]]) -> str:
 
 
 def main() -> int:
-    """Measure, print and write the table; return 1 if a level does not hold."""
+    """Measure, print and write the table; return 1 if a level fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--metrics", default="default,beta_vae_score_standardized,sap_linear_svc_standardized")
     parser.add_argument("--rows", type=int, nargs="+", default=[300, 1500])
     parser.add_argument("--seeds", type=int, nargs="+", default=[20, 20], help="for each number of rows")
-    parser.add_argument("--out", type=Path, help="file in which the table replaces the one between its marks")
+    parser.add_argument("--out", type=Path, help="file whose table, between the two markers, is replaced")
     options = parser.parse_args()
     named = make_metrics(options.metrics.split(","))
     metrics = {name: metric for name, metric in named.items() if metric.needs_factors}
     found: dict[int, dict[str, Found]] = {}
-    warnings.simplefilter("ignore")  # of scores that noise leaves undefined
+    warnings.simplefilter("ignore")  # scores that are undefined for noise
     for num_rows, num_seeds in zip(options.rows, options.seeds, strict=True):
         found[num_rows] = {}
         for name, metric in metrics.items():
@@ -120,7 +120,7 @@ def main() -> int:
         for name, each in scores.items()
         if not each.holds
     ]
-    print(*(failed or ["every chance and ceiling holds"]), sep="\n")
+    print(*(failed or ["all chances and ceilings agree"]), sep="\n")
     if options.out is not None:
         text = options.out.read_text()
         before, after = text.split(BEGIN)[0], text.split(END)[1]

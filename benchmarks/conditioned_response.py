@@ -1,26 +1,27 @@
-"""Time the conditioned response matrix against the plain way: one traversal and one latent at a time.
+"""Time the conditioned response matrix against a naive implementation: one traversal and one latent at a time.
 
-The plain way follows the definition: h(base) is computed again for each latent, and interventions that do not change
-the code are run. Both measure the same matrix, from the same bases and donors. Prints the samples that each decodes and
-encodes, and the ratio of the medians of interleaved timings. Set OMP_NUM_THREADS=1 on a machine that is not idle.
+The naive implementation follows the definition: it recomputes h(base) for each latent, and runs interventions that do
+not change the code. Both measure the same matrix, from the same bases and donors. Prints the number of samples that
+each decodes and encodes, and the ratio of the medians of interleaved timings. Set OMP_NUM_THREADS=1 on a machine that
+is not idle.
 
     python benchmarks/conditioned_response.py --latent-dim 10 --traversals 10
 
-With ``--ideal`` each factor moves one latent only, the others stand still; then most interventions change nothing.
+With ``--ideal``, each factor moves one latent only, so most interventions change nothing.
 """
 
 import argparse
 from collections.abc import Callable, Sequence
 
 import torch
-from response_matrix import Comparison, ConvAutoencoder, compare  # the benchmark beside this one
+from response_matrix import Comparison, ConvAutoencoder, compare  # the neighboring benchmark
 from torch import Tensor
 
 from lr_lightning.assays import conditioned_response_matrix, intervene
 
 
 def draw_members(size: int, num_traversals: int, num_samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return bases and donors (T, B), members of their traversal, by the assay's scheme, so that numbers compare."""
+    """Return bases and donors (T, B), drawn from their traversal as the assay draws them, so that results agree."""
     if num_samples <= size:
         bases = torch.rand(num_traversals, size, generator=generator).argsort(dim=1)[:, :num_samples]
     else:
@@ -32,7 +33,7 @@ def draw_members(size: int, num_traversals: int, num_samples: int, generator: to
 def plain_conditioned_matrix(
     autoencoder: ConvAutoencoder, traversals: Sequence[Tensor], num_samples: int, generator: torch.Generator
 ) -> Tensor:
-    """Conditioned response matrix by its definition, a pass for each traversal and latent."""
+    """Return the conditioned response matrix by its definition, with a pass for each traversal and latent."""
     rows = []
     for codes in traversals:
         bases, donors = draw_members(codes.shape[1], len(codes), num_samples, generator)
@@ -51,7 +52,7 @@ def plain_conditioned_matrix(
 
 
 def make_traversals(num_factors: int, num_values: int, num_traversals: int, dim: int, ideal: bool) -> list[Tensor]:
-    """Return codes (T, V, D) for each factor: all latents vary, or in an ideal code one latent for each factor."""
+    """Return codes (T, V, D) for each factor: all latents vary, or, in an ideal code, one latent per factor."""
     if not ideal:
         return [torch.randn(num_traversals, num_values, dim) for _ in range(num_factors)]
     traversals = []
@@ -65,7 +66,7 @@ def make_traversals(num_factors: int, num_values: int, num_traversals: int, dim:
 def compare_conditioned_matrices(
     traversals: Sequence[Tensor], num_samples: int, rounds: int, chunk_size: int | None = None
 ) -> Comparison:
-    """Compare the conditioned response matrix along ``traversals``, each (T, V, D), with the plain way."""
+    """Compare the conditioned response matrix along ``traversals``, each (T, V, D), with the naive one."""
     torch.manual_seed(0)
     autoencoder = ConvAutoencoder(traversals[0].shape[2]).to(traversals[0].device).eval()
     ways: dict[str, Callable[[], Tensor]] = {
@@ -86,15 +87,15 @@ def compare_conditioned_matrices(
 
 
 def main() -> None:
-    """Run the comparison and print it."""
+    """Run and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latent-dim", type=int, default=10)
     parser.add_argument("--factors", type=int, default=6)
-    parser.add_argument("--values", type=int, default=10, help="of each factor")
-    parser.add_argument("--traversals", type=int, default=10, help="of each factor")
+    parser.add_argument("--values", type=int, default=10, help="values of each factor")
+    parser.add_argument("--traversals", type=int, default=10, help="traversals of each factor")
     parser.add_argument("--num-samples", type=int, default=32, help="interventions per traversal and latent")
-    parser.add_argument("--ideal", action="store_true", help="each factor moves one latent only")
-    parser.add_argument("--chunk-size", type=int, help="of the assay; its default if left out")
+    parser.add_argument("--ideal", action="store_true", help="each factor moves only one latent")
+    parser.add_argument("--chunk-size", type=int, help="chunk size of the assay")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()

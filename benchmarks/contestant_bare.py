@@ -17,7 +17,7 @@ def main() -> None:
     parser.add_argument("--images", help="file of uint8 pixels")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--bfloat16", action="store_true", help="autocast")
-    parser.add_argument("--channels-last", action="store_true", help="weights in this order")
+    parser.add_argument("--channels-last", action="store_true", help="channels-last weights")
     parser.add_argument("--in-memory", action="store_true", help="read the whole file instead of mapping it")
     options = parser.parse_args()
     turns = Turns()

@@ -1,6 +1,6 @@
-"""disent's BetaVae as its README trains one, with the network and the loss of the other contestants.
+"""disent's BetaVae, trained as in its README, with the network and loss of the other contestants.
 
-Runs in the environment that ``setup_peers.py`` makes; started by ``training.py``.
+Runs in the environment created by ``setup_peers.py``; started by ``training.py``.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""``lr-lightning`` with the arguments that are given, and a callback that reports its steps.
+"""``lr-lightning`` with the given arguments, and a callback that reports its steps.
 
 Started by the other benchmarks, with this folder on the path.
 """

@@ -1,4 +1,4 @@
-"""A plain LightningModule under a Trainer with its own defaults, or with none at all.
+"""A plain LightningModule with a default Trainer, or with a barebones one.
 
 Started by ``training.py`` and ``step_overhead.py``.
 """
@@ -20,7 +20,7 @@ class TurnsCallback(CountSteps, Callback):
 
 
 class PlainModule(LightningModule):
-    """The usual few lines."""
+    """A minimal LightningModule."""
 
     def __init__(self, model: PlainVAE, learning_rate: float, log: bool) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class PlainModule(LightningModule):
 
 
 class Batches(IterableDataset[Tensor]):
-    """Whole batches, each one gather: the least that data can cost."""
+    """Whole batches, each gathered by one indexing operation: the cheapest possible data loading."""
 
     def __init__(self, observations: Tensor, batch_size: int) -> None:
         self.observations, self.batch_size = observations, batch_size
@@ -56,7 +56,7 @@ def main() -> None:
     parser.add_argument("--images", help="file of uint8 pixels")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--num-workers", type=int, default=0)
-    parser.add_argument("--barebones", action="store_true", help="no logging, no bar, no checkpoints, whole batches")
+    parser.add_argument("--barebones", action="store_true", help="no logs, bar or checkpoints; whole batches")
     options = parser.parse_args()
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     turns = TurnsCallback()
@@ -66,12 +66,12 @@ def main() -> None:
         loader = DataLoader(Batches(observations, options.batch_size), batch_size=None)
     else:
         workers = {"num_workers": options.num_workers, "persistent_workers": options.num_workers > 0}
-        # epochs end with a checkpoint, which is no part of a step; those of the helix would have eight steps
+        # epochs end with a checkpoint, which must not count as step time; epochs of the helix would have eight steps
         repeats = 1000 if options.task == "helix" else 1
         loader = DataLoader(Items(observations, repeats), options.batch_size, shuffle=True, drop_last=True, **workers)
     trainer = Trainer(accelerator="cpu", max_steps=-1, max_epochs=-1, barebones=options.barebones)
     if options.barebones:
-        trainer.callbacks.append(turns)  # type: ignore[attr-defined]  # which it refuses to be given
+        trainer.callbacks.append(turns)  # type: ignore[attr-defined]  # not accepted as an argument
     else:
         trainer.callbacks.insert(0, turns)  # type: ignore[attr-defined]
     trainer.fit(PlainModule(model, learning_rate, log=not options.barebones), loader)

@@ -1,8 +1,8 @@
-"""pythae's BetaVAE under its pipeline and trainer with their defaults, and the network of the other contestants.
+"""pythae's BetaVAE with its default pipeline and trainer, and the network of the other contestants.
 
-Its own data set would hold all images as float32, 12 GB of dSprites and as much again while it is made; this one gives
-them one by one, as its documentation tells for large data. Runs in the environment that ``setup_peers.py`` makes;
-started by ``training.py``.
+Its own data set would hold all images as float32, 12 GB for dSprites, and twice that during construction. This one
+returns them one by one, as its documentation recommends for large data. Runs in the environment created by
+``setup_peers.py``; started by ``training.py``.
 """
 
 import argparse

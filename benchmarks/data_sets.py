@@ -1,15 +1,19 @@
-"""Batches, start and memory of the data sets, against a plain loader of single items on the same file.
+"""Batches, start-up and memory of the data sets, against a plain loader of single items on the same file.
 
-For each set: seconds from the file to the first batch, once with the conversion to the memory-mapped cache and once in
-a fresh process that finds the cache; images a second in random batches, as training draws them, and of
-``torch.utils.data.DataLoader`` with two workers that reads one image after another, in turns; and the memory of the
-fresh process after 20,000 images, and with all images in memory: its own, and pages of files that are mapped, which the
-system shares between processes and takes back when it needs them.
+For each data set, measures:
+
+- seconds from the file to the first batch, once with the conversion to the memory-mapped cache and once in a fresh
+  process that finds the cache;
+- images per second in random batches, as in training, alternating with a ``torch.utils.data.DataLoader`` with two
+  workers
+  that reads single images;
+- memory of the fresh process after 20,000 images, and with all images in memory: its own, and pages of mapped files,
+  which processes share and the system reclaims on demand.
 
     OMP_NUM_THREADS=1 python benchmarks/data_sets.py --folder /tmp/benchmark
 
-The files are written once: dSprites as a whole (1 minute, 50 MB), 3DShapes and MPI3D cut to 48,000 and 41,472 images
-unless ``--full`` is given (12.7 GB of cache). They hold rendered images in the layouts of the public files.
+The files are written once: all of dSprites (1 minute, 50 MB), and 48,000 and 41,472 images of 3DShapes and MPI3D, or
+all with ``--full`` (12.7 GB of cache). They contain rendered images in the layouts of the public files.
 """
 
 import argparse
@@ -37,11 +41,11 @@ from lr_lightning.data.storage.grid_file import GridFile
 from lr_lightning.data.storage.write_h5 import write_h5
 
 BATCH_SIZE = 64
-NUM_READ = 20_000  # images before the memory is looked at
+NUM_READ = 20_000  # images read before memory is measured
 
 
 class FirstRows(FactorDataset):
-    """The first rows of a full grid, which are a full grid of fewer values of the first factor."""
+    """The first rows of a full grid: a full grid with fewer values of the first factor."""
 
     full_grid = True
 
@@ -56,16 +60,16 @@ class FirstRows(FactorDataset):
         return len(self.factor_space)
 
     def images(self, indices: Tensor) -> Tensor:
-        """Return images of the whole set."""
+        """Return images of the whole data set."""
         return self.dataset.images(indices)
 
     def factors(self, indices: Tensor) -> Tensor:
-        """Return factors of the whole set."""
+        """Return factors of the whole data set."""
         return self.dataset.factors(indices)
 
 
 class PlainH5(Dataset[Tensor]):
-    """One image at a time from an HDF5 file that each worker opens, as it is usually written."""
+    """Single images from an HDF5 file that each worker opens, as commonly implemented."""
 
     def __init__(self, path: Path, key: str, size: int) -> None:
         self.path, self.key, self.size = path, key, size
@@ -82,7 +86,7 @@ class PlainH5(Dataset[Tensor]):
 
 
 class PlainArray(Dataset[Tensor]):
-    """One image at a time from an array in memory that the workers share."""
+    """Single images from an array in memory that the workers share."""
 
     def __init__(self, path: Path, key: str) -> None:
         self.images = torch.from_numpy(np.load(path)[key])
@@ -95,7 +99,7 @@ class PlainArray(Dataset[Tensor]):
 
 
 class PlainDraw(Dataset[Tensor]):
-    """One image at a time from a renderer."""
+    """Single images from a renderer."""
 
     def __init__(self, dataset: FactorDataset) -> None:
         self.dataset = dataset
@@ -109,14 +113,14 @@ class PlainDraw(Dataset[Tensor]):
 
 @dataclass
 class Case:
-    """A set, and the plain way to read the same images."""
+    """A data set, and a plain data set with the same images."""
 
     build: Callable[[], FactorDataset]
     plain: Callable[[FactorDataset], Dataset[Tensor]]
 
 
 def cases(folder: Path, full: bool) -> list[Case]:
-    """Write the files that are not there and return what is measured."""
+    """Write the missing files and return the cases to measure."""
     dsprites, shapes, mpi3d = (folder / name for name in ("dsprites.h5", f"shapes{full}.h5", f"mpi3d{full}.npz"))
     room = FirstRows(RenderedShapes3D(), 10 if full else 1)
     grid = FactorSpace(MPI3D_FACTORS.names, MPI3D_FACTORS.sizes if full else [6, 6, 2, 3, 3, 8, 8])
@@ -139,7 +143,7 @@ def cases(folder: Path, full: bool) -> list[Case]:
 
 
 def write_npz(dataset: FactorDataset, num_images: int, path: Path) -> None:
-    """Write images of ``dataset``, over and over, as the array of an ``.npz``."""
+    """Write images of ``dataset``, repeated as needed, as the array of an ``.npz``."""
     shape = (num_images, 64, 64, 3)
     unfinished = path.with_suffix(".unfinished")
     with (
@@ -154,7 +158,7 @@ def write_npz(dataset: FactorDataset, num_images: int, path: Path) -> None:
 
 
 def seconds_to_first_batch(build: Callable[[], FactorDataset]) -> tuple[float, FactorDataset]:
-    """Return the time until a set gives its first batch, and the set."""
+    """Return the time to a data set's first batch, and the data set."""
     start = time.perf_counter()
     dataset = build()
     dataset.images(torch.arange(BATCH_SIZE))
@@ -169,7 +173,7 @@ def memory() -> tuple[float, float]:
 
 
 def later_start(build: Callable[[], FactorDataset]) -> tuple[float, Sequence[float], float]:
-    """In a fresh process, return the seconds to the first batch and the growth of memory, on disk and in memory."""
+    """In a fresh process, return the seconds to the first batch and the memory growth, from disk and in memory."""
     before = memory()
     seconds, dataset = seconds_to_first_batch(build)
     for indices in torch.randint(len(dataset), (NUM_READ // BATCH_SIZE, BATCH_SIZE)):
@@ -181,7 +185,7 @@ def later_start(build: Callable[[], FactorDataset]) -> tuple[float, Sequence[flo
 
 
 def rates(dataset: FactorDataset, plain: Dataset[Tensor], rounds: int, num_batches: int) -> tuple[float, float]:
-    """Return medians of images a second, of whole batches and of the plain loader, measured in turns."""
+    """Return median images per second of whole batches and of the plain loader, measured in turns."""
     generator = torch.Generator().manual_seed(0)
     size = BATCH_SIZE * num_batches
     ours, theirs = [], []
@@ -190,7 +194,7 @@ def rates(dataset: FactorDataset, plain: Dataset[Tensor], rounds: int, num_batch
         for indices in torch.randint(len(dataset), (num_batches, BATCH_SIZE), generator=generator):
             dataset.images(indices)
         ours.append(size / (time.perf_counter() - start))
-        # ten batches more, so that the start of the workers and what they have ready is not counted
+        # ten more batches, so that worker start-up and prefetched batches are not counted
         sampler = RandomSampler(plain, True, size + 10 * BATCH_SIZE, generator)  # type: ignore[arg-type]
         batches = iter(DataLoader(plain, BATCH_SIZE, sampler=sampler, num_workers=2, multiprocessing_context="fork"))
         for _ in range(10):
@@ -203,7 +207,7 @@ def rates(dataset: FactorDataset, plain: Dataset[Tensor], rounds: int, num_batch
 
 
 def report(case: Case, rounds: int, num_batches: int) -> None:
-    """Measure one set and print it."""
+    """Measure one data set and print the results."""
     if isinstance(dataset := case.build(), GridFile):
         dataset.cache.path.unlink(missing_ok=True)
     first, dataset = seconds_to_first_batch(case.build)
@@ -220,12 +224,12 @@ def report(case: Case, rounds: int, num_batches: int) -> None:
 
 
 def main() -> None:
-    """Parse the command line and report each set."""
+    """Report on each data set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--folder", type=Path, default=Path("data_sets/benchmark"), help="where the files are written")
-    parser.add_argument("--full", action="store_true", help="3DShapes and MPI3D as a whole")
+    parser.add_argument("--folder", type=Path, default=Path("data_sets/benchmark"), help="folder for the files")
+    parser.add_argument("--full", action="store_true", help="all of 3DShapes and MPI3D")
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--num-batches", type=int, default=50, help="in each round")
+    parser.add_argument("--num-batches", type=int, default=50, help="batches per round")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
     for case in cases(options.folder, options.full):

@@ -1,8 +1,9 @@
-"""Time DCI with the histogram booster against scikit-learn's gradient boosting, the preset of the usual study.
+"""Time DCI with histogram boosting against scikit-learn's gradient boosting, the estimator of the original study.
 
-Codes of five factors with the sizes of dSprites: each on a latent with noise, two latents that mix two factors, three
-of noise. Both fit the same rows in turns; medians, their ratio, and how far apart the scores are. The preset takes
-minutes a round at full size: by default only the factors of 3 and 40 values are fitted, 43 of all 113 trees a round.
+The codes encode five factors with the sizes of dSprites: one noisy latent per factor, two latents that mix two factors,
+and three latents of noise. Both estimators fit the same rows in turns; the script prints median times, their ratio and
+the difference of the scores. Gradient boosting takes minutes per round at full size: by default, only the factors with
+3 and 40 values are fitted, 43 of all 113 trees per round.
 
     OMP_NUM_THREADS=1 python benchmarks/dci.py --rounds 3
     OMP_NUM_THREADS=1 python benchmarks/dci.py --factors 0 1 2 3 4 --rounds 1
@@ -33,7 +34,7 @@ def codes_of_dsprites(num_rows: int) -> tuple[Tensor, Tensor]:
 
 
 def main() -> None:
-    """Run the comparison and print it."""
+    """Run and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--num-train", type=int, default=10_000)
     parser.add_argument("--num-test", type=int, default=5_000)

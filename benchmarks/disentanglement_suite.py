@@ -1,9 +1,9 @@
-"""Times the disentanglement suite on a code table with all of dSprites' factor combinations, and its memory.
+"""Time and memory of the disentanglement suite on a code table with all factor combinations of dSprites.
 
-    python benchmarks/disentanglement_suite.py [metrics, with commas between]
+    python benchmarks/disentanglement_suite.py [comma-separated metrics]
 
-The codes are like those of a partly disentangled model: 737,280 rows, 10 latents, of which two are collapsed. Prints
-the table of scores with the seconds of each metric, their sum, and the largest memory above that before the suite.
+The codes resemble those of a partly disentangled model: 737,280 rows, 10 latents, two of them collapsed. Prints the
+table of scores with the seconds of each metric, their sum, and the peak memory beyond that before the suite.
 """
 
 import resource
@@ -37,7 +37,7 @@ def code_table() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def resident_mib() -> float:
-    """Return the largest resident memory of this process so far, in MiB."""
+    """Return the peak resident memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -45,7 +45,7 @@ def main() -> None:
     """Run the suite once."""
     names = sys.argv[1].split(",") if len(sys.argv) > 1 else ["default"]
     codes, factors, log_variances = code_table()
-    import lightgbm  # noqa: F401  (what is imported late is not memory of the suite)
+    import lightgbm  # noqa: F401  (imported early, so as not to count as memory of the suite)
     import sklearn.linear_model  # noqa: F401
 
     suite = DisentanglementSuite(names)
@@ -57,7 +57,7 @@ def main() -> None:
     console.print(score_report(table.rows, f"{len(codes):,} rows, {torch.get_num_threads()} threads"))
     for note in notes:
         console.print(f"note: {note.message}")
-    console.print(f"{seconds:.1f} s; memory above that before: {resident_mib() - before:.0f} MiB")
+    console.print(f"{seconds:.1f} s; additional memory: {resident_mib() - before:.0f} MiB")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""Give spoilt files to every reader: each must end in data or one sentence, in time and in little memory.
+"""Pass corrupted files to every reader: the result must be data or a one-line error, within time and memory limits.
 
-    python benchmarks/fuzz_inputs.py                   # 100 spoilt inputs of each kind, and those made to do harm
+    python benchmarks/fuzz_inputs.py                   # 100 corrupted inputs of each kind, and the malicious ones
     python benchmarks/fuzz_inputs.py --kinds yaml,h5 --inputs 1000 --seed 1
-    python benchmarks/fuzz_inputs.py --kinds h5 --only 17   # that one again, with its traceback
+    python benchmarks/fuzz_inputs.py --kinds h5 --only 17   # one input again, with its traceback
 
-An input fails if its reader raises something without a sentence for the user, takes more than 30 s or 3 GB, or ends the
-process. Inputs are drawn from the seed, the kind and their number alone.
+An input fails if its reader raises an error without a message for the user, takes more than 30 s or 3 GB, or ends the
+process. Inputs depend only on the seed, the kind and their number.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from fuzz_kinds import KINDS, Kind, spoil
+from fuzz_kinds import KINDS, Kind, corrupt
 
 from lr_lightning.commands.failure import fail
 
@@ -38,21 +38,21 @@ _LONGEST_IMPORTS = 300.0
 
 
 class Outcome(NamedTuple):
-    """How an input ended.
+    """Outcome for one input.
 
     Attributes:
         kind: Name of its kind.
         number: Its number, from 0.
-        failure: What went wrong; empty if the input held.
-        said: The last line that its reader said, or ``"read"``.
-        seconds: Time that it took.
-        memory: Bytes that the process took at most.
+        failure: What went wrong; empty on success.
+        message: The last line of the reader's error output, or ``"read"``.
+        seconds: Elapsed time.
+        memory: Peak memory of the process in bytes.
     """
 
     kind: str
     number: int
     failure: str
-    said: str
+    message: str
     seconds: float
     memory: int
 
@@ -60,20 +60,20 @@ class Outcome(NamedTuple):
 def fuzz(
     kinds: Sequence[Kind], num_inputs: int, seed: int = 0, longest: float = LONGEST_SECONDS, most: int = LARGEST_MEMORY
 ) -> Iterator[Outcome]:
-    """Yield how each input of each kind ended: the nasty ones, and ``num_inputs`` that are spoilt at random.
+    """Yield the outcome of each input of each kind: the malicious ones, and ``num_inputs`` randomly corrupted ones.
 
-    Inputs are read one after the other in forked processes; one that hangs or dies is replaced.
+    Inputs are read one after the other in forked processes; a process that hangs or dies is replaced.
 
     Args:
-        kinds: What to spoil.
-        num_inputs: Spoilt inputs of each kind.
-        seed: Seed of all spoiling.
-        longest: Seconds that an input may take.
-        most: Bytes of memory that it may take beyond what the process had before.
+        kinds: Kinds of input to corrupt.
+        num_inputs: Number of corrupted inputs of each kind.
+        seed: Seed of all corruption.
+        longest: Time limit per input in seconds.
+        most: Limit on additional memory per input in bytes.
     """
     with tempfile.TemporaryDirectory(prefix="fuzz_") as root:
         for kind in kinds:
-            numbers = list(range(len(kind.nasty) + num_inputs))
+            numbers = list(range(len(kind.malicious) + num_inputs))
             while numbers:
                 for outcome in _in_one_process(kind, numbers, seed, Path(root), longest, most):
                     yield outcome
@@ -83,7 +83,7 @@ def fuzz(
 def _in_one_process(
     kind: Kind, numbers: Sequence[int], seed: int, root: Path, longest: float, most: int
 ) -> Iterator[Outcome]:
-    """Yield outcomes until all are done, or one has hung or ended its process."""
+    """Yield outcomes until all inputs are done, or one hangs or ends its process."""
     context = get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(kind, numbers, seed, root, most, sender))
@@ -91,7 +91,7 @@ def _in_one_process(
     sender.close()
     try:
         if not receiver.poll(_LONGEST_IMPORTS):
-            raise TimeoutError(f"{kind.name}: whole files are not read after {_LONGEST_IMPORTS:g} s")
+            raise TimeoutError(f"{kind.name}: intact files were not read within {_LONGEST_IMPORTS:g} s")
         receiver.recv()
         for number in numbers:
             start = time.perf_counter()
@@ -114,14 +114,14 @@ def _in_one_process(
 
 def _work(kind: Kind, numbers: Sequence[int], seed: int, root: Path, most: int, sender: Connection) -> None:
     torch.set_num_threads(1)
-    warnings.simplefilter("default")  # as a user has them, whatever a test wants
+    warnings.simplefilter("default")  # as for a user, whatever the filters of a test
     whole = root / f"{kind.name}.whole"
     if not whole.exists():
         whole.mkdir()
         with redirect_stdout(StringIO()):
             kind.write(whole)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    size = _memory("VmSize") + 2 * most  # spares the machine
+    size = _memory("VmSize") + 2 * most  # protects the machine
     resource.setrlimit(resource.RLIMIT_AS, (size, size))
     folder = root / "input"
     if kind.imports:
@@ -139,11 +139,11 @@ def _copy(whole: Path, folder: Path) -> None:
 
 
 def attempt(kind: Kind, number: int, folder: Path, seed: int, most: int = LARGEST_MEMORY) -> Outcome:
-    """Spoil the whole files in ``folder`` and have them read."""
-    if number < len(kind.nasty):
-        kind.nasty[number](folder)
+    """Corrupt the intact files in ``folder`` and read them."""
+    if number < len(kind.malicious):
+        kind.malicious[number](folder)
     else:
-        spoil(kind, folder, np.random.default_rng([seed, *kind.name.encode(), number]))
+        corrupt(kind, folder, np.random.default_rng([seed, *kind.name.encode(), number]))
     return _read(kind, number, folder, most)
 
 
@@ -161,11 +161,11 @@ def _read(kind: Kind, number: int, folder: Path, most: int) -> Outcome:
     lines = said.getvalue().split("\n")
     failure = ""
     if "Traceback" in said.getvalue() or any("LR_LIGHTNING_TRACEBACK" in line for line in lines):
-        failure = "was not told in a sentence"
+        failure = "no message for the user"
     elif code not in (0, 1, 2) or (code and not said.getvalue().strip()):
         failure = f"exit code {code}"
     elif memory > most or "MemoryError" in said.getvalue() or "allocate" in said.getvalue():
-        failure = f"took {memory / 1e9:.1f} GB, or asked for more"
+        failure = f"used {memory / 1e9:.1f} GB, or requested more"
     last = next((line for line in reversed(lines) if line.strip()), "nothing") if code else "read"
     return Outcome(kind.name, number, failure, last[:300], seconds, memory)
 
@@ -178,32 +178,32 @@ def _memory(entry: str) -> int:
 
 
 def _forget_peak() -> None:
-    Path("/proc/self/clear_refs").write_text("5")  # VmHWM begins anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
 
 
 def report(outcomes: Sequence[Outcome]) -> str:
-    """Return a table of what was tried and held by kind, and the failures."""
-    rows = [f"{'kind':14} {'tried':>6} {'held':>6} {'read':>6} {'refused':>8} {'slowest s':>10} {'most MB':>8}"]
+    """Return a table of inputs by kind and outcome, and the failures."""
+    rows = [f"{'kind':14} {'inputs':>6} {'passed':>6} {'read':>6} {'rejected':>8} {'slowest s':>10} {'most MB':>8}"]
     names = list(dict.fromkeys(outcome.kind for outcome in outcomes))
     for name in (*names, "all"):
         of_kind = [outcome for outcome in outcomes if name in (outcome.kind, "all")]
         held = [outcome for outcome in of_kind if not outcome.failure]
-        read = sum(outcome.said == "read" for outcome in held)
+        read = sum(outcome.message == "read" for outcome in held)
         slowest, most = max(outcome.seconds for outcome in of_kind), max(outcome.memory for outcome in of_kind) / 1e6
         counts = f"{len(of_kind):6} {len(held):6} {read:6} {len(held) - read:8}"
         rows.append(f"{name:14} {counts} {slowest:10.1f} {most:8.0f}")
     failures = [outcome for outcome in outcomes if outcome.failure]
-    rows += [f"FAILED {o.kind} --only {o.number}: {o.failure}; {o.said}" for o in failures]
+    rows += [f"FAILED {o.kind} --only {o.number}: {o.failure}; {o.message}" for o in failures]
     return "\n".join(rows)
 
 
 def main() -> int:
-    """Run the driver; exits with 1 if an input failed."""
+    """Run all inputs; return 1 if one failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kinds", help=f"with commas between; of {', '.join(kind.name for kind in KINDS)}")
-    parser.add_argument("--inputs", type=int, default=100, help="spoilt inputs of each kind (%(default)s)")
+    parser.add_argument("--kinds", help=f"comma-separated, from {', '.join(kind.name for kind in KINDS)}")
+    parser.add_argument("--inputs", type=int, default=100, help="corrupted inputs of each kind (%(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", type=int, help="number of one input of one kind, to see its traceback")
+    parser.add_argument("--only", type=int, help="number of a single input, run with its traceback")
     arguments = parser.parse_args()
     names = arguments.kinds.split(",") if arguments.kinds else [kind.name for kind in KINDS]
     kinds = [kind for kind in KINDS if kind.name in names]
@@ -218,10 +218,10 @@ def main() -> int:
     for outcome in fuzz(kinds, arguments.inputs, arguments.seed):
         outcomes.append(outcome)
         if outcome.failure:
-            print(f"{outcome.kind} {outcome.number}: {outcome.failure}; {outcome.said}", flush=True)
+            print(f"{outcome.kind} {outcome.number}: {outcome.failure}; {outcome.message}", flush=True)
     print(report(outcomes))
-    said = Counter((outcome.kind, outcome.said.split(":")[-1][:60]) for outcome in outcomes)
-    print(f"{len(said):,} different endings")
+    endings = Counter((outcome.kind, outcome.message.split(":")[-1][:60]) for outcome in outcomes)
+    print(f"{len(endings):,} different outcomes")
     return int(any(outcome.failure for outcome in outcomes))
 
 

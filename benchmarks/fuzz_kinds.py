@@ -1,4 +1,4 @@
-"""The inputs that the fuzz driver spoils: whole files to begin with, how they are spoilt, and who reads them."""
+"""The inputs of the fuzz driver: how each kind is written, corrupted and read."""
 
 import gzip
 import io
@@ -35,7 +35,7 @@ _CARS = FactorSpace(["elevation", "azimuth", "object"], [1, 2, 2])
 _TOYS = FactorSpace(["category", "elevation", "azimuth", "lighting", "instance"], [2, 1, 1, 1, 2])
 _SPRITES = FactorSpace(["color", "shape", "scale"], [1, 3, 2])
 
-Spoiler = Callable[[Path], None]
+Corruption = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -43,13 +43,13 @@ class Kind:
     """A kind of input.
 
     Attributes:
-        name: What the files are.
-        write: Writes whole files into an empty folder.
-        read: Reads the files in a folder as a user would have them read, and returns the exit code or raises.
-        targets: Pattern of the files that are spoilt.
+        name: Name of the kind.
+        write: Writes intact files to an empty folder.
+        read: Reads the files in a folder as a user would, and returns the exit code or raises.
+        targets: Pattern of the files to corrupt.
         text: Whether they are text.
-        nasty: Files made to do harm, each by the function that puts them into the folder of whole ones.
-        imports: Whether reading begins with long imports, so that whole files are read once before the clock starts.
+        malicious: Malicious inputs: functions that write them to the folder of intact files.
+        imports: Whether reading starts with long imports, so that intact files are read once before the clock starts.
     """
 
     name: str
@@ -57,17 +57,17 @@ class Kind:
     read: Callable[[Path], int | None]
     targets: str
     text: bool = False
-    nasty: tuple[Spoiler, ...] = ()
+    malicious: tuple[Corruption, ...] = ()
     imports: bool = False
 
 
-def spoil(kind: Kind, folder: Path, random: np.random.Generator) -> None:
-    """Spoil one of the files in ``folder``: its bytes, or, as often, what is packed in it."""
+def corrupt(kind: Kind, folder: Path, random: np.random.Generator) -> None:
+    """Corrupt one of the files in ``folder``: its bytes or, equally often, its compressed content."""
     files = sorted(path for path in folder.glob(kind.targets) if path.is_file())
     path = files[int(random.integers(len(files)))]
     content, mutations = path.read_bytes(), TEXT if kind.text else BYTES
     if random.random() < 0.5 and path.suffix in (".npz", ".ckpt"):
-        content = _spoil_member(content, random)
+        content = _corrupt_member(content, random)
     elif random.random() < 0.7 and path.suffix == ".gz":
         content = gzip.compress(mutate(gzip.decompress(content), mutations, random), 1)
     else:
@@ -75,15 +75,17 @@ def spoil(kind: Kind, folder: Path, random: np.random.Generator) -> None:
     path.write_bytes(content)
 
 
-def _spoil_member(content: bytes, random: np.random.Generator) -> bytes:
-    """Spoil one member of a zip archive, and give it the right checksum."""
+def _corrupt_member(content: bytes, random: np.random.Generator) -> bytes:
+    """Corrupt one member of a zip archive, and give it a valid checksum."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(packed, "w") as spoilt:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive, zipfile.ZipFile(packed, "w") as corrupted:
         members = archive.infolist()
         chosen = int(random.integers(len(members)))
         for place, member in enumerate(members):
             inside = archive.read(member)
-            spoilt.writestr(member, mutate(inside, TEXT, random) if place == chosen else inside, member.compress_type)
+            corrupted.writestr(
+                member, mutate(inside, TEXT, random) if place == chosen else inside, member.compress_type
+            )
     return packed.getvalue()
 
 
@@ -107,7 +109,7 @@ def _npy(shape: object, descr: str = "<f4") -> bytes:
     return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
 
 
-def _codes(shape: object, descr: str = "<f4", compression: int = zipfile.ZIP_DEFLATED) -> Spoiler:
+def _codes(shape: object, descr: str = "<f4", compression: int = zipfile.ZIP_DEFLATED) -> Corruption:
     def write(folder: Path) -> None:
         with zipfile.ZipFile(folder / "codes.npz", "w", compression) as archive:
             archive.writestr("codes.npy", _npy(shape, descr) + bytes(64))
@@ -115,8 +117,8 @@ def _codes(shape: object, descr: str = "<f4", compression: int = zipfile.ZIP_DEF
     return write
 
 
-def _zip_bomb(gigabytes: int, array: str = "codes.npy", name: str = "codes.npz") -> Spoiler:
-    """Return what writes an archive with an array of zeros, packed to a thousandth; nobody gets to its checksum."""
+def _zip_bomb(gigabytes: int, array: str = "codes.npy", name: str = "codes.npz") -> Corruption:
+    """Return a function that writes an archive with a highly compressed array of zeros and no valid checksum."""
 
     def write(folder: Path) -> None:
         head = _npy((gigabytes << 30,), "|u1") if "images" in array else _npy((gigabytes << 28, 1))
@@ -145,7 +147,7 @@ def _encrypted(folder: Path) -> None:
     (folder / "codes.npz").write_bytes(bytes(content))
 
 
-# --- a set of one's own ----------------------------------------------------------------------------------------------
+# --- custom data sets ------------------------------------------------------------------------------------------------
 
 
 def _describe(folder: Path, **entries: object) -> None:
@@ -188,7 +190,7 @@ def _info(folder: Path) -> int:
     return main(["info", str(folder / "set.yaml")])
 
 
-def _yaml(text: str) -> Spoiler:
+def _yaml(text: str) -> Corruption:
     return lambda folder: _write(folder / "set.yaml", text.encode("utf-8", "surrogatepass"))
 
 
@@ -203,12 +205,12 @@ def _nested_aliases(last: str) -> str:
     return f"a: &a [x]\n{''.join(lines)}{last}: *p\n"
 
 
-def _special(make: Callable[[Path], None], name: str = "images/3.gif") -> Spoiler:
-    def spoil_(folder: Path) -> None:
+def _special(make: Callable[[Path], None], name: str = "images/3.gif") -> Corruption:
+    def corrupt_(folder: Path) -> None:
         (folder / name).unlink()
         make(folder / name)
 
-    return spoil_
+    return corrupt_
 
 
 def _postscript(path: Path) -> None:
@@ -249,7 +251,7 @@ def _read_digits(folder: Path) -> None:
 
 
 def _idx_bomb(folder: Path) -> None:
-    """Four gigabytes of zeros, which a header of six images announces."""
+    """Write four gigabytes of zeros behind a header of six images."""
     block, deflate = bytes(1 << 20), zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = [deflate.compress(_idx(np.zeros((6, 28, 28), np.uint8))) + deflate.flush(zlib.Z_FULL_FLUSH)]
     packed += [deflate.compress(block) + deflate.flush(zlib.Z_FULL_FLUSH)] * 4096
@@ -297,7 +299,7 @@ def _read_cars(folder: Path) -> None:
     Cars3D(folder / "cars.tar.gz", "memory", _CARS).images(torch.arange(2))
 
 
-def _another_mat(version: str) -> Spoiler:
+def _another_mat(version: str) -> Corruption:
     def write(folder: Path) -> None:
         file = io.BytesIO()
         savemat(file, {"im": {"a": np.zeros(3)}, "x": np.array([["a"]], object)})
@@ -308,8 +310,8 @@ def _another_mat(version: str) -> Spoiler:
     return write
 
 
-def _tar_bomb(kind: bytes) -> Spoiler:
-    """Return what writes an archive of one member of four gigabytes of zeros."""
+def _tar_bomb(kind: bytes) -> Corruption:
+    """Return a function that writes an archive with one member of four gigabytes of zeros."""
 
     def write(folder: Path) -> None:
         member = tarfile.TarInfo("data/cars/car_1.mat" if kind == tarfile.REGTYPE else "x")
@@ -348,7 +350,7 @@ _RUN = Path(__file__).parents[1] / "tests" / "fixtures" / "runs" / "beta_vae"
 
 
 def _write_run(folder: Path) -> None:
-    shutil.copytree(_RUN, folder / "runs" / _RUN.name)  # where its config has it
+    shutil.copytree(_RUN, folder / "runs" / _RUN.name)  # where its config expects it
 
 
 def _validate_run(folder: Path) -> int | None:
@@ -370,7 +372,7 @@ def _command(*arguments: str) -> int | None:
     return 0
 
 
-def _other_state(edit: Callable[[dict[str, object]], None], name: str = "best") -> Spoiler:
+def _other_state(edit: Callable[[dict[str, object]], None], name: str = "best") -> Corruption:
     def write(folder: Path) -> None:
         path = folder / "runs" / _RUN.name / "checkpoints" / f"{name}.ckpt"
         checkpoint = torch.load(path, weights_only=True)
@@ -380,7 +382,7 @@ def _other_state(edit: Callable[[dict[str, object]], None], name: str = "best") 
     return write
 
 
-def _without(name: str) -> Iterator[Spoiler]:
+def _without(name: str) -> Iterator[Corruption]:
     for key in torch.load(_RUN / "checkpoints" / f"{name}.ckpt", weights_only=True):
         yield _other_state(lambda checkpoint, key=key: checkpoint.pop(key), name)  # type: ignore[misc]
         yield _other_state(lambda checkpoint, key=key: checkpoint.update({key: "?"}), name)  # type: ignore[misc]
@@ -393,7 +395,7 @@ KINDS = (
         _score,
         "*.npz",
         imports=True,
-        nasty=(
+        malicious=(
             _codes((10**12, 2)),
             _codes((10**30, 2)),
             _codes((-1, 2)),
@@ -412,7 +414,7 @@ KINDS = (
         _info,
         "*.yaml",
         text=True,
-        nasty=(
+        malicious=(
             *(
                 _yaml(f"name: bars\nfactors: {{{factors}}}\nimages: images.npz\n")
                 for factors in ("a: 1000000000000", f"a: {'9' * 26}", "a: [.nan, 1]", "a: [1e-4, 1E-4]", "a: [[[]]]")
@@ -428,14 +430,14 @@ KINDS = (
         ),
     ),
     Kind("csv", _write_picture_set, _prepare, "*.csv", text=True),
-    Kind("images.npz", _write_npz_set, _prepare, "*.npz", nasty=(_zip_bomb(8, "images.npy", "images.npz"),)),
-    Kind("h5", _write_h5_set, _prepare, "*.h5", nasty=(_h5_claim,)),
+    Kind("images.npz", _write_npz_set, _prepare, "*.npz", malicious=(_zip_bomb(8, "images.npy", "images.npz"),)),
+    Kind("h5", _write_h5_set, _prepare, "*.h5", malicious=(_h5_claim,)),
     Kind(
         "folder",
         _write_picture_set,
         _prepare,
         "images/*",
-        nasty=(
+        malicious=(
             _special(os.mkfifo),
             _special(Path.mkdir),
             _special(lambda path: path.symlink_to("/dev/zero")),
@@ -445,14 +447,14 @@ KINDS = (
             _special(os.mkfifo, "labels.csv"),
         ),
     ),
-    Kind("idx", _write_digits, _read_digits, "*", nasty=(_idx_bomb, _idx_claim)),
+    Kind("idx", _write_digits, _read_digits, "*", malicious=(_idx_bomb, _idx_claim)),
     Kind("mat", _write_toys, _read_toys, "*"),
     Kind(
         "tar",
         _write_cars,
         _read_cars,
         "*",
-        nasty=(
+        malicious=(
             _another_mat("5"),
             _another_mat("7.3"),
             *(
@@ -464,14 +466,19 @@ KINDS = (
     Kind("dsprites", _write_sprites, _read_sprites, "*"),
     Kind("cache", _write_cache, _prepare, "*/*.rows"),
     Kind(
-        "ckpt", _write_run, _validate_run, "runs/*/checkpoints/best.ckpt", nasty=tuple(_without("best")), imports=True
+        "ckpt",
+        _write_run,
+        _validate_run,
+        "runs/*/checkpoints/best.ckpt",
+        malicious=tuple(_without("best")),
+        imports=True,
     ),
     Kind(
         "ckpt resumed",
         _write_run,
         _resume_run,
         "runs/*/checkpoints/last.ckpt",
-        nasty=tuple(_without("last")),
+        malicious=tuple(_without("last")),
         imports=True,
     ),
 )

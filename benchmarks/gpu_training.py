@@ -1,11 +1,11 @@
-"""Training on a GPU: ``lr-lightning fit`` beside bare eager loops, and what several seeds and assays cost.
+"""Training on a GPU: ``lr-lightning fit`` against bare eager loops, and the cost of several seeds and of assays.
 
-All in one process, since one that starts would spend most of its time on starting: dSprites, the network of Burgess et
-al., batch 64, data on the device. What does not fit into ``--budget`` seconds is left out and said to be. Without a GPU
-it runs on the processor, to see whether it does.
+Everything runs in one process, because new processes would spend most of their time on start-up: dSprites, the network
+of Burgess et al., batch size 64, data on the device. Measurements that do not fit into ``--budget`` seconds are skipped
+and marked as such. Without a GPU, it runs on the CPU, to check that it works.
 
     python benchmarks/gpu_training.py --json gpu.json
-    python benchmarks/run_all.py --gpu gpu.json    # takes the results into the page
+    python benchmarks/run_all.py --gpu gpu.json    # includes the results in the page
 """
 
 import contextlib
@@ -31,13 +31,13 @@ from lr_lightning.data import RenderedDSprites
 
 BATCH_SIZE = 64
 STANDARD_STEPS = 300_000
-PARTS = 3  # of each run, whose rates show how steady it was
+PARTS = 3  # of each run; the spread of their rates shows how steady it was
 WARM_UP, QUICK_WARM_UP = 200, 2  # steps
 BARE, FIT = "bare loop, float32", "fit"
 
 
 def now() -> float:
-    """Return the time at which all that was asked of the device is done."""
+    """Return the time after all pending work on the device has finished."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -47,8 +47,8 @@ class Rates:
     """Steps per second in equal parts of a run, after a warm-up.
 
     Args:
-        steps: Steps that count.
-        warm_up: Steps before them.
+        steps: Counted steps.
+        warm_up: Steps before the counted ones.
     """
 
     def __init__(self, steps: int, warm_up: int) -> None:
@@ -56,7 +56,7 @@ class Rates:
         self._marks: list[tuple[int, float]] = []
 
     def reached(self, step: int) -> None:
-        """Look at the clock if a part ends at ``step`` or before."""
+        """Record the time if a part ends at ``step`` or earlier."""
         if self._due and step >= self._due[0]:
             self._marks.append((step, now()))
             self._due = [due for due in self._due if due > step]
@@ -67,18 +67,18 @@ class Rates:
 
 
 class CountForRates:
-    """Callback that tells :class:`Rates` of the steps; to be mixed with Lightning's ``Callback``, by either name."""
+    """Reports steps to :class:`Rates`; a mixin for Lightning's ``Callback``, from either Lightning package."""
 
     def __init__(self, rates: Rates) -> None:
         self.rates = rates
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        """Tell them."""
+        """Report the steps."""
         self.rates.reached(trainer.global_step)
 
 
 class TrainerRates(CountForRates, Callback):
-    """The same for this package's Trainer."""
+    """The callback for this package's Trainer."""
 
 
 def bare_loop(images: Tensor, steps: int, warm_up: int, low_precision: bool) -> Spread:
@@ -113,12 +113,12 @@ def fit(steps: int, warm_up: int, *arguments: str) -> Spread:
 
 
 def disent(images: Tensor, steps: int, warm_up: int, accelerator: str) -> Spread:
-    """Return the rates of disent, whose images stay with the processor, where this environment has it."""
+    """Return the rates of disent, if installed; its images stay on the CPU."""
     import lightning
     from contestant_disent import train
 
     class TheirRates(CountForRates, lightning.Callback):  # type: ignore[misc]
-        """The same for disent's Trainer."""
+        """The callback for disent's Trainer."""
 
     rates = Rates(steps, warm_up)
     callback = TheirRates(rates)
@@ -127,12 +127,12 @@ def disent(images: Tensor, steps: int, warm_up: int, accelerator: str) -> Spread
 
 
 class Way(NamedTuple):
-    """What is measured.
+    """A measurement.
 
     Attributes:
-        run: Returns its rates.
-        expected: Seconds that it may take.
-        seeds: How many models it trains.
+        run: Measures and returns the rates.
+        expected: Expected seconds.
+        seeds: Number of models trained.
     """
 
     run: Callable[[], Spread]
@@ -141,7 +141,7 @@ class Way(NamedTuple):
 
 
 def ways(images: Tensor, quick: bool) -> dict[str, Way]:
-    """Return what is measured, the most telling first."""
+    """Return the measurements, the most informative first."""
     updates = 2 if quick else 50
     several = f"--model.updates_per_batch={updates}"
     accelerator = "gpu" if images.device.type == "cuda" else "cpu"
@@ -165,17 +165,17 @@ def ways(images: Tensor, quick: bool) -> dict[str, Way]:
 
 
 def measured(ways: dict[str, Way], end: float) -> tuple[list[list[Cell]], dict[str, Spread]]:
-    """Measure what ends before ``end``; what fails is said to have and does not keep the others from running.
+    """Run the measurements that fit before ``end``; a failure is recorded and does not stop the others.
 
     Returns:
-        Rows of the table, and the rates of what ran.
+        Rows of the table, and the measured rates.
     """
     rows: list[list[Cell]] = []
     found: dict[str, Spread] = {}
     for name, way in ways.items():
         start = time.perf_counter()
         if end - start < way.expected:
-            rows.append([name, "left out: no time left", None, None, None, None])
+            rows.append([name, "skipped: no time left", None, None, None, None])
             continue
         try:
             found[name] = rate = way.run()
@@ -190,7 +190,7 @@ def measured(ways: dict[str, Way], end: float) -> tuple[list[list[Cell]], dict[s
 
 
 def main() -> None:
-    """Measure what the budget allows."""
+    """Run as many measurements as the budget allows."""
     parser = benchmark_parser(__doc__)
     parser.add_argument("--budget", type=float, default=95.0, help="seconds")
     options = parser.parse_args()
@@ -202,12 +202,12 @@ def main() -> None:
     images = torch.cat([dataset.images(part) for part in torch.split(indices, 1 << 16)])
     rows, found = measured(ways(images, options.quick), end)
     graphics = torch.cuda.get_device_name() if images.is_cuda else "no GPU"
-    rates = ["steps/s", "times seeds, over the first", "images/s"]
+    rates = ["steps/s", "times seeds, relative to the first", "images/s"]
     columns = ["", *rates, f"s for {STANDARD_STEPS:,} steps", "s measured"]
     warm_up = QUICK_WARM_UP if options.quick else WARM_UP
     note = (
-        f"torch {torch.__version__}. Steps a second after {warm_up} steps of warm-up, in {PARTS} parts of a run; the "
-        "last column is how long that run took as a whole, with its command line, warm-up and last checkpoint."
+        f"torch {torch.__version__}. Steps per second after {warm_up} steps of warm-up, in {PARTS} parts of a run. The "
+        "last column is the duration of the whole run, including command line, warm-up and last checkpoint."
     )
     tables = [Table(f"dSprites, batch {BATCH_SIZE}, on {graphics}", columns, rows, note)]
     if FIT in found and end - time.perf_counter() > 20:

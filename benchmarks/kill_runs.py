@@ -1,12 +1,13 @@
-"""Kill training runs, resume them, and compare what they leave with runs that were not killed.
+"""Kill training runs, resume them, and compare their output with that of uninterrupted runs.
 
     python benchmarks/kill_runs.py --kills 60 --folder /tmp/runs --other /dev/shm
 
-Each case trains once without interruption, and then several times in a chain of starts that SIGKILL ends, at random or
-before or after a chosen event: a hook of the Trainer, a flush or a rename of a file. Half of the kills take W&B's own
-process along, as a batch system does. Then weights, state of optimizers, loops, data and callbacks, ``metrics.csv``,
-the history of W&B's last part, ``results.json`` and the names of figures must be those of the run that was not killed,
-but for times. With ``--other``, each case also runs on two file systems: its folder there, temporary files elsewhere.
+Each case trains once without interruption, and then several times in a chain of starts that SIGKILL ends, at a random
+time or before or after a chosen event: a hook of the Trainer, a flush or a rename of a file. Half of the kills include
+W&B's own process, as in a batch system. Then weights, states of optimizers, loops, data and callbacks, ``metrics.csv``,
+the history in W&B's last part, ``results.json`` and the names of figures must equal those of the uninterrupted run,
+apart from timings. With ``--other``, each case also runs across two file systems: its folder there, temporary files
+elsewhere.
 """
 
 import argparse
@@ -31,7 +32,7 @@ os.environ |= {"OMP_NUM_THREADS": "1", "WANDB_SILENT": "true", "WANDB_ERROR_REPO
 
 import torch
 import wandb
-import wandb.sdk.launch  # which each start would import
+import wandb.sdk.launch  # which every start would import
 from pytorch_lightning.trainer import call
 
 from lr_lightning.cli import main as command_line
@@ -82,10 +83,10 @@ class Moment:
     """When a start is killed.
 
     Attributes:
-        event: Name of the event that is counted, ``None`` for a moment that the clock decides.
-        number: How many there have been by then.
-        after: Whether the event is over by then.
-        seconds: When the clock decides.
+        event: Name of the event, ``None`` for a moment given by the clock.
+        number: Which occurrence of the event, from 1.
+        after: Whether to kill after the event instead of before it.
+        seconds: Time since the start, for a moment given by the clock.
     """
 
     event: str | None = None
@@ -101,18 +102,18 @@ class Moment:
 
 @dataclass
 class Events:
-    """Counts events in this process, and stops it at a moment.
+    """Counts events in this process, and stops the process at a moment.
 
     Attributes:
-        moment: Where to stop, ``None`` for nowhere.
-        counts: How many events of each name there were.
+        moment: When to stop, ``None`` for never.
+        counts: Number of events of each name.
     """
 
     moment: Moment | None
     counts: Counter[str] = field(default_factory=Counter)
 
     def watch(self, name: str, owner: Any, attribute: str) -> None:
-        """Count calls of a function under a name, or where that is empty under their first argument but one."""
+        """Count the calls of a function under ``name``, or, if it is empty, under their second argument."""
         original: Callable[..., Any] = getattr(owner, attribute)
 
         def counted(*arguments: Any, **options: Any) -> Any:
@@ -165,7 +166,7 @@ def start(arguments: list[str], log: Path, temporary: Path, moment: Moment | Non
 
 
 def _run_child(arguments: list[str], log: Path, temporary: Path, moment: Moment | None) -> None:
-    """Train in this process and end it."""
+    """Train in this process and exit."""
     code = 70
     try:
         os.setsid()
@@ -184,7 +185,7 @@ def _run_child(arguments: list[str], log: Path, temporary: Path, moment: Moment 
             code = 0
         except SystemExit as ended:
             code = int(ended.code or 0)
-        wandb.teardown()  # the exit below leaves out what W&B does at exit
+        wandb.teardown()  # os._exit below skips W&B's exit handlers
         if moment is None:
             log.with_suffix(".events").write_text(json.dumps(events.counts))
     except BaseException as error:
@@ -196,7 +197,7 @@ def _run_child(arguments: list[str], log: Path, temporary: Path, moment: Moment 
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """Yield all processes below ``pid``."""
+    """Yield all descendants of the process ``pid``."""
     for path in Path(f"/proc/{pid}/task").glob("*/children"):
         for child in path.read_text().split():
             yield int(child)
@@ -204,7 +205,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def draw_moment(counts: Mapping[str, int], seconds: float, rng: random.Random) -> Moment:
-    """Return a moment: by the clock, at a file, at a hook, or at one of the last hooks of a run."""
+    """Draw a moment: by the clock, at a file operation, at a hook, or at one of the last hooks of a run."""
     kind = rng.choice(["clock", "file", "hook", "late hook"])
     if kind == "clock":
         return Moment(seconds=rng.uniform(0.1, seconds))
@@ -214,7 +215,7 @@ def draw_moment(counts: Mapping[str, int], seconds: float, rng: random.Random) -
 
 
 def timeless(value: Any, folder: Path) -> Any:
-    """Return ``value`` with comparable tensors, without times, places and the commit, as one may edit meanwhile."""
+    """Return ``value`` with comparable tensors, without times, paths and the commit (code may be edited meanwhile)."""
     if isinstance(value, Mapping):
         kept = {key: inner for key, inner in value.items() if not _is_time(str(key))}
         return {str(key): timeless(inner, folder) for key, inner in kept.items()}
@@ -230,30 +231,30 @@ def _is_time(key: str) -> bool:
 
 
 def history_of(part: Path) -> list[dict[str, Any]]:
-    """Return the rows of a part of an offline run in which something was logged, read by W&B's own command."""
+    """Return the history rows of a part of an offline run, read by W&B's own command."""
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(part)]
     lines = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout.splitlines()
     return [record["history"]["item"] for record in map(json.loads, lines) if record["type"] == "history"]
 
 
 def comparable_history(folder: Path) -> dict[str, Any]:
-    """Return what the last part of W&B's files says at each step, or why it says nothing."""
+    """Return the history in W&B's last part at each step, or a description of what is wrong with it."""
     parts = sorted((folder / "wandb").glob("offline-run-*/*.wandb"))
     rows = history_of(parts[-1])
     steps = [row["_step"] for row in rows]
     if not steps or steps != sorted(set(steps)):
-        return {"steps": f"those of {parts[-1]} do not grow: {steps}"}
+        return {"steps": f"steps of {parts[-1]} are not increasing: {steps}"}
     merged: dict[str, Any] = {}
     for row in rows:
         at_step = merged.setdefault(str(row["trainer/global_step"]), {})
         for key, value in row.items():
-            if key != "_step" and not key.endswith("path"):  # W&B names its copies of media at random or by its steps
+            if key != "_step" and not key.endswith("path"):  # W&B names its copies of media randomly or by its steps
                 at_step[key] = value
     return merged
 
 
 def left_by(folder: Path) -> dict[str, Any]:
-    """Return all that a run left, by what it is called."""
+    """Return everything that a run left on disk, by name."""
     checkpoints = {
         path.name: torch.load(path, map_location="cpu", weights_only=True)
         for path in (folder / "checkpoints").glob("*.ckpt")
@@ -279,7 +280,7 @@ def left_by(folder: Path) -> dict[str, Any]:
 
 @contextmanager
 def scratch(root: Path) -> Iterator[Path]:
-    """Yield a new folder below ``root`` that is removed again."""
+    """Yield a temporary folder below ``root``."""
     folder = Path(tempfile.mkdtemp(dir=root, prefix="kill_runs_"))
     try:
         yield folder
@@ -290,7 +291,7 @@ def scratch(root: Path) -> Iterator[Path]:
 def chain(
     options: dict[str, Any], folder: Path, temporary: Path, kills: int, draw: Callable[[], Moment], rng: random.Random
 ) -> tuple[list[Moment], str]:
-    """Train in ``folder``, killed ``kills`` times; return the moments and what went wrong, if anything."""
+    """Train in ``folder``, killed ``kills`` times; return the moments, and the error if there was one."""
     log, done = folder.with_suffix(".log"), list[Moment]()
     for _ in range(10 * kills):
         if len(done) == kills:
@@ -302,26 +303,26 @@ def chain(
         elif code != 0:
             return done, f"exit code {code}"
         if not (folder / "checkpoints" / "last.ckpt").is_file():
-            shutil.rmtree(folder, ignore_errors=True)  # there is nothing to resume
+            shutil.rmtree(folder, ignore_errors=True)  # nothing to resume
     code = start(arguments_of(options, folder), log, temporary, None, rng)
     return done, "" if code == 0 else f"exit code {code}"
 
 
 def differences(whole: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """Return what is not equal."""
+    """Return the keys that differ."""
     return sorted(key for key in whole.keys() | found.keys() if whole.get(key) != found.get(key))
 
 
 def main() -> int:
-    """Kill, resume and compare; return 0 if all held."""
+    """Kill, resume and compare; return 0 if all runs agree."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--kills", type=int, default=60, help="in all, at least")
+    parser.add_argument("--kills", type=int, default=60, help="minimum number of kills in total")
     parser.add_argument("--kills-per-run", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()))
     parser.add_argument("--other", type=Path, help="a folder on another file system")
-    parser.add_argument("--keep", action="store_true", help="keep the runs that did not hold")
+    parser.add_argument("--keep", action="store_true", help="keep the runs that differ")
     options = parser.parse_args()
     rng = random.Random(options.seed)
     places = [options.folder] + ([options.other] if options.other else [])
@@ -336,7 +337,7 @@ def main() -> int:
                         moments, wrong = killed_run(case, root / "run", temporary, wholes[case], options, rng)
                         runs, held = runs + 1, held + (not wrong)
                         kills.update("clock" if m.event is None else m.event for m in moments)
-                        said = f"{case} in {place}, killed {', '.join(map(str, moments))}: {wrong or 'held'}"
+                        said = f"{case} in {place}, killed {', '.join(map(str, moments))}: {wrong or 'ok'}"
                         print(said, flush=True)
                         if wrong:
                             failures.append(said)
@@ -344,18 +345,18 @@ def main() -> int:
                                 shutil.copytree(root, Path(f"{root}_kept"))
     by_event = ", ".join(f"{count} {event}" for event, count in kills.most_common())
     print(f"\n{kills.total()} kills ({by_event}) in {runs} runs in {', '.join(map(str, places))}:")
-    print(f"{held} runs held, {runs - held} did not")
+    print(f"{held} runs agree, {runs - held} differ")
     print("\n".join(failures))
     return 0 if not failures else 1
 
 
 def warm_up(folder: Path) -> None:
-    """Import here what every start would import, before there are threads that a fork would lose."""
+    """Do the imports of every start once, before there are threads that a fork would lose."""
     prepare(arguments_of(SMALL | {"trainer.logger": "false"}, folder / "warm_up"), RunCLI)._leave_folder()
 
 
 def whole_run(case: str, temporary: Path, rng: random.Random) -> tuple[dict[str, Any], dict[str, int], float]:
-    """Return what a run leaves that is not killed, its counts of events and its seconds."""
+    """Return the output of an uninterrupted run, its event counts and its seconds."""
     folder = temporary / "whole" / case
     folder.parent.mkdir(exist_ok=True)
     log, begin = folder.with_suffix(".log"), time.monotonic()
@@ -374,7 +375,7 @@ def killed_run(
     options: argparse.Namespace,
     rng: random.Random,
 ) -> tuple[list[Moment], str]:
-    """Return when a run was killed, and where it differs from ``whole``; nothing if it does not."""
+    """Return when a run was killed, and how it differs from ``whole``; empty if it does not."""
     left, counts, seconds = whole
     moments, wrong = chain(
         SMALL | CASES[case],

@@ -1,4 +1,4 @@
-"""What the benchmarks share: taking turns, medians and spreads, peak memory, tables and the files they go to."""
+"""Shared parts of the benchmarks: taking turns, medians and spreads, peak memory, tables and their files."""
 
 import argparse
 import ctypes
@@ -19,13 +19,13 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Spread:
-    """Repeated measurements of one thing."""
+    """Repeated measurements of one quantity."""
 
     values: tuple[float, ...]
 
     @property
     def median(self) -> float:
-        """The median, which a busy machine moves least."""
+        """The median, which is robust to a busy machine."""
         return statistics.median(self.values)
 
     def scaled(self, factor: float) -> "Spread":
@@ -46,13 +46,13 @@ Cell = str | float | Spread | None
 
 @dataclass
 class Table:
-    """Rows of what was measured, under a title.
+    """A table of measurements.
 
     Attributes:
-        title: What they show.
-        columns: Heads of the columns.
+        title: Title of the table.
+        columns: Column headings.
         rows: Cells of each row.
-        note: How it was measured, in a sentence or more.
+        note: How the values were measured.
     """
 
     title: str
@@ -69,13 +69,13 @@ class Table:
 
 @dataclass
 class Target:
-    """A number that was set as a goal.
+    """A goal and its measurement.
 
     Attributes:
-        what: What is compared.
-        measured: What was measured, ``None`` if it could not be.
+        what: The quantity.
+        measured: Its measured value, ``None`` if it could not be measured.
         bound: The goal.
-        at_least: Whether ``measured`` should reach the bound; else it should stay below it.
+        at_least: Whether ``bound`` is a lower bound; otherwise it is an upper bound.
     """
 
     what: str
@@ -84,7 +84,7 @@ class Target:
     at_least: bool = True
 
     def row(self) -> list[Cell]:
-        """Return what is compared, the goal, what was measured, and whether that will do."""
+        """Return the quantity, the goal, the measured value, and whether the goal is met."""
         sign = "≥" if self.at_least else "≤"
         if self.measured is None:
             return [self.what, f"{sign} {number(self.bound)}", "not measured", ""]
@@ -94,14 +94,14 @@ class Target:
 
 @dataclass
 class Group:
-    """What one benchmark found."""
+    """Results of one benchmark."""
 
     title: str
     tables: list[Table] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
 
     def record(self) -> dict[str, Any]:
-        """Return the group as plain values, from which :func:`group_of` makes it again."""
+        """Return the group as plain values; :func:`group_of` is the inverse."""
         return asdict(self)
 
     def markdown(self) -> str:
@@ -114,7 +114,7 @@ class Group:
 
 
 def number(value: float) -> str:
-    """Return three digits of ``value``, all digits of one above a thousand, with commas."""
+    """Format ``value`` with three significant digits, or all digits above a thousand, with thousands separators."""
     if value == 0 or not math.isfinite(value):
         return f"{value:g}"
     decimals = max(0, 2 - math.floor(math.log10(abs(value))))
@@ -122,26 +122,26 @@ def number(value: float) -> str:
 
 
 def shown(cell: Cell) -> str:
-    """Return the text of a cell."""
+    """Format a cell."""
     if cell is None:
         return "-"
     return number(cell) if isinstance(cell, int | float) else str(cell)
 
 
 def ratio(numerators: Spread, denominators: Spread) -> Spread:
-    """Return the ratios of what was measured in the same turn."""
+    """Return the ratios of the values measured in the same turn."""
     return Spread(tuple(a / b for a, b in zip(numerators.values, denominators.values, strict=True)))
 
 
 def interleaved(
     ways: Mapping[str, Callable[[], T]], rounds: int, warm_up: int = 1
 ) -> tuple[dict[str, Spread], dict[str, T]]:
-    """Run all ways in turns; return the seconds that each took, and what each returned the last time.
+    """Run all ``ways`` in turns; return the seconds of each run, and the last result of each.
 
     Args:
-        ways: What is compared; it must wait for the device before it returns.
-        rounds: How often each runs.
-        warm_up: Rounds before those that count.
+        ways: Functions to compare; each must synchronize with the device before it returns.
+        rounds: Number of counted runs of each.
+        warm_up: Number of rounds before the counted ones.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     results: dict[str, T] = {}
@@ -155,7 +155,7 @@ def interleaved(
 
 
 def growth_exponent(sizes: Sequence[float], values: Sequence[float]) -> float | None:
-    """Return the slope of log ``values`` over log ``sizes``, ``None`` of fewer than two sizes."""
+    """Return the slope of log ``values`` over log ``sizes``, ``None`` for fewer than two sizes."""
     if len(set(sizes)) < 2:
         return None
     return statistics.linear_regression([math.log(s) for s in sizes], [math.log(v) for v in values]).slope
@@ -163,9 +163,9 @@ def growth_exponent(sizes: Sequence[float], values: Sequence[float]) -> float | 
 
 @contextmanager
 def peak_memory(found: list[float]) -> Iterator[None]:
-    """Append to ``found`` the MB by which this process grew at most in this context; Linux only."""
+    """Append the peak growth of this process's memory in this context, in MB, to ``found``; Linux only."""
     ctypes.CDLL(None).malloc_trim(0)
-    Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
+    Path("/proc/self/clear_refs").write_text("5")  # resets the peak
     before = _status_megabytes("VmRSS")
     yield
     found.append(_status_megabytes("VmHWM") - before)
@@ -177,7 +177,7 @@ def _status_megabytes(name: str) -> float:
 
 
 def machine() -> dict[str, str]:
-    """Return what the numbers depend on: processor, cores, threads, system."""
+    """Return a description of the machine: processor, cores, threads, system."""
     models = [
         line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line
     ]
@@ -192,23 +192,28 @@ def machine() -> dict[str, str]:
 
 
 def benchmark_parser(description: str | None) -> argparse.ArgumentParser:
-    """Return a parser with the options that all benchmarks have."""
+    """Return a parser with the options common to all benchmarks."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see whether it runs")
-    parser.add_argument("--json", type=Path, help="file that the results are written to")
-    parser.add_argument("--folder", type=Path, default=Path("data_sets/benchmark"), help="for files and the peers")
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to check that it runs")
+    parser.add_argument("--json", type=Path, help="output file for the results")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("data_sets/benchmark"),
+        help="for data and the peers",
+    )
     return parser
 
 
 def deliver(group: Group, options: argparse.Namespace) -> None:
-    """Print ``group``, and write it to the file that was asked for."""
+    """Print ``group``, and write it to the file given by ``--json``."""
     print(group.markdown(), flush=True)
     if options.json is not None:
         options.json.write_text(json.dumps(group.record(), indent=1))
 
 
 def group_of(record: dict[str, Any]) -> Group:
-    """Return the group that :meth:`Group.record` gave."""
+    """Restore a group from :meth:`Group.record`."""
     tables = [
         Table(table["title"], table["columns"], [list(map(_cell_of, row)) for row in table["rows"]], table["note"])
         for table in record["tables"]

@@ -12,7 +12,7 @@ from race import contestant, dsprites_images, fit, race, require_linux
 
 
 def main() -> None:
-    """Train a few steps of each and look at the memory."""
+    """Train each for a few steps and measure its memory."""
     options = benchmark_parser(__doc__).parse_args()
     require_linux()
     images = dsprites_images(options.folder, options.quick)
@@ -20,7 +20,7 @@ def main() -> None:
         "lr-lightning fit, dSprites": fit("dsprites_betavae", *BURGESS),
         "lr-lightning fit, 3DShapes": fit("quickstart"),
         "lr-lightning fit, double helix": fit("helix"),
-        "bare loop, dSprites as bytes in its own memory": contestant("bare", "--images", images, "--in-memory"),
+        "bare loop, dSprites as bytes in own memory": contestant("bare", "--images", images, "--in-memory"),
         "bare loop, double helix": contestant("bare", "--task", "helix"),
     }
     with tempfile.TemporaryDirectory() as scratch:
@@ -28,8 +28,8 @@ def main() -> None:
             commands, Path(scratch), rounds=1, warm_up=1, steps=2 if options.quick else 20, start_together=True
         )
     note = (
-        "Shared pages counted in part; with child processes, such as that of W&B. All images as bytes are 3,020 MB of "
-        "dSprites and 5,898 MB of 3DShapes; as float32, which pythae's own data set holds, four times that."
+        "Shared pages count proportionally; child processes, e.g. W&B's, are included. All images as bytes take 3,020 "
+        "MB for dSprites and 5,898 MB for 3DShapes; as float32, which pythae's own data set uses, four times that."
     )
     rows: list[list[Cell]] = [[name, *found.memory[name]] for name in found.memory]
     table = Table("Training", ["", "own memory, MB", "mapped files, MB"], rows, note)

@@ -1,4 +1,4 @@
-"""Ways to spoil a file: bits, bytes, lengths, pieces and words, all drawn from one generator."""
+"""Ways to corrupt a file: bits, bytes, lengths, pieces and words, all drawn from one generator."""
 
 import re
 from collections.abc import Callable
@@ -28,10 +28,10 @@ _EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xF
 
 def flip_bits(content: bytes, random: np.random.Generator) -> bytes:
     """Flip one to eight bits."""
-    spoilt = bytearray(content)
-    for place in random.integers(8 * len(spoilt), size=random.integers(1, 9)):
-        spoilt[place // 8] ^= 1 << place % 8
-    return bytes(spoilt)
+    corrupted = bytearray(content)
+    for place in random.integers(8 * len(corrupted), size=random.integers(1, 9)):
+        corrupted[place // 8] ^= 1 << place % 8
+    return bytes(corrupted)
 
 
 def overwrite(content: bytes, random: np.random.Generator) -> bytes:
@@ -44,7 +44,7 @@ def overwrite(content: bytes, random: np.random.Generator) -> bytes:
 
 
 def set_length(content: bytes, random: np.random.Generator) -> bytes:
-    """Put an extreme number of 1 to 8 bytes, of either byte order, where a length may be."""
+    """Write an extreme number of 1 to 8 bytes, in either byte order, where a length may be."""
     start, width = _place(content, random), int(random.choice([1, 2, 4, 8]))
     number = int(random.choice(np.array(_EXTREMES, dtype=object))) % (1 << 8 * width)
     order = "little" if random.random() < 0.5 else "big"
@@ -52,31 +52,31 @@ def set_length(content: bytes, random: np.random.Generator) -> bytes:
 
 
 def cut(content: bytes, random: np.random.Generator) -> bytes:
-    """Cut the end off."""
+    """Truncate the end."""
     return content[: _place(content, random)]
 
 
 def drop(content: bytes, random: np.random.Generator) -> bytes:
-    """Take a piece out."""
+    """Remove a piece."""
     start, stop = sorted((_place(content, random), _place(content, random)))
     return content[:start] + content[stop:]
 
 
 def repeat(content: bytes, random: np.random.Generator) -> bytes:
-    """Say a piece twice, at any place."""
+    """Copy a piece to a random position."""
     start, stop = sorted((_place(content, random), _place(content, random)))
     place = _place(content, random)
     return content[:place] + content[start:stop] + content[place:]
 
 
 def append(content: bytes, random: np.random.Generator) -> bytes:
-    """Add noise or zeros at the end."""
+    """Append noise or zeros."""
     length = int(random.integers(1, 5000))
     return content + (random.bytes(length) if random.random() < 0.5 else bytes(length))
 
 
 def set_word(content: bytes, random: np.random.Generator) -> bytes:
-    """Put a nasty word in place of a word or a number."""
+    """Replace a word or number by a malicious one."""
     words = list(re.finditer(rb"[\w.+-]+", content[:100_000]))
     if not words:
         return append(content, random)
@@ -85,7 +85,7 @@ def set_word(content: bytes, random: np.random.Generator) -> bytes:
 
 
 def insert_word(content: bytes, random: np.random.Generator) -> bytes:
-    """Put a nasty word anywhere."""
+    """Insert a malicious word at a random position."""
     place = _place(content, random)
     return content[:place] + _word(random) + content[place:]
 
@@ -95,14 +95,14 @@ TEXT: tuple[Mutation, ...] = (*BYTES, set_word, set_word, set_word, insert_word,
 
 
 def mutate(content: bytes, mutations: tuple[Mutation, ...], random: np.random.Generator) -> bytes:
-    """Spoil ``content`` in one to three ways."""
+    """Corrupt ``content`` in one to three ways."""
     for _ in range(int(random.integers(1, 4))):
         content = mutations[int(random.integers(len(mutations)))](content or b"\0", random)
     return content
 
 
 def _place(content: bytes, random: np.random.Generator) -> int:
-    """Return a place, as often in the first 512 bytes, where headers are, as anywhere."""
+    """Return a position: in the first 512 bytes, where headers are, or anywhere, with equal probability."""
     end = len(content) if random.random() < 0.5 else min(512, len(content))
     return int(random.integers(end + 1))
 

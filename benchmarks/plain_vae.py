@@ -1,4 +1,4 @@
-"""The networks of the benchmarks written plainly, for bare loops and for peers; torch alone is enough for this file."""
+"""Plain implementations of the benchmarks' networks, for bare loops and peers; requires only torch."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch.utils.data import Dataset
 
 
 def burgess_layers(latent_dim: int = 10, channels: int = 1) -> tuple[nn.Sequential, nn.Sequential]:
-    """Return encoder (B, C, 64, 64) to (B, 2 D) and decoder (B, D) to logits, as Burgess et al. 2018 have them."""
+    """Return encoder (B, C, 64, 64) to (B, 2 D) and decoder (B, D) to logits, as in Burgess et al. 2018."""
     down: list[nn.Module] = []
     for inputs in (channels, 32, 32, 32):
         down += [nn.Conv2d(inputs, 32, 4, stride=2, padding=1), nn.ReLU()]
@@ -40,10 +40,10 @@ class PlainVAE(nn.Module):
     """A beta-VAE in a few lines.
 
     Args:
-        encoder: Gives means and log-variances side by side.
-        decoder: Gives logits of images, or points.
+        encoder: Returns means and log-variances, concatenated.
+        decoder: Returns logits of images, or points.
         beta: Weight of the KL term.
-        images: Whether observations are images in [0, 1]; else points with Gaussian errors.
+        images: Whether observations are images in [0, 1]; otherwise they are points with Gaussian errors.
     """
 
     def __init__(self, encoder: nn.Module, decoder: nn.Module, beta: float, images: bool) -> None:
@@ -65,12 +65,12 @@ class PlainVAE(nn.Module):
 
 
 class Task(NamedTuple):
-    """A network and what it is trained on.
+    """A network and its training data.
 
     Attributes:
         model: The network.
         observations: ``(N, *observation_shape)``, uint8 images or float points.
-        learning_rate: Of Adam.
+        learning_rate: Learning rate of Adam.
     """
 
     model: PlainVAE
@@ -86,17 +86,17 @@ def make_task(name: str, images: str | None = None) -> Task:
 
 
 def open_images(path: str) -> Tensor:
-    """Return the images (N, 1, 64, 64) uint8 of a file, mapped into memory, which processes share."""
+    """Return the images (N, 1, 64, 64) uint8 of a file, memory-mapped and shared between processes."""
     size = Path(path).stat().st_size
     return torch.from_file(path, shared=True, size=size, dtype=torch.uint8).view(-1, 1, 64, 64)
 
 
 class Items(Dataset[Tensor]):
-    """One observation at a time, as it is usually written.
+    """Single observations, as commonly implemented.
 
     Args:
         observations: ``(N, *observation_shape)``.
-        repeats: How often all of them come in an epoch.
+        repeats: Number of passes over them per epoch.
     """
 
     def __init__(self, observations: Tensor, repeats: int = 1) -> None:

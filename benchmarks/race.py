@@ -1,4 +1,4 @@
-"""Contestants that train in turns, and what each of them needed."""
+"""Contestants that train in turns, with their rates, start-up times and memory."""
 
 import os
 import sys
@@ -16,19 +16,19 @@ from lr_lightning.data import RenderedDSprites
 
 HERE = Path(__file__).parent
 CONFIGS = HERE.parent / "configs"
-# what lr-lightning asks of the C library by itself, for those that do not
+# the settings that lr-lightning applies to the C library, for contestants that do not
 KEEP_MEMORY = ("env", f"MALLOC_TRIM_THRESHOLD_={1 << 30}", f"MALLOC_MMAP_THRESHOLD_={32 << 20}")
 
 
 @dataclass
 class Race:
-    """What a race found, by the names of the contestants.
+    """Results of a race, by the names of the contestants.
 
     Attributes:
         rates: Steps per second in each turn.
         first_steps: Seconds from the start of the process until the end of the first step.
         memory: Own memory and mapped files in MB, at the end.
-        failures: Why a contestant is missing.
+        failures: Reasons why contestants are missing.
     """
 
     rates: dict[str, Spread] = field(default_factory=dict)
@@ -71,17 +71,17 @@ def race(
     """Start all contestants and let them train in turns.
 
     Args:
-        commands: How each is started.
-        folder: Receives a folder of each.
-        rounds: Turns of each.
-        warm_up: Steps of a turn before those that count, of each or of all: what a loader has gathered while it waited
-            is used up.
-        steps: Steps of a turn that count, of each or of all.
-        start_together: Start them at once, where the time that this takes is not looked at.
-        optional: Names of those that may be missing.
+        commands: Command that starts each contestant.
+        folder: Parent of the contestants' working folders.
+        rounds: Number of turns of each.
+        warm_up: Steps before the counted ones in each turn, for each or for all; they use up batches that a loader
+            prefetched while it waited.
+        steps: Counted steps in each turn, for each or for all.
+        start_together: Start all at once, if their start-up times do not matter.
+        optional: Names of contestants that may be missing.
 
     Raises:
-        ContestantError: If another one ends early.
+        ContestantError: If a contestant that is not optional ends early.
     """
     found = Race()
     starters = len(commands) if start_together else 1
@@ -109,7 +109,7 @@ def race(
 
 
 def start(name: str, command: Sequence[str], folder: Path) -> Contestant:
-    """Start a contestant in a folder of its own and wait for its first step."""
+    """Start a contestant in its own folder and wait for its first step."""
     quiet = {
         "CUDA_VISIBLE_DEVICES": "",
         "WANDB_MODE": "offline",
@@ -121,13 +121,13 @@ def start(name: str, command: Sequence[str], folder: Path) -> Contestant:
 
 def reason(error: Exception) -> str:
     """Return why a contestant is missing."""
-    return "its environment is not there (setup_peers.py)" if isinstance(error, FileNotFoundError) else str(error)
+    return "its environment does not exist (run setup_peers.py)" if isinstance(error, FileNotFoundError) else str(error)
 
 
 def dsprites_images(folder: Path, quick: bool) -> Path:
-    """Write the 737,280 images of dSprites as plain bytes, 3 GB, unless they are there; return the file.
+    """Write the 737,280 images of dSprites as raw bytes (3 GB) if they are missing; return the file.
 
-    They are read once, so that they lie in memory.
+    The file is read once, so that it is in the page cache.
     """
     folder.mkdir(parents=True, exist_ok=True)
     dataset, path = RenderedDSprites(), (folder / f"dsprites{'_quick' * quick}.u8").absolute()
@@ -145,6 +145,6 @@ def dsprites_images(folder: Path, quick: bool) -> Path:
 
 
 def require_linux() -> None:
-    """Raise ``OSError`` where memory and processes cannot be looked at."""
+    """Raise ``OSError`` on systems without ``/proc``."""
     if os.name != "posix" or not Path("/proc/self/smaps_rollup").exists():
         raise OSError("these benchmarks read /proc and run on Linux only")

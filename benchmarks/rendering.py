@@ -1,4 +1,4 @@
-"""Time the rendered sets, against a gather of the same batches from images that lie in memory.
+"""Time the rendered data sets against gathering batches of the same size from images in memory.
 
 python benchmarks/rendering.py --batch-size 64 --num-threads 1
 """
@@ -14,11 +14,11 @@ from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
 from lr_lightning.data.sets.rendered_shapes3d import RenderedShapes3D
 
-RESIDENT_IMAGES = 20_000  # enough to exceed the caches of a processor
+RESIDENT_IMAGES = 20_000  # enough to exceed the CPU caches
 
 
 def seconds_per_call(function: Callable[[Tensor], Tensor], indices: Tensor, device: str) -> float:
-    """Return the wall time of one call, with the device's queue drained."""
+    """Return the wall time of one call, including pending work on the device."""
     start = time.perf_counter()
     function(indices)
     if device.startswith("cuda"):
@@ -27,12 +27,12 @@ def seconds_per_call(function: Callable[[Tensor], Tensor], indices: Tensor, devi
 
 
 def median(values: list[float]) -> float:
-    """Return the median, which a busy machine moves least."""
+    """Return the median, which is robust to a busy machine."""
     return torch.tensor(values, dtype=torch.float64).median().item()
 
 
 def report(build: Callable[[], FactorDataset], batch_size: int, num_batches: int, device: str) -> None:
-    """Print the time until a set is ready and, taking turns batch by batch, of drawing and of gathering."""
+    """Print the time until a data set is ready, and the times of rendering and gathering, in turns."""
     start = time.perf_counter()
     dataset = build().to(device)
     ready = time.perf_counter() - start
@@ -54,7 +54,7 @@ def report(build: Callable[[], FactorDataset], batch_size: int, num_batches: int
 
 
 def main() -> None:
-    """Parse the command line and report both sets."""
+    """Report on both data sets."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--num-batches", type=int, default=200)

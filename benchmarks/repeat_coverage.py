@@ -1,14 +1,14 @@
-"""How often the 95 % intervals of `num_repeats` hold the score that new rows would give, by simulation.
+"""Coverage of the 95 % intervals of `num_repeats`: how often they contain the score of new rows, by simulation.
 
-Many tables are drawn from one population of codes and factors. On each, a score is repeated, and its interval is looked
-at: does it hold the mean of the score over all other tables? Factors have 3, 4 and 5 values; each lies on a latent with
-noise and a part of another factor, a fourth latent mixes two. "Noise" adds a latent that knows nothing. On the full
-grid, of 3 x 4 x 5 x 25 combinations, the table stays and the draws of rows vary.
+Many tables are drawn from one population of codes and factors. On each, a score is repeated; the simulation checks
+whether its interval contains the mean score over all other tables. Factors have 3, 4 and 5 values; each has a latent
+with noise and a part of another factor, and a fourth latent mixes two. "Noise" adds an uninformative latent. On the
+full grid, of 3 x 4 x 5 x 25 combinations, the table is fixed and the draws of rows vary.
 
     OMP_NUM_THREADS=1 python benchmarks/repeat_coverage.py
     OMP_NUM_THREADS=1 python benchmarks/repeat_coverage.py --tables 400 --only "counting 1500" --values runs/coverage
 
-Scores are kept in the folder of `--values`, and what it holds is not computed again.
+Scores are saved in the folder given by `--values`; saved scores are not computed again.
 """
 
 import argparse
@@ -36,11 +36,11 @@ SCORED_ON_TEST = ("sap_tree", "explicitness_auc_test", "dci_lightgbm_informative
 
 @dataclass(frozen=True)
 class Case:
-    """What is simulated.
+    """A simulated case.
 
     Attributes:
-        metrics: Makes the metrics.
-        scores: Scores that are looked at.
+        metrics: Creates the metrics.
+        scores: Names of the scores.
         num_rows: Rows of each table.
         noise: Whether a latent of noise is added.
         full_grid: Whether the table is the whole population.
@@ -72,7 +72,7 @@ CASES = {
 
 
 def code_table(num_rows: int, seed: int, noise: bool = False, full_grid: bool = False) -> tuple[Tensor, Tensor]:
-    """Return codes ``(N, 4)``, or ``(N, 5)`` with noise, and factors ``(N, 3)``, or ``(N, 4)`` of a full grid."""
+    """Return codes ``(N, 4)``, or ``(N, 5)`` with noise, and factors ``(N, 3)``, or ``(N, 4)`` for a full grid."""
     random = np.random.default_rng([seed, num_rows])
     sizes = np.array(FACTOR_SIZES)
     if full_grid:
@@ -88,14 +88,14 @@ def code_table(num_rows: int, seed: int, noise: bool = False, full_grid: bool = 
 
 
 def simulated(case: Case, num_tables: int, num_repeats: int, same_draws: bool = False) -> dict[str, np.ndarray]:
-    """Return each score ``(T, R)`` of every table and repeat, with the same seeds for all tables or with others."""
+    """Return each score ``(T, R)`` for every table and repeat, with the same or with different seeds for all tables."""
     metrics = case.metrics()
     values = {name: np.empty((num_tables, num_repeats)) for name in case.scores}
     for table in range(num_tables):
         codes, factors = code_table(case.num_rows, 0 if case.full_grid else table, case.noise, case.full_grid)
         for repeat in range(num_repeats):
-            # Draws of their own for each table: tables are sorted before rows are drawn, and so what one seed draws is
-            # alike in all of them.
+            # Different seeds for each table: tables are sorted before rows are drawn, so a seed draws similar rows from
+            # all of them.
             seed = repeat if same_draws and not case.full_grid else table * num_repeats + repeat
             sample = draw(codes, factors, Sampling(seed=1_000_003 * seed))
             found = {name: score.value for metric in metrics for name, score in metric.score(sample).scores.items()}
@@ -105,7 +105,7 @@ def simulated(case: Case, num_tables: int, num_repeats: int, same_draws: bool = 
 
 
 def coverage(values: np.ndarray, shared_variance: float) -> list[Cell]:
-    """Return the true error of a mean over repeats, the stated one, and how often intervals hold the truth.
+    """Return the true and stated errors of a mean over repeats, and how often the interval contains the true score.
 
     Args:
         values: A score ``(T, R)``.
@@ -145,8 +145,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=int, default=100, help="tables of each case (default: %(default)s)")
     parser.add_argument("--only", choices=CASES, nargs="+", default=list(CASES), help="cases (default: all)")
-    parser.add_argument("--same_draws", action="store_true", help="the same seeds for all tables")
-    parser.add_argument("--values", type=Path, help="folder in which scores are kept")
+    parser.add_argument("--same_draws", action="store_true", help="use the same seeds for all tables")
+    parser.add_argument("--values", type=Path, help="folder for the computed scores")
     options = parser.parse_args()
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Time the response map of a slice against the plain way: one node of the grid at a time.
+"""Time the response map of a slice against a naive implementation: one grid node at a time.
 
 Both decode and encode the same codes and differentiate the same field. Prints the ratio of the medians of interleaved
 timings. Set OMP_NUM_THREADS=1 on a machine that is not idle.
@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Callable
 
 import torch
-from response_matrix import ConvAutoencoder, compare  # the benchmark beside this one
+from response_matrix import ConvAutoencoder, compare  # the neighboring benchmark
 from torch import Tensor
 
 from lr_lightning.assays.latent_slice import LatentSlice
@@ -19,7 +19,7 @@ from lr_lightning.assays.response_map import response_map
 
 @torch.no_grad()
 def plain_field(autoencoder: ConvAutoencoder, base: Tensor, window: LatentSlice, num_steps: int) -> Tensor:
-    """Return the field (n, n, 2) of the map by its definition, a pass for each node."""
+    """Return the field (n, n, 2) of the map by its definition, with a pass for each node."""
     first, second = window.latents
     field = torch.empty(num_steps, num_steps, 2, dtype=torch.float64)
     for i, a in enumerate(window.values(num_steps)[0]):
@@ -32,11 +32,11 @@ def plain_field(autoencoder: ConvAutoencoder, base: Tensor, window: LatentSlice,
 
 
 def main() -> None:
-    """Run the comparison and print it."""
+    """Run and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latent-dim", type=int, default=10)
-    parser.add_argument("--num-steps", type=int, default=32, help="nodes of the grid along each latent")
-    parser.add_argument("--chunk-size", type=int, help="of the assay; its default if left out")
+    parser.add_argument("--num-steps", type=int, default=32, help="grid nodes along each latent")
+    parser.add_argument("--chunk-size", type=int, help="chunk size of the assay")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()

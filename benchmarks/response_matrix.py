@@ -1,7 +1,7 @@
-"""Time the response matrix against the plain way: one latent at a time, with h(base) computed again for each.
+"""Time the response matrix against a naive implementation: one latent at a time, recomputing h(base) for each.
 
-Both measure the same matrix, from the same donors. Prints the samples that each decodes and encodes, and the ratio of
-the medians of interleaved timings. Set OMP_NUM_THREADS=1 on a machine that is not idle.
+Both measure the same matrix, from the same donors. Prints the number of samples that each decodes and encodes, and the
+ratio of the medians of interleaved timings. Set OMP_NUM_THREADS=1 on a machine that is not idle.
 
     python benchmarks/response_matrix.py --latent-dim 10 --samples 256
 """
@@ -49,7 +49,7 @@ class ConvAutoencoder(nn.Module):
 
 @torch.no_grad()
 def plain_response_matrix(autoencoder: ConvAutoencoder, base: Tensor, donors: Tensor, batch_size: int) -> Tensor:
-    """Response matrix one latent and one batch at a time; h(base) is computed for every row."""
+    """Return the response matrix, one latent and one batch at a time; h(base) is recomputed for every row."""
     rows = []
     for latent in range(base.shape[1]):
         moved = intervene(base, latent, donors[:, latent])
@@ -64,11 +64,11 @@ def plain_response_matrix(autoencoder: ConvAutoencoder, base: Tensor, donors: Te
 
 
 class Comparison(NamedTuple):
-    """How two ways to the same numbers compare.
+    """Comparison of two ways to compute the same numbers.
 
     Attributes:
-        seconds: What each way took, in each turn.
-        samples: Samples that each way decoded and encoded.
+        seconds: Time of each way, in each turn.
+        samples: Number of samples that each way decoded and encoded.
     """
 
     seconds: dict[str, Spread]
@@ -76,7 +76,7 @@ class Comparison(NamedTuple):
 
     @property
     def time_ratio(self) -> Spread:
-        """Time of the batched way over that of the plain way."""
+        """Time of the batched way divided by that of the plain way."""
         return ratio(self.seconds["batched"], self.seconds["plain"])
 
 
@@ -89,16 +89,16 @@ def compare(
     """Time ``"plain"`` and ``"batched"`` of ``ways`` in turns.
 
     Args:
-        autoencoder: What both use.
+        autoencoder: The model that both use.
         ways: Each returns the same tensor.
-        rounds: How often each runs, after a warm-up.
-        tolerance: Relative and absolute difference that is allowed between the two.
+        rounds: Number of runs of each, after a warm-up.
+        tolerance: Relative and absolute tolerance between the two results.
     """
     samples = {}
 
     def counted(name: str) -> Tensor:
         autoencoder.samples = 0
-        result = ways[name]().cpu()  # waits for the device
+        result = ways[name]().cpu()  # synchronizes with the device
         samples[name] = autoencoder.samples // 2
         return result
 
@@ -110,7 +110,7 @@ def compare(
 def compare_response_matrices(
     latent_dim: int, samples: int, rounds: int, batch_size: int = 64, chunk_size: int | None = None, device: str = "cpu"
 ) -> Comparison:
-    """Compare the response matrix of ``samples`` codes with the plain way, in batches of ``batch_size``."""
+    """Compare the response matrix of ``samples`` codes with the naive one, in batches of ``batch_size``."""
     torch.manual_seed(0)
     autoencoder = ConvAutoencoder(latent_dim).to(device).eval()
     base = torch.randn(samples, latent_dim, device=device)
@@ -123,12 +123,12 @@ def compare_response_matrices(
 
 
 def main() -> None:
-    """Run the comparison and print it."""
+    """Run and print the comparison."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--latent-dim", type=int, default=10)
     parser.add_argument("--samples", type=int, default=256)
-    parser.add_argument("--batch-size", type=int, default=64, help="of the plain way, a usual one for validation")
-    parser.add_argument("--chunk-size", type=int, help="of the response matrix; its default if left out")
+    parser.add_argument("--batch-size", type=int, default=64, help="batch size of the naive implementation")
+    parser.add_argument("--chunk-size", type=int, help="chunk size of the assay")
     parser.add_argument("--repeats", type=int, default=7)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()

@@ -1,14 +1,14 @@
-"""Run all benchmarks in order, each in a process of its own, and write the tables.
+"""Run all benchmarks in order, each in its own process, and write the tables.
 
     python benchmarks/setup_peers.py
     python benchmarks/run_all.py            # half an hour on two idle cores
-    python benchmarks/run_all.py --quick    # to see whether all of them run
+    python benchmarks/run_all.py --quick    # a quick check that all of them run
 
 Writes ``benchmarks/results.json``, ``docs/benchmarks.md`` and the goals in the README. With ``--quick`` or ``--only``,
-or where one failed, it writes the first two into the folder of ``--folder`` and leaves the README alone. All run on the
-processor: a GPU is hidden from them. Idle OpenMP threads sleep (``OMP_WAIT_POLICY=PASSIVE``): else those of a process
-that waits for its turn would take the cores from others. ``--gpu FILE`` takes the results of ``gpu_training.py --json
-FILE``, from a machine with a GPU, in.
+or if a benchmark fails, it writes the first two to the folder of ``--folder`` and does not change the README. All
+benchmarks run on the CPU; GPUs are hidden from them. Idle OpenMP threads sleep (``OMP_WAIT_POLICY=PASSIVE``): otherwise
+the threads of a process that waits for its turn would occupy cores. ``--gpu FILE`` includes the results of
+``gpu_training.py --json FILE`` from a machine with a GPU.
 """
 
 import json
@@ -32,7 +32,7 @@ GROUPS = ("training", "step_overhead", "start_up", "memory", "evaluation", "assa
 
 
 def run(name: str, options: list[str]) -> Group | None:
-    """Run one benchmark; return what it found, ``None`` if it failed."""
+    """Run one benchmark; return its results, ``None`` if it failed."""
     with tempfile.TemporaryDirectory() as folder:
         result = Path(folder, "result.json")
         start = time.perf_counter()
@@ -46,23 +46,23 @@ def page(groups: list[Group], facts: dict[str, str]) -> str:
     """Return the tables as one page."""
     about = "\n".join(f"- {name}: {fact}" for name, fact in facts.items())
     head = (
-        "# Benchmarks\n\nWritten by `python benchmarks/run_all.py`. What is compared ran in turns; numbers are "
-        "medians, with the lowest and the highest turn in brackets; ratios are medians of the ratios within turns.\n"
+        "# Benchmarks\n\nWritten by `python benchmarks/run_all.py`. Contestants ran in turns. Numbers are medians, "
+        "with the lowest and highest turn in parentheses; ratios are medians of the ratios within each turn.\n"
     )
     return "\n".join([head, about, "", *(group.markdown() for group in groups)])
 
 
 def main() -> None:
-    """Run them all."""
+    """Run all benchmarks."""
     parser = benchmark_parser(__doc__)
-    parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS, help="these alone")
-    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="of OpenMP, in each process")
+    parser.add_argument("--only", nargs="+", choices=GROUPS, default=GROUPS, help="benchmarks to run (default: all)")
+    parser.add_argument("--threads", type=int, default=os.cpu_count(), help="OpenMP threads of each process")
     parser.add_argument("--gpu", type=Path, help="results of gpu_training.py")
     options = parser.parse_args()
     os.environ |= {"OMP_NUM_THREADS": str(options.threads), "OMP_WAIT_POLICY": "PASSIVE", "CUDA_VISIBLE_DEVICES": ""}
     options.folder.mkdir(parents=True, exist_ok=True)
     if not peers_python(options.folder).exists():
-        print("the peers are missing: run setup_peers.py first; going on without them", file=sys.stderr)
+        print("the peers are missing, continuing without them; run setup_peers.py to install them", file=sys.stderr)
     passed_on = ["--folder", str(options.folder), *(["--quick"] if options.quick else [])]
     found = {name: run(name, passed_on) for name in options.only}
     failed = [name for name, group in found.items() if group is None]
@@ -85,7 +85,7 @@ def main() -> None:
         write_goals(HERE.parent / "README.md", goals(groups, facts))
     print(f"written to {table} and {record}")
     if failed:
-        sys.exit(f"these failed and are missing there: {', '.join(failed)}")
+        sys.exit(f"failed, and missing from the tables: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

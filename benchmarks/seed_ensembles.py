@@ -1,4 +1,4 @@
-"""Several seeds in one run, ``lr-lightning fit --seeds S``, beside as many runs one after the other.
+"""Several seeds in one run, ``lr-lightning fit --seeds S``, against separate runs one after the other.
 
 OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/seed_ensembles.py
 """
@@ -18,7 +18,7 @@ TASKS = {
 
 
 def together_over_alone(found: Race, number: int, num_steps: int) -> Spread:
-    """Return the time of one run with ``number`` seeds over that of as many runs, with the start of each process."""
+    """Return the time of one run with ``number`` seeds relative to separate runs, including process start-up."""
     name, one = f"{number} seeds", "1 seeds"
     alone = Spread(tuple(number * (found.first_steps[one] + num_steps / rate) for rate in found.rates[one].values))
     together = Spread(tuple(found.first_steps[name] + num_steps / rate for rate in found.rates[name].values))
@@ -26,14 +26,20 @@ def together_over_alone(found: Race, number: int, num_steps: int) -> Spread:
 
 
 def table(title: str, found: Race, num_steps: int) -> Table:
-    """Return what runs of ``num_steps`` would take, from their start and their rates."""
+    """Return the projected times of runs of ``num_steps``, from their start-up times and rates."""
     rows: list[list[Cell]] = []
     for number in NUMBERS:
         name = f"{number} seeds"
         rate, times = found.rates[name], together_over_alone(found, number, num_steps)
         rows.append([str(number), rate, rate.scaled(number), times, found.memory[name][0]])
-    columns = ["seeds", "steps/s", "times seeds", f"time of {num_steps:,} steps over that many runs", "own memory, MB"]
-    return Table(title, columns, rows, "With the start of each process.")
+    columns = [
+        "seeds",
+        "steps/s",
+        "steps/s times seeds",
+        f"time of {num_steps:,} steps relative to separate runs",
+        "own memory, MB",
+    ]
+    return Table(title, columns, rows, "Including process start-up.")
 
 
 def main() -> None:
@@ -45,16 +51,16 @@ def main() -> None:
     group = Group("Many seeds")
     for title, (config, arguments, num_steps) in TASKS.items():
         steps = (50 if config == "helix" else 2) if not options.quick else 1
-        # as many updates of all models together in each turn
+        # the same total number of updates per turn
         warm_up, counted = ({f"{n} seeds": s * NUMBERS[-1] // n for n in NUMBERS} for s in (1, steps))
         with tempfile.TemporaryDirectory() as scratch:
             commands = {f"{n} seeds": fit(config, *arguments, f"--seeds={n}") for n in NUMBERS}
-            start("none", next(iter(commands.values())), Path(scratch)).stop()  # it reads its files from the disk
+            start("none", next(iter(commands.values())), Path(scratch)).stop()  # the first start reads files from disk
             rounds = 1 if options.quick else options.rounds
             found = race(commands, Path(scratch), rounds=rounds, warm_up=warm_up, steps=counted)
         group.tables.append(table(title, found, num_steps))
         times = together_over_alone(found, NUMBERS[-1], num_steps).median
-        what = f"{title}: time of {NUMBERS[-1]} seeds in one run over that of {NUMBERS[-1]} runs"
+        what = f"{title}: time, {NUMBERS[-1]} seeds in one run / {NUMBERS[-1]} runs"
         group.targets.append(Target(what, times, 1.0, at_least=False))
     deliver(group, options)
 

@@ -1,11 +1,10 @@
-"""Make an environment of its own for the peers that the benchmarks compare with.
+"""Create an environment for the peers that the benchmarks compare with.
 
     python benchmarks/setup_peers.py
 
-disent 0.8.0 and pythae 0.1.2, the newest releases, install beside a current torch as they are: neither has an upper
-bound that is in the way, and no flag or older pin was needed. disent warns that numba is missing, which its data sets
-use, not its training. torch is pinned to the version of the environment that runs this, so that both train with the
-same one.
+disent 0.8.0 and pythae 0.1.2, the newest releases, install together with a current torch without any flags or pins.
+disent warns that numba is missing; its data sets use it, its training does not. torch is pinned to the version of the
+calling environment, so that all contestants train with the same one.
 """
 
 import subprocess
@@ -21,14 +20,14 @@ DISENT, PYTHAE = (peer.replace("==", " ") for peer in PEERS)
 
 
 def peers_python(folder: Path) -> Path:
-    """Return the interpreter of the peers' environment, whether it is there or not."""
+    """Return the path of the interpreter of the peers' environment, which may not exist."""
     return folder.absolute() / "peers" / "bin" / "python"
 
 
 def main() -> None:
-    """Make the environment unless it is there; say what could not be installed."""
+    """Create the environment if it is missing; report what could not be installed."""
     parser = benchmark_parser(__doc__)
-    parser.add_argument("--pip-option", action="append", default=[], help="such as --pip-option=--no-index")
+    parser.add_argument("--pip-option", action="append", default=[], help="e.g. --pip-option=--no-index")
     options = parser.parse_args()
     python = peers_python(options.folder)
     if not python.exists():
@@ -37,7 +36,7 @@ def main() -> None:
     for peer in PEERS:
         command = [str(python), "-m", "pip", "install", "--quiet", *options.pip_option, peer, pinned]
         if subprocess.run(command).returncode:
-            print(f"{peer} could not be installed; benchmarks leave it out and say so", file=sys.stderr)
+            print(f"{peer} could not be installed; benchmarks will list it as missing", file=sys.stderr)
 
 
 if __name__ == "__main__":

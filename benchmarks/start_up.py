@@ -1,4 +1,4 @@
-"""From the start of a process to its first step, what importing takes, and when a data set is ready.
+"""Start-up: time from process start to the first step, imports, and the first batch of data sets.
 
 OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/start_up.py
 """
@@ -19,7 +19,7 @@ IMPORTS = {
     "torch": "import torch",
     "torch and pytorch_lightning": "import torch, pytorch_lightning",
     "lr_lightning.assays": "import lr_lightning.assays",
-    "all that lr-lightning fit imports": "import lr_lightning.commands.fit.training",
+    "everything that lr-lightning fit imports": "import lr_lightning.commands.fit.training",
 }
 PEER_IMPORTS = {
     "disent's frameworks, data and networks": "import disent.frameworks.vae, disent.dataset.data, disent.model.ae",
@@ -29,13 +29,13 @@ DATA_SETS = ("RenderedDSprites", "RenderedShapes3D", "DoubleHelix")
 
 
 def run(python: str, code: str) -> None:
-    """Run ``code`` in a process of its own."""
+    """Run ``code`` in a separate process."""
     quiet = subprocess.DEVNULL
     subprocess.run([python, "-W", "ignore", "-c", code], check=True, stdout=quiet, stderr=quiet)
 
 
 def works(python: Path, code: str) -> bool:
-    """Return whether ``code`` runs, which it does not where a peer is not installed."""
+    """Return whether ``code`` runs, i.e. whether the peer that it imports is installed."""
     try:
         run(str(python), code)
     except (subprocess.CalledProcessError, FileNotFoundError):
@@ -44,7 +44,7 @@ def works(python: Path, code: str) -> bool:
 
 
 def first_steps(folder: Path, rounds: int, quick: bool) -> Table:
-    """Return how long contestants take until the end of their first step."""
+    """Return the time that each contestant takes to the end of its first step."""
     data = ("--images", dsprites_images(folder, quick))
     commands = {
         "bare loop": contestant("bare", *data),
@@ -68,30 +68,28 @@ def first_steps(folder: Path, rounds: int, quick: bool) -> Table:
                         raise
                     missing[name] = reason(error)
                     continue
-                if turn > 0:  # the first read its files from the disk
+                if turn > 0:  # in the first turn, files are read from disk
                     seconds[name].append(runner.seconds_to_first_step)
                 runner.stop()
     rows: list[list[Cell]] = [
         [name, Spread(tuple(values)) if values else missing[name]] for name, values in seconds.items()
     ]
-    note = "`lr-lightning fit` starts W&B offline and tries validation on two batches first, as a Trainer does."
-    return Table("From the start of the process to the end of the first step", ["", "seconds"], rows, note)
+    note = "`lr-lightning fit` starts W&B offline and first validates on two batches, as a Trainer does by default."
+    return Table("From process start to the end of the first step", ["", "seconds"], rows, note)
 
 
 def imports(folder: Path, rounds: int) -> Table:
-    """Return how long a process takes that only imports."""
+    """Return the time of processes that only import."""
     ways = {name: partial(run, sys.executable, code) for name, code in IMPORTS.items()}
     ways["lr-lightning --help"] = partial(run, sys.executable, "from lr_lightning.cli import main; main(['--help'])")
     python = peers_python(folder)
     ways |= {name: partial(run, str(python), code) for name, code in PEER_IMPORTS.items() if works(python, code)}
     seconds, _ = interleaved(ways, rounds)
-    return Table(
-        "Importing", ["a process that imports", "seconds"], [[name, spread] for name, spread in seconds.items()]
-    )
+    return Table("Imports", ["imported", "seconds"], [[name, spread] for name, spread in seconds.items()])
 
 
 def data_sets(rounds: int) -> Table:
-    """Return how long data sets take until they have given a batch."""
+    """Return the time from creating each data set to its first batch."""
     import torch
 
     import lr_lightning.data
@@ -101,9 +99,9 @@ def data_sets(rounds: int) -> Table:
         dataset.images(torch.arange(64))
 
     seconds, _ = interleaved({name: partial(first_batch, name) for name in DATA_SETS}, rounds)
-    note = "Sets that are read from files: `data_sets.py`."
+    note = "For data sets read from files, see `data_sets.py`."
     return Table(
-        "Until a data set has given its first batch", ["", "seconds"], [[*pair] for pair in seconds.items()], note
+        "From creating a data set to its first batch", ["", "seconds"], [[*pair] for pair in seconds.items()], note
     )
 
 

@@ -1,8 +1,8 @@
-"""What a step costs besides its arithmetic: a tiny network, points of a double helix in batches of 128.
+"""Overhead of a training step: a tiny network on points of a double helix, in batches of 128.
 
-``lr-lightning fit`` with its loggers, bar, checkpoints and callbacks beside ``Trainer(barebones=True)``, which has none
-of them and is given whole batches, and beside a bare loop. The config of the double helix asks for PyTorch's fused
-Adam; those beside it have Adam as it comes, and so has one of ours.
+Compares ``lr-lightning fit``, with its loggers, progress bar, checkpoints and callbacks, with
+``Trainer(barebones=True)``, which has none of these and receives whole batches, and with a bare loop. The config of the
+double helix uses PyTorch's fused Adam; the others use default Adam, and so does one variant of ``lr-lightning fit``.
 
     OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/step_overhead.py
 """
@@ -28,7 +28,7 @@ def main() -> None:
     commands = {
         BAREBONES: contestant("lightning", *plain, "--barebones"),
         "bare loop": contestant("bare", *plain),
-        "Trainer with its defaults, DataLoader": contestant("lightning", *plain),
+        "Trainer with defaults, DataLoader": contestant("lightning", *plain),
         FIT_LIKE: fit("helix", *ours, "--model.optimizer.init_args.fused=false"),
         FIT: fit("helix", *ours),
         FIT_50: fit("helix", *ours, "--model.updates_per_batch=50"),
@@ -44,15 +44,15 @@ def main() -> None:
         )
     base = found.rates[BAREBONES]
     rows: list[list[Cell]] = [[name, rate.inverse(1000), ratio(base, rate)] for name, rate in found.rates.items()]
-    columns = ["", "ms per step", "time of a barebones step"]
+    columns = ["", "ms per step", "relative to barebones"]
     note = (
-        "The command line also spares itself what any process under Lightning can be spared: the C library keeps freed "
-        "memory, and where there is no GPU, optimizers do not search for one at each step."
+        "The command line also applies two settings that help any Lightning process: the C library keeps freed memory, "
+        "and on machines without a GPU, optimizers do not look for one at each step."
     )
-    group = Group("Overhead of a step", [Table("A tiny network", columns, rows, note)])
+    group = Group("Overhead per step", [Table("A tiny network", columns, rows, note)])
     for name in (FIT_LIKE, FIT, FIT_50):
         slower = ratio(base, found.rates[name]).median
-        group.targets.append(Target(f"time of a step, {name} over {BAREBONES}", slower, 1.3, at_least=False))
+        group.targets.append(Target(f"time per step, {name} / {BAREBONES}", slower, 1.3, at_least=False))
     deliver(group, options)
 
 

@@ -1,10 +1,10 @@
-"""Training on dSprites: ``lr-lightning fit`` beside bare loops, a plain LightningModule, disent and pythae.
+"""Training on dSprites: ``lr-lightning fit`` against bare loops, a plain LightningModule, disent and pythae.
 
-All train the network of Burgess et al. with 10 latents as a beta-VAE with Adam, on the same 737,280 images, each in a
-process of its own; they take turns. The bare loops index a tensor of bytes that lies in memory; the peers read single
-images from the same bytes, as their documentation shows it; ``lr-lightning`` draws its images, as its config says. The
-command line lets the C library keep freed memory (``commands/memory.py``); bare loops run without that, as they are
-usually written, and with it, and with weights in channels-last order, which ``lr-lightning`` chooses too.
+All train the network of Burgess et al. with 10 latents as a beta-VAE with Adam, on the same 737,280 images, each in its
+own process; they take turns. The bare loops index a tensor of bytes in memory; the peers read single images from the
+same bytes, as in their documentation; ``lr-lightning`` renders its images, as in its config. The command line makes the
+C library keep freed memory (``commands/fit/memory.py``); bare loops run without this setting, as they are usually
+written, with it, and with channels-last weights, which ``lr-lightning`` uses too.
 
     python benchmarks/setup_peers.py
     OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/training.py
@@ -28,7 +28,7 @@ NUM_STEPS = 1000
 
 
 def commands(batch_size: int, images: Path, folder: Path) -> dict[str, list[str]]:
-    """Return how each contestant is started."""
+    """Return the command that starts each contestant."""
     data = ("--images", images, "--batch-size", batch_size)
     ours = (*BURGESS, f"--data.batch_size={batch_size}", f"--data.batches_per_epoch={10**6}")
     found = {
@@ -49,9 +49,15 @@ def commands(batch_size: int, images: Path, folder: Path) -> dict[str, list[str]
 
 
 def table(found: Race, batch_size: int, starts: bool) -> Table:
-    """Return the rates of a race; with ``starts`` also the time of 1,000 steps from the start of the process."""
-    columns = ["batch " + str(batch_size), "images/s", "of the bare float32 loop", "own memory, MB", "mapped files, MB"]
-    columns += ["s to the first step", f"s for {NUM_STEPS:,} steps from the start"] * starts
+    """Return the rates of a race; with ``starts``, also the time of 1,000 steps including process start-up."""
+    columns = [
+        "batch " + str(batch_size),
+        "images/s",
+        "relative to bare loop, float32",
+        "own memory, MB",
+        "mapped files, MB",
+    ]
+    columns += ["s to first step", f"s for {NUM_STEPS:,} steps with start-up"] * starts
     rows: list[list[Cell]] = []
     for name, rate in found.rates.items():
         own, mapped = found.memory[name]
@@ -61,25 +67,24 @@ def table(found: Race, batch_size: int, starts: bool) -> Table:
             row += [first, first + (NUM_STEPS - 1) / rate.median]
         rows.append(row)
     note = (
-        "Medians of turns, with the lowest and the highest. Mapped files are shared by all that read them."
+        "Medians over turns, with the lowest and highest turn. Mapped files are shared by all processes that read them."
         + found.note()
     )
     if starts:
-        note += (
-            f" The last column is the time to the first step, measured once, and {NUM_STEPS - 1} at the median rate."
-        )
+        note += " The last column is the time to the first step, measured once, "
+        note += f"plus {NUM_STEPS - 1} steps at the median rate."
     return Table(f"Steps of batch {batch_size}", columns, rows, note)
 
 
 def targets(found: Race, batch_size: int) -> list[Target]:
-    """Return the goals that a race tells about."""
+    """Return the goals that a race measures."""
     rates = found.rates
     pairs = [(FIT, BARE_LAST + KEPT, 0.95), (FIT, DISENT, 1.7), (FIT, PYTHAE, 1.7)]
     if BARE_LOW in rates:
         pairs[:1] = [(FIT, BARE_LOW + KEPT, 0.95), (FIT_FULL, BARE_LAST + KEPT, 0.95)]
     return [
         Target(
-            f"batch {batch_size}: images/s of {ours} over {other}",
+            f"batch {batch_size}: images/s, {ours} / {other}",
             ratio(rates[ours], rates[other]).median if {ours, other} <= rates.keys() else None,
             bound,
         )
@@ -93,7 +98,7 @@ def main() -> None:
     require_linux()
     images = dsprites_images(options.folder, options.quick)
     group = Group("Training")
-    sizes = {64: (7, 5, 12), 256: (5, 5, 4)}  # turns, steps of a turn before those that count, steps that count
+    sizes = {64: (7, 5, 12), 256: (5, 5, 4)}  # turns, warm-up steps per turn, counted steps per turn
     with tempfile.TemporaryDirectory() as scratch:
         for batch_size, (rounds, warm_up, steps) in sizes.items():
             found = race(

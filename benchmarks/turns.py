@@ -1,7 +1,7 @@
-"""Processes that train in turns, each in an environment of its own, so that no time of day favours one.
+"""Processes that train in turns, each in its own environment, so that changes of the machine's load affect all alike.
 
-A contestant calls :meth:`Turns.step` after each of its steps. It waits there until it is told to go on, and says how
-long its steps took. The standard library is enough for this file: peers import it without this package.
+A contestant calls :meth:`Turns.step` after each of its steps. The call waits for the contestant's turn, and reports how
+long its steps took. This file uses only the standard library, because peers import it without this package.
 """
 
 import json
@@ -17,7 +17,7 @@ _SOCKET = "BENCHMARK_SOCKET"
 
 
 class Turns:
-    """The side of the contestant."""
+    """The contestant's side."""
 
     def __init__(self) -> None:
         self._stream = socket.socket(fileno=int(os.environ[_SOCKET])).makefile("rw")
@@ -25,23 +25,23 @@ class Turns:
         self._start, self._done, self._warm_up, self._steps = 0.0, 0, 0, 0
 
     def step(self, count: int = 1) -> None:
-        """Count ``count`` steps that were made since the last call.
+        """Count ``count`` steps made since the last call.
 
         Raises:
-            KeyboardInterrupt: If this was the last turn.
+            KeyboardInterrupt: After the last turn.
         """
         self._done += count
         if not self._begun:
             self._begun = True
-            self._say({"first_step": time.time()})
+            self._send({"first_step": time.time()})
             self._wait()
         elif not self._timing and self._done >= self._warm_up:
             self._timing, self._start, self._done = True, time.perf_counter(), 0
         elif self._timing and self._done >= self._steps:
-            self._say({"seconds": time.perf_counter() - self._start, "steps": self._done})
+            self._send({"seconds": time.perf_counter() - self._start, "steps": self._done})
             self._wait()
 
-    def _say(self, message: dict[str, float]) -> None:
+    def _send(self, message: dict[str, float]) -> None:
         self._stream.write(json.dumps(message) + "\n")
         self._stream.flush()
 
@@ -55,33 +55,33 @@ class Turns:
 
 
 class CountSteps:
-    """Callback of a Trainer that reports its steps; to be mixed with Lightning's ``Callback``, by either name."""
+    """Reports the steps of a Trainer; a mixin for Lightning's ``Callback``, from either Lightning package."""
 
     def __init__(self) -> None:
         self._turns, self._seen = Turns(), 0
 
     def on_train_batch_end(self, trainer: Any, *_: Any) -> None:
-        """Report the steps of the batch, which may be several."""
+        """Report the steps of the batch, one or more."""
         count, self._seen = trainer.global_step - self._seen, trainer.global_step
         self._turns.step(count)
 
 
 class ContestantError(RuntimeError):
-    """A contestant ended before it was told to; the text has the last line that it wrote."""
+    """A contestant ended early; the message contains its last line of output."""
 
 
 class Contestant:
-    """The side of the benchmark: a process that was started and has made its first step.
+    """The benchmark's side: a running process that has made its first step.
 
     Attributes:
-        name: What it is called in tables.
-        seconds_to_first_step: From the start of the process until the end of its first step.
+        name: Name in tables.
+        seconds_to_first_step: Seconds from process start to the end of the first step.
 
     Args:
-        name: What it is called in tables.
+        name: Name in tables.
         command: Program and arguments.
-        folder: Receives what it prints; its working folder.
-        environment: Variables besides those of this process.
+        folder: Working folder, which also receives the output.
+        environment: Additional environment variables.
     """
 
     def __init__(
@@ -103,17 +103,17 @@ class Contestant:
                 pass_fds=[theirs.fileno()],
             )
         self._socket, self._stream = ours, ours.makefile("rw")
-        self.seconds_to_first_step = self._hear()["first_step"] - started
+        self.seconds_to_first_step = self._receive()["first_step"] - started
 
     def turn(self, warm_up: int, steps: int) -> float:
-        """Let it make ``warm_up`` steps and then ``steps`` that count; return steps per second."""
+        """Let the contestant make ``warm_up`` steps and then ``steps`` counted ones; return steps per second."""
         self._stream.write(json.dumps({"warm_up": warm_up, "steps": steps}) + "\n")
         self._stream.flush()
-        answer = self._hear()
-        return answer["steps"] / answer["seconds"]
+        report = self._receive()
+        return report["steps"] / report["seconds"]
 
     def memory(self) -> tuple[float, float]:
-        """Return its own memory and its part of mapped files, in MB, with those of its children."""
+        """Return the process's own memory and its share of mapped files in MB, including its children."""
         own = mapped = 0.0
         for process in _tree(self._process.pid):
             sizes = _proportional_sizes(process)
@@ -121,7 +121,7 @@ class Contestant:
         return own, mapped
 
     def stop(self) -> None:
-        """End it."""
+        """End the process."""
         self._stream.close()
         self._socket.close()
         try:
@@ -130,18 +130,18 @@ class Contestant:
             self._process.kill()
             self._process.wait()
 
-    def _hear(self) -> dict[str, float]:
+    def _receive(self) -> dict[str, float]:
         line = self._stream.readline()
         if not line:
             self.stop()
             lines = [line for line in self._log.read_text().splitlines() if line.strip()]
-            raise ContestantError(f"{self.name} ended: {lines[-1] if lines else 'without a word'}")
+            raise ContestantError(f"{self.name} ended: {lines[-1] if lines else 'without output'}")
         message: dict[str, float] = json.loads(line)
         return message
 
 
 def _tree(process: int) -> list[int]:
-    """Return ``process`` and all that it has started."""
+    """Return ``process`` and all its descendants."""
     found = [process]
     for task in Path(f"/proc/{process}/task").glob("*/children"):
         for child in task.read_text().split():
@@ -150,6 +150,6 @@ def _tree(process: int) -> list[int]:
 
 
 def _proportional_sizes(process: int) -> dict[str, float]:
-    """Return the sizes of a process in MB, shared pages counted in part."""
+    """Return the memory sizes of a process in MB; shared pages count proportionally."""
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()[1:]
     return {line.split(":")[0]: int(line.split()[1]) * 1024 / 1e6 for line in lines}

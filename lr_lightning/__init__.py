@@ -1,3 +1,3 @@
-"""Train autoencoders and VAEs while latent-response assays watch them."""
+"""Train autoencoders and VAEs, and measure their latent spaces with interventional assays."""
 
 __version__ = "0.1.0.dev0"

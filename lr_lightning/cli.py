@@ -8,7 +8,7 @@ from lr_lightning.commands.output import keep_output
 USAGE = """\
 usage: lr-lightning COMMAND [options]
 
-Train autoencoders and VAEs while latent-response assays watch them.
+Train autoencoders and VAEs, and measure their latent spaces with interventional assays.
 
   fit       train a model:      lr-lightning fit --config configs/quickstart.yaml
   test      evaluate a run:     lr-lightning test runs/quickstart

@@ -1,4 +1,4 @@
-"""The simulation of chance and ceilings, and the table in the documentation that it wrote."""
+"""The simulation of chance and ceilings, and its table in the documentation."""
 
 import math
 from pathlib import Path
@@ -10,12 +10,12 @@ from lr_lightning.metrics.registry import GROUPS, make_metrics
 SCORES = Path(__file__).parents[2] / "docs" / "scores.md"
 
 
-def test_levels_that_are_off_do_not_hold() -> None:
+def test_wrong_levels_fail() -> None:
     found = simulation.Found(noise=0.2, chance=0.21, tolerance=0.04, perfect=0.9, ceiling=0.91)
     assert found.holds
     assert not found._replace(chance=0.1).holds
     assert not found._replace(ceiling=1.0).holds
-    assert found._replace(noise=math.nan, chance=math.nan).holds  # noise has no score, and none is stated
+    assert found._replace(noise=math.nan, chance=math.nan).holds  # noise has no score, and no chance is stated
 
 
 def test_one_metric_at_one_size() -> None:
@@ -28,7 +28,7 @@ def test_one_metric_at_one_size() -> None:
     assert lines[-1].startswith("| `mcc_pearson` | 0.")
 
 
-def test_the_documentation_has_a_row_for_every_metric() -> None:
+def test_documentation_covers_every_metric() -> None:
     table = SCORES.read_text().split(simulation.BEGIN)[1].split(simulation.END)[0]
     rows = [line.split("|")[1:-1] for line in table.strip().splitlines()[2:]]
     names = [row[0].strip(" `") for row in rows]

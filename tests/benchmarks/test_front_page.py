@@ -1,4 +1,4 @@
-"""The table of goals in the README agrees with the recorded results."""
+"""The pages written from the recorded results."""
 
 import json
 import re
@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from front_page import BEGIN, END, goals, with_goals, write_goals
 from measuring import Group, Target, group_of
+from run_all import page
 
 ROOT = Path(__file__).parents[2]
 FACTS = {"processor": "Some CPU, 2 cores", "date": "2026-01-02", "precision": "32-true"}
@@ -25,22 +26,24 @@ def test_goals_of_all_groups_in_order() -> None:
 
 
 def test_replaces_only_the_text_between_the_markers(tmp_path: Path) -> None:
-    page = tmp_path / "page.md"
-    page.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
-    write_goals(page, "new\n")
-    once = page.read_text()
+    path = tmp_path / "page.md"
+    path.write_text(f"# Title\n\n{BEGIN}\nold\n{END}\n\nThe end.\n")
+    write_goals(path, "new\n")
+    once = path.read_text()
     assert once == f"# Title\n\n{BEGIN}\n\nnew\n\n{END}\n\nThe end.\n"
-    write_goals(page, "new\n")
-    assert page.read_text() == once
+    write_goals(path, "new\n")
+    assert path.read_text() == once
 
 
-@pytest.mark.parametrize("page", ["nothing", f"{BEGIN} only", f"{END} before {BEGIN}"])
-def test_rejects_a_page_without_markers(page: str) -> None:
+@pytest.mark.parametrize("text", ["nothing", f"{BEGIN} only", f"{END} before {BEGIN}"])
+def test_rejects_a_page_without_markers(text: str) -> None:
     with pytest.raises(ValueError, match=re.escape(BEGIN)):
-        with_goals(page, "new")
+        with_goals(text, "new")
 
 
-def test_readme_is_up_to_date() -> None:
+def test_pages_are_up_to_date() -> None:
     record = json.loads((ROOT / "benchmarks" / "results.json").read_text())
+    groups = [group_of(group) for group in record["groups"]]
     readme = (ROOT / "README.md").read_text()
-    assert with_goals(readme, goals([group_of(group) for group in record["groups"]], record["facts"])) == readme
+    assert with_goals(readme, goals(groups, record["facts"])) == readme
+    assert page(groups, record["facts"]) == (ROOT / "docs" / "benchmarks.md").read_text()

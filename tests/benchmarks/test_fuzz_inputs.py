@@ -1,4 +1,4 @@
-"""Spoilt files end in data or one sentence, and the driver notices where they do not."""
+"""Corrupted files end in data or a one-line error, and the driver notices exceptions to this."""
 
 import mmap
 import os
@@ -14,7 +14,7 @@ from fuzz_inputs import Outcome, fuzz, report
 from fuzz_kinds import KINDS, Kind
 from mutations import BYTES, TEXT, mutate
 
-_SLOW = {"npz", "ckpt", "ckpt resumed"}  # scoring and Lightning are imported in each process anew
+_SLOW = {"npz", "ckpt", "ckpt resumed"}  # scoring and Lightning are imported again in each process
 
 
 @pytest.fixture(autouse=True)
@@ -32,10 +32,10 @@ def kind_of(read: Callable[[Path], int | None]) -> Kind:
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.name not in _SLOW], ids=lambda kind: kind.name)
 def test_a_few_of_each_kind(kind: Kind) -> None:
-    few = replace(kind, nasty=(leaves, *kind.nasty[:3]))
+    few = replace(kind, malicious=(leaves, *kind.malicious[:3]))
     outcomes = list(fuzz([few], 5, seed=2))
     assert [outcome.failure for outcome in outcomes] == [""] * len(outcomes), report(outcomes)
-    assert outcomes[0].said == "read"  # what is not spoilt
+    assert outcomes[0].message == "read"  # intact
 
 
 def leaves(folder: Path) -> None:
@@ -59,7 +59,7 @@ def dies(folder: Path) -> None:
 
 
 def eats(folder: Path) -> None:
-    with mmap.mmap(-1, 12 << 20) as memory:  # not an array, which may get memory that the process holds already
+    with mmap.mmap(-1, 12 << 20) as memory:  # not an array, which might reuse memory of the process
         for start in range(0, len(memory), mmap.PAGESIZE):
             memory[start] = 1
 
@@ -75,27 +75,27 @@ def exits(folder: Path) -> int:
 @pytest.mark.parametrize(
     ("read", "failure"),
     [
-        (rises, "was not told in a sentence"),
+        (rises, "no message for the user"),
         (refuses, ""),
         (hangs, "took more than 0.3 s"),
         (dies, "ended its process (SIGKILL)"),
-        (eats, "took 0.0 GB, or asked for more"),
-        (wants, "took 0.0 GB, or asked for more"),
+        (eats, "used 0.0 GB, or requested more"),
+        (wants, "used 0.0 GB, or requested more"),
         (exits, "exit code 3"),
     ],
 )
-def test_the_driver_notices(read: Callable[[Path], int | None], failure: str) -> None:
+def test_failures_are_noticed(read: Callable[[Path], int | None], failure: str) -> None:
     longest, most = (0.3 if read is hangs else 30, 1 << 23 if read is eats else 1 << 30)
     outcomes = list(fuzz([kind_of(read)], 2, longest=longest, most=most))
     assert [(outcome.number, outcome.failure) for outcome in outcomes] == [(0, failure), (1, failure)]
 
 
-def test_inputs_depend_on_the_seed_and_their_number() -> None:
+def test_inputs_depend_on_seed_and_number() -> None:
     def seen(seed: int) -> list[str]:
         def refuse(folder: Path) -> None:
             raise OSError((folder / "a.bin").read_bytes().hex())
 
-        return [outcome.said for outcome in fuzz([kind_of(refuse)], 6, seed)]
+        return [outcome.message for outcome in fuzz([kind_of(refuse)], 6, seed)]
 
     first = seen(0)
     assert first == seen(0)
@@ -119,7 +119,7 @@ def test_report_counts_by_kind_and_lists_failures() -> None:
 
 
 @pytest.mark.parametrize("mutation", dict.fromkeys((*BYTES, *TEXT)))
-def test_a_mutation_changes_what_it_is_given(mutation: Callable[[bytes, np.random.Generator], bytes]) -> None:
+def test_mutations_change_their_input(mutation: Callable[[bytes, np.random.Generator], bytes]) -> None:
     content = b"name: bars\nfactors: {a: 3}\n"
     random = np.random.default_rng(0)
     assert sum(mutation(content, random) != content for _ in range(20)) > 12

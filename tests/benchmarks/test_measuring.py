@@ -21,14 +21,14 @@ from measuring import (
 )
 
 
-def test_ratio_is_of_what_ran_in_the_same_turn() -> None:
+def test_ratios_are_taken_within_turns() -> None:
     # a machine that slows down by ten in the last turn, where the second way takes twice as long as the first
     first, second = Spread((1.0, 2.0, 10.0)), Spread((2.0, 4.0, 20.0))
     assert ratio(second, first).values == (2.0, 2.0, 2.0)
     assert ratio(Spread((1.0, 9.0, 4.0)), Spread((1.0, 3.0, 2.0))).median == 2.0
 
 
-def test_spread_scaled_inverted_and_shown() -> None:
+def test_spread() -> None:
     spread = Spread((4.0, 1.0, 2.0))
     assert spread.median == 2.0
     assert spread.scaled(3).values == (12.0, 3.0, 6.0)
@@ -37,7 +37,7 @@ def test_spread_scaled_inverted_and_shown() -> None:
     assert str(Spread((5.0,))) == "5.00"
 
 
-def test_ways_run_in_turns_and_the_warm_up_does_not_count() -> None:
+def test_ways_run_in_turns_after_a_warm_up() -> None:
     calls: list[str] = []
     seconds, results = interleaved({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 2, warm_up=1)
     assert calls == ["a", "b"] * 3
@@ -57,17 +57,17 @@ def test_exponent_of_a_power_law(exponent: float) -> None:
     ("value", "text"),
     [(0.012345, "0.0123"), (1.0, "1.00"), (99.96, "100.0"), (123.4, "123"), (54321.0, "54,321"), (0.0, "0")],
 )
-def test_numbers_have_three_digits_or_all(value: float, text: str) -> None:
+def test_number_format(value: float, text: str) -> None:
     assert number(value) == text
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
-def test_peak_memory_is_what_came_on_top_and_starts_anew() -> None:
+def test_peak_memory_is_additional_and_resets() -> None:
     found: list[float] = []
     for megabytes in (200, 80):
         with peak_memory(found):
-            bytes(bytearray(b"1") * (megabytes * 500_000))  # two copies at once, each half of it
-    assert 190 < found[0] < 220  # the system counts in batches of pages; the interpreter takes little besides
+            bytes(bytearray(b"1") * (megabytes * 500_000))  # two copies at once, of half the size each
+    assert 190 < found[0] < 220  # the system counts in batches of pages; the interpreter itself needs little
     assert 70 < found[1] < 100
 
 
@@ -87,12 +87,12 @@ def test_table_and_targets_as_markdown() -> None:
         assert line in lines
 
 
-def test_a_goal_that_is_just_met_is_met() -> None:
+def test_a_goal_may_be_met_exactly() -> None:
     assert Target("", 1.7, 1.7).row()[-1] == "yes"
     assert Target("", 1.3, 1.3, at_least=False).row()[-1] == "yes"
 
 
-def test_group_that_was_written_reads_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_group_survives_a_round_trip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     group = Group("Title", [Table("Rows", ["", "s"], [["a", Spread((1.0, 3.0))], ["b", 2.0]])], [Target("x", 1.0, 2.0)])
     path = tmp_path / "group.json"
     deliver(group, argparse.Namespace(json=path))

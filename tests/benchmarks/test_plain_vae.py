@@ -1,4 +1,4 @@
-"""The plainly written networks of the benchmarks are those that the package trains."""
+"""The plain networks of the benchmarks equal those of the package."""
 
 import math
 from pathlib import Path
@@ -29,7 +29,7 @@ def test_same_functions_of_the_same_weights(
     ):
         for own, other in zip(plain.parameters(), ours.parameters(), strict=True):
             own.data.copy_(other)
-        # two orders of summation, float32: a few round-offs of values near 1
+        # different orders of summation in float32: a few round-offs of values near 1
         torch.testing.assert_close(plain(inputs).flatten(1), ours(inputs).flatten(1), rtol=1e-4, atol=1e-5)
 
 
@@ -37,14 +37,14 @@ def test_same_loss() -> None:
     network = Conv64Burgess(10, 1)
     plain = PlainVAE(network.encoder, network.decoder, beta=4.0, images=True)
     images = torch.rand(5, 1, 64, 64)
-    with torch.no_grad():  # no noise: a posterior that has none
+    with torch.no_grad():  # a posterior without noise
         network.encoder[-1].weight[10:] = 0  # type: ignore[index]
         network.encoder[-1].bias[10:] = -60  # type: ignore[index]
     ours = BetaVAE(network, beta=4.0).objective(images, torch.Generator().manual_seed(0)).loss
     torch.testing.assert_close(plain(images), ours, rtol=1e-5, atol=0)  # sums of 4096 terms in float32
 
 
-def test_noise_has_the_posterior_s_standard_deviation() -> None:
+def test_noise_has_the_posterior_standard_deviation() -> None:
     class Constant(nn.Module):
         def forward(self, observations: torch.Tensor) -> torch.Tensor:
             return torch.tensor([0.0, 2 * math.log(3)]).repeat(len(observations), 1)  # mean 0, deviation 3

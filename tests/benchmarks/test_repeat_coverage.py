@@ -1,4 +1,4 @@
-"""The simulation of intervals, on values whose errors are known."""
+"""The simulation of intervals, on values with known errors."""
 
 import numpy as np
 from repeat_coverage import CASES, code_table, coverage, rows_of
@@ -6,8 +6,8 @@ from repeat_coverage import CASES, code_table, coverage, rows_of
 from lr_lightning.metrics.core.repeats import is_full_grid
 
 
-def test_coverage_of_values_that_share_what_is_stated() -> None:
-    """Table effects of twice the variance between repeats, as draws of two thirds of the rows have."""
+def test_coverage_with_known_shared_variance() -> None:
+    """Table effects have twice the variance between repeats, as for draws of two thirds of the rows."""
     random = np.random.default_rng(0)
     values = np.sqrt(2) * random.normal(size=(2000, 1)) + random.normal(size=(2000, 5))
     true, stated, held, independent = coverage(values, shared_variance=2.0)

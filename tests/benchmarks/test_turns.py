@@ -1,4 +1,4 @@
-"""Processes that take turns."""
+"""Processes that train in turns."""
 
 import sys
 import time
@@ -30,26 +30,26 @@ def command(tmp_path: Path, seconds: float = 0.0, per_call: int = 1) -> list[str
     return [sys.executable, str(script)]
 
 
-def test_makes_the_steps_it_is_told_to_and_waits(tmp_path: Path) -> None:
+def test_makes_the_requested_steps_and_waits(tmp_path: Path) -> None:
     runner = Contestant("a", command(tmp_path), tmp_path / "a")
     runner.turn(warm_up=3, steps=5)
     runner.turn(warm_up=1, steps=2)
-    time.sleep(0.2)  # it would go on, if it did not wait
+    time.sleep(0.2)  # it would continue if it did not wait
     assert sum(runner.memory()) > 1  # MB of an interpreter
     runner.stop()
     assert "made 12" in (tmp_path / "a" / "output.txt").read_text()  # the first, 3 + 5 and 1 + 2
 
 
-def test_rate_counts_steps_and_no_waiting(tmp_path: Path) -> None:
+def test_rate_excludes_waiting(tmp_path: Path) -> None:
     runner = Contestant("a", command(tmp_path, seconds=0.02, per_call=10), tmp_path / "a")
     assert runner.seconds_to_first_step > 0.02
     time.sleep(0.3)
-    # 30 steps in three calls of at least 20 ms: at most 500 a second; a wait that counted would make it below 80
+    # 30 steps in three calls of at least 20 ms: at most 500 per second; including the wait, it would be below 80
     assert 80 < runner.turn(warm_up=10, steps=30) <= 500
     runner.stop()
 
 
-def test_end_of_a_contestant_tells_its_last_words(tmp_path: Path) -> None:
+def test_error_contains_the_last_output(tmp_path: Path) -> None:
     failing = [sys.executable, "-c", "raise SystemExit('no such module')"]
-    with pytest.raises(ContestantError, match="a ended: no such module"):
+    with pytest.raises(ContestantError, match=r"\ba\b.*no such module"):
         Contestant("a", failing, tmp_path / "a")
