@@ -37,7 +37,7 @@ from lr_lightning.data import MPI3D, DSprites, RenderedDSprites, RenderedShapes3
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.sets.mpi3d import MPI3D_FACTORS
-from lr_lightning.data.storage.grid_file import GridFile
+from lr_lightning.data.storage.file_dataset import FileFactorDataset
 from lr_lightning.data.storage.write_h5 import write_h5
 
 BATCH_SIZE = 64
@@ -208,7 +208,7 @@ def rates(dataset: FactorDataset, plain: Dataset[Tensor], rounds: int, num_batch
 
 def report(case: Case, rounds: int, num_batches: int) -> None:
     """Measure one data set and print the results."""
-    if isinstance(dataset := case.build(), GridFile):
+    if isinstance(dataset := case.build(), FileFactorDataset):
         dataset.cache.path.unlink(missing_ok=True)
     first, dataset = seconds_to_first_batch(case.build)
     with multiprocessing.get_context("spawn").Pool(1) as pool:

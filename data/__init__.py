@@ -1,37 +1,28 @@
 """Factor spaces, data sets and the data module that feeds them to a Trainer."""
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorBatch, FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.loading.batch_loader import BatchLoader
 from lr_lightning.data.loading.correlation import FactorCorrelation
 from lr_lightning.data.loading.factor_groups import FactorGroups, FactorPairs, FactorTriplets, PairBatch, TripletBatch
 from lr_lightning.data.opening import open_data_set
-from lr_lightning.data.sets.cars3d import Cars3D
-from lr_lightning.data.sets.custom_dataset import CustomDataset
-from lr_lightning.data.sets.double_helix import DoubleHelix
-from lr_lightning.data.sets.dsprites import DSprites
-from lr_lightning.data.sets.dsprites_variants import ColorDSprites, NoisyDSprites, ScreamDSprites
-from lr_lightning.data.sets.mnist import MNIST
-from lr_lightning.data.sets.mpi3d import MPI3D
-from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
-from lr_lightning.data.sets.rendered_shapes3d import RenderedShapes3D
-from lr_lightning.data.sets.shapes3d import Shapes3D
-from lr_lightning.data.sets.small_norb import SmallNORB
+from lr_lightning.data.registry import DATA_SETS
+from lr_lightning.data.storage.public_file import PublicFile
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 if TYPE_CHECKING:
+    from lr_lightning.data.custom.custom_dataset import CustomDataset
     from lr_lightning.data.loading.datamodule import FactorDataModule
+    from lr_lightning.data.storage.file_dataset import FileFactorDataset
 
 __all__ = [
-    "MNIST",
-    "MPI3D",
     "BatchLoader",
-    "Cars3D",
-    "ColorDSprites",
     "CustomDataset",
-    "DSprites",
-    "DoubleHelix",
+    "DataSetRecord",
     "FactorBatch",
     "FactorCorrelation",
     "FactorDataModule",
@@ -40,22 +31,25 @@ __all__ = [
     "FactorPairs",
     "FactorSpace",
     "FactorTriplets",
-    "NoisyDSprites",
+    "FileFactorDataset",
     "PairBatch",
-    "RenderedDSprites",
-    "RenderedShapes3D",
-    "ScreamDSprites",
-    "Shapes3D",
-    "SmallNORB",
+    "PublicFile",
+    "TensorFactorDataset",
     "TripletBatch",
     "open_data_set",
 ]
 
+# Imported when first used: Lightning, HDF5 and SciPy take seconds to import.
+_LAZY = {
+    "CustomDataset": "lr_lightning.data.custom.custom_dataset:CustomDataset",
+    "FactorDataModule": "lr_lightning.data.loading.datamodule:FactorDataModule",
+    "FileFactorDataset": "lr_lightning.data.storage.file_dataset:FileFactorDataset",
+    **{path.partition(":")[2]: path for path in DATA_SETS.entries.values()},
+}
+__all__ += [name for name in _LAZY if name not in __all__]
+
 
 def __getattr__(name: str) -> Any:
-    """Import the data module when it is first asked for: it needs Lightning, which takes seconds to import."""
-    if name == "FactorDataModule":
-        from lr_lightning.data.loading.datamodule import FactorDataModule
-
-        return FactorDataModule
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name].partition(":")[0]), name)

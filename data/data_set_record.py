@@ -1,131 +1,41 @@
-"""What is known of a data set before it is opened, and of the files it comes from."""
+"""Facts about a data set that are known before it is opened."""
 
-import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.storage.download import download
-from lr_lightning.data.storage.npz_member import ZIP_DAMAGE
-from lr_lightning.data.storage.write_lock import write_lock
-
-
-@dataclass(frozen=True)
-class PublicFile:
-    """A file to fetch.
-
-    Attributes:
-        path: Where it belongs, under the folder for data sets.
-        url: Its address.
-        md5: Its checksum; ``None`` where nobody has published one. A zip archive, such as an ``.npz``, is then read
-            through once and held against the checksums inside of it; any other file is taken as it comes.
-        mirrors: Other addresses of the same bytes, tried in order where the first gives no right file.
-        size: Its bytes; ``None`` where they are not known, or the file tells itself whether it is whole.
-    """
-
-    path: str
-    url: str
-    md5: str | None
-    mirrors: tuple[str, ...] = ()
-    size: int | None = None
-
-    @property
-    def check(self) -> str:
-        """How a fetched file is verified, such as ``"md5 099a2078..."``."""
-        if self.md5 is not None:
-            return f"md5 {self.md5}"
-        return "no md5 published; " + (
-            "verified by the checksums inside the archive" if self._is_archive else "not verified before it is opened"
-        )
-
-    def fetch(self, root: Path, *, remedy: str, progress: Callable[[int, int | None], None] | None = None) -> Path:
-        """Fetch the file into ``root``, from the first address that gives it, and verify it.
-
-        Args:
-            root: Folder for data sets.
-            remedy: What the user can do without the server; ends the error message.
-            progress: As for :func:`~lr_lightning.data.storage.download.download`.
-
-        Returns:
-            The path of the file.
-
-        Raises:
-            ConnectionError: If no address gives a right file; the message tells of each.
-            ValueError: If the only address gives a wrong file, or a file that was there is wrong, which is left alone.
-        """
-        path, failures = root / self.path, list[ConnectionError | ValueError]()
-        addresses = (self.url, *self.mirrors)
-        for url in addresses:
-            last = remedy if url == addresses[-1] else "the next address was tried"
-            try:
-                if self.md5 is None and self._is_archive:
-                    return _fetch_archive(url, path, last, progress)
-                return download(url, path, self.md5, remedy=last, progress=progress)
-            except (ConnectionError, ValueError) as error:
-                if path.exists() or not self.mirrors:
-                    raise
-                failures.append(error)
-        raise ConnectionError("; ".join(map(str, failures))) from failures[0]
-
-    @property
-    def _is_archive(self) -> bool:
-        return self.path.endswith((".npz", ".zip"))
-
-
-def _fetch_archive(url: str, path: Path, remedy: str, progress: Callable[[int, int | None], None] | None) -> Path:
-    """Fetch a zip archive of unknown checksum, which bears its name only once its members have theirs."""
-    if path.exists():
-        if damage := _damage(path):
-            raise ValueError(f"{path} is no whole zip archive ({damage}); move it away to have it fetched")
-        return path
-    with write_lock(path, "choose a folder that can be written to") as lock:
-        if not path.exists():  # else fetched by the process that this one waited for
-            unverified = download(url, path.with_name(f"{path.name}.unverified"), remedy=remedy, progress=progress)
-            if damage := _damage(unverified):
-                unverified.unlink()
-                raise ValueError(f"{url} gave no whole zip archive ({damage}), which was removed; {remedy}")
-            unverified.replace(path)
-        lock.unlink(missing_ok=True)
-    return path
-
-
-def _damage(path: Path) -> str | None:
-    """Say what is wrong with a zip archive, whose members have checksums; ``None`` if nothing is."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            member = archive.testzip()
-    except ZIP_DAMAGE as error:
-        return str(error)
-    return None if member is None else f"{member} is damaged"
+from lr_lightning.data.storage.public_file import PublicFile
 
 
 @dataclass(frozen=True)
 class DataSetRecord:
-    """What is known of a data set before it is opened.
+    """Facts about a data set that are known before it is opened; its class carries them in ``records``.
+
+    All paths are relative to the folder of the data sets.
 
     Attributes:
         name: Name on the command line and of the opened set.
-        title: One line that says what the observations are.
-        class_path: The class that opens it, for configuration files.
+        title: One line that describes the observations.
         num_samples: Number of observations, over all splits.
         image_shape: Shape of one observation.
         factor_space: Its factors.
-        license: Terms of the observations.
-        files: Files that have to be fetched; none for sets made by this package.
-        path: File or folder that the class opens, under the folder for data sets; ``None`` if it opens none.
-        path_argument: Argument of the class that takes it.
+        license: License of the observations.
+        files: Public files to download; none for sets that are generated.
+        path: File or folder that the class opens; ``None`` if it opens none.
+        path_argument: Argument of the class that takes this path.
         options: Further arguments of the class.
-        value_names: What the values of a factor are called, where they are no numbers.
-        rendered_path: Where ``lr-lightning data render`` puts a rendered set, under the folder for data sets.
-        twin: Name of the rendered twin of a public set, or of the public set a rendered one stands for.
-        sprites: Name of the set whose images a variant of it paints, by its argument ``sprites``.
+        bits_per_value: Bits that each value of an observation takes when the set is held in memory: 8 for uint8, 1 for
+            packed binary images, 32 for float32; 0 if observations are drawn on demand.
+        rendered_path: Where ``lr-lightning data render`` writes a rendered set. Needs a ``twin``, which reads the file.
+        twin: Name of the rendered twin of a public set, or of the public set that a rendered one stands for.
+        sprites: Name of the set that a variant paints, passed as its argument ``sprites``.
     """
 
     name: str
     title: str
-    class_path: str
     num_samples: int
     image_shape: tuple[int, ...]
     factor_space: FactorSpace
@@ -134,16 +44,26 @@ class DataSetRecord:
     path: str | None = None
     path_argument: str = "path"
     options: Mapping[str, Any] = field(default_factory=dict)
-    value_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    bits_per_value: int = 8
     rendered_path: str | None = None
     twin: str | None = None
     sprites: str | None = None
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes that all observations take in memory; 0 if they are drawn on demand."""
+        return self.num_samples * prod(self.image_shape) * self.bits_per_value // 8
+
     def is_present(self, root: Path) -> bool:
-        """Tell whether all files to fetch lie under the folder for data sets ``root``; true if there are none."""
+        """Return whether all files to download are in ``root``; true if there are none."""
         return all((root / file.path).is_file() for file in self.files)
 
+    def paths(self, root: Path) -> list[Path]:
+        """Return where the files of the set are or will be in ``root``, downloaded and rendered ones."""
+        rendered = [] if self.rendered_path is None else [self.rendered_path]
+        return [root / path for path in [file.path for file in self.files] + rendered]
+
     def init_args(self, root: Path) -> dict[str, Any]:
-        """Return the arguments of the class that open the set under the folder for data sets ``root``."""
-        where = {} if self.path is None else {self.path_argument: root / self.path}
-        return {**where, **self.options}
+        """Return the arguments with which the class opens the set in ``root``."""
+        location = {} if self.path is None else {self.path_argument: root / self.path}
+        return {**location, **self.options}

@@ -1,11 +1,14 @@
-"""What every data set offers, and the batch that a loader makes of it."""
+"""The interface of data sets, and the batch that a loader makes of their observations."""
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple, Self
+from collections.abc import Callable
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace
 
 
@@ -26,11 +29,14 @@ class FactorDataset(ABC):
     """Labelled observations, gathered by index tensor, a whole batch in one call.
 
     Attributes:
-        name: Short name that says whether the set is rendered, such as ``"rendered_shapes3d"``.
-        factor_space: The factors. Where ``full_grid`` holds, observation ``i`` is combination ``i``.
+        records: Facts about the sets that this class opens, which make them known to ``lr-lightning data``.
+        name: Short name; that of a rendered set begins with ``"rendered_"``.
+        factor_space: The factors. If ``full_grid`` is true, observation ``i`` is combination ``i``.
         full_grid: Whether every combination of factor values occurs exactly once, in row-major order.
         image_shape: Shape of one observation, ``(C, H, W)`` for images.
     """
+
+    records: ClassVar[tuple[DataSetRecord, ...]] = ()
 
     name: str
     factor_space: FactorSpace
@@ -50,11 +56,25 @@ class FactorDataset(ABC):
         """Return factor values ``(N, K)`` int64 of ``indices`` (N,)."""
 
     def to(self, device: torch.device | str) -> Self:
-        """Keep what the set holds in memory on ``device``, where later batches are then gathered.
+        """Move the data to ``device``, where later batches are then gathered, and return ``self``.
 
-        A set that holds nothing in memory returns itself.
+        The base class has no data to move.
         """
         return self
+
+    def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Path | None:
+        """Convert the files of the set once, so that later runs read them fast.
+
+        The base class has nothing to convert.
+
+        Args:
+            verify: Compare the checksums of an earlier conversion, which reads it whole, and repeat it if damaged.
+            progress: Called with the number of observations converted so far and in total.
+
+        Returns:
+            The converted file; ``None`` if there is nothing to convert.
+        """
+        return None
 
 
 def as_float(images: Tensor) -> Tensor:

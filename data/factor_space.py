@@ -1,6 +1,6 @@
 """The grid of ground-truth factors behind a data set, as arithmetic on tensors."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from math import prod
 
@@ -18,9 +18,11 @@ class FactorSpace:
         sizes: Number of values of each factor, each at least 1.
         values: What each index stands for (degrees, hue, ...), one sequence per factor; the indices
             themselves if left out.
+        value_names: For factors whose values are not numbers, the name of each value.
 
     Raises:
-        ValueError: If lengths differ, a name repeats, a size is below 1, or there are 2^63 combinations or more.
+        ValueError: If lengths differ, a name repeats or is unknown, a size is below 1, or there are 2^63 combinations
+            or more.
 
     Example:
         >>> space = FactorSpace(["shape", "hue"], [2, 3])
@@ -34,7 +36,11 @@ class FactorSpace:
     """
 
     def __init__(
-        self, names: Sequence[str], sizes: Sequence[int], values: Sequence[Sequence[float]] | None = None
+        self,
+        names: Sequence[str],
+        sizes: Sequence[int],
+        values: Sequence[Sequence[float]] | None = None,
+        value_names: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.names = tuple(names)
         self.sizes = tuple(sizes)
@@ -52,6 +58,11 @@ class FactorSpace:
         if tuple(map(len, self.values)) != self.sizes:
             lengths = tuple(map(len, self.values))
             raise ValueError(f"values must have as many entries as sizes {self.sizes}, got {lengths}")
+        self.value_names = {factor: tuple(given) for factor, given in (value_names or {}).items()}
+        for factor, given in self.value_names.items():
+            size = self.sizes[factor_position("value_names", self, factor)]
+            if len(given) != size or len(set(given)) != size:
+                raise ValueError(f"value_names of {factor!r} must be {size} different names, got {given}")
         self._strides = tuple(prod(self.sizes[i + 1 :]) for i in range(self.num_factors))
 
     def __len__(self) -> int:
@@ -71,6 +82,14 @@ class FactorSpace:
     def num_factors(self) -> int:
         """Number of factors ``K``."""
         return len(self.names)
+
+    @property
+    def value_labels(self) -> list[list[str]]:
+        """For each factor what its values are called: their names where they have some, otherwise the numbers."""
+        return [
+            list(self.value_names.get(name, [f"{value:.4g}" for value in values]))
+            for name, values in zip(self.names, self.values, strict=True)
+        ]
 
     def position(self, name: str) -> int:
         """Return the column of factor ``name``.
@@ -130,7 +149,7 @@ class FactorSpace:
         return groups
 
     def _key(self) -> tuple[object, ...]:
-        return self.names, self.sizes, self.values
+        return self.names, self.sizes, self.values, frozenset(self.value_names.items())
 
 
 def check_range(what: str, values: Tensor, size: int) -> None:

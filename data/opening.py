@@ -1,53 +1,46 @@
-"""Open any set of the catalogue by its name."""
+"""Open any known data set by its name."""
 
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.registry import find_record
+from lr_lightning.data.registry import find_data_set
 
 
 def open_data_set(name: str, root: str | Path, **arguments: Any) -> FactorDataset:
-    """Open the set ``name`` of the catalogue from the folder for data sets.
+    """Open the data set ``name``, whose files are in ``root``.
 
-    A rendered set is read from the file that ``lr-lightning data render`` wrote, if it is there, and else drawn on
-    demand. Variants of dSprites paint the public file, if it is there, and else the rendered twin.
+    A rendered set is read from the file that ``lr-lightning data render`` writes, if it exists; otherwise it is drawn
+    on demand. Variants of dSprites paint the public file, if it exists; otherwise its rendered twin.
 
     Args:
-        name: Name in the catalogue.
-        root: Folder for data sets.
-        arguments: Arguments of the set's class besides those that the catalogue knows, or in their place.
+        name: Name of the set, or the import path of its class; see :func:`~lr_lightning.data.registry.find_data_set`.
+        root: Folder of the data sets.
+        arguments: Further arguments of the class; they override those in the set's record.
 
     Returns:
         The set.
 
     Raises:
-        KeyError: If there is no set of that name; the message lists the names.
-        FileNotFoundError: If a file of the set is not there; the message says how to fetch it.
-        OSError, ValueError: If a file is damaged or another, as the set's class raises them.
+        FileNotFoundError: If a file of the set is missing; the message says how to download it.
+        ValueError: If there is no such set.
+        OSError, ValueError: As the class raises them for a damaged or a wrong file.
 
     Example:
         >>> len(open_data_set("double_helix", "data_sets"))
         1024
     """
-    record, root = find_record(name), Path(root)
+    cls, record = find_data_set(name)
+    root = Path(root)
     known = record.init_args(root)
     if record.sprites is not None:
         known["sprites"] = _open_sprites(record.sprites, root)
     rendered = None if record.rendered_path is None else root / record.rendered_path
     if rendered is not None and record.twin is not None and rendered.is_file():
-        record, known = find_record(record.twin), {"path": rendered}
-    return _class_of(record)(**{**known, **arguments})
+        cls, known = find_data_set(record.twin)[0], {"path": rendered}
+    return cls(**{**known, **arguments})
 
 
 def _open_sprites(name: str, root: Path) -> FactorDataset:
-    record = find_record(name)
+    _, record = find_data_set(name)
     return open_data_set(name if record.is_present(root) or record.twin is None else record.twin, root)
-
-
-def _class_of(record: DataSetRecord) -> Callable[..., FactorDataset]:
-    module, _, name = record.class_path.rpartition(".")
-    return cast(Callable[..., FactorDataset], getattr(import_module(module), name))

@@ -1,6 +1,7 @@
 """Settings and fixtures that all tests share: nothing is downloaded and nobody is called."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 # Set before torch is imported: on a shared machine OpenMP threads wait for each other far longer than they work.
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
+from tests.file_server import FileServer, serve
 
 
 @pytest.fixture(autouse=True)
@@ -24,6 +26,14 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "wandb_data"))
     monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "wandb_cache"))
     monkeypatch.setenv("WANDB_CONFIG_DIR", str(tmp_path / "wandb_config"))
+
+
+@pytest.fixture
+def file_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FileServer]:
+    """A server of the files in an empty folder."""
+    monkeypatch.setenv("no_proxy", "*")
+    with serve(tmp_path / "served") as server:
+        yield server
 
 
 class Bars(FactorDataset):

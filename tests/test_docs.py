@@ -18,7 +18,7 @@ import lr_lightning.data
 from lr_lightning.assays import ConditionedResponseMatrix
 from lr_lightning.commands.data import command as data
 from lr_lightning.data import CustomDataset, FactorDataModule
-from lr_lightning.data.registry import CATALOGUE
+from lr_lightning.data.registry import DATA_SETS, find_data_set
 from tests.metrics.cases import reference_case
 
 ROOT = Path(__file__).parents[1]
@@ -157,8 +157,8 @@ def test_three_descriptions_of_the_same_data_set(tmp_path: Path) -> None:
 
 def test_data_page_lists_all_data_sets() -> None:
     table = DOCS["data"][DOCS["data"].index("## The sets") : DOCS["data"].index("Images are 64")]
-    for record in CATALOGUE:
-        assert f"`{record.name}`" in table
-        assert f"`{record.class_path.removeprefix('lr_lightning.data.')}(" in table
+    for name in DATA_SETS.entries:
+        assert f"`{name}`" in table
+        assert f"`{find_data_set(name)[0].__name__}(" in table
     for name in re.findall(r"`(\w+)\(", table):
         assert hasattr(lr_lightning.data, name)

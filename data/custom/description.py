@@ -22,8 +22,7 @@ class CustomDescription:
     Attributes:
         path: The YAML file.
         name: Name of the set.
-        factor_space: Its factors. Values that are no numbers are numbered from 0.
-        value_names: For each factor whose values are no numbers, what they are called.
+        factor_space: Its factors, with the names of values that are not numbers.
         listed: The factors whose values are listed as numbers.
         images: File or folder with the images.
         key: Name of the array of images in a file; of the column of file names in the table of a folder.
@@ -34,7 +33,6 @@ class CustomDescription:
     path: Path
     name: str
     factor_space: FactorSpace
-    value_names: dict[str, tuple[str, ...]]
     listed: frozenset[str]
     images: Path
     key: str
@@ -82,8 +80,12 @@ def read_description(path: Path) -> CustomDescription:
     return CustomDescription(
         path=path,
         name=content["name"],
-        factor_space=FactorSpace(list(factors), [len(row) for row in values], values),
-        value_names={name: factor.names for name, factor in factors.items() if factor.names},
+        factor_space=FactorSpace(
+            list(factors),
+            [len(row) for row in values],
+            values,
+            {name: factor.names for name, factor in factors.items() if factor.names},
+        ),
         listed=frozenset(name for name, factor in factors.items() if factor.listed),
         images=images,
         key=content.get("key", "file" if images.is_dir() else "images"),

@@ -121,7 +121,7 @@ def _column(description: CustomDescription, name: str, values: Floats, labels: S
     if isinstance(labels, np.ndarray):
         numbers = labels.astype(np.float64)
     else:
-        called = {text: i for i, text in enumerate(description.value_names.get(name, ()))}
+        called = {text: i for i, text in enumerate(description.factor_space.value_names.get(name, ()))}
         numbers = np.array([float(called[label]) if label in called else _number(label) for label in labels])
     unique, inverse = np.unique(numbers, return_inverse=True)
     nearest = _nearest(values, unique)
@@ -129,7 +129,7 @@ def _column(description: CustomDescription, name: str, values: Floats, labels: S
     wrong = ~(np.abs(unique - values[nearest]) <= tolerance)  # true for NaN too
     if wrong.any():
         row = int(wrong[inverse].argmax())
-        known = description.value_names.get(name) or [f"{value:g}" for value in values[: _MOST_SHOWN + 1]]
+        known = description.factor_space.value_names.get(name) or [f"{value:g}" for value in values[: _MOST_SHOWN + 1]]
         more = ", ..." if len(known) > _MOST_SHOWN else ""
         raise ValueError(
             f"{name} of image {row} is {labels[row]!s:.100} in {description.labels}, but {description.path} has the "

@@ -1,11 +1,10 @@
 """The outlines of the dSprites shapes, and where the rows of pixels cross them."""
 
+from collections.abc import Sequence
 from math import pi
 
 import torch
 from torch import Tensor
-
-from lr_lightning.data.drawing.dsprites_factors import DSPRITES_FACTORS
 
 SIZE = 64
 MAX_CROSSINGS = 4  # of a row with an outline: the heart has two lobes
@@ -33,29 +32,34 @@ def _heart() -> Tensor:
     return torch.stack([9.6 * t.sin() ** 3, -0.665 * height - 1.45], dim=1)
 
 
-def glyph_outlines() -> list[Tensor]:
+def glyph_outlines(scales: Sequence[float], orientations: Sequence[float]) -> list[Tensor]:
     """Return the outlines of square, ellipse and heart at every scale and orientation.
+
+    Args:
+        scales: Sizes relative to the largest sprite.
+        orientations: Angles in radians, counter-clockwise as seen on the screen.
 
     Returns:
         One tensor per shape, ``(scales * orientations, P, 2)`` float64: the ``P`` corners in pixels about the
-        centre, orientation fastest, turned counter-clockwise as seen on the screen.
+        center, orientation fastest.
     """
-    scales, angles = (
-        torch.tensor(DSPRITES_FACTORS.values[DSPRITES_FACTORS.position(name)], dtype=torch.float64)
-        for name in ("scale", "orientation")
-    )
+    sizes, angles = torch.tensor(scales, dtype=torch.float64), torch.tensor(orientations, dtype=torch.float64)
     outlines = []
     for shape in (_square(), _ellipse(), _heart()):
-        x, y = (scales[:, None, None, None] * shape).unbind(-1)  # (scales, 1, P) each
+        x, y = (sizes[:, None, None, None] * shape).unbind(-1)  # (scales, 1, P) each
         cos, sin = angles.cos()[:, None], angles.sin()[:, None]
         outlines.append(torch.stack([x * cos + y * sin, y * cos - x * sin], dim=-1).flatten(0, 1))
     return outlines
 
 
-def pixel_offsets() -> Tensor:
-    """Return the distances of the pixel centres from a shape's centre, ``(positions, SIZE)`` float64, in pixels."""
-    positions = torch.tensor(DSPRITES_FACTORS.values[DSPRITES_FACTORS.position("posX")], dtype=torch.float64)
-    return torch.arange(SIZE) + 0.5 - (_MARGIN + (SIZE - 2 * _MARGIN) * positions)[:, None]
+def pixel_offsets(positions: Sequence[float]) -> Tensor:
+    """Return the distances of pixel centers from a shape's center, ``(positions, SIZE)`` float64, in pixels.
+
+    Args:
+        positions: Where the shape's center is along an axis, from 0 to 1.
+    """
+    centers = _MARGIN + (SIZE - 2 * _MARGIN) * torch.tensor(positions, dtype=torch.float64)
+    return torch.arange(SIZE) + 0.5 - centers[:, None]
 
 
 def outline_crossings(outlines: Tensor, heights: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,9 +15,11 @@ from scipy.io import loadmat, whosmat
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.storage.grid_file import GridFile, Storage
+from lr_lightning.data.storage.file_dataset import FileFactorDataset, Storage
 from lr_lightning.data.storage.lanczos import resize
+from lr_lightning.data.storage.public_file import PublicFile
 
 #: 17,568 combinations. Azimuth is in degrees from the first view, once around in 24 steps; elevations and objects are
 #: numbered as in the files.
@@ -25,6 +27,7 @@ CARS3D_FACTORS = FactorSpace(
     ["elevation", "azimuth", "object"], [4, 24, 183], [range(4), range(0, 360, 15), range(183)]
 )
 
+_ARCHIVE = "nips2015-analogy-data.tar.gz"
 _LIST = "list.txt"
 _SIDE, _STORED_SIDE = 64, 128
 _BLOCK_BYTES = 1 << 20
@@ -35,7 +38,7 @@ _NUMBERS = {"double", "single", "logical", *(f"{sign}int{bits}" for sign in ("",
 _REMEDY = "fetch the public archive with `lr-lightning data prepare cars3d`"
 
 
-class Cars3D(GridFile):
+class Cars3D(FileFactorDataset):
     """Cars3D: 17,568 images of 183 car models, from the public ``nips2015-analogy-data.tar.gz`` or its cars folder.
 
     Three factors: elevation of the camera, azimuth, object. The archive has a MATLAB file of all views for each car,
@@ -51,7 +54,7 @@ class Cars3D(GridFile):
         path: The archive, with ``cars/list.txt`` and the ``cars/*.mat`` that it names, or the folder ``cars`` of an
             unpacked one; each ``.mat`` with ``im`` (128, 128, 3, 24, 4) uint8, the last axes azimuth and elevation.
         storage: ``"cache"``, which takes 216 MB of disk, or ``"memory"``, which takes as much of each process and reads
-            the archive in each; see :data:`~lr_lightning.data.storage.grid_file.Storage`.
+            the archive in each; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
         factor_space: The grid in the archive, where it is not the whole of Cars3D.
 
     Raises:
@@ -64,6 +67,20 @@ class Cars3D(GridFile):
         Reed, Zhang, Zhang and Lee, Deep Visual Analogy-Making, 2015, NeurIPS.
     """
 
+    records = (
+        DataSetRecord(
+            name="cars3d",
+            title="Cars3D: car models from all sides",
+            num_samples=len(CARS3D_FACTORS),
+            image_shape=(3, _SIDE, _SIDE),
+            factor_space=CARS3D_FACTORS,
+            license="not stated",
+            files=(
+                PublicFile(_ARCHIVE, f"http://www.scottreed.info/files/{_ARCHIVE}", "4e866a7919c1beedf53964e6f7a23686"),
+            ),
+            path=_ARCHIVE,
+        ),
+    )
     image_shape: tuple[int, ...] = (3, _SIDE, _SIDE)
 
     def __init__(self, path: str | Path, storage: Storage = "cache", factor_space: FactorSpace | None = None) -> None:

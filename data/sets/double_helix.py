@@ -4,11 +4,12 @@ from math import pi
 
 import torch
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 
-class DoubleHelix(TensorFactors):
+class DoubleHelix(TensorFactorDataset):
     r"""Noisy points on helices in three dimensions, generated from a seed.
 
     .. math:: x = (R_x \cos\theta, R_y \sin\theta, R_z \zeta) + \sigma \epsilon, \quad
@@ -33,6 +34,18 @@ class DoubleHelix(TensorFactors):
     Raises:
         ValueError: If ``num_samples`` or ``strands`` is below 1, ``noise`` is negative, or there are not three radii.
     """
+
+    records = (
+        DataSetRecord(
+            name="double_helix",
+            title="Points on two intertwined helices, generated from a seed",
+            num_samples=1024,
+            image_shape=(3,),
+            factor_space=FactorSpace(["strand"], [2]),
+            license="MIT",
+            bits_per_value=32,
+        ),
+    )
 
     def __init__(
         self,

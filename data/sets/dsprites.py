@@ -1,24 +1,46 @@
 """The public dSprites file, as HDF5 or as ``.npz``."""
 
+from math import pi
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from lr_lightning.data.drawing.dsprites_factors import DSPRITES_FACTORS
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.storage.grid_file import GridFile, Storage, check_grid_order
+from lr_lightning.data.storage.file_dataset import FileFactorDataset, Storage, check_grid_order
 from lr_lightning.data.storage.h5_images import H5Images, h5_renderer, h5_table, open_h5
 from lr_lightning.data.storage.npz_images import NpzImages
 from lr_lightning.data.storage.npz_member import npz_array
+from lr_lightning.data.storage.public_file import PublicFile
 
+_POSITIONS = np.linspace(0, 1, 32).tolist()
+
+#: 737,280 combinations. Scale is relative; orientation is in radians, where the first and the last value are the same
+#: angle; positions are in [0, 1], to the right and down.
+DSPRITES_FACTORS = FactorSpace(
+    names=["color", "shape", "scale", "orientation", "posX", "posY"],
+    sizes=[1, 3, 6, 40, 32, 32],
+    values=[
+        [1.0],
+        [1.0, 2.0, 3.0],
+        np.linspace(0.5, 1, 6).tolist(),
+        np.linspace(0, 2 * pi, 40).tolist(),
+        _POSITIONS,
+        _POSITIONS,
+    ],
+    value_names={"shape": ["square", "ellipse", "heart"]},
+)
+
+_FILE = "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.hdf5"
 _REMEDY = (
     "fetch the public file with `lr-lightning data prepare dsprites`, or use its rendered twin, RenderedDSprites, "
     "which needs no file"
 )
 
 
-class DSprites(GridFile):
+class DSprites(FileFactorDataset):
     """dSprites: 737,280 binary images of a sprite, from the public ``.hdf5`` or ``.npz`` file.
 
     Six factors: color (a single value), shape, scale, orientation, posX, posY. Also reads HDF5 files in the same layout
@@ -31,10 +53,9 @@ class DSprites(GridFile):
     Args:
         path: The file, with ``imgs`` (N, 64, 64) uint8 in {0, 1} and ``latents/classes``, in the ``.npz``
             ``latents_classes``, (N, 6) int64.
-        storage: Where images are read from, see :data:`~lr_lightning.data.storage.grid_file.Storage`. The memory-mapped
-        cache
-            and all images in memory take 377 MB, as they are kept as bits. The public HDF5 file cannot be read at
-            random in useful time, as a chunk holds a corner of 23,040 images.
+        storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`. The
+            memory-mapped cache and all images in memory take 377 MB, as they are kept as bits. Random reads from the
+            public HDF5 file are too slow to train with, as a chunk holds a corner of 23,040 images.
         factor_space: The grid in the file, where it is not the whole of dSprites.
 
     Raises:
@@ -48,6 +69,26 @@ class DSprites(GridFile):
         https://github.com/google-deepmind/dsprites-dataset.
     """
 
+    records = (
+        DataSetRecord(
+            name="dsprites",
+            title="dSprites: a white sprite on black",
+            num_samples=len(DSPRITES_FACTORS),
+            image_shape=(1, 64, 64),
+            factor_space=DSPRITES_FACTORS,
+            license="zlib/libpng",
+            files=(
+                PublicFile(
+                    _FILE,
+                    f"https://raw.githubusercontent.com/google-deepmind/dsprites-dataset/master/{_FILE}",
+                    "b331c4447a651c44bf5e8ae09022e230",
+                ),
+            ),
+            path=_FILE,
+            bits_per_value=1,
+            twin="rendered_dsprites",
+        ),
+    )
     image_shape: tuple[int, ...] = (1, 64, 64)
     binary = True
 

@@ -1,6 +1,7 @@
 """dSprites in random colours, on noise and on a picture: made on the fly, each image from a seed of its own."""
 
 from abc import abstractmethod
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -8,13 +9,35 @@ import numpy as np
 import torch
 from PIL import UnidentifiedImageError
 from torch import Tensor
+from typing_extensions import override
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.drawing.counter_random import check_seed, random_bytes, random_words
+from lr_lightning.data.sets.dsprites import DSPRITES_FACTORS
 from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
 from lr_lightning.data.storage.pictures import read_picture
+from lr_lightning.data.storage.public_file import PublicFile
 
 _LARGEST_PICTURE = (350, 274)  # width and height in disentanglement_lib
+
+
+def _record(
+    variant: str, title: str, files: tuple[PublicFile, ...] = (), path: str | None = None, path_argument: str = "path"
+) -> DataSetRecord:
+    return DataSetRecord(
+        name=f"{variant}_dsprites",
+        title=f"dSprites {title}, made on the fly from a seed",
+        num_samples=len(DSPRITES_FACTORS),
+        image_shape=(3, 64, 64),
+        factor_space=DSPRITES_FACTORS,
+        license="MIT, or zlib/libpng of the public sprites",
+        files=files,
+        path=path,
+        path_argument=path_argument,
+        bits_per_value=0,
+        sprites="dsprites",
+    )
 
 
 class DSpritesVariant(FactorDataset):
@@ -72,6 +95,11 @@ class DSpritesVariant(FactorDataset):
         self.sprites = self.sprites.to(device)
         return self
 
+    @override
+    def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Path | None:
+        """Convert the files of the sprites, if they come from files."""
+        return self.sprites.prepare(verify=verify, progress=progress)
+
     @abstractmethod
     def _paint(self, sprites: Tensor, indices: Tensor) -> Tensor:
         """Paint ``sprites`` (N, 1, H, W) in {0, 255}; images ``(N, 3, H, W)`` uint8."""
@@ -97,6 +125,8 @@ class ColorDSprites(DSpritesVariant):
         torch.Size([2, 3, 64, 64])
     """
 
+    records = (_record("color", "in random colors"),)
+
     def __init__(self, sprites: FactorDataset | None = None, seed: int = 0) -> None:
         super().__init__("color", sprites, seed)
 
@@ -119,6 +149,8 @@ class NoisyDSprites(DSpritesVariant):
         Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
         2019, arXiv:1811.12359.
     """
+
+    records = (_record("noisy", "on noise"),)
 
     def __init__(self, sprites: FactorDataset | None = None, seed: int = 0) -> None:
         super().__init__("noisy", sprites, seed)
@@ -154,6 +186,21 @@ class ScreamDSprites(DSpritesVariant):
         Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
         2019, arXiv:1811.12359.
     """
+
+    records = (
+        _record(
+            "scream",
+            "on Munch's The Scream",
+            # disentanglement_lib downloads the same photograph; nobody has published a checksum
+            files=(
+                PublicFile(
+                    "scream.jpg", "https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg", md5=None
+                ),
+            ),
+            path="scream.jpg",
+            path_argument="picture",
+        ),
+    )
 
     def __init__(self, picture: str | Path, sprites: FactorDataset | None = None, seed: int = 0) -> None:
         super().__init__("scream", sprites, seed)

@@ -12,16 +12,97 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.public_file import PublicFile
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 _PREFIXES = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}
 _LARGEST = 1 << 30  # bytes of an array, over a million images
 _BLOCK_BYTES = 1 << 20
 _TORCHVISION_FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+_LABELS = FactorSpace(["label"], [10])
 
 
-class MNIST(TensorFactors):
+def _record(
+    name: str,
+    title: str,
+    space: FactorSpace,
+    license_: str,
+    addresses: tuple[str, ...],
+    checks: dict[str, tuple[str, int]],
+) -> DataSetRecord:
+    """Return the record of a set of four files, each with its MD5 and size in bytes, found at all ``addresses``."""
+    files = []
+    for file, (md5, size) in checks.items():
+        url, *mirrors = (f"{address}/{file}.gz" for address in addresses)
+        files.append(PublicFile(f"{name}/{file}.gz", url, md5, tuple(mirrors), size))
+    return DataSetRecord(
+        name=name,
+        title=title,
+        num_samples=70_000,
+        image_shape=(1, 32, 32),
+        factor_space=space,
+        license=license_,
+        files=tuple(files),
+        path=name,
+        path_argument="root",
+        options={"split": "all", "name": name},
+    )
+
+
+_MNIST = _record(
+    "mnist",
+    "MNIST: handwritten digits",
+    _LABELS,
+    "CC-BY-SA-3.0",
+    addresses=(
+        "https://ossci-datasets.s3.amazonaws.com/mnist",
+        "https://storage.googleapis.com/cvdf-datasets/mnist",
+    ),
+    checks={
+        "train-images-idx3-ubyte": ("f68b3c2dcbeaaa9fbdd348bbdeb94873", 9_912_422),
+        "train-labels-idx1-ubyte": ("d53e105ee54ea40749a09fcbcd1e9432", 28_881),
+        "t10k-images-idx3-ubyte": ("9fb629c4189551a2d022fa330f9573f3", 1_648_877),
+        "t10k-labels-idx1-ubyte": ("ec29112dd5afa0611ce80d1b7f02629c", 4_542),
+    },
+)
+_FASHION_MNIST = _record(
+    "fashion_mnist",
+    "Fashion-MNIST: articles of clothing, in the files of MNIST",
+    FactorSpace(
+        ["label"],
+        [10],
+        value_names={
+            "label": [
+                "T-shirt/top",
+                "trouser",
+                "pullover",
+                "dress",
+                "coat",
+                "sandal",
+                "shirt",
+                "sneaker",
+                "bag",
+                "ankle boot",
+            ]
+        },
+    ),
+    "MIT",
+    addresses=(
+        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion",
+    ),
+    checks={
+        "train-images-idx3-ubyte": ("8d4fb7e6c68d591d4c3dfef9ec88bf0d", 26_421_880),
+        "train-labels-idx1-ubyte": ("25c81989df183df01b3e8a0aad5dffbe", 29_515),
+        "t10k-images-idx3-ubyte": ("bef4ecab320f06d8554ea6380940ec79", 4_422_102),
+        "t10k-labels-idx1-ubyte": ("bb300cfdad3c16e7a12a480ee83cd310", 5_148),
+    },
+)
+
+
+class MNIST(TensorFactorDataset):
     """Handwritten digits, from the original idx files; Fashion-MNIST and its like come in the same files.
 
     A split is two files, images and labels, each as ``.gz`` or unpacked: ``train-images-idx3-ubyte``,
@@ -49,6 +130,8 @@ class MNIST(TensorFactors):
         Xiao, Rasul and Vollgraf, Fashion-MNIST, 2017, arXiv:1708.07747.
     """
 
+    records = (_MNIST, _FASHION_MNIST)
+
     def __init__(
         self,
         root: str | Path,
@@ -71,7 +154,8 @@ class MNIST(TensorFactors):
             )
         if len(labels) and int(labels.max()) > 9:
             raise ValueError(f"labels in {files} must lie in 0..9, got {int(labels.max())}")
-        super().__init__(name, _resize(images, size), labels.long()[:, None], FactorSpace(["label"], [10]))
+        space = next((record.factor_space for record in self.records if record.name == name), _LABELS)
+        super().__init__(name, _resize(images, size), labels.long()[:, None], space)
 
 
 # torchvision's reader takes unpacked files only and meets a damaged one with a bare AssertionError or RuntimeError

@@ -5,48 +5,99 @@ from typing import Literal
 
 from torch import Tensor
 
+from lr_lightning.common.checks import check_choice
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.storage.grid_file import GridFile, Storage
+from lr_lightning.data.storage.file_dataset import FileFactorDataset, Storage
 from lr_lightning.data.storage.npz_images import NpzImages
+from lr_lightning.data.storage.public_file import PublicFile
 
 _NAMES = ["object_color", "object_shape", "object_size", "camera_height", "background_color", "horizontal", "vertical"]
-
-#: 1,036,800 combinations, of the variants toy, realistic and real. The axes of the arm are in steps; the other values
-#: are numbers that stand for :data:`MPI3D_VALUE_NAMES`.
-MPI3D_FACTORS = FactorSpace(_NAMES, [6, 6, 2, 3, 3, 40, 40])
-
-#: 460,800 combinations, of the variant real_complex.
-MPI3D_COMPLEX_FACTORS = FactorSpace(_NAMES, [4, 4, 2, 3, 3, 40, 40])
-
-_COMMON_NAMES = {
-    "object_size": ("small", "large"),
-    "camera_height": ("top", "center", "bottom"),
-    "background_color": ("purple", "sea green", "salmon"),
+_COMMON_VALUE_NAMES = {
+    "object_size": ["small", "large"],
+    "camera_height": ["top", "center", "bottom"],
+    "background_color": ["purple", "sea green", "salmon"],
 }
 
-#: What the values of a factor are called, of the variants toy, realistic and real.
-MPI3D_VALUE_NAMES: dict[str, tuple[str, ...]] = {
-    "object_color": ("white", "green", "red", "blue", "brown", "olive"),
-    "object_shape": ("cone", "cube", "cylinder", "hexagonal", "pyramid", "sphere"),
-    **_COMMON_NAMES,
+#: 1,036,800 combinations of the variants toy, realistic and real. The axes of the arm are in steps.
+MPI3D_FACTORS = FactorSpace(
+    _NAMES,
+    [6, 6, 2, 3, 3, 40, 40],
+    value_names={
+        "object_color": ["white", "green", "red", "blue", "brown", "olive"],
+        "object_shape": ["cone", "cube", "cylinder", "hexagonal", "pyramid", "sphere"],
+        **_COMMON_VALUE_NAMES,
+    },
+)
+
+#: 460,800 combinations of the variant real_complex.
+MPI3D_COMPLEX_FACTORS = FactorSpace(
+    _NAMES,
+    [4, 4, 2, 3, 3, 40, 40],
+    value_names={
+        "object_color": ["yellow", "green", "olive", "red"],
+        "object_shape": ["coffee cup", "tennis ball", "croissant", "beer cup"],
+        **_COMMON_VALUE_NAMES,
+    },
+)
+
+_BUCKET = "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data"
+_AUTHORS = "https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main"
+
+
+def _record(
+    variant: str, title: str, space: FactorSpace, url: str, md5: str | None, mirrors: tuple[str, ...] = ()
+) -> DataSetRecord:
+    path = f"mpi3d_{variant}.npz"
+    return DataSetRecord(
+        name=f"mpi3d_{variant}",
+        title=f"MPI3D: an object held by a robot arm, {title}",
+        num_samples=len(space),
+        image_shape=(3, 64, 64),
+        factor_space=space,
+        license="CC-BY-4.0",
+        files=(PublicFile(path, url, md5, mirrors),),
+        path=path,
+        options={"variant": variant},
+    )
+
+
+_RECORDS = {
+    "toy": _record(
+        "toy",
+        "rendered simply",
+        MPI3D_FACTORS,
+        f"{_BUCKET}/mpi3d_toy.npz",
+        "55889cb7c7dfc655d6e0277beee88868",
+        mirrors=(f"{_AUTHORS}/mpi3d_toy.npz",),
+    ),
+    "realistic": _record(
+        "realistic",
+        "rendered realistically",
+        MPI3D_FACTORS,
+        f"{_BUCKET}/mpi3d_realistic.npz",
+        "59a6225b88b635365f70c91b3e52f70f",
+        mirrors=(f"{_AUTHORS}/mpi3d_realistic.npz",),
+    ),
+    "real": _record(
+        "real",
+        "photographed",
+        MPI3D_FACTORS,
+        f"{_BUCKET}/real.npz",  # without the prefix of the other two
+        "0f33f609918fb5c97996692f91129802",
+        mirrors=(f"{_AUTHORS}/mpi3d_real.npz",),
+    ),
+    "real_complex": _record(
+        "real_complex",
+        "photographed with everyday objects",
+        MPI3D_COMPLEX_FACTORS,
+        "https://drive.usercontent.google.com/download?id=1Tp8eTdHxgUMtsZv5uAoYAbJR1BOa_OQm&export=download&confirm=t",
+        md5=None,
+    ),
 }
 
-#: What the values of a factor are called, of the variant real_complex.
-MPI3D_COMPLEX_VALUE_NAMES: dict[str, tuple[str, ...]] = {
-    "object_color": ("yellow", "green", "olive", "red"),
-    "object_shape": ("coffee cup", "tennis ball", "croissant", "beer cup"),
-    **_COMMON_NAMES,
-}
 
-_SPACES = {
-    "toy": MPI3D_FACTORS,
-    "realistic": MPI3D_FACTORS,
-    "real": MPI3D_FACTORS,
-    "real_complex": MPI3D_COMPLEX_FACTORS,
-}
-
-
-class MPI3D(GridFile):
+class MPI3D(FileFactorDataset):
     """MPI3D: images of an object that a robot arm moves along two axes, from a public ``.npz`` file.
 
     Seven factors: color, shape and size of the object, height of the camera, color of the background, and the position
@@ -63,7 +114,7 @@ class MPI3D(GridFile):
         variant: ``"toy"`` and ``"realistic"`` are rendered, ``"real"`` is photographed, 1,036,800 images each;
             ``"real_complex"`` is photographed with everyday objects, 460,800 images.
         storage: ``"cache"``, which takes 12.7 GB of disk, or 5.7 GB of ``"real_complex"``, or ``"memory"``, which takes
-            as much of each process; see :data:`~lr_lightning.data.storage.grid_file.Storage`.
+            as much of each process; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
         factor_space: The grid in the file, where it is not the whole of the variant.
 
     Raises:
@@ -78,6 +129,7 @@ class MPI3D(GridFile):
         Dataset, 2019, arXiv:1906.03292.
     """
 
+    records = tuple(_RECORDS.values())
     image_shape: tuple[int, ...] = (3, 64, 64)
 
     def __init__(
@@ -87,10 +139,10 @@ class MPI3D(GridFile):
         storage: Storage = "cache",
         factor_space: FactorSpace | None = None,
     ) -> None:
-        if variant not in _SPACES:
-            raise ValueError(f"variant must be one of {', '.join(_SPACES)}, got {variant!r}")
-        space = factor_space or _SPACES[variant]
-        super().__init__(f"mpi3d_{variant}", space, _open(Path(path), variant, space), storage)
+        check_choice("variant", variant, tuple(_RECORDS))
+        record = _RECORDS[variant]
+        space = factor_space or record.factor_space
+        super().__init__(record.name, space, _open(Path(path), variant, space), storage)
 
     def _display(self, stored: Tensor) -> Tensor:
         return stored.permute(0, 3, 1, 2).contiguous()  # (N, H, W, C) -> (N, C, H, W)

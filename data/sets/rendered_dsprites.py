@@ -5,8 +5,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.drawing.dsprites_factors import DSPRITES_FACTORS
 from lr_lightning.data.drawing.dsprites_outlines import (
     MAX_CROSSINGS,
     SIZE,
@@ -14,6 +14,9 @@ from lr_lightning.data.drawing.dsprites_outlines import (
     outline_crossings,
     pixel_offsets,
 )
+from lr_lightning.data.sets.dsprites import DSPRITES_FACTORS
+
+_, _, _SCALES, _ORIENTATIONS, _POSITIONS, _ = DSPRITES_FACTORS.values
 
 
 def _crossing_table(offsets: Tensor) -> Tensor:
@@ -28,7 +31,7 @@ def _crossing_table(offsets: Tensor) -> Tensor:
     """
     heights, pixel = offsets.flatten().sort()  # every row of every posY, and its number in ``offsets``
     rows, ranks, num_glyphs = [], [], 0
-    for outlines in glyph_outlines():
+    for outlines in glyph_outlines(_SCALES, _ORIENTATIONS):
         glyph, line, x = outline_crossings(outlines, heights)
         rows.append((num_glyphs + glyph) * len(heights) + pixel[line])
         ranks.append(torch.searchsorted(heights, x))
@@ -63,6 +66,19 @@ class RenderedDSprites(FactorDataset):
         torch.Size([2, 1, 64, 64])
     """
 
+    records = (
+        DataSetRecord(
+            name="rendered_dsprites",
+            title="dSprites, drawn anew: no file needed, but not the published images",
+            num_samples=len(DSPRITES_FACTORS),
+            image_shape=(1, SIZE, SIZE),
+            factor_space=DSPRITES_FACTORS,
+            license="MIT",
+            bits_per_value=0,
+            rendered_path="rendered_dsprites.h5",
+            twin="dsprites",
+        ),
+    )
     name = "rendered_dsprites"
     factor_space = DSPRITES_FACTORS
     full_grid = True
@@ -70,7 +86,7 @@ class RenderedDSprites(FactorDataset):
     renderer_version: int = 1
 
     def __init__(self) -> None:
-        offsets = pixel_offsets()
+        offsets = pixel_offsets(_POSITIONS)
         self._crossings = _crossing_table(offsets)
         # Ranks decide as the float64 offsets would: x < crossing exactly if rank(x) < rank(crossing).
         self._columns = torch.searchsorted(offsets.flatten().sort().values, offsets).short()  # (positions, SIZE)

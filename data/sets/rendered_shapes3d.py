@@ -9,11 +9,12 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.drawing.shapes3d_factors import SHAPES3D_FACTORS
 from lr_lightning.data.drawing.shapes3d_geometry import Regions, touched_pixels, trace, trace_empty
 from lr_lightning.data.drawing.shapes3d_scene import SIZE, build_room
 from lr_lightning.data.drawing.shapes3d_solids import SOLIDS
+from lr_lightning.data.sets.shapes3d import SHAPES3D_FACTORS
 
 # Hues are pure and a tenth of the circle apart, so that a colour channel has one of six levels, 0 to 5 fifths. The
 # channel of an image is the sum of sky, floor, wall and object, tabulated per geometry for every level of their hue.
@@ -98,6 +99,19 @@ class RenderedShapes3D(FactorDataset):
         torch.Size([2, 3, 64, 64])
     """
 
+    records = (
+        DataSetRecord(
+            name="rendered_shapes3d",
+            title="3DShapes, rendered anew: no file needed, but not the published images",
+            num_samples=len(SHAPES3D_FACTORS),
+            image_shape=(3, SIZE, SIZE),
+            factor_space=SHAPES3D_FACTORS,
+            license="MIT",
+            bits_per_value=0,
+            rendered_path="rendered_3dshapes.h5",
+            twin="shapes3d",
+        ),
+    )
     name = "rendered_shapes3d"
     factor_space = SHAPES3D_FACTORS
     full_grid = True

@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace, check_range
 from lr_lightning.data.storage.binary_matrix import BinaryMatrix
-from lr_lightning.data.storage.grid_file import GridFile, Storage
+from lr_lightning.data.storage.file_dataset import FileFactorDataset, Storage
 from lr_lightning.data.storage.lanczos import resize
+from lr_lightning.data.storage.public_file import PublicFile
 
 #: 4,860 combinations. Elevation and azimuth are in degrees; toys of a category are not turned alike, so that an azimuth
 #: is another side of another toy.
@@ -19,6 +21,7 @@ SMALL_NORB_FACTORS = FactorSpace(
     names=["category", "elevation", "azimuth", "lighting"],
     sizes=[5, 9, 18, 6],
     values=[range(5), range(30, 75, 5), range(0, 360, 20), range(6)],
+    value_names={"category": ["animal", "human", "airplane", "truck", "car"]},
 )
 
 #: 48,600 combinations with the instance, one of ten toys of the category.
@@ -26,10 +29,8 @@ SMALL_NORB_GRID = FactorSpace(
     [*SMALL_NORB_FACTORS.names, "instance"],
     [*SMALL_NORB_FACTORS.sizes, 10],
     [*SMALL_NORB_FACTORS.values, range(10)],
+    SMALL_NORB_FACTORS.value_names,
 )
-
-#: What the values of a factor are called, where they are no numbers.
-SMALL_NORB_VALUE_NAMES = {"category": ("animal", "human", "airplane", "truck", "car")}
 
 #: Names of the files without their ends ``-dat.mat``, ``-cat.mat`` and ``-info.mat``.
 SMALL_NORB_CHUNKS = ("smallnorb-5x46789x9x18x6x2x96x96-training", "smallnorb-5x01235x9x18x6x2x96x96-testing")
@@ -37,8 +38,17 @@ SMALL_NORB_CHUNKS = ("smallnorb-5x46789x9x18x6x2x96x96-training", "smallnorb-5x0
 _SIDE = 64
 _REMEDY = "fetch the public files with `lr-lightning data prepare small_norb`"
 
+_CHECKS = {  # MD5 and bytes
+    f"{SMALL_NORB_CHUNKS[0]}-dat.mat.gz": ("66054832f9accfe74a0f4c36a75bc0a2", 131_896_188),
+    f"{SMALL_NORB_CHUNKS[0]}-cat.mat.gz": ("23c8b86101fbf0904a000b43d3ed2fd9", 348),
+    f"{SMALL_NORB_CHUNKS[0]}-info.mat.gz": ("51dee1210a742582ff607dfd94e332e3", 71_052),
+    f"{SMALL_NORB_CHUNKS[1]}-dat.mat.gz": ("e4ad715691ed5a3a5f138751a4ceb071", 130_799_817),
+    f"{SMALL_NORB_CHUNKS[1]}-cat.mat.gz": ("5aa791cd7e6016cf957ce9bdb93b8603", 347),
+    f"{SMALL_NORB_CHUNKS[1]}-info.mat.gz": ("a9454f3864d7fd4bb3ea7fc3eb84924e", 10_428),
+}
 
-class SmallNORB(GridFile):
+
+class SmallNORB(FileFactorDataset):
     """SmallNORB: 48,600 grey images of 50 toys, from the public files of both splits.
 
     Four factors: category, elevation and azimuth of the camera, lighting. Ten instances, that is toys, of each category
@@ -57,7 +67,7 @@ class SmallNORB(GridFile):
             same of ``smallnorb-5x01235x9x18x6x2x96x96-testing``, each as ``.gz`` or unpacked.
         instance: ``"nuisance"`` or ``"factor"``.
         storage: ``"cache"``, which takes 199 MB of disk, or ``"memory"``, which takes as much of each process and reads
-            the files in each; see :data:`~lr_lightning.data.storage.grid_file.Storage`.
+            the files in each; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
         factor_space: The grid in the files with the instance last, where it is not the whole of SmallNORB.
 
     Raises:
@@ -71,6 +81,24 @@ class SmallNORB(GridFile):
         2004, CVPR.
     """
 
+    records = (
+        DataSetRecord(
+            name="small_norb",
+            title="SmallNORB: toys in grey; ten toys of a category are a nuisance, or a factor",
+            num_samples=len(SMALL_NORB_GRID),
+            image_shape=(1, _SIDE, _SIDE),
+            factor_space=SMALL_NORB_FACTORS,
+            license="for research, not to be sold",
+            files=tuple(
+                PublicFile(
+                    f"small_norb/{name}", f"https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/{name}", md5, size=size
+                )
+                for name, (md5, size) in _CHECKS.items()
+            ),
+            path="small_norb",
+            path_argument="root",
+        ),
+    )
     image_shape: tuple[int, ...] = (1, _SIDE, _SIDE)
 
     def __init__(
@@ -87,7 +115,8 @@ class SmallNORB(GridFile):
         self.full_grid = instance == "factor"
         self._images_each = 1
         if not self.full_grid:
-            self.factor_space = FactorSpace(grid.names[:-1], grid.sizes[:-1], grid.values[:-1])
+            named = {factor: names for factor, names in grid.value_names.items() if factor != grid.names[-1]}
+            self.factor_space = FactorSpace(grid.names[:-1], grid.sizes[:-1], grid.values[:-1], named)
             self._images_each = grid.sizes[-1]
 
     def __len__(self) -> int:

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_lightning.data.drawing.dsprites_factors import DSPRITES_FACTORS
-from lr_lightning.data.drawing.shapes3d_factors import SHAPES3D_FACTORS
 from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.sets.dsprites import DSPRITES_FACTORS
+from lr_lightning.data.sets.shapes3d import SHAPES3D_FACTORS
 
 spaces = st.lists(st.integers(1, 6), min_size=1, max_size=5).map(
     lambda sizes: FactorSpace([f"f{i}" for i in range(len(sizes))], sizes)
@@ -96,6 +96,27 @@ def test_rejects_what_lies_outside(space: FactorSpace) -> None:
         space.indices(torch.zeros(1, 2, dtype=torch.int64))
     with pytest.raises(KeyError, match="no factor 'colour'; the factors are shape, hue, size"):
         space.traversals("colour", 1)
+
+
+def test_values_are_called_by_their_names_or_numbers() -> None:
+    space = FactorSpace(["shape", "angle"], [2, 3], [[1, 2], [0, 1 / 3, 1e6]], {"shape": ["square", "disk"]})
+    assert space.value_labels == [["square", "disk"], ["0", "0.3333", "1e+06"]]
+    assert space != FactorSpace(space.names, space.sizes, space.values)
+    assert space == pickle.loads(pickle.dumps(space))
+    assert hash(space) == hash(pickle.loads(pickle.dumps(space)))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"shape": ["square"]}, "'shape' must be 2 different names.*square"),
+        ({"shape": ["square", "square"]}, "'shape' must be 2 different names"),
+        ({"shapes": ["square", "disk"]}, "value_names: there is no factor 'shapes'; did you mean 'shape'"),
+    ],
+)
+def test_wrong_names_of_values_are_rejected(names: dict[str, list[str]], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FactorSpace(["shape", "angle"], [2, 3], value_names=names)
 
 
 def test_public_sets_have_the_published_factors() -> None:

@@ -7,23 +7,23 @@ from hypothesis import strategies as st
 
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.preview_rows import preview_rows, samples_of_values
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 SPACE = FactorSpace(["a", "b", "c"], [3, 1, 40])
 
 
-def grid() -> TensorFactors:
+def grid() -> TensorFactorDataset:
     """Every combination once."""
     factors = SPACE.factors(torch.arange(len(SPACE)))
-    dataset = TensorFactors("grid", torch.arange(len(SPACE)).float()[:, None], factors, SPACE)
+    dataset = TensorFactorDataset("grid", torch.arange(len(SPACE)).float()[:, None], factors, SPACE)
     dataset.full_grid = True
     return dataset
 
 
-def table(rows: list[list[int]], sizes: list[int]) -> TensorFactors:
+def table(rows: list[list[int]], sizes: list[int]) -> TensorFactorDataset:
     """Some combinations."""
     space = FactorSpace([f"f{k}" for k in range(len(sizes))], sizes)
-    return TensorFactors("table", torch.zeros(len(rows), 1), torch.tensor(rows), space)
+    return TensorFactorDataset("table", torch.zeros(len(rows), 1), torch.tensor(rows), space)
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -1,4 +1,4 @@
-"""The catalogue: every set's factors, files and class."""
+"""The known data sets: names, records and files."""
 
 import inspect
 from pathlib import Path
@@ -9,15 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lr_lightning.data
-from lr_lightning.data.registry import CATALOGUE, DataSetRecord, find_record
+from lr_lightning.data.data_set_record import DataSetRecord
+from lr_lightning.data.dataset import FactorDataset
+from lr_lightning.data.registry import DATA_SETS, find_data_set, public_path
 
-RECORDS = [pytest.param(record, id=record.name) for record in CATALOGUE]
-FILES = [file for record in CATALOGUE for file in record.files]
+SETS = [find_data_set(name) for name in DATA_SETS.entries]
+RECORDS = [record for _, record in SETS]
+FILES = [file for record in RECORDS for file in record.files]
 
 
 @given(st.data())
 def test_indices_and_factors_are_inverse_in_every_set(data: st.DataObject) -> None:
-    space = data.draw(st.sampled_from(CATALOGUE)).factor_space
+    space = data.draw(st.sampled_from(RECORDS)).factor_space
     indices = torch.tensor(data.draw(st.lists(st.integers(0, len(space) - 1), min_size=1)))
     factors = space.factors(indices)
     assert torch.equal(space.indices(factors), indices)
@@ -32,9 +35,7 @@ def test_indices_and_factors_are_inverse_in_every_set(data: st.DataObject) -> No
 
 @given(st.data())
 def test_neighbours_differ_by_one_step_of_the_last_factor(data: st.DataObject) -> None:
-    space = data.draw(
-        st.sampled_from([record.factor_space for record in CATALOGUE if record.factor_space.sizes[-1] > 1])
-    )
+    space = data.draw(st.sampled_from([record.factor_space for record in RECORDS if record.factor_space.sizes[-1] > 1]))
     factors = torch.tensor([data.draw(st.integers(0, size - 1)) for size in space.sizes])
     factors[-1] = data.draw(st.integers(0, space.sizes[-1] - 2))
     index = int(space.indices(factors))
@@ -63,36 +64,34 @@ def test_neighbours_differ_by_one_step_of_the_last_factor(data: st.DataObject) -
     ],
 )
 def test_sizes_are_the_published_ones(name: str, num_samples: int, num_combinations: int) -> None:
-    record = find_record(name)
+    _, record = find_data_set(name)
     assert (record.num_samples, len(record.factor_space)) == (num_samples, num_combinations)
 
 
 def test_every_set_is_listed_above_and_once() -> None:
-    assert len({record.name for record in CATALOGUE}) == len(CATALOGUE) == 16
+    assert len({record.name for record in RECORDS}) == len(RECORDS) == 16
 
 
-@pytest.mark.parametrize("record", RECORDS)
-def test_values_have_as_many_names_as_there_are(record: DataSetRecord) -> None:
-    space = record.factor_space
-    for factor, names in record.value_names.items():
-        assert len(set(names)) == len(names) == space.sizes[space.position(factor)]
+def test_every_record_of_a_class_has_a_name() -> None:
+    assert {record.name for cls, _ in SETS for record in cls.records} == set(DATA_SETS.entries)
 
 
-@pytest.mark.parametrize("record", RECORDS)
-def test_the_class_takes_the_arguments(record: DataSetRecord, tmp_path: Path) -> None:
-    package, _, name = record.class_path.rpartition(".")
-    assert package == "lr_lightning.data"
+@pytest.mark.parametrize(("cls", "record"), SETS, ids=DATA_SETS.entries)
+def test_the_class_takes_the_arguments(cls: type[FactorDataset], record: DataSetRecord, tmp_path: Path) -> None:
+    assert public_path(cls) == f"lr_lightning.data.{cls.__name__}"
+    assert getattr(lr_lightning.data, cls.__name__) is cls
+    assert cls.__name__ in lr_lightning.data.__all__
     arguments = record.init_args(tmp_path)
-    inspect.signature(getattr(lr_lightning.data, name)).bind(**arguments)
+    inspect.signature(cls).bind(**arguments)
     assert all(value.is_relative_to(tmp_path) for value in arguments.values() if isinstance(value, Path))
 
 
-@pytest.mark.parametrize("record", RECORDS)
+@pytest.mark.parametrize("record", RECORDS, ids=DATA_SETS.entries)
 def test_twins_and_sprites_are_sets_of_the_same_factors(record: DataSetRecord) -> None:
     for other in filter(None, (record.twin, record.sprites)):
-        assert find_record(other).factor_space == record.factor_space
+        assert find_data_set(other)[1].factor_space == record.factor_space
     if record.twin is not None:
-        assert find_record(record.twin).twin == record.name
+        assert find_data_set(record.twin)[1].twin == record.name
 
 
 def test_every_file_has_its_own_place_and_addresses() -> None:
@@ -114,18 +113,30 @@ def test_the_files_without_a_published_checksum_are_known() -> None:
 
 
 def test_a_path_is_there_once_all_files_are(tmp_path: Path) -> None:
-    record = find_record("mnist")
+    _, record = find_data_set("mnist")
     for file in record.files:
         assert not record.is_present(tmp_path)
         (tmp_path / file.path).parent.mkdir(exist_ok=True)
         (tmp_path / file.path).touch()
     assert record.is_present(tmp_path)
     assert record.init_args(tmp_path) == {"root": tmp_path / "mnist", "split": "all", "name": "mnist"}
-    assert find_record("double_helix").is_present(tmp_path)
+    assert find_data_set("double_helix")[1].is_present(tmp_path)
 
 
-def test_an_unknown_name_is_refused_with_the_nearest() -> None:
-    with pytest.raises(
-        KeyError, match=r"no data set 'smallnorb' \(did you mean small_norb\?\); the data sets are shapes"
-    ):
-        find_record("smallnorb")
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("smallnorb", "no data set 'smallnorb'.*small_norb"),
+        ("lr_lightning.data.MNIST", r"lr_lightning\.data\.MNIST.*mnist, fashion_mnist"),
+        ("lr_lightning.data.CustomDataset", "has no record"),
+        ("lr_lightning.data.FactorSpace", "FactorSpace is not a class that extends FactorDataset"),
+        ("no_such_package.Set", "no_such_package"),
+    ],
+)
+def test_an_unknown_name_is_rejected(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        find_data_set(name)
+
+
+def test_a_set_is_found_by_its_import_path() -> None:
+    assert find_data_set("lr_lightning.data.Cars3D") == find_data_set("cars3d")

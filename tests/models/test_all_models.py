@@ -16,7 +16,7 @@ from lr_lightning import models
 from lr_lightning.assays import Autoencoder as AutoencoderProtocol
 from lr_lightning.callbacks.registry import ASSAYS
 from lr_lightning.callbacks.report_arguments import report_arguments
-from lr_lightning.data import RenderedDSprites
+from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
 from lr_lightning.metrics import DisentanglementSuite
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.models import AutoencoderModule

@@ -15,7 +15,7 @@ from torch.distributions import Normal
 from typing_extensions import override
 
 from lr_lightning.data import FactorDataModule, FactorDataset, FactorSpace
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 from lr_lightning.losses import Gaussian
 from lr_lightning.models import VAE, Autoencoder, AutoencoderModule, BetaVAE
 from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess
@@ -134,7 +134,7 @@ def test_each_batch_of_each_process_has_its_own_noise() -> None:
 
 def test_same_images_are_given_new_noise_at_each_step(tmp_path: Path) -> None:
     space = FactorSpace(["nothing"], [1])
-    twins = TensorFactors("twins", torch.full((12, 3, 8, 8), 0.5), torch.zeros(12, 1, dtype=torch.int64), space)
+    twins = TensorFactorDataset("twins", torch.full((12, 3, 8, 8), 0.5), torch.zeros(12, 1, dtype=torch.int64), space)
     model, callback = tiny_model(), Losses()
     model.optimizer = lambda parameters: torch.optim.SGD(parameters, lr=0.0)
     trainer = tiny_trainer(tmp_path, callback, max_epochs=1, limit_val_batches=0)

@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import StepLR
 from typing_extensions import override
 
 from lr_lightning.data import FactorDataset, FactorSpace
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 from lr_lightning.models import FactorVAE, LinearSchedule
 from lr_lightning.networks import MLP, AutoencoderNetwork
 from lr_lightning.training.noise import step_seed
@@ -401,7 +401,7 @@ def test_total_correlation_of_gaussian_codes_is_found(tmp_path: Path, correlatio
     first, second, third = torch.randn(3, 40_000, generator=source)
     codes = torch.stack([first, correlation * first + (1 - correlation**2) ** 0.5 * second, third], dim=1)
     space = FactorSpace(["nothing"], [1])
-    data = TensorFactors("gaussian", codes, torch.zeros(len(codes), 1, dtype=torch.int64), space)
+    data = TensorFactorDataset("gaussian", codes, torch.zeros(len(codes), 1, dtype=torch.int64), space)
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = FactorVAE(

@@ -11,13 +11,14 @@ from rich.console import Console
 from lr_lightning.commands.data.opening import is_class, is_description, open_named, prepare_cache
 from lr_lightning.commands.data.preview import check_suffix, write_preview
 from lr_lightning.commands.data.table import print_custom_info, print_info, print_list
-from lr_lightning.commands.failure import fail, sentence
+from lr_lightning.commands.failure import fail
+from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.progress import progress_bar
+from lr_lightning.data.custom.custom_dataset import CustomDataset
+from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.registry import CATALOGUE, DataSetRecord, find_record
-from lr_lightning.data.sets.custom_dataset import CustomDataset
-from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
-from lr_lightning.data.sets.rendered_shapes3d import RenderedShapes3D
+from lr_lightning.data.opening import open_data_set
+from lr_lightning.data.registry import find_data_set, public_path
 from lr_lightning.data.storage.write_h5 import write_h5
 
 _DESCRIPTION = (
@@ -40,41 +41,31 @@ def main(argv: Sequence[str]) -> int:
     """
     try:
         arguments = _parse(argv)
-        name = getattr(arguments, "name", "")
-        record = find_record(name) if _is_of_catalogue(arguments.command, name) else None
     except SystemExit as exit_:  # of argparse, which has printed its message
         return int(exit_.code or 0)
-    except KeyError as error:
-        print(f"lr-lightning data: {sentence(error)}", file=sys.stderr)
-        return 2
     root = Path(arguments.root or os.environ.get("LR_LIGHTNING_DATA") or "data_sets")
     try:
-        _run(arguments, record, root)
+        _run(arguments, root)
     except KeyboardInterrupt:
-        print("interrupted; no unfinished file bears a final name", file=sys.stderr)
+        print("interrupted; no unfinished file has a final name", file=sys.stderr)
         return 130
     except Exception as error:
         return fail("data", error)
     return 0
 
 
-def _run(arguments: argparse.Namespace, record: DataSetRecord | None, root: Path) -> None:
-    if arguments.command == "list":
-        print_list(root)
-    elif arguments.command == "preview":
-        _preview(arguments, root)
-    elif record is None:  # the user's own
-        dataset = CustomDataset(arguments.name)
-        if arguments.command == "info":
-            print_custom_info(dataset)
-        else:
-            _print_cache(dataset)
-    elif arguments.command == "info":
-        print_info(record, root)
-    elif arguments.command == "render":
-        _render(record, root, arguments.out, arguments.overwrite)
-    else:
-        _prepare(record, root, cache=not arguments.no_cache)
+def _run(arguments: argparse.Namespace, root: Path) -> None:
+    match arguments.command:
+        case "list":
+            print_list(root)
+        case "info":
+            _info(arguments.name, root)
+        case "preview":
+            _preview(arguments, root)
+        case "render":
+            _render(arguments.name, root, arguments.out, arguments.overwrite)
+        case "prepare":
+            _prepare(arguments.name, root, cache=not arguments.no_cache)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -107,61 +98,70 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     return arguments
 
 
-def _is_of_catalogue(command: str, name: str) -> bool:
-    own = command != "render" and is_description(name)
-    return command != "list" and not own and not (command == "preview" and is_class(name))
+def _find(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
+    """Return class and record of a known set; a wrong name is a usage error."""
+    try:
+        return find_data_set(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _info(name: str, root: Path) -> None:
+    if is_description(name):
+        print_custom_info(CustomDataset(name))
+    else:
+        print_info(*_find(name), root)
 
 
 def _preview(arguments: argparse.Namespace, root: Path) -> None:
     check_suffix(arguments.out)  # before a set is opened
+    if not is_description(arguments.name) and not is_class(arguments.name):
+        _find(arguments.name)
     dataset = open_named(arguments.name, root, arguments.class_arguments)
     prepare_cache(dataset)
     write_preview(dataset, arguments.out, arguments.num_columns, arguments.seed)
     print(f"wrote {arguments.out}")
 
 
-def _render(record: DataSetRecord, root: Path, out: Path | None, overwrite: bool) -> None:
+def _render(name: str, root: Path, out: Path | None, overwrite: bool) -> None:
+    cls, record = _find(name)
     if record.rendered_path is None and record.twin is not None:
-        record = find_record(record.twin)
+        cls, record = find_data_set(record.twin)
     if record.rendered_path is None:
-        names = ", ".join(record.name for record in CATALOGUE if record.rendered_path is not None)
-        raise ValueError(f"{record.name} cannot be rendered; those that can are {names}")
+        raise ValueError(f"{name} cannot be rendered to a file; `lr-lightning data info {name}` shows its files")
     path = out or root / record.rendered_path
     if path.exists() and not overwrite:  # before the renderer is set up
-        raise FileExistsError(f"{path} is there already; add --overwrite to replace it, or choose another with --out")
+        raise FileExistsError(f"{path} already exists; replace it with --overwrite, or choose another file with --out")
     with progress_bar(record.name) as advance:
-        write_h5(_renderer(record.name), path, overwrite=overwrite, progress=advance)
-    Console(highlight=False, emoji=False).print(
-        f"wrote {path}, {path.stat().st_size / 1e6:.0f} MB", soft_wrap=True, markup=False
-    )
+        write_h5(cls(**record.options), path, overwrite=overwrite, progress=advance)
+    _print(f"wrote {path}, {path.stat().st_size / 1e6:.0f} MB")
 
 
-def _renderer(name: str) -> FactorDataset:
-    return RenderedShapes3D() if name == "rendered_shapes3d" else RenderedDSprites()
-
-
-def _prepare(record: DataSetRecord, root: Path, cache: bool) -> None:
-    console = Console(highlight=False, emoji=False)
-    if not record.files:
-        console.print(
-            f"{record.name} needs no file: {record.class_path} makes it on demand", soft_wrap=True, markup=False
-        )
+def _prepare(name: str, root: Path, cache: bool) -> None:
+    if is_description(name):
+        _print_cache(CustomDataset(name))
         return
-    remedy = "check the connection and run again, or fetch it elsewhere and put it into the folder of the data sets"
+    cls, record = _find(name)
+    if not record.files:
+        _print(f"{name} needs no file: {public_path(cls)} generates it on demand")
+        return
+    remedy = "check the connection and run again, or download it elsewhere and put it into the folder of the data sets"
     if record.twin is not None:
-        remedy = f"the rendered twin, {find_record(record.twin).class_path}, needs no file"
+        remedy = f"the rendered twin, {public_path(find_data_set(record.twin)[0])}, needs no file"
     for file in record.files:
         with progress_bar(file.path, is_bytes=True) as advance:
             path = file.fetch(root, remedy=remedy, progress=advance)
-        console.print(f"{path} is there, {file.check}", soft_wrap=True, markup=False)
+        _print(f"{path} is there, {file.check}")
     if cache:
-        _print_cache(open_named(record.name, root))
+        _print_cache(open_data_set(name, root))
 
 
 def _print_cache(dataset: FactorDataset) -> None:
     path = prepare_cache(dataset, verify=True)
     if path is not None:
-        size = f"{path.stat().st_size / 1e6:,.0f} MB"
-        Console(highlight=False, emoji=False).print(
-            f"{path} is there, {size}, mapped into memory by all runs", soft_wrap=True, markup=False
-        )
+        _print(f"{path} is there, {path.stat().st_size / 1e6:,.0f} MB, mapped into memory by all runs")
+
+
+def _print(line: str) -> None:
+    """Print a line as it is, without breaking it."""
+    Console(highlight=False, emoji=False).print(line, soft_wrap=True, markup=False)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from lr_lightning.commands.data.values import value_texts
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.preview_rows import preview_rows, samples_of_values
 
@@ -53,7 +52,7 @@ def check_suffix(out: Path) -> None:
 def _draw(dataset: FactorDataset, num_columns: int, generator: torch.Generator) -> "Figure":
     from lr_lightning.plots import factor_scatter_figure, image_rows_figure
 
-    space, values = dataset.factor_space, value_texts(dataset)
+    space, values = dataset.factor_space, dataset.factor_space.value_labels
     title = f"{dataset.name}: {len(dataset):,} observations"
     if len(dataset.image_shape) == 1 and dataset.image_shape[0] in (2, 3):
         chosen = torch.randperm(len(dataset), generator=generator)[:_MOST_POINTS]

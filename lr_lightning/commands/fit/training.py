@@ -17,6 +17,7 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.utilities.seed import isolate_rng
 from typing_extensions import override
 
+import lr_lightning.data.custom.custom_dataset
 import lr_lightning.data.loading.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import (
     ASSAYS,
@@ -53,6 +54,7 @@ from lr_lightning.commands.run.folder_guard import FolderGuard
 from lr_lightning.commands.run.initial_weights import OPTION, load_initial_weights
 from lr_lightning.commands.run.resumable import check_resumable, while_restoring
 from lr_lightning.common.files import quoted_path
+from lr_lightning.data.registry import DATA_SETS
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
 
@@ -116,6 +118,7 @@ class RunCLI(LightningCLI):
     @override
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Return a parser that composes the assays of several configs."""
+        DATA_SETS.import_own()  # short class names need their classes imported
         kwargs.setdefault("dump_header", [f"pytorch_lightning=={version}"])
         parser = LightningArgumentParser(**kwargs)
         help_text = "A config file; of several, later ones override and add to earlier ones."

@@ -13,7 +13,7 @@ from lr_lightning.commands.data import preview as data_preview
 from lr_lightning.commands.data.command import main
 from lr_lightning.commands.data.preview import write_preview
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_a_set_of_ones_own(figures: list[Figure], tmp_path: Path) -> None:
 
 def test_the_title_tells_that_other_factors_are_not_fixed(figures: list[Figure], tmp_path: Path) -> None:
     space = FactorSpace(["x", "y"], [3, 3])
-    dataset = TensorFactors("t", torch.zeros(3, 1, 4, 4), torch.arange(3)[:, None].repeat(1, 2), space)
+    dataset = TensorFactorDataset("t", torch.zeros(3, 1, 4, 4), torch.arange(3)[:, None].repeat(1, 2), space)
     write_preview(dataset, tmp_path / "p.png", 3, 0)
     assert figures[0].get_suptitle() == "t: 3 observations, the other factors as near as there are"
 
@@ -128,20 +128,21 @@ def test_a_class_with_arguments(figures: list[Figure], name: str) -> None:
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
-        (["shapes3", "p.png"], 2, "no data set 'shapes3' (did you mean shapes3d?)"),
+        (["shapes3", "p.png"], 2, "no data set 'shapes3'; did you mean shapes3d?"),
         (["shapes3d", "p.png"], 1, "no file data_sets/3dshapes.h5; fetch the public file with"),
         (["double_helix", "p.gif"], 1, "p.gif must end in one of .png, .pdf, .svg"),
         (["double_helix"], 2, "the following arguments are required: OUT"),
         (["rendered_dsprites", "p.png", "--num-columns", "1"], 1, "--num-columns must be at least 2, got 1"),
-        (["double_helix", "p.png", "--dataset.seed", "1"], 1, "double_helix takes no --dataset.seed; arguments can be"),
+        (["double_helix", "p.png", "--dataset.seed", "1"], 1, "double_helix takes no --dataset.seed"),
         (
             ["ColorDSprites", "p.png", "--dataset.sed", "1"],
             1,
             "ColorDSprites has no argument 'sed'; did you mean seed?",
         ),
-        (["ScreamDSprites", "p.png"], 1, "the following arguments are required: picture"),
-        (["os.path", "p.png"], 1, "os.path does not correspond to a subclass of FactorDataset"),
-        (["FactorDataset", "p.png"], 1, "Expected an instantiatable class, but FactorDataset is abstract"),
+        (["ScreamDSprites", "p.png"], 1, "no picture data_sets/scream.jpg"),
+        (["MNIST", "p.png"], 1, "the following arguments are required: root"),
+        (["os.path", "p.png"], 1, "os.path is not a class that extends FactorDataset"),
+        (["lr_lightning.data.FactorDataset", "p.png"], 1, "FactorDataset is abstract"),
         (["double_helix", "p.png", "--seeed", "1"], 2, "unrecognized arguments: --seeed 1"),
     ],
 )
@@ -157,6 +158,6 @@ def test_what_cannot_be_drawn_is_said_in_a_sentence(
 
 @pytest.mark.parametrize("shape", [(2, 4, 4), (4,), (1,), (4, 4)])
 def test_other_observations_are_refused(shape: tuple[int, ...], tmp_path: Path) -> None:
-    dataset = TensorFactors("odd", torch.zeros(3, *shape), torch.arange(3)[:, None], FactorSpace(["x"], [3]))
+    dataset = TensorFactorDataset("odd", torch.zeros(3, *shape), torch.arange(3)[:, None], FactorSpace(["x"], [3]))
     with pytest.raises(ValueError, match=r"odd has observations \(.*\); a preview shows images \(1, H, W\) or"):
         write_preview(dataset, tmp_path / "p.png", 3, 0)

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lr_lightning.data import BatchLoader, FactorBatch, FactorDataset, FactorSpace, PairBatch, TripletBatch
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 
 def numbers(size: int) -> FactorDataset:
     """A data set whose observation ``i`` is the number ``i``, as is its factor."""
     values = torch.arange(size)[:, None]
-    return TensorFactors("numbers", values.float(), values, FactorSpace(["number"], [size]))
+    return TensorFactorDataset("numbers", values.float(), values, FactorSpace(["number"], [size]))
 
 
 def stream(loader: BatchLoader) -> Iterator[list[int]]:

@@ -22,7 +22,7 @@ from lr_lightning.data import (
     FactorSpace,
     FactorTriplets,
 )
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 from tests.tiny_runs import tiny_model, tiny_trainer
 
 
@@ -205,7 +205,7 @@ def test_images_become_floats_after_the_transfer(bars: FactorDataset) -> None:
     assert unchanged.images.tolist() == [[3.0, -2.0]]
 
 
-class Movable(TensorFactors):
+class Movable(TensorFactorDataset):
     """Remembers where it was moved to."""
 
     moved: str | None = None
@@ -392,7 +392,9 @@ def test_processes_share_training_of_any_kind(bars: FactorDataset, options: dict
             assert torch.equal(torch.cat(found), expected)
 
 
-LABELS = TensorFactors("labels", torch.zeros(9, 3), torch.zeros(9, 1, dtype=torch.int64), FactorSpace(["one"], [2]))
+LABELS = TensorFactorDataset(
+    "labels", torch.zeros(9, 3), torch.zeros(9, 1, dtype=torch.int64), FactorSpace(["one"], [2])
+)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 from lr_lightning.data import FactorDataset, FactorSpace
 from lr_lightning.data.loading.holdout import left_out
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 BARS = list(product(range(3), range(4), range(4)))  # colour, row, column
 
@@ -46,7 +46,7 @@ def test_nothing_is_left_out_unless_asked(bars: FactorDataset) -> None:
 
 def test_sets_that_are_no_grid_are_read_by_their_labels() -> None:
     labels = torch.tensor([[1], [0], [1], [2]])
-    dataset = TensorFactors("labels", torch.zeros(4, 1), labels, FactorSpace(["label"], [3]))
+    dataset = TensorFactorDataset("labels", torch.zeros(4, 1), labels, FactorSpace(["label"], [3]))
     assert left_out(dataset, [{"label": [1]}]).tolist() == [True, False, True, False]
 
 

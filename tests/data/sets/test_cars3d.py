@@ -15,7 +15,7 @@ from scipy.io import savemat
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.sets.cars3d import CARS3D_FACTORS, Cars3D
-from lr_lightning.data.storage.grid_file import Storage
+from lr_lightning.data.storage.file_dataset import Storage
 from lr_lightning.data.storage.lanczos import resize
 
 SPACE = FactorSpace(["elevation", "azimuth", "object"], [2, 3, 4])

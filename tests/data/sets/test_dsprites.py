@@ -62,8 +62,10 @@ def test_gathers_images_and_factors_in_any_order(path: Path, monkeypatch: pytest
 
 
 def test_keeps_a_pixel_in_a_bit(path: Path) -> None:
-    dataset = DSprites(path, factor_space=SPACE).prepare()
-    assert dataset.cache.path.stat().st_size == 4096 + 12 * 512
+    dataset = DSprites(path, factor_space=SPACE)
+    cache = dataset.prepare()
+    assert cache is not None
+    assert cache.stat().st_size == 4096 + 12 * 512
     dataset.to("cpu")
     assert dataset._loaded is not None
     assert dataset._loaded.nbytes == 12 * 512

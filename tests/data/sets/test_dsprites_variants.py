@@ -12,28 +12,29 @@ from scipy.stats import chi2, chi2_contingency
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from lr_lightning.data import ColorDSprites, DoubleHelix, NoisyDSprites, RenderedDSprites, ScreamDSprites
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.sets.dsprites_variants import DSpritesVariant
-from lr_lightning.data.storage.tensors import TensorFactors
+from lr_lightning.data.sets.double_helix import DoubleHelix
+from lr_lightning.data.sets.dsprites_variants import ColorDSprites, DSpritesVariant, NoisyDSprites, ScreamDSprites
+from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
+from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 SPRITES = RenderedDSprites()
 SOME = torch.randint(len(SPRITES), (200,), generator=torch.Generator().manual_seed(0))
 KINDS = ["color", "noisy", "scream"]
 
 
-def plain(value: int, num_images: int, height: int, width: int) -> TensorFactors:
+def plain(value: int, num_images: int, height: int, width: int) -> TensorFactorDataset:
     """Images (1, height, width) of one value, which are combination 0 each."""
     pixels = torch.full((num_images, 1, height, width), value, dtype=torch.uint8)
-    return TensorFactors("plain", pixels, torch.zeros(num_images, 1).long(), FactorSpace(["x"], [1]))
+    return TensorFactorDataset("plain", pixels, torch.zeros(num_images, 1).long(), FactorSpace(["x"], [1]))
 
 
-def small_sprites(num_images: int = 20) -> TensorFactors:
+def small_sprites(num_images: int = 20) -> TensorFactorDataset:
     """Images (1, 6, 5), half of whose pixels are white."""
     generator = torch.Generator().manual_seed(1)
     pixels = torch.randint(2, (num_images, 1, 6, 5), generator=generator).to(torch.uint8) * 255
-    return TensorFactors("dsprites", pixels, torch.arange(num_images)[:, None], FactorSpace(["x"], [num_images]))
+    return TensorFactorDataset("dsprites", pixels, torch.arange(num_images)[:, None], FactorSpace(["x"], [num_images]))
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from numpy.lib import format as npy
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.sets.mpi3d import MPI3D, MPI3D_COMPLEX_FACTORS, MPI3D_FACTORS
-from lr_lightning.data.storage.grid_file import Storage
+from lr_lightning.data.storage.file_dataset import Storage
 
 SPACE = FactorSpace(["object_color", "vertical"], [2, 5])
 PIXELS = np.random.default_rng(0).integers(256, size=(10, 64, 64, 3), dtype=np.uint8)

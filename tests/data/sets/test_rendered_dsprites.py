@@ -39,7 +39,8 @@ def test_meets_the_original_frames(dataset: RenderedDSprites) -> None:
 
 def test_fills_outlines_as_matplotlib_does(dataset: RenderedDSprites) -> None:
     indices = torch.randint(len(dataset), (60,), generator=torch.Generator().manual_seed(0))
-    outlines = [outline.numpy() for outlines in glyph_outlines() for outline in outlines]
+    _, _, scales, orientations, _, _ = dataset.factor_space.values
+    outlines = [outline.numpy() for shape in glyph_outlines(scales, orientations) for outline in shape]
     row, column = np.mgrid[:64, :64] + 0.5
     for index, image in zip(indices.tolist(), dataset.images(indices), strict=True):
         glyph, pos_x, pos_y = np.unravel_index(index, (720, 32, 32))

@@ -16,7 +16,7 @@ from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.sets.shapes3d import Shapes3D
 from lr_lightning.data.storage import h5_images
-from lr_lightning.data.storage.grid_file import Storage
+from lr_lightning.data.storage.file_dataset import Storage
 
 SPACE = FactorSpace(["hue", "shape"], [5, 4], [[0.0, 0.1, 0.2, 0.3, 0.4], [0, 1, 2, 3]])
 PIXELS = np.random.default_rng(0).integers(256, size=(20, 64, 64, 3), dtype=np.uint8)

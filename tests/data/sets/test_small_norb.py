@@ -13,7 +13,7 @@ from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.sets.small_norb import SMALL_NORB_FACTORS, SMALL_NORB_GRID, SmallNORB
 from lr_lightning.data.storage import binary_matrix
-from lr_lightning.data.storage.grid_file import Storage
+from lr_lightning.data.storage.file_dataset import Storage
 from lr_lightning.data.storage.lanczos import resize
 from tests.data.storage.test_binary_matrix import binary_matrix_bytes
 

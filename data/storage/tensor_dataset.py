@@ -9,7 +9,7 @@ from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace, check_range
 
 
-class TensorFactors(FactorDataset):
+class TensorFactorDataset(FactorDataset):
     """A data set from two tensors.
 
     Args:

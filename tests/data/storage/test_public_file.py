@@ -1,47 +1,18 @@
-"""Fetching a public file: mirrors, and archives without a published checksum."""
+"""Downloading a public file: mirrors, and archives without a published checksum."""
 
 import hashlib
 import io
-import threading
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
-from lr_lightning.data.data_set_record import PublicFile
+from lr_lightning.data.storage.public_file import PublicFile
+from tests.file_server import FileServer
 
 CONTENT = b"images and labels" * 1000
 MD5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
-
-
-class CountingHandler(SimpleHTTPRequestHandler):
-    """Serves files without printing, and remembers what was asked for."""
-
-    asked: ClassVar[list[str]] = []
-
-    def log_message(self, *_: object) -> None:
-        """Remember the path."""
-        self.asked.append(self.path)
-
-
-@pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
-    """Yield the address of a server on this machine and its folder."""
-    folder = tmp_path / "served"
-    folder.mkdir()
-    monkeypatch.setenv("no_proxy", "*")
-    monkeypatch.setattr(CountingHandler, "asked", [])
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(CountingHandler, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}", folder
-        server.shutdown()
-        thread.join()
 
 
 def archive(content: bytes = b"0123456789" * 100) -> bytes:
@@ -51,8 +22,8 @@ def archive(content: bytes = b"0123456789" * 100) -> bytes:
     return file.getvalue()
 
 
-def test_comes_from_the_first_address(served: tuple[str, Path], tmp_path: Path) -> None:
-    address, folder = served
+def test_comes_from_the_first_address(file_server: FileServer, tmp_path: Path) -> None:
+    address, folder = file_server.url, file_server.folder
     (folder / "a.bin").write_bytes(CONTENT)
     seen: list[tuple[int, int | None]] = []
     file = PublicFile("sets/a.bin", f"{address}/a.bin", MD5, mirrors=(f"{address}/none.bin",))
@@ -64,9 +35,9 @@ def test_comes_from_the_first_address(served: tuple[str, Path], tmp_path: Path) 
 
 @pytest.mark.parametrize("first", [None, b"<html>moved</html>"])
 def test_comes_from_a_mirror_where_the_first_gives_nothing_or_another_file(
-    served: tuple[str, Path], tmp_path: Path, first: bytes | None
+    file_server: FileServer, tmp_path: Path, first: bytes | None
 ) -> None:
-    address, folder = served
+    address, folder = file_server.url, file_server.folder
     if first is not None:
         (folder / "a.bin").write_bytes(first)
     (folder / "mirror.bin").write_bytes(CONTENT)
@@ -74,8 +45,8 @@ def test_comes_from_a_mirror_where_the_first_gives_nothing_or_another_file(
     assert file.fetch(tmp_path, remedy="").read_bytes() == CONTENT
 
 
-def test_tells_of_every_address_where_none_gives_it(served: tuple[str, Path], tmp_path: Path) -> None:
-    address, folder = served
+def test_tells_of_every_address_where_none_gives_it(file_server: FileServer, tmp_path: Path) -> None:
+    address, folder = file_server.url, file_server.folder
     (folder / "b.bin").write_bytes(b"<html>")
     file = PublicFile("a.bin", f"{address}/a.bin", MD5, (f"{address}/b.bin",))
     with pytest.raises(
@@ -88,8 +59,8 @@ def test_tells_of_every_address_where_none_gives_it(served: tuple[str, Path], tm
     assert not (tmp_path / "a.bin").exists()
 
 
-def test_a_wrong_file_that_was_there_is_left_alone(served: tuple[str, Path], tmp_path: Path) -> None:
-    address, folder = served
+def test_a_wrong_file_that_was_there_is_left_alone(file_server: FileServer, tmp_path: Path) -> None:
+    address, folder = file_server.url, file_server.folder
     (folder / "a.bin").write_bytes(CONTENT)
     (tmp_path / "a.bin").write_bytes(b"mine")
     file = PublicFile("a.bin", f"{address}/a.bin", MD5, (f"{address}/a.bin?again",))
@@ -98,8 +69,8 @@ def test_a_wrong_file_that_was_there_is_left_alone(served: tuple[str, Path], tmp
     assert (tmp_path / "a.bin").read_bytes() == b"mine"
 
 
-def test_an_archive_without_md5_is_held_against_its_own_checksums(served: tuple[str, Path], tmp_path: Path) -> None:
-    address, folder = served
+def test_an_archive_without_md5_is_held_against_its_own_checksums(file_server: FileServer, tmp_path: Path) -> None:
+    address, folder = file_server.url, file_server.folder
     file = PublicFile("a.npz", f"{address}/a.npz", None)
     whole = archive()
     place = whole.index(b"0123456789")
@@ -135,18 +106,18 @@ def test_an_archive_needs_a_folder_that_can_be_written_to(tmp_path: Path) -> Non
         file.fetch(tmp_path / "sets", remedy="")
 
 
-def test_another_file_without_md5_is_taken_as_it_comes(served: tuple[str, Path], tmp_path: Path) -> None:
-    address, folder = served
+def test_another_file_without_md5_is_taken_as_it_comes(file_server: FileServer, tmp_path: Path) -> None:
+    address, folder = file_server.url, file_server.folder
     (folder / "a.jpg").write_bytes(b"a picture")
     assert PublicFile("a.jpg", f"{address}/a.jpg", None).fetch(tmp_path, remedy="").read_bytes() == b"a picture"
 
 
-def test_of_several_that_want_an_archive_at_once_one_fetches_it(served: tuple[str, Path], tmp_path: Path) -> None:
-    address, folder = served
+def test_of_several_that_want_an_archive_at_once_one_fetches_it(file_server: FileServer, tmp_path: Path) -> None:
+    address, folder = file_server.url, file_server.folder
     (folder / "a.npz").write_bytes(archive())
     file = PublicFile("a.npz", f"{address}/a.npz", None)
     with ThreadPoolExecutor(4) as pool:
         paths = list(pool.map(lambda _: file.fetch(tmp_path, remedy=""), range(4)))
     assert paths == [tmp_path / "a.npz"] * 4
     assert (tmp_path / "a.npz").read_bytes() == archive()
-    assert CountingHandler.asked == ["/a.npz"]
+    assert file_server.requests == ["/a.npz"]

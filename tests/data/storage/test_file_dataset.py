@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.storage.grid_file import GridFile, Storage
+from lr_lightning.data.storage.file_dataset import FileFactorDataset, Storage
 
 SPACE = FactorSpace(["row", "column"], [3, 4])
 PIXELS = torch.randint(256, (12, 5, 7, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
@@ -35,7 +35,7 @@ class Rows:
             yield self.rows[start : start + 5]
 
 
-class Colors(GridFile):
+class Colors(FileFactorDataset):
     """Twelve images of three channels."""
 
     image_shape = (3, 5, 7)
@@ -77,7 +77,7 @@ def test_a_cache_is_found_again_by_the_next_set(tmp_path: Path) -> None:
     source = Rows(tmp_path / "f", PIXELS)
     seen: list[tuple[int, int]] = []
     first = Colors("f", SPACE, source)
-    assert first.prepare(progress=lambda *state: seen.append(state)) is first
+    assert first.prepare(progress=lambda *state: seen.append(state)) == first.cache.path
     assert seen == [(5, 12), (10, 12), (12, 12)]
     Colors("f", SPACE, source).prepare(verify=True, progress=lambda *state: seen.append(state))
     assert torch.equal(Colors("f", SPACE, source).images(torch.arange(12)), PIXELS.permute(0, 3, 1, 2))
@@ -90,7 +90,7 @@ def test_a_cache_is_found_again_by_the_next_set(tmp_path: Path) -> None:
 
 def test_prepares_nothing_without_a_cache(tmp_path: Path) -> None:
     source = Rows(tmp_path / "f", PIXELS)
-    Colors("f", SPACE, source, "memory").prepare()
+    assert Colors("f", SPACE, source, "memory").prepare() is None
     assert source.readings == 0
     assert not (tmp_path / "lr_lightning_cache").exists()
 
@@ -103,7 +103,8 @@ def test_classes_do_not_share_a_cache(tmp_path: Path) -> None:
 
 
 def test_pickling_leaves_the_map_out(tmp_path: Path) -> None:
-    dataset = Colors("f", SPACE, Rows(tmp_path / "f", PIXELS)).prepare()
+    dataset = Colors("f", SPACE, Rows(tmp_path / "f", PIXELS))
+    dataset.prepare()
     copy = pickle.loads(pickle.dumps(dataset))
     assert dataset._mapped is not None
     assert copy._mapped is None

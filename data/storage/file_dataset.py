@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace, check_range
@@ -25,7 +26,7 @@ _BLOCK_ROWS = 4096
 Storage = Literal["cache", "memory", "file"]
 
 
-class GridFile(FactorDataset):
+class FileFactorDataset(FactorDataset):
     """Base of the public sets: image ``i`` of the file is combination ``i`` of the factors.
 
     Attributes:
@@ -76,19 +77,21 @@ class GridFile(FactorDataset):
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_mapped": None}  # a spawned worker maps the file itself
 
-    def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Self:
-        """Make the memory-mapped cache now, if that is where images are read from, and return ``self``.
+    @override
+    def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Path | None:
+        """Write the memory-mapped cache unless it exists, and return its path; ``None`` with other ``storage``.
 
         Args:
-            verify: Compare the checksums of a cache that is there, which reads it whole.
-            progress: Called after each block with the number of images converted and of all.
+            verify: Compare the checksums of an existing cache, which reads it whole, and rebuild it if damaged.
+            progress: Called with the number of images converted so far and in total.
 
         Raises:
             OSError: If the cache cannot be written, or the file turns out to be damaged.
         """
-        if self.storage == "cache":
-            self._mapped = self.cache.open(verify=verify, progress=progress)
-        return self
+        if self.storage != "cache":
+            return None
+        self._mapped = self.cache.open(verify=verify, progress=progress)
+        return self.cache.path
 
     @property
     def cache(self) -> MemoryMappedCache:

@@ -11,7 +11,7 @@ from torch import Tensor
 from lr_lightning.data.custom.description import LAYOUTS, CustomDescription, read_description
 from lr_lightning.data.custom.labels import grid_order, label_array, positions, read_table
 from lr_lightning.data.factor_space import check_range
-from lr_lightning.data.storage.grid_file import GridFile, Storage
+from lr_lightning.data.storage.file_dataset import FileFactorDataset, Storage
 from lr_lightning.data.storage.h5_images import H5Images, h5_header
 from lr_lightning.data.storage.image_folder import FolderImages, image_files
 from lr_lightning.data.storage.image_source import ImageSource
@@ -21,7 +21,7 @@ from lr_lightning.data.storage.npz_member import npz_header
 _LARGEST_IMAGE = 1 << 28  # bytes
 
 
-class CustomDataset(GridFile):
+class CustomDataset(FileFactorDataset):
     """A data set that a YAML file describes.
 
     .. code-block:: yaml
@@ -49,7 +49,7 @@ class CustomDataset(GridFile):
 
     Args:
         path: The YAML file.
-        storage: Where images are read from, see :data:`~lr_lightning.data.storage.grid_file.Storage`.
+        storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
 
     Attributes:
         description: What the file says.
@@ -94,11 +94,6 @@ class CustomDataset(GridFile):
             self._rows = grid_order(labels, space)
             self._labels = labels if self._rows is None else None
         self.full_grid = self._labels is None
-
-    @property
-    def value_names(self) -> dict[str, tuple[str, ...]]:
-        """What the values of a factor are called, where they are no numbers."""
-        return self.description.value_names
 
     def images(self, indices: Tensor) -> Tensor:
         """Return images ``(N, C, H, W)`` uint8 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.

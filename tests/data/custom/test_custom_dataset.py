@@ -80,7 +80,7 @@ def test_a_full_grid_needs_no_labels(tmp_path: Path, write: Callable[[Path], Pat
     assert (dataset.name, len(dataset), dataset.full_grid, dataset.image_shape) == ("bars", 18, True, (3, 6, 5))
     assert dataset.factor_space.names == ("colour", "height", "position")
     assert dataset.factor_space.values == ((0.0, 1.0), (0.0, 1.0, 2.0), (0.0, 0.1, 0.3))
-    assert dataset.value_names == {"colour": ("red", "green")}
+    assert dataset.factor_space.value_names == {"colour": ("red", "green")}
     assert torch.equal(dataset.images(ALL), EXPECTED)
     assert torch.equal(dataset.images(ALL.flip(0)[:4]), EXPECTED.flip(0)[:4])
     assert dataset.factors(ALL).tolist() == [list(row) for row in GRID]

@@ -1,0 +1,1 @@
+"""Tests of data sets that a YAML file describes."""
