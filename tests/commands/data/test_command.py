@@ -265,7 +265,7 @@ def test_brackets_in_names_and_paths_are_printed_as_they_are(
     ("argv", "code", "message"),
     [
         (["info", "shape3d"], 2, "no data set 'shape3d'; did you mean shapes3d?"),
-        (["render", "zzz"], 2, "no data set 'zzz'; the names are shapes3d, rendered_"),
+        (["render", "zzz"], 2, "no data set 'zzz'"),
         (["render", "mnist"], 1, "mnist cannot be rendered"),
         (["draw"], 2, "invalid choice: 'draw'"),
         (["info", "missing.yaml"], 1, "no file missing.yaml; give the YAML file that describes your data set"),
