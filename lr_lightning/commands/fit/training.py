@@ -91,6 +91,7 @@ class RunCLI(LightningCLI):
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         ASSAYS.import_own()  # so that their class names are known without their module
+        DATA_SETS.import_own()
         parser.add_argument(
             "--seeds",
             type=int | list[int] | None,
@@ -118,7 +119,6 @@ class RunCLI(LightningCLI):
     @override
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
         """Return a parser that composes the assays of several configs."""
-        DATA_SETS.import_own()  # short class names need their classes imported
         kwargs.setdefault("dump_header", [f"pytorch_lightning=={version}"])
         parser = LightningArgumentParser(**kwargs)
         help_text = "A config file; of several, later ones override and add to earlier ones."
