@@ -25,10 +25,10 @@ MODULES: Mapping[str, str] = {
     **_moved(
         "lr_lightning.data",
         "lr_lightning.data.sets",
-        "cars3d custom_dataset double_helix dsprites dsprites_variants mnist mpi3d rendered_dsprites rendered_shapes3d "
+        "cars3d double_helix dsprites dsprites_variants mnist mpi3d rendered_dsprites rendered_shapes3d "
         "shapes3d small_norb",
     ),
-    **_moved("lr_lightning.data", "lr_lightning.data.storage", "tensors"),
+    **_moved("lr_lightning.data", "lr_lightning.data.custom", "custom_dataset"),
     **_moved("lr_lightning.models", "lr_lightning.training", "schedules"),
 }
 """The module that a class was defined in, and the one that it is defined in now."""
