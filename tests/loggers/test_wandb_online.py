@@ -1,5 +1,6 @@
-"""Runs with a server: one that answers, and ones that refuse, hang or fail, which hold no run up."""
+"""Runs with a W&B server: responsive, refusing, hanging or failing ones, none of which stops a run."""
 
+import re
 import socket
 import subprocess
 import sys
@@ -113,7 +114,7 @@ def test_a_server_that_falls_silent_holds_no_run_up(server: WandbServer, trouble
     told = logger.finish()
     assert time.perf_counter() - start < 30
     assert told is not None
-    assert told.startswith("W&B: not all could be uploaded in 1 s; upload it with: wandb sync --include-online ")
+    assert re.search(r"\b1 s\b.*wandb sync --include-online ", told)
     assert list(Path(told.split()[-1]).glob("run-abc.wandb"))
 
 

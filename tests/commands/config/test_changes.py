@@ -102,7 +102,8 @@ def test_a_changed_config_is_refused_with_a_command_that_works(
     here = f"--trainer.default_root_dir={trained}"
     assert run("fit", *SMALL, here, "--model.optimizer.lr=1e-4", "--data.split_seed=7", "--ckpt_path=last") == 2
     error = capsys.readouterr().err
-    assert "(model.optimizer.lr: 0.01 -> 0.0001; data.split_seed: 0 -> 7)" in error
+    assert "model.optimizer.lr: 0.01 -> 0.0001" in error
+    assert "data.split_seed: 0 -> 7" in error
     checkpoint = trained / "checkpoints" / "last.ckpt"
     assert f"--data.split_seed=7 --initial_weights={checkpoint}" in error
     assert "--ckpt_path" not in error

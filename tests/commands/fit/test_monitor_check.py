@@ -40,28 +40,28 @@ def check(monitor: Callback | str, *callbacks: Callback, model: Any = None) -> N
         "metric/sap/r2",
     ],
 )
-def test_what_will_be_logged_can_be_monitored(key: str) -> None:
+def test_accepts_logged_keys(key: str) -> None:
     check(key, ResponseMatrixAssay(), LatentStatisticsAssay(), DisentanglementAssay(["mig"], ["sap_r2"]))
 
 
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("val/lss", "did you mean val/loss"),
-        ("train/loss", "there will be val/loss, val/reconstruction, val/kl, assay/response_matrix/active_latents, "),
-        ("assay/response_matrix/independance", "did you mean assay/response_matrix/independence"),
-        ("assay/matrix/independence", "did you mean assay/response_matrix/independence"),
+        ("val/lss", r"val/loss\?"),
+        ("train/loss", "val/loss, val/reconstruction, val/kl, assay/response_matrix/active_latents, "),
+        ("assay/response_matrix/independance", r"assay/response_matrix/independence\?"),
+        ("assay/matrix/independence", r"assay/response_matrix/independence\?"),
         ("metric/dci/score", r"metric/mig\*"),
     ],
 )
-def test_what_will_not_be_logged_is_named_with_what_will(key: str, hint: str) -> None:
-    with pytest.raises(UsageError, match=f"checkpoint.monitor '{key}' .*{hint}"):
+def test_rejects_keys_that_are_not_logged(key: str, hint: str) -> None:
+    with pytest.raises(UsageError, match=rf"checkpoint\.monitor.*'{key}'.*{hint}"):
         check(key, ResponseMatrixAssay(), DisentanglementAssay(["mig"], []))
 
 
 @pytest.mark.parametrize("kind", [EarlyStopping, ModelCheckpoint])
 def test_other_callbacks_that_would_fail_without_it(kind: Any) -> None:
-    with pytest.raises(UsageError, match=f"monitor of {kind.__name__} 'val/lss'"):
+    with pytest.raises(UsageError, match=rf"{kind.__name__}.*'val/lss'"):
         check(kind(monitor="val/lss"))
     check(kind(monitor="val/loss"))
 
@@ -93,15 +93,15 @@ class OwnModel(BetaVAE):
         self.log("mine", 1.0)
 
 
-def test_what_others_may_log_is_not_refused() -> None:
+def test_accepts_keys_that_other_code_may_log() -> None:
     check("mine", Logging())
     model = tiny_model()
     check("mine", model=OwnModel(model.network, optimizer=model.optimizer))
 
 
-def test_a_run_is_refused_before_it_leaves_anything(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rejects_a_run_before_it_writes_anything(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", *HELIX, "--checkpoint.monitor=assay/response_matrix/independenc") == 2
     error = capsys.readouterr().err
-    assert "did you mean assay/response_matrix/independence?" in error
+    assert "assay/response_matrix/independence?" in error
     assert "val/reconstruction" in error
     assert not Path("runs").exists()

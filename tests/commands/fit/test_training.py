@@ -258,11 +258,11 @@ def test_a_resumed_run_drops_the_rows_that_it_writes_again() -> None:
     assert steps == [1, 3, 5, 7, 9, 11]
 
 
-def test_resuming_what_has_ended_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_resuming_a_finished_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", *HELIX, "--trainer.logger=false") == 0
     weights = Path("runs/helix/checkpoints/last.ckpt").read_bytes()
     assert run("fit", *HELIX, "--trainer.logger=false", "--ckpt_path=last") == 0
-    assert "This run had ended at step 8; raise --trainer.max_epochs" in capsys.readouterr().out
+    assert re.search(r"step 8\b.*--trainer.max_epochs", capsys.readouterr().out)
     assert Path("runs/helix/checkpoints/last.ckpt").read_bytes() == weights
 
 
@@ -310,10 +310,10 @@ def test_predict_writes_codes_and_factors(capsys: pytest.CaptureFixture[str]) ->
     assert arrays["codes"].shape == (1152, 2)
     assert arrays["factors"].shape == (1152, 1)
     assert arrays["log_variances"].shape == (1152, 2)
-    assert "1,152 codes of 2 latents: runs/helix/codes.npz" in capsys.readouterr().out.replace(f"{Path.cwd()}/", "")
+    assert re.search(r"1,152 .*\b2 latents.*runs/helix/codes.npz", capsys.readouterr().out)
 
 
-@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")  # there is nothing to monitor
+@pytest.mark.filterwarnings("ignore:.*could not find the monitored key")  # nothing to monitor
 @pytest.mark.parametrize("options", [["--trainer.max_steps=2"], ["--trainer.limit_val_batches=0"]])
 def test_a_run_without_validation_ends_well(options: list[str]) -> None:
     assert run("fit", *HELIX, "--trainer.logger=false", *options) == 0
@@ -325,7 +325,7 @@ def test_precisions(precision: str) -> None:
     assert run("fit", *HELIX, *options) == 0
 
 
-def test_evaluation_needs_to_know_of_what(capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluation_needs_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("test", *HELIX) == 2
     assert "lr-lightning test RUN_FOLDER" in capsys.readouterr().err
 
@@ -419,7 +419,7 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_one_that_was_not(tmp_
         (["--data.dataset=Shapes3D", "--data.dataset.path=missing.h5"], "missing.h5"),
     ],
 )
-def test_bad_input_ends_in_one_sentence(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rejects_bad_input(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     Path("broken.ckpt").write_bytes(b"PK nothing")
     Path("file").touch()
     assert run("fit", *HELIX, "--trainer.logger=false", *arguments) != 0
