@@ -1,4 +1,4 @@
-"""Where codes end when they are decoded and encoded until they stand still."""
+"""Attractors of the response map: where codes settle when they are decoded and encoded repeatedly."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -6,28 +6,31 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes
+from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
+from lr_lightning.common.checks import check_at_least, check_positive
 
 MOVING, CONVERGED, DIVERGED = 0, 1, 2
 
 
 @dataclass(frozen=True, eq=False)
 class Attractors:
-    """Attractors of the response map; made by :func:`find_attractors`. All tensors are on the CPU.
+    """Attractors of the response map, as returned by :func:`find_attractors`. All tensors are on the CPU.
 
     Attributes:
-        positions: ``(A, D)`` float64 in latent units: of each attractor the end point that is nearest to the mean of
-            its end points. Ordered by share, the largest first.
-        shares: ``(A,)`` float64, basin shares: the part of all starts that ends at each attractor. With the shares not
-            converged and diverged they add up to 1.
-        spreads: ``(A,)`` float64, root mean square distance of an attractor's end points from their mean. Far above
-            ``tolerance`` times the size of the codes it tells of a line or surface of fixed points, or of slow motion.
+        positions: ``(A, D)`` float64 in latent units: for each attractor, the end point nearest to the mean of its end
+            points. Sorted by share, largest first.
+        shares: ``(A,)`` float64, basin shares: the fraction of all starts that ends at each attractor. Together with
+            ``not_converged`` and ``diverged`` they sum to 1.
+        spreads: ``(A,)`` float64, root mean square distance of an attractor's end points from their mean. A value far
+            above ``tolerance`` times the norm of the codes indicates a curve or surface of fixed points, or slow
+            convergence.
         labels: ``(N,)`` int64, attractor of each start; -1 for a start that did not converge.
-        num_steps: ``(N,)`` int64, how often the response map was applied to each start.
-        not_converged: Part of the starts still moving after the last step, on a cycle for instance.
-        diverged: Part of the starts that left the finite numbers.
+        num_steps: ``(N,)`` int64, number of times the response map was applied to each start.
+        not_converged: Fraction of the starts still moving after the last step, for example on a cycle.
+        diverged: Fraction of the starts whose codes became infinite or NaN.
         radius: Distance below which two end points are linked, in latent units.
     """
 
@@ -42,7 +45,7 @@ class Attractors:
 
     @property
     def shares_error(self) -> Tensor:
-        """Standard error ``(A,)`` of the shares, for starts that were drawn independently."""
+        """Standard error ``(A,)`` of the shares, assuming starts drawn independently."""
         return (self.shares * (1 - self.shares) / len(self.labels)).sqrt()
 
     @property
@@ -62,36 +65,37 @@ def find_attractors(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Attractors:
-    r"""Apply the response map until codes stand still, and gather the places where they do.
+    r"""Apply the response map until codes stop moving, and group the points where they stop into attractors.
 
-    A code has converged when :math:`\|h(z) - z\| < \tau \max(\|z\|, s / 100)`, with the extent :math:`s` of the starts:
-    the root mean square distance from their mean. (Without :math:`s` an attractor at the origin is never reached.)
-    End points closer than ``radius`` are linked, and linked ones are one attractor (single linkage).
+    A code has converged when :math:`\|h(z) - z\| < \tau \max(\|z\|, s / 100)`, where the extent :math:`s` is the root
+    mean square distance of the starts from their mean. (Without :math:`s`, no code would ever reach an attractor at the
+    origin.) End points closer than ``radius`` are linked, and each group of linked points is one attractor (single
+    linkage).
 
-    Attractors are those that the starts reach: there may be others, and their number grows with ``N``. Where
-    :math:`h` contracts slowly, by :math:`a` a step, a code counts as converged at up to :math:`\tau \|z\| / (1 - a)`
-    from its fixed point; lower ``tolerance`` if ``spreads`` says so. Cycles do not converge. Fixed points that repel
-    are seen only by starts that hit them.
+    Only attractors that some start reaches are found; more starts may find more. If :math:`h` contracts slowly, by a
+    factor :math:`a` per step, a code can count as converged while still :math:`\tau \|z\| / (1 - a)` away from its
+    fixed point; lower ``tolerance`` if ``spreads`` are large. Cycles do not converge. A repelling fixed point is found
+    only by starts that lie exactly on it.
 
-    Costs at most ``max_steps * N`` decoded and as many encoded samples: codes that have converged are left out of the
-    passes. Gathering takes time of order ``N * N`` and memory of order ``N``.
+    Cost: at most ``max_steps * N`` decoded and as many encoded samples; converged codes drop out of later passes.
+    Grouping takes time of order ``N * N`` and memory of order ``N``.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
-        starts: Codes to start from, shape ``(N, D)``, such as those of :func:`starting_codes`; not written to.
-        tolerance: The tolerance :math:`\tau`. Below about 1e-6 a float32 model may never meet it.
-        max_steps: Largest number of steps, at least 1.
-        radius: Distance of linked end points in latent units; a hundredth of the extent of the starts if ``None``.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        starts: Codes to start from, shape ``(N, D)``, such as those of :func:`starting_codes`; not modified.
+        tolerance: The tolerance :math:`\tau`. A float32 model may never reach one below about 1e-6.
+        max_steps: Maximum number of steps, at least 1.
+        radius: Linking distance of end points in latent units; a hundredth of the extent of the starts if ``None``.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
-        progress: Called after each step with the number of starts that have come to an end and ``N``.
+        progress: Called after each step with the number of starts that have finished and ``N``.
 
     Returns:
-        The attractors. None of them, with shape ``(0, D)``, if no start converged.
+        The attractors. If no start converged there are none, and ``positions`` has shape ``(0, D)``.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``starts`` is of another kind.
-        ValueError: If ``starts`` has another shape, is not floating point or not finite, or ``tolerance``,
-            ``max_steps``, ``radius`` or ``chunk_size`` is not positive.
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``starts`` is not a tensor.
+        ValueError: If ``starts`` has the wrong shape, is not floating point or not finite, ``tolerance`` or ``radius``
+            is not positive, or ``max_steps`` or ``chunk_size`` is below 1.
 
     References:
         Fumero et al., Navigating the Latent Space Dynamics of Neural Models, 2025, arXiv:2505.22785.
@@ -104,9 +108,10 @@ def find_attractors(
         ([1.0, -1.0], [0, 0, 1])
     """
     check_chunk_size(chunk_size)
-    for name, value in (("tolerance", tolerance), ("max_steps", max_steps), ("radius", radius)):
-        if value is not None and not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")
+    check_at_least("max_steps", max_steps, 1)
+    check_positive("tolerance", tolerance)
+    if radius is not None:
+        check_positive("radius", radius)
     with assay_mode(autoencoder):
         starts = check_codes("starts", starts, autoencoder.latent_dim)
         extent = _extent(starts)
@@ -127,7 +132,7 @@ def find_attractors(
 
 
 def _extent(starts: Tensor) -> float:
-    """Return the root mean square distance of the starts from their mean; of a single point, its norm, or 1."""
+    """Return the root mean square distance of the starts from their mean; if that is 0, their norm, and if 0 too, 1."""
     starts = starts.double()
     spread = float((starts - starts.mean(dim=0)).square().sum(dim=1).mean().sqrt())
     return spread or float(starts[0].norm()) or 1.0
@@ -145,18 +150,20 @@ def _iterate(
     """Return end points (N, D) float64, states (N,) and numbers of steps (N,) of all starts, on the CPU."""
     ends = starts.double().cpu().clone()
     state, num_steps = torch.full((2, len(starts)), MOVING)
-    codes, moving = starts, torch.arange(len(starts))  # codes holds the rows of those that still move
+    # The codes still moving, on the model's device, and their rows among the starts, on the CPU. Both shrink as codes
+    # finish, so a step costs only as much as the codes that still move.
+    codes, moving = starts, torch.arange(len(starts))
     for step in range(1, max_steps + 1):
         moved = torch.cat([mean_response(autoencoder, chunk) for chunk in torch.split(codes, chunk_size)])
-        codes = codes.to(moved).double()
+        codes = codes.to(moved).double()  # differences of nearly equal float32 codes would lose digits
         settled = (moved.double() - codes).norm(dim=1) < tolerance * codes.norm(dim=1).clamp_min(floor)
-        lost = ~moved.isfinite().all(dim=1)
+        lost = ~moved.isfinite().all(dim=1)  # never settled as well: comparisons with NaN and infinity are false
         num_steps[moving] = step
         state[moving[settled.cpu()]] = CONVERGED
         state[moving[lost.cpu()]] = DIVERGED
         ends[moving] = moved.double().cpu()
-        going_on = ~(settled | lost)
-        codes, moving = moved[going_on], moving[going_on.cpu()]
+        remaining = ~(settled | lost)
+        codes, moving = moved[remaining], moving[remaining.cpu()]
         if progress is not None:
             progress(len(starts) - len(moving), len(starts))
         if not len(moving):
@@ -169,11 +176,11 @@ def _gather(ends: Tensor, converged: Tensor, radius: float) -> tuple[Tensor, Ten
     points = ends[converged]
     groups = _linked(points, radius)
     counts, order = torch.bincount(groups).sort(descending=True, stable=True)
-    groups = order.argsort()[groups]  # numbered by size
+    groups = order.argsort()[groups]  # order[new] = old number, so its inverse permutation renumbers by size
     labels = torch.full((len(ends),), -1)
     labels[converged] = groups
     positions, spreads = ends.new_empty(len(counts), ends.shape[1]), ends.new_empty(len(counts))
-    by_group = points[groups.argsort(stable=True)]
+    by_group = points[groups.argsort(stable=True)]  # contiguous groups, which `split` below cuts at their counts
     for attractor, members in enumerate(torch.split(by_group, counts.tolist()) if len(counts) else ()):
         distances = (members - members.mean(dim=0)).norm(dim=1)
         positions[attractor] = members[distances.argmin()]
@@ -182,13 +189,14 @@ def _gather(ends: Tensor, converged: Tensor, radius: float) -> tuple[Tensor, Ten
 
 
 def _linked(points: Tensor, radius: float) -> Tensor:
-    """Return the number (n,) of each point's group, groups numbered by their first points."""
+    """Return the group (n,) of each point; groups are numbered in the order of their first points."""
     from sklearn.cluster import AgglomerativeClustering
 
     if len(points) < 2:
         return torch.zeros(len(points), dtype=torch.int64)
     clustering = AgglomerativeClustering(n_clusters=None, linkage="single", distance_threshold=radius)
     labels = torch.from_numpy(clustering.fit(points.numpy()).labels_).long()
+    # scikit-learn numbers groups arbitrarily. Take the first point of each group; the rank of that is its number.
     positions = torch.arange(len(points))
     first = torch.full((int(labels.max()) + 1,), len(points)).scatter_reduce(0, labels, positions, "amin")
     return first.argsort().argsort()[labels]

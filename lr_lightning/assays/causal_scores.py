@@ -1,4 +1,4 @@
-"""Disentanglement and completeness of a conditioned response matrix."""
+"""Disentanglement and completeness scores of a conditioned response matrix, with null distribution and interval."""
 
 import warnings
 from collections.abc import Callable
@@ -9,30 +9,30 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import own_generator
 from lr_lightning.assays.conditioned_response import ConditionedResponseMatrix, reduce_traversals
-from lr_lightning.common.checks import check_choice
+from lr_lightning.common.checks import check_at_least, check_choice
 
-Weights: TypeAlias = Literal["response", "column-normalised"]
+Weights: TypeAlias = Literal["response", "column-normalized"]
 
 
 def causal_disentanglement_score(matrix: Tensor, normalized: bool = False, weights: Weights = "response") -> Tensor:
-    r"""Score how far each latent answers to one factor only (CDS).
+    r"""Score how exclusively each latent responds to a single factor (CDS).
 
     .. math:: \mathrm{CDS} = \frac{\sum_j \max_c R_{cj}}{\sum_{cj} R_{cj}}, \qquad
         \mathrm{CDS}_{norm} = \frac{\mathrm{CDS} - 1/K}{1 - 1/K}
 
-    A code that carries one factor only scores 1: report :func:`causal_completeness_score` and :func:`owned_factors`
-    beside it. Noise in the responses biases it upwards.
+    A code that encodes a single factor scores 1 too, so report :func:`causal_completeness_score` and
+    :func:`owned_factors` alongside. Noise in the responses biases the score upwards.
 
     Args:
-        matrix: Conditioned responses, shape ``(K, D)``, not negative. Rows of NaN (factors with a single value)
-            do not count towards ``K``.
-        normalized: Map ``1/K``, the score of a code that answers alike to all factors, to 0.
-        weights: ``"response"``: a latent weighs as much as its responses. ``"column-normalised"``: all latents that
-            respond weigh the same.
+        matrix: Conditioned responses, shape ``(K, D)``, nonnegative. NaN rows (factors with a single value) do not
+            count towards ``K``.
+        normalized: Rescale so that ``1/K``, the score of a code that responds equally to all factors, becomes 0.
+        weights: ``"response"``: latents are weighted by their total response. ``"column-normalized"``: all latents that
+            respond have equal weight.
 
     Returns:
-        Scalar float64 in ``[1/K, 1]``, or in ``[0, 1]`` if normalized; higher is better. NaN with a warning if there is
-        no response at all or an entry is NaN, or normalized with ``K = 1``.
+        Scalar float64 in ``[1/K, 1]``, or in ``[0, 1]`` if normalized; higher is better. NaN with a warning if all
+        responses are 0, an entry is NaN, or ``K = 1`` and normalized.
 
     Raises:
         ValueError: If ``matrix`` is not two-dimensional or has a negative entry, or ``weights`` is unknown.
@@ -49,20 +49,20 @@ def causal_disentanglement_score(matrix: Tensor, normalized: bool = False, weigh
 
 
 def causal_completeness_score(matrix: Tensor, normalized: bool = False, weights: Weights = "response") -> Tensor:
-    r"""Score how far each factor is carried by one latent only (CCS), the twin of the disentanglement score.
+    r"""Score how exclusively each factor is encoded by a single latent (CCS), the counterpart of CDS.
 
     .. math:: \mathrm{CCS} = \frac{\sum_c \max_j R_{cj}}{\sum_{cj} R_{cj}}, \qquad
         \mathrm{CCS}_{norm} = \frac{\mathrm{CCS} - 1/D}{1 - 1/D}
 
     Args:
-        matrix: Conditioned responses, shape ``(K, D)``, not negative. Rows of NaN (factors with a single value)
-            are left out.
-        normalized: Map ``1/D``, the score of a factor spread evenly over all latents, to 0.
+        matrix: Conditioned responses, shape ``(K, D)``, nonnegative. NaN rows (factors with a single value) are
+            ignored.
+        normalized: Rescale so that ``1/D``, the score of factors spread evenly over all latents, becomes 0.
         weights: As in :func:`causal_disentanglement_score`.
 
     Returns:
-        Scalar float64 in ``[1/D, 1]``, or in ``[0, 1]`` if normalized; higher is better. NaN with a warning if there is
-        no response at all or an entry is NaN, or normalized with ``D = 1``.
+        Scalar float64 in ``[1/D, 1]``, or in ``[0, 1]`` if normalized; higher is better. NaN with a warning if all
+        responses are 0, an entry is NaN, or ``D = 1`` and normalized.
 
     Raises:
         ValueError: If ``matrix`` is not two-dimensional or has a negative entry, or ``weights`` is unknown.
@@ -75,15 +75,15 @@ def causal_completeness_score(matrix: Tensor, normalized: bool = False, weights:
 
 
 def owned_factors(matrix: Tensor, threshold: float = 0.0) -> Tensor:
-    """Return the share of factors that some latent answers to more than to any other factor.
+    """Return the fraction of factors that own a latent: one that responds to this factor more than to any other.
 
     Args:
-        matrix: Conditioned responses, shape ``(K, D)``, not negative. Rows of NaN are left out.
-        threshold: Latents whose largest response is not above it own nothing, in the unit of ``matrix``: collapsed
-            latents answer with noise, about .001. In a tie the first factor owns the latent.
+        matrix: Conditioned responses, shape ``(K, D)``, nonnegative. NaN rows are ignored.
+        threshold: Latents whose largest response does not exceed it have no owner, in the unit of ``matrix``. Collapsed
+            latents respond with noise of about 0.001. In a tie, the first factor owns the latent.
 
     Returns:
-        Scalar float64 in ``[0, 1]``; higher is better. NaN with a warning if there is no row or an entry is NaN.
+        Scalar float64 in ``[0, 1]``; higher is better. NaN with a warning if there are no rows or an entry is NaN.
 
     Raises:
         ValueError: If ``matrix`` is not two-dimensional or has a negative entry.
@@ -94,18 +94,18 @@ def owned_factors(matrix: Tensor, threshold: float = 0.0) -> Tensor:
     """
     rows = _prepare(matrix, "response")
     if not rows.numel() or rows.isnan().any():
-        warnings.warn("no share of owned factors: the response matrix is empty or has NaN entries", stacklevel=2)
+        warnings.warn("owned_factors is undefined: the response matrix is empty or has NaN entries", stacklevel=2)
         return torch.tensor(torch.nan, dtype=torch.float64)
     largest, owner = rows.max(dim=0)
     return torch.tensor(len(torch.unique(owner[largest > threshold])) / len(rows), dtype=torch.float64)
 
 
 class PermutationNull(NamedTuple):
-    """Scores under shuffled factor labels, and how often they reach the score itself.
+    """A score, its null distribution under shuffled factor labels, and the p-value.
 
     Attributes:
-        score: The score of the result as measured, scalar float64.
-        null: Scores ``(P,)`` float64 with the labels shuffled.
+        score: Score of the measured responses, scalar float64.
+        null: Scores ``(P,)`` float64 after shuffling the labels.
         p_value: Scalar float64 in ``[1 / (P + 1), 1]``.
     """
 
@@ -120,24 +120,23 @@ def permutation_null(
     num_permutations: int = 1000,
     generator: torch.Generator | None = None,
 ) -> PermutationNull:
-    """Score the same responses with the factor labels of the traversals shuffled.
+    """Score the same responses with the factor labels of their traversals shuffled.
 
-    If all factors moved the latents alike, the label of a traversal would not matter; the p-value tests that.
+    The null hypothesis is that all factors move the latents in the same way, so that a traversal's label is irrelevant.
 
     Args:
         result: Conditioned response matrix.
         score: Function of a matrix ``(K, D)``.
         num_permutations: Number of shuffles ``P``.
-        generator: Source of the shuffles, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the shuffles, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
-        The score, its null distribution and the p-value. NaN with a warning where there is no score.
+        The score, its null distribution and the p-value. All NaN, with a warning, if the score is undefined.
 
     Raises:
         ValueError: If ``num_permutations < 1``.
     """
-    if num_permutations < 1:
-        raise ValueError(f"num_permutations must be at least 1, got {num_permutations}")
+    check_at_least("num_permutations", num_permutations, 1)
     generator = own_generator(generator)
     groups = _traversed(result)
     measured = score(reduce_traversals(groups, result.reduction)) if groups else _undefined()
@@ -160,33 +159,34 @@ def bootstrap_interval(
     generator: torch.Generator | None = None,
     bounds: tuple[float, float] = (0.0, 1.0),
 ) -> tuple[Tensor, Tensor]:
-    r"""Return an interval of a score over traversals, drawn again with replacement within each factor.
+    r"""Return a bootstrap interval of a score, resampling the traversals of each factor with replacement.
 
     .. math:: \left[s - 2 b^+ - t \hat\sigma,\; s - 2 b^- + t \hat\sigma\right]
 
-    with the score :math:`s`, the resamples' standard deviation :math:`\hat\sigma` times :math:`\sqrt{T / (T - 1)}`,
-    the quantile :math:`t` of Student's distribution of :math:`T - 1` degrees, for the fewest traversals :math:`T` of a
-    factor, and the bias of the resamples :math:`b`, whose positive and negative part are :math:`b^+` and :math:`b^-`.
+    where :math:`s` is the score, :math:`b` the bias of the resamples with positive part :math:`b^+` and negative part
+    :math:`b^-`, :math:`\hat\sigma` their standard deviation times :math:`\sqrt{T / (T - 1)}`, :math:`t` a quantile of
+    Student's t distribution with :math:`T - 1` degrees of freedom, and :math:`T` the smallest number of traversals of
+    any factor.
 
-    The largest of noisy responses is too large, which biases scores upwards and resamples once more: percentiles of
-    resamples miss the score of infinitely many traversals. In simulations with 5 to 50 traversals this interval covers
-    it in 92 to 100 % of cases, and in 87 to 97 % where responses do not depend on the factors at all.
+    The maximum of noisy responses is biased upwards, and resampling adds the same bias again, so the usual percentile
+    interval misses the score for infinitely many traversals. In simulations with 5 to 50 traversals this interval
+    covers it in 92 to 100 % of cases, and in 87 to 97 % if responses do not depend on the factors at all.
 
-    It tells how far the score depends on the combinations at which the other factors were fixed, not how it varies
-    over training runs. With ``reduction="min"`` the score itself depends on the number of traversals, and no resample
-    reaches below the smallest: the interval is too narrow.
+    The interval shows how much the score depends on the values at which the other factors were fixed, not how it varies
+    between training runs. With ``reduction="min"`` it is too narrow: the score itself depends on the number of
+    traversals, and no resample can fall below the observed minimum.
 
     Args:
         result: Conditioned response matrix.
         score: Function of a matrix ``(K, D)``.
         level: Coverage, in ``(0, 1)``.
         num_resamples: Number of resamples.
-        generator: Source of the resamples, on the CPU; a new one with seed 0 if ``None``.
-        bounds: Smallest and largest value of the score, to which the ends are clipped.
+        generator: Random generator for the resamples, on the CPU; a new one with seed 0 if ``None``.
+        bounds: Smallest and largest possible score; the interval is clipped to them.
 
     Returns:
-        Lower and upper end, float64 scalars. NaN with a warning where there is no score, and without where a factor has
-        a single traversal or there is a single resample.
+        Lower and upper end, float64 scalars. NaN with a warning if the score is undefined, and without one if a factor
+        has a single traversal or ``num_resamples`` is 1.
 
     Raises:
         ValueError: If ``level`` lies outside ``(0, 1)`` or ``num_resamples < 1``.
@@ -194,8 +194,9 @@ def bootstrap_interval(
     References:
         Efron and Tibshirani, An Introduction to the Bootstrap, 1993, on bias and standard error.
     """
-    if not 0 < level < 1 or num_resamples < 1:
-        raise ValueError(f"level must lie in (0, 1) and num_resamples be at least 1, got {level} and {num_resamples}")
+    if not 0 < level < 1:
+        raise ValueError(f"level must lie in (0, 1), got {level}")
+    check_at_least("num_resamples", num_resamples, 1)
     generator = own_generator(generator)
     groups = _traversed(result)
     measured = score(reduce_traversals(groups, result.reduction)) if groups else _undefined()
@@ -221,22 +222,22 @@ def _student_quantile(probability: float, degrees: int) -> float:
 
 
 def _traversed(result: ConditionedResponseMatrix) -> list[Tensor]:
-    """Return the responses per traversal of the factors that can be traversed."""
+    """Return the responses per traversal of those factors that have more than one value."""
     return [rows for rows in result.per_traversal if not rows.isnan().all()]
 
 
 def _undefined() -> Tensor:
-    warnings.warn("no score: no factor has more than one value and responses other than NaN", stacklevel=3)
+    warnings.warn("score undefined: no factor has more than one value and non-NaN responses", stacklevel=3)
     return torch.tensor(torch.nan, dtype=torch.float64)
 
 
 def _prepare(matrix: Tensor, weights: Weights) -> Tensor:
-    """Return ``matrix`` in float64 on the CPU without its NaN rows, its columns normalised if asked for."""
-    check_choice("weights", weights, ("response", "column-normalised"))
+    """Return ``matrix`` in float64 on the CPU without its NaN rows; with normalized columns if ``weights`` say so."""
+    check_choice("weights", weights, ("response", "column-normalized"))
     if matrix.ndim != 2:
         raise ValueError(f"matrix must have shape (K, D), got {tuple(matrix.shape)}")
     if (matrix < 0).any():
-        raise ValueError(f"responses must not be negative, got {float(matrix.min())}")
+        raise ValueError(f"matrix must not have negative entries, got {float(matrix.min())}")
     rows = matrix.detach().double().cpu()
     rows = rows[~rows.isnan().all(dim=1)]
     if weights == "response":
@@ -249,7 +250,7 @@ def _share_of_largest(rows: Tensor, dim: int, normalized: bool) -> Tensor:
     """Return the sum of the largest entries along ``dim`` over the sum of all entries, or NaN with a warning."""
     total, count = rows.sum(), rows.shape[dim]
     if not total > 0 or (normalized and count == 1):
-        reason = "there is only one row or column" if total > 0 else "no response, or NaN among them"
+        reason = "there is only one row or column" if total > 0 else "all responses are 0, or some are NaN"
         warnings.warn(f"score undefined: {reason}", stacklevel=3)
         return torch.tensor(torch.nan, dtype=torch.float64)
     share = rows.amax(dim=dim).sum() / total

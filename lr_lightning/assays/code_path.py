@@ -1,4 +1,4 @@
-"""The cheapest way between two codes over a graph of neighbouring codes, in as many dimensions as there are latents."""
+"""Cheapest paths between codes, through all latent dimensions, over a graph of nearest neighbors."""
 
 import warnings
 from collections.abc import Callable
@@ -7,25 +7,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
+from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
+from lr_lightning.common.checks import check_at_least, check_non_negative
 
 AVOIDED = 1e100
-"""Cost of an edge that a path takes only if there is no other."""
+"""Stand-in for an infinite edge cost: a path takes such an edge only if there is no other way."""
 
 
 @dataclass(frozen=True, eq=False)
 class CodeGraph:
-    """Codes joined to their neighbours; made by :func:`code_graph`. All tensors are on the CPU.
+    """Graph that joins codes to their neighbors, as returned by :func:`code_graph`. All tensors are on the CPU.
 
     Attributes:
         codes: ``(N, D)`` float64 in latent units, the nodes.
-        edges: ``(E, 2)`` int64, pairs of rows of ``codes``, the smaller first.
+        edges: ``(E, 2)`` int64, pairs of rows of ``codes``, the lower row first.
         lengths: ``(E,)`` float64 in latent units.
         costs: ``(E,)`` float64 in cubed latent units, cost of each edge in either direction; infinite where the model's
             responses are not finite.
-        num_bridges: Number of edges, among them, that join what neighbours alone left apart.
+        num_bridges: Number of these edges that were added to connect components of the nearest-neighbor graph.
     """
 
     codes: Tensor
@@ -37,13 +39,13 @@ class CodeGraph:
 
 @dataclass(frozen=True, eq=False)
 class CodePath:
-    """Path over the nodes of a graph of codes; made by :func:`code_path`. All tensors are on the CPU.
+    """Path over the nodes of a graph of codes, as returned by :func:`code_path`. All tensors are on the CPU.
 
     Attributes:
-        rows: ``(P,)`` int64, rows of the graph's codes, both ends included.
-        codes: ``(P, D)`` float64, these codes.
-        total_cost: Sum of the costs of the edges, the smallest of all paths over the graph; infinite if it cannot do
-            without an edge on which the model's responses are not finite.
+        rows: ``(P,)`` int64, rows of the graph's codes, including both ends.
+        codes: ``(P, D)`` float64, those codes.
+        total_cost: Sum of the edge costs, the minimum over all paths in the graph; infinite if every path crosses an
+            edge with non-finite responses.
     """
 
     rows: Tensor
@@ -61,47 +63,47 @@ def code_graph(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CodeGraph:
-    r"""Join codes to their nearest neighbours, at a cost that grows with how far decoding and encoding moves the edge.
+    r"""Connect codes to their nearest neighbors by edges that cost more the further :math:`h` moves points on them.
 
     .. math:: c(i, k) = \|z_k - z_i\| \left(\frac{1}{S} \sum_{s=1}^S \|h(z_s) - z_s\|^2 + \varepsilon\right)
 
-    with the response map :math:`h` and points :math:`z_s` at :math:`(s - 1/2) / S` of the edge: the integral of the
-    squared response by the midpoint rule, and a price of length. Parts that no neighbours join are joined by the
-    shortest edges between them, so that there is a path between any two codes.
+    with the response map :math:`h` and points :math:`z_s` at the fraction :math:`(s - 1/2) / S` of the edge. The first
+    term is the integral of the squared displacement along the edge by the midpoint rule, the second a price on length.
+    Components that the nearest-neighbor graph leaves disconnected are joined by the shortest edges between them, so
+    there is a path between any two codes.
 
-    Costs ``E * S`` decoded and as many encoded samples, ``E`` up to ``num_neighbors * N``, ``chunk_size`` a pass.
+    Cost: ``E * S`` decoded and as many encoded samples, ``chunk_size`` per pass; ``E`` is at most
+    ``num_neighbors * N`` plus the bridges.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
-        codes: Codes, shape ``(N, D)`` with ``N >= 2``, usually posterior means; not written to.
-        num_neighbors: Neighbours of each code, at least 1; at most all others are taken.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        codes: Codes, shape ``(N, D)`` with ``N >= 2``, usually posterior means; not modified.
+        num_neighbors: Neighbors of each code, at least 1; capped at ``N - 1``.
         samples_per_edge: Number of points ``S`` on each edge, at least 1.
-        epsilon: Price :math:`\varepsilon` of length, in squared latent units; not negative.
+        epsilon: Price :math:`\varepsilon` of length, in squared latent units; nonnegative.
         chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``.
-        progress: Called with the number of points on edges that are done and that of all.
+        progress: Called with the number of points processed and their total.
 
     Returns:
-        The graph, connected. Edges on which the model's responses are not finite cost infinitely much, and one warning.
+        The connected graph. Edges with non-finite responses have infinite cost, with one warning.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``codes`` is of another kind.
-        ValueError: If ``codes`` has another shape, is not floating point or not finite or has fewer than 2 rows, or an
-            option is out of range.
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``codes`` is not a tensor.
+        ValueError: If ``codes`` has the wrong shape or dtype, non-finite entries or fewer than 2 rows, or an option is
+            out of range.
 
     Example:
         >>> from lr_lightning.assays import wrap
         >>> thinning = wrap(encode=lambda x: x, decode=lambda z: z * torch.tensor([1.0, 0.5]), latent_dim=2)
         >>> corners = torch.tensor([[0.0, 3.0], [0.0, 0.0], [2.0, 0.0], [2.0, 3.0], [1.0, 4.0]])
         >>> graph = code_graph(thinning, corners, num_neighbors=4)
-        >>> code_path(graph, 0, 3).rows.tolist()  # not by (1, 4), where the response is large
+        >>> code_path(graph, 0, 3).rows.tolist()  # avoids (1, 4), where h moves points far
         [0, 1, 2, 3]
     """
     check_chunk_size(chunk_size)
-    for name, value in (("num_neighbors", num_neighbors), ("samples_per_edge", samples_per_edge)):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
-    if not 0 <= epsilon < float("inf"):
-        raise ValueError(f"epsilon must not be negative, got {epsilon}")
+    check_at_least("num_neighbors", num_neighbors, 1)
+    check_at_least("samples_per_edge", samples_per_edge, 1)
+    check_non_negative("epsilon", epsilon)
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim, minimum=2)
         size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
@@ -110,26 +112,29 @@ def code_graph(
         squares = _squares_on_edges(autoencoder, nodes, edges, samples_per_edge, size, progress)
     lost = ~squares.isfinite()
     if lost.any():
-        warnings.warn(f"responses on {int(lost.sum())} of {len(edges)} edges are not finite: avoided", stacklevel=2)
+        warnings.warn(
+            f"responses on {int(lost.sum())} of {len(edges)} edges are not finite; paths avoid these edges",
+            stacklevel=2,
+        )
         squares = squares.masked_fill(lost, torch.inf)
     lengths = (nodes[edges[:, 1]] - nodes[edges[:, 0]]).norm(dim=1)
     return CodeGraph(nodes, edges, lengths, lengths * (squares + epsilon), num_bridges)
 
 
 def code_path(graph: CodeGraph, start: int, end: int) -> CodePath:
-    """Find the cheapest path between two codes of a graph, by Dijkstra's algorithm.
+    """Find the cheapest path between two codes of a graph with Dijkstra's algorithm.
 
     Args:
         graph: Graph of codes.
-        start: Row of the code at the start, in ``[0, N)``.
-        end: Row of the code at the end, in ``[0, N)``.
+        start: Row of the first code, in ``[0, N)``.
+        end: Row of the last code, in ``[0, N)``.
 
     Raises:
         ValueError: If there is no such row.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
-        arXiv:2106.16091, for the cost; there on a two-dimensional slice.
+        arXiv:2106.16091, for the cost, which they use on a two-dimensional slice.
     """
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import dijkstra
@@ -138,12 +143,14 @@ def code_path(graph: CodeGraph, start: int, end: int) -> CodePath:
     for name, row in (("start", start), ("end", end)):
         if not 0 <= row < count:
             raise ValueError(f"{name} must be a row of the {count} codes, got {row}")
-    weights = graph.costs.clamp_max(AVOIDED)  # an infinite one could not be walked at all
+    # SciPy treats infinite weights as missing edges, which may leave no path at all. With a huge finite weight there is
+    # always a path, and it crosses such an edge only if it has to.
+    weights = graph.costs.clamp_max(AVOIDED)
     ends = tuple(graph.edges.T.numpy())
-    costs = csr_array((weights.numpy(), ends), shape=(count, count))
+    costs = csr_array((weights.numpy(), ends), shape=(count, count))  # zeros are stored, so free edges remain edges
     total, before = dijkstra(costs, directed=False, indices=start, return_predecessors=True)
     rows = [end]
-    while rows[-1] != start:
+    while rows[-1] != start:  # `before` leads from each node back towards the start
         rows.append(int(before[rows[-1]]))
     index = torch.tensor(rows[::-1])
     cost = float(total[end])
@@ -151,41 +158,41 @@ def code_path(graph: CodeGraph, start: int, end: int) -> CodePath:
 
 
 def random_pairs(codes: Tensor, num_pairs: int, generator: torch.Generator | None = None) -> Tensor:
-    """Draw pairs of codes to look for paths between.
+    """Draw pairs of codes to find paths between.
 
     Args:
-        codes: Codes, shape ``(N, D)`` with ``N >= 2``; not written to.
+        codes: Codes, shape ``(N, D)`` with ``N >= 2``; not modified.
         num_pairs: Number of pairs ``P``, at least 1.
-        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the draw, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
-        Rows ``(P, 2)`` int64 on the CPU; each row of ``codes`` occurs at most once. There are fewer pairs if there are
-        fewer than ``2 P`` codes, and without those whose codes are equal.
+        Rows ``(P, 2)`` int64 on the CPU; each row of ``codes`` occurs at most once. There are fewer than ``P`` pairs if
+        there are fewer than ``2 P`` codes, or some pairs are dropped because their codes are equal.
 
     Raises:
-        TypeError: If ``codes`` is no tensor.
-        ValueError: If ``codes`` is no finite floating-point matrix with at least 2 rows, ``num_pairs < 1`` or
+        TypeError: If ``codes`` is not a tensor.
+        ValueError: If ``codes`` is not a finite floating-point matrix with at least 2 rows, ``num_pairs < 1`` or
             ``generator`` is not on the CPU.
     """
     codes = check_codes("codes", codes, None, minimum=2).cpu()
-    if num_pairs < 1:
-        raise ValueError(f"num_pairs must be at least 1, got {num_pairs}")
+    check_at_least("num_pairs", num_pairs, 1)
     order = torch.randperm(len(codes), generator=own_generator(generator))
-    pairs = order[: len(order) // 2 * 2].view(-1, 2)[:num_pairs]
+    pairs = order[: len(order) // 2 * 2].view(-1, 2)[:num_pairs]  # an odd code is left over
     return pairs[(codes[pairs[:, 0]] != codes[pairs[:, 1]]).any(dim=1)]
 
 
 def _edges(nodes: Tensor, num_neighbors: int) -> tuple[Tensor, int]:
-    """Return the edges (E, 2) of the connected graph of neighbours, and how many of them are bridges."""
+    """Return the edges (E, 2) of the connected nearest-neighbor graph, and how many of them are bridges."""
     from scipy.sparse import csr_array
     from scipy.sparse.csgraph import connected_components
     from sklearn.neighbors import NearestNeighbors
 
-    _, neighbors = NearestNeighbors(n_neighbors=num_neighbors).fit(nodes.numpy()).kneighbors()  # itself not among them
+    # Without an argument, `kneighbors` does not count a node among its own neighbors, even if another one equals it.
+    _, neighbors = NearestNeighbors(n_neighbors=num_neighbors).fit(nodes.numpy()).kneighbors()
     tails = torch.arange(len(nodes)).repeat_interleave(num_neighbors)
     edges = _distinct(torch.stack([tails, torch.from_numpy(neighbors).flatten().long()], dim=1))
     num_neighboring = len(edges)
-    while True:
+    while True:  # each round at least halves the number of components
         ones = torch.ones(len(edges), dtype=torch.bool).numpy()
         graph = csr_array((ones, tuple(edges.T.numpy())), shape=(len(nodes), len(nodes)))
         num_parts, parts = connected_components(graph, directed=False)
@@ -195,21 +202,26 @@ def _edges(nodes: Tensor, num_neighbors: int) -> tuple[Tensor, int]:
 
 
 def _distinct(edges: Tensor) -> Tensor:
-    """Return edges with the smaller row first, each of them once."""
+    """Return the edges without duplicates, the lower row of each first."""
     distinct: Tensor = torch.unique(edges.sort(dim=1).values, dim=0)
     return distinct
 
 
 def _bridges(nodes: Tensor, parts: Tensor) -> Tensor:
-    """Return for each part the shortest edge (2,) that leaves it (one round of Boruvka's algorithm)."""
+    """Return for each component the shortest edge (2,) that leaves it (one round of Boruvka's algorithm).
+
+    Args:
+        nodes: Shape ``(N, D)``.
+        parts: Component of each node, shape ``(N,)``.
+    """
     lengths, heads = [], []
-    for rows in torch.split(torch.arange(len(nodes)), 1024):
+    for rows in torch.split(torch.arange(len(nodes)), 1024):  # bounds the memory for distances to 1024 N
         apart = torch.cdist(nodes[rows], nodes).masked_fill(parts[rows, None] == parts, torch.inf)
-        shortest = apart.min(dim=1)
+        shortest = apart.min(dim=1)  # from each node to the nearest one in another component
         lengths.append(shortest.values)
         heads.append(shortest.indices)
     length, head = torch.cat(lengths), torch.cat(heads)
-    order = length.argsort(stable=True)  # the first of each part is its shortest
+    order = length.argsort(stable=True)  # the first node of a component in this order has its shortest edge
     first: list[Tensor] = [order[parts[order] == part][0] for part in range(int(parts.max()) + 1)]
     tail = torch.stack(first)
     return torch.stack([tail, head[tail]], dim=1)
@@ -223,11 +235,11 @@ def _squares_on_edges(
     chunk_size: int,
     progress: Callable[[int, int], None] | None,
 ) -> Tensor:
-    """Return the mean over points of each edge of the squared response, (E,) float64."""
-    fractions = (torch.arange(samples, dtype=torch.float64) + 0.5) / samples
+    """Return the squared displacement ``|h(z) - z|^2`` averaged over the points of each edge, (E,) float64."""
+    fractions = (torch.arange(samples, dtype=torch.float64) + 0.5) / samples  # midpoint rule
     squares = []
     total = len(edges) * samples
-    for points in torch.split(torch.arange(total), chunk_size):
+    for points in torch.split(torch.arange(total), chunk_size):  # point p is sample p % samples of edge p // samples
         tail, head = nodes[edges[points // samples]].unbind(dim=1)  # each (n, D)
         codes = torch.lerp(tail, head, fractions[points % samples][:, None])
         moved = mean_response(autoencoder, codes)

@@ -1,4 +1,4 @@
-"""The geometry that the decoder gives to the latent space: how much a step of a code changes what is decoded."""
+"""The geometry that the decoder induces on the latent space: how much a step in each direction changes the output."""
 
 import warnings
 from collections.abc import Callable, Sequence
@@ -7,31 +7,33 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes, check_latents
 from lr_lightning.assays.differentiation import jacobian_by_columns
+from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
 
 LARGEST_PASS = 64
-"""Codes per pass by default at most: a pass holds the Jacobian of each, (P, D), 3 MiB for 64 latents and RGB images."""
+"""Default limit on codes per pass: each needs a Jacobian (P, D), 3 MiB for 64 latents and 64x64 RGB images."""
 
 
 @dataclass(frozen=True, eq=False)
 class DecoderGeometry:
-    """Metric that a decoder pulls back to the latents; made by :func:`decoder_geometry`. All tensors float64, CPU.
+    """Pullback metric of a decoder, as returned by :func:`decoder_geometry`. All tensors are float64 on the CPU.
 
-    ``L`` is the number of latents that were looked at.
+    ``L`` is the number of latents that the metric covers.
 
     Attributes:
         mean_metric: ``(L, L)``, metric averaged over the codes, in squared data units per squared latent unit.
-        singular_values: ``(N, L)``, those of the decoder's Jacobian, largest first: changes of the observation in data
-            units for a step of one latent unit along each axis of the metric.
-        log_magnification: ``(N,)``, logarithm (nats) of the volume of the image of a unit of latent volume; ``-inf``
-            where the metric is rank-deficient.
-        condition_number: ``(N,)``, largest over smallest eigenvalue of the metric, at least 1; ``inf`` where it is
-            rank-deficient.
-        off_diagonal_share: ``(N,)`` in ``[0, 1]``, share of the squared entries of the metric off its diagonal: 0 if
-            the latents change what is decoded in orthogonal directions. NaN where the metric is 0.
-        rank: ``(N,)``, number of singular values above round-off; NaN, as all others, where the metric is not finite.
+        singular_values: ``(N, L)``, singular values of the decoder's Jacobian, largest first: the change of the
+            observation, in data units, for a step of one latent unit along each principal axis of the metric.
+        log_magnification: ``(N,)``, log (nats) of the factor by which the decoder scales latent volume; ``-inf`` where
+            the metric is rank-deficient.
+        condition_number: ``(N,)``, ratio of the metric's largest to its smallest eigenvalue, at least 1; ``inf`` where
+            the metric is rank-deficient.
+        off_diagonal_share: ``(N,)`` in ``[0, 1]``, off-diagonal fraction of the sum of the metric's squared entries: 0
+            if the latents change the output in orthogonal directions. NaN where the metric is 0.
+        rank: ``(N,)``, number of singular values above round-off. Like all fields per code, NaN where the metric is not
+            finite.
         latents: The latents of the metric's rows.
     """
 
@@ -52,40 +54,41 @@ def decoder_geometry(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> DecoderGeometry:
-    r"""Measure at each code the metric that the decoder pulls back from the observations.
+    r"""Compute at each code the metric that the decoder pulls back from the observations to the latents.
 
     .. math:: G = J_g^\top J_g, \qquad \log \text{magnification} = \tfrac{1}{2} \log \det G
 
-    with the Jacobian :math:`J_g` of the decoder's mean, over all pixels and channels. It uses the Euclidean distance of
-    observations, which weighs a pixel on the edge of an object like one of noise. A passive latent makes the
-    magnification small and the condition number large, whatever the others do: leave it out by ``latents``.
+    with the Jacobian :math:`J_g` of the decoder's mean output over all pixels and channels. Observations are compared
+    by Euclidean distance, in which a pixel at the edge of an object counts as much as a pixel of noise. A passive
+    latent makes the magnification small and the condition number large regardless of the others; exclude it with
+    ``latents``.
 
-    A singular value counts as 0 if it is below the round-off of the model's precision, about 1e-7 times the square root
-    of the number of latents times the largest one in float32; below that nothing can be said. With more latents than
-    data dimensions every metric is rank-deficient.
+    A singular value counts as 0 if it is below the round-off of the model's precision: in float32, about 1e-7 times the
+    square root of the number of latents times the largest singular value. With more latents than data dimensions every
+    metric is rank-deficient.
 
-    Samples must not influence each other, which holds in evaluation mode.
+    Samples of a batch must not influence each other, which holds for ordinary layers in evaluation mode.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`. Its decoder must let gradients pass, and
-            be twice differentiable by back-propagation, as the layers of torch are.
-        codes: Codes, shape ``(N, D)``; not written to.
-        latents: Latents to look at; all if ``None``.
-        chunk_size: Codes per pass; 64, or 32 on a CPU, if ``None``. A pass holds its Jacobians.
-        progress: Called after each pass with the codes that are done and ``N``.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`. Its decoder must be twice differentiable by
+            back-propagation, as PyTorch's layers are.
+        codes: Codes, shape ``(N, D)``; not modified.
+        latents: Latents that the metric covers; all if ``None``.
+        chunk_size: Codes per pass; 64, or 32 on a CPU, if ``None``. A pass holds its Jacobians in memory.
+        progress: Called after each pass with the number of codes processed and ``N``.
 
     Returns:
-        Metric, singular values and what follows of them at each code. Rank-deficient metrics have the logarithm
-        ``-inf`` and the condition ``inf``, with one warning in all; a Jacobian that is not finite gives NaN.
+        The metric, its singular values and the quantities derived from them at each code. Rank-deficient metrics have
+        log magnification ``-inf`` and condition number ``inf``, with a single warning. Non-finite Jacobians give NaN.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``codes`` is of another kind.
-        ValueError: If ``codes`` has another shape, is not floating point or not finite, there are no such latents,
-            gradients do not pass, or ``chunk_size < 1``.
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``codes`` is not a tensor.
+        ValueError: If ``codes`` has the wrong shape, is not floating point or not finite, a latent does not exist or
+            repeats, the decoder blocks gradients, or ``chunk_size < 1``.
 
     References:
         Arvanitidis et al., Latent Space Oddity: on the Curvature of Deep Generative Models, ICLR 2018,
-        arXiv:1710.11379 (there with the decoder's variance as well).
+        arXiv:1710.11379 (whose metric includes the decoder's variance as well).
 
     Example:
         >>> from lr_lightning.assays import wrap
@@ -97,33 +100,28 @@ def decoder_geometry(
     with assay_mode(autoencoder):
         dim = autoencoder.latent_dim
         codes = check_codes("codes", codes, dim)
-        kept = tuple(range(dim)) if latents is None else tuple(latents)
-        if not kept or not all(0 <= latent < dim for latent in kept) or len(set(kept)) < len(kept):
-            raise ValueError(f"latents must be some of 0..{dim - 1}, each once, got {list(kept)}")
+        kept = check_latents(latents, dim, distinct=True)
         device, dtype = placement(autoencoder)
         size = min(samples_per_pass(chunk_size, device_of(autoencoder, codes)), chunk_size or LARGEST_PASS)
         total = torch.zeros(len(kept), len(kept), dtype=torch.float64)
         parts: list[tuple[Tensor, ...]] = []
-        done = 0
-        for chunk in torch.split(codes, size):
+        for chunk in in_passes(codes, size, progress):
             moved = chunk.to(device=device, dtype=dtype)
             metrics = _metrics(autoencoder, moved, kept)
             total += metrics.sum(dim=0)
             parts.append(_describe(metrics, torch.finfo(moved.dtype).eps))
-            done += len(chunk)
-            if progress is not None:
-                progress(done, len(codes))
     singular, volume, ratio, share, rank = (torch.cat(column) for column in zip(*parts, strict=True))
-    _warn_of(rank, len(kept))
+    _warn_about_rank(rank, len(kept))
     return DecoderGeometry(total / len(codes), singular, volume, ratio, share, rank, kept)
 
 
 def _metrics(autoencoder: Autoencoder, codes: Tensor, latents: tuple[int, ...]) -> Tensor:
     """Return the metrics (n, L, L) float64 of codes (n, D) on the CPU."""
 
-    def decode(moving: Tensor) -> Tensor:
+    def decode(chosen: Tensor) -> Tensor:
+        """Decode codes whose ``latents`` are ``chosen`` (n, L), the only ones to differentiate by."""
         whole = codes.clone()
-        whole[:, list(latents)] = moving
+        whole[:, list(latents)] = chosen
         return autoencoder.decode(whole).flatten(1)
 
     jacobians = jacobian_by_columns(decode, codes[:, list(latents)]).double()  # (n, P, L)
@@ -131,11 +129,12 @@ def _metrics(autoencoder: Autoencoder, codes: Tensor, latents: tuple[int, ...]) 
 
 
 def _describe(metrics: Tensor, precision: float) -> tuple[Tensor, ...]:
-    """Return singular values (n, L), log magnification, condition, off-diagonal share and rank (n,) of metrics."""
+    """Return singular values (n, L), log magnification, condition number, off-diagonal share and rank, each (n,)."""
     finite = metrics.isfinite().all(dim=(1, 2))
     defined = metrics.masked_fill(~finite[:, None, None], 0.0)
     singular = torch.linalg.eigvalsh(defined).flip(1).clamp_min(0).sqrt()
-    # What the model rounds, and what the metric does: of the squares in float64, the root.
+    # Two sources of round-off: the model's precision, and the metric's float64. The latter holds squares of singular
+    # values with relative error eps, so singular values themselves with relative error sqrt(eps).
     round_off = metrics.shape[1] ** 0.5 * max(precision, torch.finfo(torch.float64).eps ** 0.5)
     above = singular > round_off * singular[:, :1]
     full = above.all(dim=1)
@@ -149,13 +148,13 @@ def _describe(metrics: Tensor, precision: float) -> tuple[Tensor, ...]:
     return singular.masked_fill(undefined[:, None], torch.nan), *(x.masked_fill(undefined, torch.nan) for x in per_code)
 
 
-def _warn_of(rank: Tensor, num_latents: int) -> None:
-    """Warn, at most once, of metrics that are not finite or lack rank."""
+def _warn_about_rank(rank: Tensor, num_latents: int) -> None:
+    """Warn, at most once, about metrics that are not finite or rank-deficient."""
     if rank.isnan().any():
         warnings.warn(f"the metric is not finite at {int(rank.isnan().sum())} of {len(rank)} codes", stacklevel=3)
     elif (rank < num_latents).any():
         warnings.warn(
-            f"the metric is rank-deficient at {int((rank < num_latents).sum())} of {len(rank)} codes: log "
-            "magnification -inf and condition number inf there; leave passive latents out",
+            f"the metric is rank-deficient at {int((rank < num_latents).sum())} of {len(rank)} codes, where the log "
+            "magnification is -inf and the condition number inf; exclude passive latents with `latents`",
             stacklevel=3,
         )

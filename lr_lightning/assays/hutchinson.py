@@ -1,4 +1,4 @@
-"""Divergence of the response map in many dimensions, from random directions."""
+"""Divergence of the response map in many dimensions, estimated from random directions."""
 
 import warnings
 from collections.abc import Callable
@@ -8,19 +8,21 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
 from lr_lightning.assays.differentiation import directional_rates
+from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
 from lr_lightning.assays.response import mean_response
+from lr_lightning.common.checks import check_at_least
 
 
 @dataclass(frozen=True, eq=False)
 class EstimatedDivergence:
-    """Divergence estimated at each code; made by :func:`hutchinson_divergence`. All tensors float64 on the CPU.
+    """Divergence estimated at each code, as returned by :func:`hutchinson_divergence`. All tensors float64 on the CPU.
 
     Attributes:
-        divergence: ``(N,)``, estimate of trace - D; negative where the map contracts.
-        standard_error: ``(N,)``, over the probes; NaN for a single probe.
+        divergence: ``(N,)``, estimate of ``trace(J) - D``; negative where the map contracts.
+        standard_error: ``(N,)``, standard error over the probes; NaN for a single probe.
         num_probes: Number of random directions per code.
     """
 
@@ -38,32 +40,32 @@ def hutchinson_divergence(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> EstimatedDivergence:
-    r"""Estimate the divergence of response minus code without the whole Jacobian.
+    r"""Estimate the divergence of the displacement field ``h(z) - z`` without computing full Jacobians.
 
     .. math:: \widehat{\operatorname{div}} u = \frac{1}{P} \sum_p v_p^\top J v_p - D
 
-    with the Jacobian :math:`J` of the response map and probes :math:`v_p` of random signs. Unbiased, with variance
-    :math:`(2 / P) \sum_{i \ne j} S_{ij}^2`, :math:`S` the symmetric part of :math:`J`; exact for a diagonal one. Takes
-    one backward pass for each probe instead of one for each latent: worth it above about 64 latents; below,
-    :func:`response_jacobian` is exact.
+    with the Jacobian :math:`J` of the response map and probes :math:`v_p` of random signs. The estimate is unbiased
+    with variance :math:`(2 / P) \sum_{i \ne j} S_{ij}^2`, where :math:`S` is the symmetric part of :math:`J`, and exact
+    if :math:`J` is diagonal. It takes one backward pass per probe instead of one per latent, which pays off above about
+    64 latents; for fewer, use :func:`response_jacobian`, which is exact.
 
-    Blind to what :func:`response_jacobians` is blind to.
+    The limitations of :func:`response_jacobians` apply.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`. It must let gradients pass.
-        codes: Codes, shape ``(N, D)``; not written to.
-        num_probes: Number of probes ``P`` for each code, at least 1.
-        generator: Source of the probes, on the CPU; a new one with seed 0 if ``None``.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`. It must be differentiable.
+        codes: Codes, shape ``(N, D)``; not modified.
+        num_probes: Number of probes ``P`` per code, at least 1.
+        generator: Random generator for the probes, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
-        progress: Called after each pass with the codes that are done and ``N``.
+        progress: Called after each pass with the number of codes processed and ``N``.
 
     Returns:
-        The estimates. A model with gradients that are not finite gives NaN there, and one warning.
+        The estimates. Non-finite gradients give NaN and one warning.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``codes`` is of another kind.
-        ValueError: If ``codes`` has another shape, is not floating point or not finite, ``num_probes < 1``, gradients
-            do not pass, ``chunk_size < 1`` or ``generator`` is not on the CPU.
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``codes`` is not a tensor.
+        ValueError: If ``codes`` has the wrong shape, is not floating point or not finite, ``num_probes < 1``, the model
+            blocks gradients, ``chunk_size < 1`` or ``generator`` is not on the CPU.
 
     References:
         Hutchinson, A stochastic estimator of the trace of the influence matrix for Laplacian smoothing splines,
@@ -76,24 +78,25 @@ def hutchinson_divergence(
         tensor([-2.], dtype=torch.float64)
     """
     check_chunk_size(chunk_size)
-    if num_probes < 1:
-        raise ValueError(f"num_probes must be at least 1, got {num_probes}")
+    check_at_least("num_probes", num_probes, 1)
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
         size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
         shape = (len(codes), num_probes, codes.shape[1])
+        # Random signs, from {0, 1} to {-1, 1}. All are drawn before the passes, so that chunk_size does not change
+        # them, and as int8, which takes a quarter of the memory of float32.
         signs = torch.randint(2, shape, generator=own_generator(generator), dtype=torch.int8).mul_(2).sub_(1)
         device, dtype = placement(autoencoder)
         parts: list[Tensor] = []
-        for chunk, probes in zip(torch.split(codes, size), torch.split(signs, size), strict=True):
+        for chunk, probes in zip(in_passes(codes, size, progress), torch.split(signs, size), strict=True):
             moved = chunk.to(device=device, dtype=dtype)
             rates = directional_rates(partial(mean_response, autoencoder), moved, probes.to(moved))
             parts.append(rates.double().cpu())
-            if progress is not None:
-                progress(sum(map(len, parts)), len(codes))
-    traces = torch.cat(parts)  # (N, P)
+    # v^T J v of each code and probe, (N, P). Its expectation over v is the trace of J, since E[v_i v_j] is 1 for i = j
+    # and 0 otherwise. The divergence is that of h(z) - z, so the trace of the identity, D, is subtracted at the end.
+    traces = torch.cat(parts)
     if not traces.isfinite().all():
-        warnings.warn("the model's gradients are not finite, and neither are its divergences", stacklevel=2)
+        warnings.warn("the model's gradients are not finite, so the divergence is NaN in places", stacklevel=2)
     if num_probes > 1:
         error = traces.std(dim=1) / num_probes**0.5
     else:

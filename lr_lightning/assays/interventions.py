@@ -1,20 +1,21 @@
-"""Elementary interventions on codes, and where the donated values come from."""
+"""Elementary interventions on codes, and the values they set latents to."""
 
 import torch
 from torch import Tensor
 
 from lr_lightning.assays.checks import check_codes, own_generator
+from lr_lightning.common.checks import check_at_least
 
 
 def intervene(codes: Tensor, latent: int, values: Tensor | float) -> Tensor:
-    r"""Replace one latent and keep the others.
+    r"""Replace one latent of each code and keep the others.
 
     .. math:: \Delta_j(z, v)_k = v \text{ if } k = j \text{ else } z_k
 
     Args:
-        codes: Codes, shape ``(N, D)``; not written to.
+        codes: Codes, shape ``(N, D)``; not modified.
         latent: The latent ``j``, in ``[-D, D)``.
-        values: New values, shape ``(N,)``, or one for all (a hard intervention).
+        values: New values, shape ``(N,)``, or one value for all codes (a hard intervention).
 
     Returns:
         New codes, shape ``(N, D)``.
@@ -33,13 +34,13 @@ def intervene(codes: Tensor, latent: int, values: Tensor | float) -> Tensor:
 
 
 def derangement(num_items: int, generator: torch.Generator | None = None) -> Tensor:
-    """Draw a permutation without fixed points: a single cycle through all items, uniform among those.
+    """Draw a permutation without fixed points, uniformly among the single cycles through all items.
 
-    Every other item is equally likely to be the donor of an item.
+    The donor of an item is any other item, each with equal probability.
 
     Args:
         num_items: Number of items ``N``, at least 2.
-        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the draw, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         Donor of each item, shape ``(N,)``, int64, on the CPU.
@@ -47,21 +48,20 @@ def derangement(num_items: int, generator: torch.Generator | None = None) -> Ten
     Raises:
         ValueError: If there are fewer than 2 items, or ``generator`` is not on the CPU.
     """
-    if num_items < 2:
-        raise ValueError(f"donors other than the receiver need at least 2 items, got {num_items}")
+    check_at_least("num_items", num_items, 2)
     order = torch.randperm(num_items, generator=own_generator(generator))
     donors = torch.empty_like(order)
-    donors[order] = order.roll(1)
+    donors[order] = order.roll(1)  # arranged in a random circle, each item receives from the one before it
     return donors
 
 
 def prior_samples(num_samples: int, latent_dim: int, generator: torch.Generator | None = None) -> Tensor:
-    """Draw from the standard normal prior; float32 ``(N, D)`` on the CPU.
+    """Draw samples from the standard normal prior; float32 ``(N, D)`` on the CPU.
 
     Args:
         num_samples: Number of samples ``N``.
         latent_dim: Number of latents ``D``.
-        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the draw, on the CPU; a new one with seed 0 if ``None``.
 
     Raises:
         ValueError: If ``generator`` is not on the CPU.
@@ -70,12 +70,12 @@ def prior_samples(num_samples: int, latent_dim: int, generator: torch.Generator 
 
 
 def donor_permutations(num_codes: int, latent_dim: int, generator: torch.Generator | None = None) -> Tensor:
-    """Draw a :func:`derangement` for each latent: which code donates its value to which.
+    """Draw a :func:`derangement` for each latent, which determines the code that donates this latent's value.
 
     Args:
         num_codes: Number of codes ``N``, at least 2.
         latent_dim: Number of latents ``D``.
-        generator: Source of the permutations, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the permutations, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         Donor of latent ``j`` of code ``i`` at ``[i, j]``, shape ``(N, D)``, int64, on the CPU.
@@ -88,14 +88,14 @@ def donor_permutations(num_codes: int, latent_dim: int, generator: torch.Generat
 
 
 def marginal_donors(codes: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Shuffle each latent over the codes by its own permutation without fixed points.
+    """Shuffle each latent over the codes with its own permutation without fixed points.
 
-    Entry ``[i, j]`` is latent ``j`` of a sample other than ``i``: a draw from the marginal of the aggregate posterior.
-    Rows are draws from the product of the marginals. :func:`donor_permutations` tells the samples too.
+    Entry ``[i, j]`` is latent ``j`` of a code other than ``i``: a draw from the marginal of the aggregate posterior.
+    Rows are draws from the product of the marginals. Use :func:`donor_permutations` if you need the donors' rows.
 
     Args:
         codes: Codes of the aggregate posterior, shape ``(N, D)`` with ``N >= 2``.
-        generator: Source of the permutations, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the permutations, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         Shape ``(N, D)``, on the device of ``codes``.
@@ -109,16 +109,16 @@ def marginal_donors(codes: Tensor, generator: torch.Generator | None = None) -> 
 def resampled_rows(
     num_donors: int, num_samples: int, latent_dim: int, generator: torch.Generator | None = None
 ) -> Tensor:
-    """Draw a donor for each entry, with replacement.
+    """Draw a donor for each entry of a batch of codes, with replacement.
 
     Args:
         num_donors: Number of donors to draw from.
-        num_samples: Number of rows ``N`` to make.
+        num_samples: Number of rows ``N`` to return.
         latent_dim: Number of latents ``D``.
-        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the draw, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
-        Row of the donor of each entry, shape ``(N, D)``, int64, on the CPU.
+        Donor row for each entry, shape ``(N, D)``, int64, on the CPU.
 
     Raises:
         ValueError: If ``generator`` is not on the CPU.
@@ -131,8 +131,8 @@ def resampled_donors(donors: Tensor, num_samples: int, generator: torch.Generato
 
     Args:
         donors: Values to draw from, shape ``(M, D)``.
-        num_samples: Number of rows ``N`` to make.
-        generator: Source of the draw, on the CPU; a new one with seed 0 if ``None``.
+        num_samples: Number of rows ``N`` to return.
+        generator: Random generator for the draw, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         Shape ``(N, D)``, on the device of ``donors``.
@@ -149,15 +149,15 @@ def epsilon_donors(codes: Tensor, multiple: float = 1.0, generator: torch.Genera
     .. math:: v_{ij} = z_{ij} \pm m \, \mathrm{std}_i(z_{ij})
 
     Args:
-        codes: Codes, shape ``(N, D)`` with ``N >= 2``; not written to.
-        multiple: The multiple ``m``, without unit.
-        generator: Source of the signs, on the CPU; a new one with seed 0 if ``None``.
+        codes: Codes, shape ``(N, D)`` with ``N >= 2``; not modified.
+        multiple: The multiple ``m``.
+        generator: Random generator for the signs, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         Shape ``(N, D)``, on the device of ``codes``; row ``i`` belongs to row ``i`` of ``codes``.
 
     Raises:
-        ValueError: If ``codes`` is no finite floating-point matrix with at least 2 rows, or ``generator`` is not on
+        ValueError: If ``codes`` is not a finite floating-point matrix with at least 2 rows, or ``generator`` is not on
             the CPU.
     """
     codes = check_codes("codes", codes, codes.shape[-1], minimum=2)

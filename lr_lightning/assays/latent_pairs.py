@@ -1,9 +1,11 @@
-"""Which pairs of latents answer to each other most."""
+"""The pairs of latents that respond to each other most strongly."""
 
 from itertools import combinations
 
-import torch
 from torch import Tensor
+
+from lr_lightning.assays.checks import check_active
+from lr_lightning.common.checks import check_at_least
 
 
 def strongest_pairs(response_matrix: Tensor, num_pairs: int = 1, active: Tensor | None = None) -> list[tuple[int, int]]:
@@ -11,21 +13,21 @@ def strongest_pairs(response_matrix: Tensor, num_pairs: int = 1, active: Tensor 
 
     .. math:: s_{ij} = \sqrt{M_{ij}^2 + M_{ji}^2}
 
-    Pairs of equal strength, such as those of latents that do not answer to each other at all, come in the order of
-    :math:`M_{ii}^2 + M_{jj}^2`.
+    Pairs of equal strength, such as latents that do not respond to each other at all, are sorted by
+    :math:`M_{ii}^2 + M_{jj}^2`, largest first.
 
     Args:
         response_matrix: Shape ``(D, D)``, rows intervened, columns responding; NaN (inactive latents) counts as 0.
         num_pairs: Number of pairs, at least 1.
-        active: ``(D,)`` bool. Pairs of two active latents come first, then pairs with one, then the others; all count
-            as active if ``None``.
+        active: ``(D,)`` bool. Pairs of two active latents come first, then pairs with one, then pairs with none. All
+            latents count as active if ``None``.
 
     Returns:
-        Pairs ``(i, j)`` with ``i < j``: ``num_pairs`` of them, or all if there are fewer.
+        Pairs ``(i, j)`` with ``i < j``: ``num_pairs`` of them, or all pairs if there are fewer.
 
     Raises:
         ValueError: If ``response_matrix`` is not square with at least 2 rows, ``num_pairs`` is below 1, or ``active``
-            is no mask of ``D`` latents.
+            is not a boolean mask of ``D`` latents.
 
     Example:
         >>> strongest_pairs(torch.tensor([[1.0, 0.1, 0.3], [0.0, 1.0, 0.0], [0.2, 0.0, 1.0]]), 2)
@@ -33,13 +35,12 @@ def strongest_pairs(response_matrix: Tensor, num_pairs: int = 1, active: Tensor 
     """
     if response_matrix.ndim != 2 or response_matrix.shape[0] != response_matrix.shape[1] or len(response_matrix) < 2:
         raise ValueError(
-            f"a response matrix of at least 2 latents has shape (D, D), got {tuple(response_matrix.shape)}"
+            f"response_matrix must have shape (D, D) with D of at least 2, got {tuple(response_matrix.shape)}"
         )
-    if num_pairs < 1:
-        raise ValueError(f"num_pairs must be at least 1, got {num_pairs}")
+    check_at_least("num_pairs", num_pairs, 1)
     dim = len(response_matrix)
-    if active is not None and (active.shape != (dim,) or active.dtype != torch.bool):
-        raise ValueError(f"active must be a mask of {dim} latents, got {active.dtype} of shape {tuple(active.shape)}")
+    if active is not None:
+        check_active(active, dim)
     squares = response_matrix.detach().double().cpu().nan_to_num(nan=0.0).square()
     strength, activity = (squares + squares.T).tolist(), squares.diagonal().tolist()
     mask = [True] * dim if active is None else active.tolist()

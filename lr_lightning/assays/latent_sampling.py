@@ -1,14 +1,15 @@
-"""Three ways to draw codes: from the prior, from the aggregate posterior, and from the product of its marginals."""
+"""Three samplers of codes: the prior, the aggregate posterior, and the product of its marginals."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
-from lr_lightning.assays.encoding import to_float32
+from lr_lightning.assays.checks import check_chunk_size, check_codes, check_log_variances, own_generator
+from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.interventions import prior_samples
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
+from lr_lightning.common.checks import check_at_least
 
 SAMPLERS = ("prior", "posterior", "hybrid")
 """Names of the samplers, in the order of the rows of :class:`DecodedSamples`."""
@@ -20,31 +21,30 @@ def posterior_samples(
     log_variances: Tensor | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
-    r"""Draw from the aggregate posterior of a data set.
+    r"""Draw samples from the aggregate posterior of a data set.
 
     .. math:: z = \mu(x) + \sigma(x)\,\epsilon, \qquad x \sim \text{data},\ \epsilon \sim \mathcal{N}(0, I)
 
     Args:
-        means: Posterior means, shape ``(N, D)``; not written to.
-        num_samples: Number of draws ``S``; ``N`` if ``None``. Observations are drawn without replacement as long as
-            there are enough of them, else with.
-        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for a deterministic code, or
-            for the aggregate of the means alone, which is narrower.
-        generator: Source of the draws, on the CPU; a new one with seed 0 if ``None``.
+        means: Posterior means, shape ``(N, D)``; not modified.
+        num_samples: Number of draws ``S``; ``N`` if ``None``. Observations are drawn without replacement if ``S <= N``,
+            otherwise with replacement.
+        log_variances: Log-variances of the posteriors, shape ``(N, D)``; ``None`` for a deterministic code, or to draw
+            from the means alone, whose distribution is narrower.
+        generator: Random generator for the draws, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         Shape ``(S, D)``, in the dtype of ``means`` and on their device.
 
     Raises:
-        TypeError: If the codes are no tensors.
-        ValueError: If a tensor has the wrong shape, dtype or entries that are not finite, ``num_samples < 1``, or
+        TypeError: If ``means`` or ``log_variances`` is not a tensor.
+        ValueError: If a tensor has the wrong shape, dtype or non-finite entries, ``num_samples < 1``, or
             ``generator`` is not on the CPU.
     """
     means = check_codes("means", means, None)
     generator = own_generator(generator)
     count = len(means) if num_samples is None else num_samples
-    if count < 1:
-        raise ValueError(f"num_samples must be at least 1, got {count}")
+    check_at_least("num_samples", count, 1)
     if count <= len(means):
         rows = torch.randperm(len(means), generator=generator)[:count]
     else:
@@ -52,9 +52,7 @@ def posterior_samples(
     rows = rows.to(means.device)
     if log_variances is None:
         return means[rows]
-    log_variances = check_codes("log_variances", log_variances, means.shape[1])
-    if len(log_variances) != len(means):
-        raise ValueError(f"means and log_variances must be equally long, got {len(means)} and {len(log_variances)}")
+    log_variances = check_log_variances(log_variances, means)
     noise = torch.randn(count, means.shape[1], generator=generator).to(means)
     return means[rows] + (0.5 * log_variances[rows.to(log_variances.device)]).exp().to(means) * noise
 
@@ -62,20 +60,20 @@ def posterior_samples(
 def hybrid_samples(codes: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Permute each latent independently over a batch of codes.
 
-    The marginals stay as they are, to the last value, while dependences between latents are gone: draws from the
-    product of the marginals of the aggregate posterior. If the decoder turns them into proper observations, the latents
-    are mechanisms that can be recombined.
+    This keeps the values of each latent exactly and removes all dependence between latents, so the result is a sample
+    from the product of the marginals. If the decoder turns it into plausible observations, the latents control
+    mechanisms that can be recombined.
 
     Args:
-        codes: Codes, shape ``(N, D)``, as a rule those of :func:`posterior_samples`; not written to.
-        generator: Source of the permutations, on the CPU; a new one with seed 0 if ``None``.
+        codes: Codes, shape ``(N, D)``, usually from :func:`posterior_samples`; not modified.
+        generator: Random generator for the permutations, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         Shape ``(N, D)``, on the device of ``codes``.
 
     Raises:
-        TypeError: If ``codes`` is no tensor.
-        ValueError: If ``codes`` is no finite floating-point matrix, or ``generator`` is not on the CPU.
+        TypeError: If ``codes`` is not a tensor.
+        ValueError: If ``codes`` is not a finite floating-point matrix, or ``generator`` is not on the CPU.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -95,11 +93,11 @@ def hybrid_samples(codes: Tensor, generator: torch.Generator | None = None) -> T
 
 @dataclass(frozen=True, eq=False)
 class DecodedSamples:
-    """Codes of the three samplers and what they decode to; made by :func:`decoded_samples`. All tensors on the CPU.
+    """Codes of the three samplers and their decodings, as returned by :func:`decoded_samples`. All tensors on the CPU.
 
     Attributes:
-        codes: ``(3, S, D)``: one row per sampler.
-        observations: ``(3, S, ...)``, decoded, float32 (or float64) in data range.
+        codes: ``(3, S, D)``, one row per sampler.
+        observations: ``(3, S, ...)``, decoded codes, float32 (or float64) in data range.
         samplers: ``("prior", "posterior", "hybrid")``.
     """
 
@@ -117,20 +115,21 @@ def decoded_samples(
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
 ) -> DecodedSamples:
-    """Decode draws from the prior, from the aggregate posterior and from the product of its marginals.
+    """Decode samples from the prior, from the aggregate posterior and from the product of its marginals.
 
-    The hybrid draws are the posterior draws with each latent permuted, so that the two differ in dependences only.
+    The hybrid samples are the posterior samples with each latent permuted, so the two differ only in the dependence
+    between latents.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
-        means: Posterior means of a data set, shape ``(N, D)``; not written to.
-        num_samples: Draws of each sampler ``S``.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        means: Posterior means of a data set, shape ``(N, D)``; not modified.
+        num_samples: Samples per sampler ``S``.
         log_variances: As in :func:`posterior_samples`.
-        generator: Source of the draws, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the draws, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
 
     Raises:
-        TypeError: If ``autoencoder`` or the codes are of another kind.
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or codes are not tensors.
         ValueError: As in :func:`posterior_samples`, or if ``chunk_size < 1``.
     """
     check_chunk_size(chunk_size)
@@ -140,8 +139,5 @@ def decoded_samples(
         posterior = posterior_samples(means, num_samples, log_variances, generator)
         prior = prior_samples(num_samples, autoencoder.latent_dim, generator).to(posterior)
         codes = torch.stack([prior, posterior, hybrid_samples(posterior, generator)])  # (3, S, D)
-        device, dtype = placement(autoencoder)
-        chunks = codes.flatten(0, 1).to(device=device, dtype=dtype)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
-        decoded = torch.cat([to_float32(autoencoder.decode(chunk)).cpu() for chunk in torch.split(chunks, size)])
+        decoded = decode_codes(autoencoder, codes.flatten(0, 1), chunk_size=chunk_size)
     return DecodedSamples(codes.cpu(), torch.unflatten(decoded, 0, (len(SAMPLERS), num_samples)))

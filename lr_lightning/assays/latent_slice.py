@@ -1,26 +1,27 @@
-"""A square window over two latents, and what decoding shows in it."""
+"""A square window in the plane of two latents, and its decoded observations."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_codes
+from lr_lightning.assays.checks import check_code, check_codes, check_latent_pair
 from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.protocol import Autoencoder
+from lr_lightning.common.checks import check_at_least, check_positive
 
 
 @dataclass(frozen=True)
 class LatentSlice:
     r"""The square of side ``2 * radius`` around ``center`` in the plane of two latents.
 
-    Cut into ``n`` by ``n`` nodes it has the spacing ``2 * radius / (n - 1)``; each node is the middle of a square cell
-    of that side, so that the cells reach half a spacing beyond the window.
+    A grid of ``n`` by ``n`` nodes on it has spacing ``2 * radius / (n - 1)``. Each node is the center of a square cell
+    of that side, so the outer cells extend half a spacing beyond the window.
 
     Attributes:
-        latents: The two latents, first the one of rows.
-        radius: Half of the side, in latent units. 2 suits codes with a standard normal prior; see :meth:`around`.
-        center: Middle of the window, in latent units.
+        latents: The two latents; the first one runs along the rows.
+        radius: Half the side, in latent units. 2 suits codes with a standard normal prior; see :meth:`around`.
+        center: Center of the window, in latent units.
 
     Raises:
         ValueError: If the latents are not two different ones, ``radius`` is not positive or ``center`` is not finite.
@@ -37,38 +38,39 @@ class LatentSlice:
     def __post_init__(self) -> None:
         if len(self.latents) != 2 or self.latents[0] == self.latents[1] or min(self.latents) < 0:
             raise ValueError(f"latents must be two different ones, counted from 0, got {self.latents}")
-        if not 0 < self.radius < torch.inf:
-            raise ValueError(f"radius must be positive, got {self.radius}")
+        check_positive("radius", self.radius)
         if len(self.center) != 2 or not torch.tensor(self.center).isfinite().all():
             raise ValueError(f"center must be two finite values, got {self.center}")
 
     @classmethod
     def around(cls, codes: Tensor, latents: tuple[int, int], width: float = 2.0) -> "LatentSlice":
-        """Return the window around the mean of codes, ``width`` standard deviations of the wider latent in each way.
+        """Return the window around the mean of codes that extends ``width`` standard deviations in each direction.
 
-        If neither varies (both are collapsed), the standard deviation is taken to be that of the prior, 1.
+        The standard deviation is the larger one of the two latents. If both are constant (collapsed), it is taken to be
+        1, that of the prior.
 
         Args:
             codes: Posterior means, shape ``(N, D)``.
             latents: The two latents.
-            width: Half of the side in standard deviations.
+            width: Half the side in standard deviations.
 
         Raises:
-            ValueError: If ``codes`` is no finite matrix, there are no such latents or ``width`` is not positive.
+            ValueError: If ``codes`` is not a finite matrix, a latent does not exist or ``width`` is not positive.
         """
-        chosen = _pick(check_codes("codes", codes, None), latents).double()
+        codes = check_codes("codes", codes, None)
+        check_latent_pair(latents, codes.shape[1])
+        chosen = codes[:, list(latents)].double()
         std, mean = torch.std_mean(chosen, dim=0, correction=0)
         first, second = mean.tolist()
         return cls(latents, width * (float(std.max()) or 1.0), (first, second))
 
     def spacing(self, num_steps: int) -> float:
-        """Return the distance between neighbouring nodes, in latent units.
+        """Return the distance between adjacent nodes, in latent units.
 
         Raises:
             ValueError: If ``num_steps`` is below 2.
         """
-        if num_steps < 2:
-            raise ValueError(f"num_steps must be at least 2, got {num_steps}")
+        check_at_least("num_steps", num_steps, 2)
         return 2 * self.radius / (num_steps - 1)
 
     def values(self, num_steps: int) -> Tensor:
@@ -77,7 +79,7 @@ class LatentSlice:
         Raises:
             ValueError: If ``num_steps`` is below 2.
         """
-        self.spacing(num_steps)  # raises
+        check_at_least("num_steps", num_steps, 2)
         steps = torch.linspace(-self.radius, self.radius, num_steps, dtype=torch.float64)
         return torch.tensor(self.center, dtype=torch.float64)[:, None] + steps
 
@@ -87,31 +89,33 @@ class LatentSlice:
         Entry ``[i, j]`` has the ``i``-th value of the first latent and the ``j``-th of the second.
 
         Args:
-            base: Code at which the other latents stand, shape ``(D,)``; not written to.
+            base: Code that provides the other latents, shape ``(D,)``; not modified.
             num_steps: Number of nodes ``n`` along each latent.
 
         Raises:
-            ValueError: If ``base`` is not one code, lacks a latent, or ``num_steps`` is below 2.
+            TypeError: If ``base`` is not a tensor.
+            ValueError: If ``base`` is not a single finite code, lacks a latent, or ``num_steps`` is below 2.
         """
-        if base.ndim != 1:
-            raise ValueError(f"base must be one code of shape (D,), got {tuple(base.shape)}")
-        _pick(base[None], self.latents)
+        base = check_code("base", base)
+        check_latent_pair(self.latents, len(base))
         nodes = torch.stack(torch.meshgrid(*self.values(num_steps), indexing="ij"), dim=-1)
         codes = base.repeat(num_steps, num_steps, 1)
         codes[..., list(self.latents)] = nodes.to(codes)
         return codes
 
     def prior_mass(self, num_steps: int) -> Tensor:
-        """Return the mass ``(n, n)`` float64 that the standard normal prior of the two latents has in each cell."""
+        """Return the probability ``(n, n)`` float64 of each cell under the standard normal prior of the two latents."""
         values, half = self.values(num_steps), self.spacing(num_steps) / 2
-        outer = values.abs() / 2**0.5  # in the upper tail, which does not round to 1
+        # By symmetry, take all cells to the upper tail: there erfc tends to 0 and keeps its digits, while in the lower
+        # tail it rounds to 2 and differences vanish.
+        outer = values.abs() / 2**0.5
         mass = (torch.erfc(outer - half / 2**0.5) - torch.erfc(outer + half / 2**0.5)) / 2
         return mass[0, :, None] * mass[1]
 
 
 @dataclass(frozen=True, eq=False)
 class DecodedSlice:
-    """Decoded observations of a slice; made by :func:`decode_slice`.
+    """Decoded observations of a slice, as returned by :func:`decode_slice`.
 
     Attributes:
         window: The slice.
@@ -134,26 +138,17 @@ def decode_slice(
     """Decode a grid of codes on a slice.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
-        base: Code at which the other latents stand, shape ``(D,)``; not written to.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        base: Code that provides the other latents, shape ``(D,)``; not modified.
         window: The slice.
-        num_steps: Number of observations ``n`` along each latent, at least 2; few, to be looked at.
+        num_steps: Number of observations ``n`` along each latent, at least 2; choose few if you want to look at them.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``base`` is of another kind.
-        ValueError: If ``base`` has another shape or is not finite, there are no such latents, ``num_steps < 2`` or
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``base`` is not a tensor.
+        ValueError: If ``base`` has the wrong shape or is not finite, a latent does not exist, ``num_steps < 2`` or
             ``chunk_size < 1``.
     """
-    if not isinstance(base, Tensor):
-        raise TypeError(f"base must be a torch.Tensor, got {type(base).__name__}")
-    codes = window.codes(base.detach(), num_steps)
+    codes = window.codes(base, num_steps)
     decoded = decode_codes(autoencoder, codes.flatten(0, 1), chunk_size=chunk_size)
     return DecodedSlice(window, decoded.view(num_steps, num_steps, *decoded.shape[1:]))
-
-
-def _pick(codes: Tensor, latents: tuple[int, int]) -> Tensor:
-    """Return two columns of ``codes`` (N, D), or say that they are not there."""
-    if not all(0 <= latent < codes.shape[1] for latent in latents):
-        raise ValueError(f"latents must be two of 0..{codes.shape[1] - 1}, got {latents}")
-    return codes[:, list(latents)]

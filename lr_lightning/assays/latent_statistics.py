@@ -1,26 +1,26 @@
-"""How much each latent is used, read from the posteriors of a data set."""
+"""How much each latent is used, measured on the posteriors of a data set."""
 
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_codes
+from lr_lightning.assays.checks import check_codes, check_log_variances
 
 
 @dataclass(frozen=True, eq=False)
 class LatentStatistics:
-    """Use of each latent over a data set; made by :func:`latent_statistics`. All tensors are on the CPU.
+    """Use of each latent over a data set, as returned by :func:`latent_statistics`. All tensors are on the CPU.
 
     Attributes:
         mean: ``(D,)`` float64, mean of the posterior means.
         std: ``(D,)`` float64, standard deviation of the posterior means.
-        active: ``(D,)`` bool, active units: variance of the posterior means above the threshold.
-        kl: ``(D,)`` float64, mean KL divergence from the posterior to the standard normal prior, in nats. ``None`` for
-            a deterministic code, as are the three below.
-        posterior_variance: ``(D,)`` float64, mean ``m`` over the data of the posterior variance.
-        posterior_variance_spread: ``(D,)`` float64, variance ``v`` over the data of the posterior variance.
-        regimes: For each latent ``"active"``, ``"mixed"`` or ``"passive"``.
+        active: ``(D,)`` bool, active units: those whose posterior means have a variance above the threshold.
+        kl: ``(D,)`` float64, KL divergence from the posterior to the standard normal prior, averaged over the data, in
+            nats. ``None`` for a deterministic code, like the next three.
+        posterior_variance: ``(D,)`` float64, mean ``m`` of the posterior variance over the data.
+        posterior_variance_spread: ``(D,)`` float64, variance ``v`` of the posterior variance over the data.
+        regimes: ``"active"``, ``"mixed"`` or ``"passive"`` for each latent.
         active_threshold: Variance of the posterior means above which a unit is active.
         num_samples: Number of observations ``N``.
     """
@@ -48,22 +48,21 @@ def latent_statistics(
 
     .. math:: \mathrm{KL}_j = \tfrac{1}{2} \mathbb{E}_x\left[\mu_j^2 + \sigma_j^2 - \log \sigma_j^2 - 1\right]
 
-    Active units [1] have :math:`\mathrm{Var}_x(\mu_j)` above the threshold. The polarised regime [2] is read from mean
-    :math:`m` and variance :math:`v` over the data of :math:`\sigma_j^2`: *passive* for :math:`v < .1` and
-    :math:`|m - 1| \le .1`, *active* for :math:`v < .1` and :math:`m \le .1`, *mixed* otherwise.
+    Active units [1] have :math:`\mathrm{Var}_x(\mu_j)` above the threshold. Regimes [2] follow from mean :math:`m` and
+    variance :math:`v` of :math:`\sigma_j^2` over the data: *passive* if :math:`v < 0.1` and :math:`|m - 1| \le 0.1`,
+    *active* if :math:`v < 0.1` and :math:`m \le 0.1`, and *mixed* otherwise.
 
     Args:
         means: Posterior means, shape ``(N, D)`` with ``N >= 2``.
-        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for a deterministic code.
-        active_threshold: Variance in squared latent units above which a unit is active; .01 in [1].
+        log_variances: Log-variances of the posteriors, shape ``(N, D)``; ``None`` for a deterministic code.
+        active_threshold: Variance in squared latent units above which a unit is active; 0.01 in [1].
 
     Returns:
-        The statistics, sums taken in float64. Variances are those of the data at hand (divisor ``N``).
+        The statistics, computed in float64. Variances are population variances (divisor ``N``).
 
     Raises:
-        TypeError: If the codes are no tensors.
-        ValueError: If a tensor has the wrong shape, dtype or entries that are not finite, or there are fewer than
-            2 rows.
+        TypeError: If ``means`` or ``log_variances`` is not a tensor.
+        ValueError: If a tensor has the wrong shape, dtype or non-finite entries, or there are fewer than 2 rows.
 
     References:
         [1] Burda et al., Importance Weighted Autoencoders, 2016, arXiv:1509.00519.
@@ -80,9 +79,7 @@ def latent_statistics(
     if log_variances is None:
         kl = spread = average = regimes = None
     else:
-        log_variances = check_codes("log_variances", log_variances, means.shape[1]).double()
-        if len(log_variances) != len(means):
-            raise ValueError(f"means and log_variances must be equally long, got {len(means)} and {len(log_variances)}")
+        log_variances = check_log_variances(log_variances, means).double()
         variances = log_variances.exp()
         kl = 0.5 * (means.square() + variances - log_variances - 1).mean(dim=0).cpu()
         spread, average = (moment.cpu() for moment in torch.var_mean(variances, dim=0, correction=0))
@@ -102,7 +99,7 @@ def latent_statistics(
 
 
 def _regime(mean: float, variance: float) -> str:
-    """Return the regime of a latent whose posterior variance has this mean and variance over the data."""
+    """Return the regime of a latent from the mean and variance of its posterior variance over the data."""
     if variance < 0.1 and abs(mean - 1) <= 0.1:
         return "passive"
     return "active" if variance < 0.1 and mean <= 0.1 else "mixed"

@@ -1,4 +1,4 @@
-"""How near points of a latent space, attractors for instance, are to the codes of a data set."""
+"""How close points of the latent space, such as attractors, are to the codes of a data set."""
 
 import warnings
 from dataclasses import dataclass
@@ -7,20 +7,21 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays.checks import check_codes
+from lr_lightning.common.checks import check_at_least
 
 SPACING_SAMPLES = 1000
-"""Number of codes whose nearest neighbours are looked for."""
+"""Maximum number of codes whose nearest neighbors determine the spacing."""
 
 
 @dataclass(frozen=True, eq=False)
 class Memorization:
-    """Points beside the codes that are nearest to them; made by :func:`memorization`. All tensors are on the CPU.
+    """Distances from points to their nearest codes, as returned by :func:`memorization`. All tensors are on the CPU.
 
     Attributes:
         distances: ``(A,)`` float64 in latent units, distance from each point to the nearest code.
         nearest: ``(A,)`` int64, row of that code.
-        spacing: Median over the codes (at most 1000 of them, evenly spaced rows) of the distance to the nearest other
-            code, in latent units. NaN for one code.
+        spacing: Median distance from a code to its nearest neighbor among the codes, in latent units, over at most 1000
+            evenly spaced rows. NaN if there is a single code.
     """
 
     distances: Tensor
@@ -29,23 +30,23 @@ class Memorization:
 
 
 def memorization(points: Tensor, codes: Tensor, *, chunk_size: int = 1024) -> Memorization:
-    r"""Measure how near points are to the codes of a data set.
+    r"""Measure how close points are to the codes of a data set.
 
     .. math:: d_a = \min_i \| p_a - z_i \|
 
-    A model that has memorised observations has attractors at their codes: :math:`d_a` far below the ``spacing`` of the
-    codes. Where the codes lie dense, every attractor on the manifold is near to one, whether or not it was memorised.
+    A model that memorizes observations has attractors at their codes, with :math:`d_a` far below the ``spacing`` of the
+    codes. If codes are dense, every attractor on the manifold is close to one, memorized or not.
 
     Args:
-        points: Shape ``(A, D)``, such as ``positions`` of :func:`find_attractors`; none are allowed.
+        points: Shape ``(A, D)``, for example the ``positions`` of :func:`find_attractors`; ``A`` may be 0.
         codes: Codes of the training data, shape ``(N, D)``.
-        chunk_size: Rows compared with all codes at a time.
+        chunk_size: Number of rows compared with all codes at a time.
 
     Returns:
-        Distances, and which codes are nearest. Warns once if there is a single code, whose spacing is undefined.
+        Distances and nearest codes. Warns once if there is a single code, whose spacing is undefined.
 
     Raises:
-        TypeError: If one of them is no tensor.
+        TypeError: If ``points`` or ``codes`` is not a tensor.
         ValueError: If a shape or dtype is wrong, entries are not finite, or ``chunk_size < 1``.
 
     References:
@@ -56,8 +57,7 @@ def memorization(points: Tensor, codes: Tensor, *, chunk_size: int = 1024) -> Me
         >>> memorization(torch.tensor([[0.0, 1.0]]), torch.tensor([[9.0, 9.0], [0.0, 0.0]])).nearest
         tensor([1])
     """
-    if chunk_size < 1:
-        raise ValueError(f"chunk_size must be at least 1, got {chunk_size}")
+    check_at_least("chunk_size", chunk_size, 1)
     codes = check_codes("codes", codes, None).double()
     points = check_codes("points", points, codes.shape[1], minimum=0).to(codes)
     distances, nearest = codes.new_empty(0), torch.empty(0, dtype=torch.int64)
@@ -68,14 +68,14 @@ def memorization(points: Tensor, codes: Tensor, *, chunk_size: int = 1024) -> Me
 
 
 def _spacing(codes: Tensor, chunk_size: int) -> float:
-    """Return the median distance of ``codes`` (N, D) to their nearest neighbours."""
+    """Return the median distance of ``codes`` (N, D) to their nearest neighbors."""
     if len(codes) < 2:
-        warnings.warn("the spacing of the codes is undefined: there is one code", stacklevel=3)
+        warnings.warn("the spacing of the codes is undefined: there is a single code", stacklevel=3)
         return torch.nan
     parts = []
     sample = torch.linspace(0, len(codes) - 1, min(len(codes), SPACING_SAMPLES), dtype=torch.float64).round().long()
     for rows in torch.split(sample.to(codes.device), chunk_size):
         apart = torch.cdist(codes[rows], codes)
-        apart[torch.arange(len(rows)), rows] = torch.inf
+        apart[torch.arange(len(rows)), rows] = torch.inf  # the distance of each code to itself
         parts.append(apart.amin(dim=1))
     return float(torch.cat(parts).median())

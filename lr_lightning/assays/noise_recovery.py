@@ -1,35 +1,37 @@
-"""How much of a disturbance of codes survives decoding and encoding."""
+"""How much latent noise survives a decode-encode round trip."""
 
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
+from lr_lightning.assays.checks import check_active, check_chunk_size, check_codes, own_generator
+from lr_lightning.assays.moments import Moments
+from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
-from lr_lightning.assays.response_matrix import Moments
 
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
 @dataclass(frozen=True, eq=False)
 class NoiseRecovery:
-    """Part of a disturbance that is left after decoding and encoding; made by :func:`noise_recovery`.
+    """Fraction of latent noise that survives decoding and encoding, as returned by :func:`noise_recovery`.
 
     All tensors are float64 on the CPU.
 
     Attributes:
-        multiples: ``(S,)``, size of the noise in multiples of ``sigma``.
-        ratio: ``(S,)``, mean ratio of the lengths of response and disturbance in the active latents, without unit: 0 if
-            the noise is filtered out, 1 if it is passed on. Latents with more noise weigh more.
-        standard_error: ``(S,)``, standard error of ``ratio`` for a known ``sigma``; NaN for a single code.
-        latents: ``(S, D)``, the same for each latent: root mean square response over root mean square disturbance of
-            that latent. Above 1 a latent takes up noise of others. NaN for a latent without noise.
+        multiples: ``(S,)``, noise level in multiples of ``sigma``.
+        ratio: ``(S,)``, ratio of the norms of response and noise over the active latents, averaged over codes: 0 if the
+            noise is filtered out, 1 if it is passed on. Latents with more noise have more weight.
+        standard_error: ``(S,)``, standard error of ``ratio``, treating ``sigma`` as known; NaN for a single code.
+        latents: ``(S, D)``, the same for each latent: root mean square response over root mean square noise of that
+            latent. Above 1 if the latent picks up noise from others. NaN for a latent without noise.
         num_samples: Number of codes ``N``.
-        active: ``(D,)`` bool, the latents that ``ratio`` and ``median`` are of; ``None`` for all.
+        active: ``(D,)`` bool, the latents that ``ratio`` and ``median`` cover; ``None`` for all.
     """
 
     multiples: Tensor
@@ -41,7 +43,7 @@ class NoiseRecovery:
 
     @property
     def median(self) -> Tensor:
-        """Median ``(S,)`` over active latents of ``latents``, in which each counts alike; NaN if there is none."""
+        """Median ``(S,)`` of ``latents`` over the active latents, which gives each the same weight; NaN if none is."""
         of_active = self.latents if self.active is None else self.latents[:, self.active]
         if not of_active.shape[1]:
             return torch.full_like(self.ratio, torch.nan)
@@ -59,42 +61,40 @@ def noise_recovery(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> NoiseRecovery:
-    r"""Disturb codes by noise of several sizes and measure how much of it is left after decoding and encoding.
+    r"""Add noise of several levels to codes and measure how much of it survives decoding and encoding.
 
     .. math:: r(m) = \mathbb{E}\left[\frac{\|h(z + \delta) - h(z)\|}{\|\delta\|}\right], \quad
         \delta = m \sigma \odot \xi, \quad \xi \sim \mathcal{N}(0, I)
 
-    with the response map :math:`h`. A model that filters the noise of its posterior out has a small ratio at
-    :math:`m = 1`. The same :math:`\xi` serve all sizes, so that the curve is smoother than its standard errors.
+    with the response map :math:`h`. A model that filters out the noise of its posterior has a small ratio at
+    :math:`m = 1`. All levels share the same :math:`\xi`, so the curve is smoother than its standard errors suggest.
 
-    The ratio does not tell recovery from indifference: a decoder that ignores a latent removes its noise, and all it
-    says, too. Latents of a collapsed posterior have the most noise, and the decoder ignores them: leave them out with
-    ``active``, or they alone decide the ratio. Their noise is added all the same, as it is when the posterior is
-    sampled.
+    A small ratio can mean recovery or indifference: a decoder that ignores a latent removes its noise along with its
+    information. Latents with a collapsed posterior have the most noise and are ignored by the decoder. Exclude them
+    with ``active``, or they dominate the ratio. They still receive noise, as they do when the posterior is sampled.
 
-    Costs ``(S + 1) * N`` decoded and as many encoded samples, ``chunk_size`` a pass.
+    Cost: ``(S + 1) * N`` decoded and as many encoded samples, ``chunk_size`` per pass.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
-        codes: Codes to disturb, shape ``(N, D)``, usually posterior means; not written to.
-        sigma: Noise at ``m = 1`` in latent units: ``(D,)``, or ``(N, D)`` for each code, such as the posterior standard
-            deviations. If ``None``, the standard deviation of each latent over ``codes``, whose own error
-            ``standard_error`` does not count: give that of more codes where they are at hand.
-        multiples: Sizes :math:`m`, positive.
-        active: Mask ``(D,)`` of the latents to report the ratio of; all if ``None``.
-        generator: Source of the noise, on the CPU; a new one with seed 0 if ``None``.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        codes: Codes to add noise to, shape ``(N, D)``, usually posterior means; not modified.
+        sigma: Standard deviation of the noise at ``m = 1`` in latent units, ``(D,)``, or ``(N, D)`` for each code, such
+            as the posterior standard deviations. If ``None``, the standard deviation of each latent over ``codes``.
+            ``standard_error`` ignores its sampling error; if you have more codes, pass theirs.
+        multiples: Noise levels :math:`m`, positive.
+        active: Boolean mask ``(D,)`` of the latents to include in the ratio; all if ``None``.
+        generator: Random generator for the noise, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
-        progress: Called with the number of codes that are done and ``N``.
+        progress: Called with the number of codes processed and ``N``.
 
     Returns:
-        The curve. It is NaN, with one warning, if the model's responses are not finite, a code gets no noise at all or
-        no latent is active.
+        The curve. NaN with one warning if responses are not finite, a code receives no noise or no latent is active.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``codes`` is of another kind.
-        ValueError: If ``codes`` has another shape, is not floating point or not finite, ``sigma`` has another shape,
-            is negative or not finite, ``sigma`` is missing for a single code, ``multiples`` are not positive,
-            ``active`` is no mask of ``D`` latents, or ``chunk_size < 1``.
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``codes`` is not a tensor.
+        ValueError: If ``codes`` has the wrong shape, is not floating point or not finite, ``sigma`` has the wrong
+            shape, is negative or not finite, or is ``None`` for a single code, ``multiples`` are not positive,
+            ``active`` is not a boolean mask of ``D`` latents, or ``chunk_size < 1``.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -108,72 +108,68 @@ def noise_recovery(
     """
     check_chunk_size(chunk_size)
     if not multiples or not all(0 < multiple < float("inf") for multiple in multiples):
-        raise ValueError(f"multiples must be at least one positive number each, got {list(multiples)}")
+        raise ValueError(f"multiples must be one or more positive, finite numbers, got {list(multiples)}")
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
         kept = _mask(active, codes.shape[1])
         unit = torch.randn(codes.shape, generator=own_generator(generator)) * _noise_size(sigma, codes)
         size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
-        pooled: Moments | None = None
-        done = 0
-        for chunk, noise in zip(torch.split(codes, size), torch.split(unit, size), strict=True):
-            moments = Moments.of(_chunk(autoencoder, chunk, noise.to(chunk), multiples, kept))
-            pooled = moments if pooled is None else pooled.pool(moments)
-            done += len(chunk)
-            if progress is not None:
-                progress(done, len(codes))
-    assert pooled is not None  # there is at least one code
-    count, mean, deviation, _ = pooled.num_samples, *(tensor.cpu() for tensor in pooled[1:])
+        chunks = zip(in_passes(codes, size, progress), torch.split(unit, size), strict=True)
+        pooled = reduce(
+            Moments.pool,
+            (Moments.of(_measure(autoencoder, chunk, noise.to(chunk), multiples, kept)) for chunk, noise in chunks),
+        )
+    mean, error = pooled.mean.cpu(), pooled.standard_error[:, 0].cpu()
     ratio, responses, noises = mean[:, 0], *mean[:, 1:].chunk(2, dim=1)
     if not ratio.isfinite().all():
-        warnings.warn(
-            "the recovery from noise is undefined: no latent is active"
-            if not kept.any()
-            else "the recovery from noise is undefined: responses are not finite, or a code got no noise",
-            stacklevel=2,
-        )
-    error = (deviation[:, 0] / (count - 1) / count).sqrt() if count > 1 else torch.full_like(ratio, torch.nan)
-    latents = (responses / noises.where(noises > 0, torch.nan)).sqrt()
+        reason = "responses are not finite, or a code received no noise" if kept.any() else "no latent is active"
+        warnings.warn(f"noise recovery is undefined: {reason}", stacklevel=2)
     return NoiseRecovery(
-        torch.tensor(multiples, dtype=torch.float64), ratio, error, latents, count, None if active is None else kept
+        multiples=torch.tensor(multiples, dtype=torch.float64),
+        ratio=ratio,
+        standard_error=error,
+        latents=(responses / noises.where(noises > 0, torch.nan)).sqrt(),
+        num_samples=pooled.num_samples,
+        active=None if active is None else kept,
     )
 
 
 def _mask(active: Tensor | None, dim: int) -> Tensor:
-    """Return ``active``, checked, on the CPU; all latents if it is ``None``."""
+    """Return ``active`` on the CPU after checking it; all latents if it is ``None``."""
     if active is None:
         return torch.ones(dim, dtype=torch.bool)
-    if active.shape != (dim,) or active.dtype != torch.bool:
-        raise ValueError(f"active must be a mask of {dim} latents, got {active.dtype} of shape {tuple(active.shape)}")
+    check_active(active, dim)
     return active.cpu()
 
 
 def _noise_size(sigma: Tensor | None, codes: Tensor) -> Tensor:
-    """Return the standard deviation of the noise, (D,) or (N, D) on the CPU, checked."""
+    """Return the standard deviation of the noise, (D,) or (N, D) on the CPU, after checking it."""
     if sigma is None:
         if len(codes) < 2:
-            raise ValueError("sigma must be given for a single code, which has no standard deviation")
+            raise ValueError("sigma is required for a single code, which has no standard deviation")
         sigma = codes.std(dim=0, correction=0)
     if sigma.shape not in (codes.shape, codes.shape[1:]):
         raise ValueError(
-            f"sigma must have shape (D,) or (N, D) of codes {tuple(codes.shape)}, got {tuple(sigma.shape)}"
+            f"sigma must have shape (D,) or (N, D) for codes of shape {tuple(codes.shape)}, got {tuple(sigma.shape)}"
         )
     if not sigma.isfinite().all() or (sigma < 0).any():
-        raise ValueError("sigma must be finite and not negative")
+        raise ValueError(f"sigma must be finite and not negative, got entries from {sigma.min()} to {sigma.max()}")
     return sigma.detach().cpu()
 
 
-def _chunk(autoencoder: Autoencoder, codes: Tensor, noise: Tensor, multiples: Sequence[float], kept: Tensor) -> Tensor:
-    """Return ratio, squared responses and squared noise of each latent for each multiple, (S, n, 1 + 2 D) float64.
+def _measure(
+    autoencoder: Autoencoder, codes: Tensor, noise: Tensor, multiples: Sequence[float], kept: Tensor
+) -> Tensor:
+    """Return the ratio, the squared response and the squared noise of each latent, (S, n, 1 + 2 D) float64.
 
-    The ratio is that of the latents in the mask ``kept``, NaN if there is none.
+    The ratio covers the latents in the mask ``kept``; it is NaN if there are none.
     """
     unmoved = mean_response(autoencoder, codes)
     rows = []
     for multiple in multiples:
-        disturbed = codes + multiple * noise
-        moved = (mean_response(autoencoder, disturbed) - unmoved).double()
-        delta = (disturbed - codes).to(moved.device).double()  # as rounded
+        noisy = codes + multiple * noise
+        moved = (mean_response(autoencoder, noisy) - unmoved).double()
+        delta = (noisy - codes).to(moved.device).double()  # the noise after rounding, which the model really saw
         lengths = [part[:, kept.to(part.device)].square().sum(dim=1, keepdim=True).sqrt() for part in (moved, delta)]
         ratio = lengths[0] / lengths[1]
         rows.append(torch.cat([ratio, moved.square(), delta.square()], dim=1))

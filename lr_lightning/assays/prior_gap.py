@@ -1,4 +1,4 @@
-"""How far the aggregate posterior is from the standard normal prior, latent by latent and in all."""
+"""How far the aggregate posterior is from the standard normal prior, for each latent and for all of them jointly."""
 
 import math
 from collections.abc import Callable
@@ -10,23 +10,24 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_codes, own_generator
 from lr_lightning.assays.interventions import prior_samples
 from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy, maximum_mean_discrepancy
+from lr_lightning.common.checks import check_at_least
 
 WASSERSTEIN_NOISE = 1.6147438534 * math.sqrt(2 / math.pi)
-"""Expected Wasserstein distance of N draws times sqrt(N), for large N; 1.61474 integrates sqrt(F (1 - F))."""
+"""Expected Wasserstein distance of N prior samples times sqrt(N), for large N; 1.61474 integrates sqrt(F (1 - F))."""
 
 KOLMOGOROV_NOISE = math.sqrt(math.pi / 2) * math.log(2)
-"""Expected Kolmogorov-Smirnov distance of N draws times sqrt(N), for large N."""
+"""Expected Kolmogorov-Smirnov distance of N prior samples times sqrt(N), for large N."""
 
 
 @dataclass(frozen=True, eq=False)
 class PriorGap:
-    """Distances from the standard normal prior; made by :func:`prior_gap`. All tensors on the CPU, float64.
+    """Distances from the standard normal prior, as returned by :func:`prior_gap`. All tensors on the CPU, float64.
 
     Attributes:
         wasserstein: ``(D,)``, Wasserstein-1 distance of each latent in latent units.
-        kolmogorov_smirnov: ``(D,)``, largest difference of the distribution functions, in ``[0, 1]``.
-        p_value: ``(D,)``, probability of so large a Kolmogorov-Smirnov distance for ``N`` draws from the prior.
-        discrepancy: Maximum mean discrepancy in ``D`` dimensions, which sees dependences between latents too.
+        kolmogorov_smirnov: ``(D,)``, largest difference between the distribution functions, in ``[0, 1]``.
+        p_value: ``(D,)``, probability that ``N`` samples from the prior have a Kolmogorov-Smirnov distance as large.
+        discrepancy: Maximum mean discrepancy in ``D`` dimensions, which also detects dependence between latents.
         num_samples: Number of samples ``N``.
     """
 
@@ -38,12 +39,12 @@ class PriorGap:
 
     @property
     def wasserstein_noise(self) -> float:
-        """Expected Wasserstein distance of as many draws from the prior itself."""
+        """Expected Wasserstein distance for the same number of samples from the prior itself."""
         return WASSERSTEIN_NOISE / math.sqrt(self.num_samples)
 
     @property
     def kolmogorov_smirnov_noise(self) -> float:
-        """Expected Kolmogorov-Smirnov distance of as many draws from the prior itself."""
+        """Expected Kolmogorov-Smirnov distance for the same number of samples from the prior itself."""
         return KOLMOGOROV_NOISE / math.sqrt(self.num_samples)
 
 
@@ -56,26 +57,26 @@ def prior_gap(
     generator: torch.Generator | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PriorGap:
-    r"""Measure how far codes are from draws of the standard normal prior.
+    r"""Measure how far codes are from samples of the standard normal prior.
 
     .. math:: W_j = \int |F_j(x) - \Phi(x)|\,dx, \qquad \mathrm{KS}_j = \sup_x |F_j(x) - \Phi(x)|
 
-    with the distribution function :math:`F_j` of latent :math:`j` over the codes. Both are exact for the codes at hand;
-    no sample of the prior is drawn. The discrepancy compares the codes with as many prior draws.
+    with the empirical distribution function :math:`F_j` of latent :math:`j`. Both are exact for the given codes, with
+    no samples from the prior. The discrepancy compares the codes with the same number of prior samples.
 
-    Pass samples of the posterior (:func:`posterior_samples` with its variances): the means alone are narrower than the
-    prior also for a perfect model. A deterministic autoencoder has no reason to follow the prior.
+    Pass samples of the posterior (:func:`posterior_samples` with its variances). Posterior means alone are narrower
+    than the prior even for a perfect model. A deterministic autoencoder has no reason to match the prior.
 
     Args:
-        codes: Samples of the aggregate posterior, shape ``(N, D)`` with ``N >= 3``; not written to.
+        codes: Samples of the aggregate posterior, shape ``(N, D)`` with ``N >= 3``; not modified.
         constant: ``C`` of the kernel in squared latent units; ``D`` if ``None``.
         num_permutations: Size of the null distribution of the discrepancy; 0 for none.
-        max_samples: Use at most so many codes for the discrepancy, whose cost grows as their square: the first ones.
-        generator: Source of prior draws and null, on the CPU; a new one with seed 0 if ``None``.
-        progress: Called with the kernel rows of the discrepancy that are done, and their number.
+        max_samples: Use at most this many codes, the first ones, for the discrepancy, whose cost is quadratic.
+        generator: Random generator for prior samples and null, on the CPU; a new one with seed 0 if ``None``.
+        progress: Called with the number of kernel rows of the discrepancy processed, and their total.
 
     Raises:
-        TypeError: If ``codes`` is no tensor.
+        TypeError: If ``codes`` is not a tensor.
         ValueError: If ``codes`` has the wrong shape or dtype, entries that are not finite or fewer than 3 rows, or a
             number is out of range.
 
@@ -89,8 +90,7 @@ def prior_gap(
         (0.7979, 0.5)
     """
     codes = check_codes("codes", codes, None, minimum=3)
-    if max_samples < 3:
-        raise ValueError(f"max_samples must be at least 3, got {max_samples}")
+    check_at_least("max_samples", max_samples, 3)
     generator = own_generator(generator)
     ordered = codes.double().sort(dim=0).values
     smirnov = _kolmogorov_smirnov(ordered).cpu()
@@ -113,21 +113,23 @@ def prior_gap(
 
 
 def _levels(ordered: Tensor) -> Tensor:
-    """Return 0, 1/N, ..., 1 as a column."""
+    """Return 0, 1/N, ..., 1 as a column: the values of the empirical distribution function around each sorted code."""
     return torch.linspace(0, 1, len(ordered) + 1, dtype=torch.float64, device=ordered.device)[:, None]
 
 
 def _kolmogorov_smirnov(ordered: Tensor) -> Tensor:
-    """Return the largest distance of the steps of each sorted column (N, D) from the normal distribution function."""
+    """Return the largest distance between the step function of each sorted column (N, D) and the normal one."""
+    # The step function jumps at each code; the largest distance is just before or just after a jump.
     levels, normal = _levels(ordered), torch.special.ndtr(ordered)
     return torch.maximum(levels[1:] - normal, normal - levels[:-1]).amax(dim=0)
 
 
 def _wasserstein(ordered: Tensor) -> Tensor:
-    r"""Integrate ``|x - quantile(u)|`` over the share ``u`` of each sorted value ``x``, column by column.
+    r"""Return the Wasserstein-1 distance of each sorted column (N, D) from the standard normal distribution.
 
-    The quantile function has the antiderivative ``-density(quantile(u))``. Where it crosses ``x`` inside the share,
-    the integral is split at ``u = Phi(x)``.
+    It is the integral of ``|x(u) - quantile(u)|`` over ``u`` in [0, 1], where the code ``x(u)`` is constant between
+    two levels. The quantile function has the antiderivative ``-density(quantile(u))``, so each piece has a closed form;
+    where the quantile function crosses ``x`` inside a piece, the piece is split at ``u = Phi(x)``.
     """
     levels = _levels(ordered)
     low, high = levels[:-1], levels[1:]
@@ -138,7 +140,7 @@ def _wasserstein(ordered: Tensor) -> Tensor:
 
 
 def _negative_density(levels: Tensor) -> Tensor:
-    """Return minus the normal density at the quantiles of ``levels``; 0 at the levels 0 and 1."""
+    """Return minus the normal density at the quantiles of ``levels``; 0 at levels 0 and 1."""
     return -torch.exp(-0.5 * torch.special.ndtri(levels).square()) / math.sqrt(2 * math.pi)
 
 

@@ -1,4 +1,4 @@
-"""What an assay asks of a model, and the adapter that turns any encoder and decoder into it."""
+"""The interface that assays need from a model, and an adapter that gives it to any pair of encoder and decoder."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -12,21 +12,23 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Distribution, Normal
 
+from lr_lightning.common.checks import check_at_least
+
 Posterior: TypeAlias = Distribution | Tensor | tuple[Tensor, Tensor]
 """What an encoder may return: a distribution, codes ``(B, D)``, or means and log-variances, each ``(B, D)``."""
 
 
 @runtime_checkable
 class Autoencoder(Protocol):
-    """A model with a latent space, whatever it was trained with."""
+    """A model with a latent space, regardless of how it was trained."""
 
     @property
     def latent_dim(self) -> int:
-        """Number of latents ``D``; an attribute will do."""
+        """Number of latents ``D``; a plain attribute is fine."""
         ...
 
     def encode(self, images: Tensor, /) -> Normal | Tensor:
-        """Return the posterior of images ``(B, C, H, W)``, or for a deterministic model the codes ``(B, D)``."""
+        """Return the posterior of images ``(B, C, H, W)``, or the codes ``(B, D)`` if the model is deterministic."""
         ...
 
     def decode(self, codes: Tensor, /) -> Tensor:
@@ -35,10 +37,10 @@ class Autoencoder(Protocol):
 
 
 def posterior_mean(posterior: Posterior) -> Tensor:
-    """Return the mean ``(B, D)`` of what an encoder returned; codes of a deterministic encoder are their own mean.
+    """Return the mean ``(B, D)`` of an encoder's output; the codes themselves for a deterministic encoder.
 
     Raises:
-        TypeError: If ``posterior`` is none of the three forms.
+        TypeError: If ``posterior`` has none of the three forms of :data:`Posterior`.
     """
     if isinstance(posterior, Tensor):
         return posterior
@@ -46,14 +48,16 @@ def posterior_mean(posterior: Posterior) -> Tensor:
         return posterior.mean
     if isinstance(posterior, tuple) and len(posterior) == 2:
         return posterior[0]
-    raise TypeError(f"encode must return a tensor, a distribution or (mean, log_var), got {type(posterior).__name__}")
+    raise TypeError(
+        f"encode must return a tensor, a distribution or a tuple (means, log_variances), got {type(posterior).__name__}"
+    )
 
 
 def posterior_std(posterior: Posterior) -> Tensor:
-    """Return the standard deviation ``(B, D)`` of what an encoder returned; zeros for a deterministic encoder.
+    """Return the standard deviation ``(B, D)`` of an encoder's output; zeros for a deterministic encoder.
 
     Raises:
-        TypeError: If ``posterior`` is none of the three forms.
+        TypeError: If ``posterior`` has none of the three forms of :data:`Posterior`.
     """
     if isinstance(posterior, Distribution):
         return posterior.stddev
@@ -64,30 +68,30 @@ def posterior_std(posterior: Posterior) -> Tensor:
 
 @dataclass(eq=False)
 class WrappedAutoencoder:
-    """Any two callables as an :class:`Autoencoder`; made by :func:`wrap`."""
+    """Two callables as an :class:`Autoencoder`, as returned by :func:`wrap`."""
 
     encoder: Callable[[Tensor], Posterior]
     decoder: Callable[[Tensor], Tensor]
     latent_dim: int
 
     def encode(self, images: Tensor, /) -> Normal | Tensor:
-        """Return what the encoder returns, means and log-variances turned into a distribution."""
+        """Return the encoder's output; a tuple of means and log-variances becomes a distribution."""
         posterior = self.encoder(images)
         if isinstance(posterior, Tensor | Normal):
             return posterior
         return Normal(posterior_mean(posterior), posterior_std(posterior), validate_args=False)
 
     def decode(self, codes: Tensor, /) -> Tensor:
-        """Return what the decoder returns."""
+        """Return the decoder's output."""
         return self.decoder(codes)
 
 
 def wrap(
     *, encode: Callable[[Tensor], Posterior], decode: Callable[[Tensor], Tensor], latent_dim: int
 ) -> WrappedAutoencoder:
-    """Make an autoencoder that every assay accepts out of two callables.
+    """Turn two callables into an autoencoder that every assay accepts.
 
-    Modules behind them (see :func:`modules_of`) are in evaluation mode during an assay.
+    Modules that the callables use (see :func:`modules_of`) are put into evaluation mode during an assay.
 
     Args:
         encode: Maps observations ``(B, C, H, W)`` to codes ``(B, D)``, to a distribution over them, or to a
@@ -103,13 +107,12 @@ def wrap(
         >>> isinstance(doubling, Autoencoder)
         True
     """
-    if latent_dim < 1:
-        raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")
+    check_at_least("latent_dim", latent_dim, 1)
     return WrappedAutoencoder(encode, decode, latent_dim)
 
 
 def _behind(thing: object) -> list[object]:
-    """Return the objects that ``thing`` computes with, as far as Python shows them."""
+    """Return the objects that ``thing`` refers to, as far as Python lets us look inside it."""
     match thing:
         case partial():
             return [thing.func, *thing.args, *thing.keywords.values()]
@@ -124,10 +127,10 @@ def _behind(thing: object) -> list[object]:
 
 
 def modules_of(autoencoder: Autoencoder) -> list[nn.Module]:
-    """Return the outermost ``nn.Module`` objects that ``autoencoder`` computes with.
+    """Return the outermost ``nn.Module`` objects that ``autoencoder`` uses.
 
-    A model that is no module itself is searched through its attributes, bound methods, partials and the variables
-    that its functions refer to, four steps deep. Modules hidden deeper (in a dictionary, say) are not found.
+    If a model is not a module itself, its attributes, bound methods, partials and the variables that its functions
+    refer to are searched, four levels deep. Modules hidden elsewhere, such as in a dictionary, are not found.
     """
     found: dict[int, nn.Module] = {}
     layer: list[object] = [autoencoder]
@@ -143,7 +146,7 @@ def modules_of(autoencoder: Autoencoder) -> list[nn.Module]:
 
 
 def placement(autoencoder: Autoencoder) -> tuple[torch.device | None, torch.dtype | None]:
-    """Return device and dtype of the first floating-point parameter; ``(None, None)`` for a model without any."""
+    """Return device and dtype of the first floating-point parameter; ``(None, None)`` if the model has none."""
     for module in modules_of(autoencoder):
         for parameter in module.parameters():
             if parameter.is_floating_point():
@@ -152,26 +155,27 @@ def placement(autoencoder: Autoencoder) -> tuple[torch.device | None, torch.dtyp
 
 
 def device_of(autoencoder: Autoencoder, tensor: Tensor) -> torch.device:
-    """Return where the model runs on ``tensor``: at its parameters, or without any where the tensor is."""
+    """Return the device on which the model processes ``tensor``: that of its parameters, or else of the tensor."""
     device, _ = placement(autoencoder)
     return tensor.device if device is None else device
 
 
 @contextmanager
 def assay_mode(autoencoder: Autoencoder) -> Iterator[None]:
-    """Run a model without leaving a trace in it: in evaluation mode, without gradients or autocast.
+    """Run a model in evaluation mode, without gradients or autocast, and leave it unchanged.
 
-    On exit, also after an error, every submodule has its own ``training`` flag back. Autocast is off, so that a model
-    with float32 parameters computes in float32 even while it trains in bfloat16 mixed precision. Gradients are
-    off by ``no_grad`` and not by ``inference_mode``: a tensor that a module caches at its first call would otherwise be
-    unusable in training.
+    On exit, even after an error, every submodule's ``training`` flag is restored. Autocast is disabled so that a model
+    with float32 parameters computes in float32 even if it trains in bfloat16 mixed precision. Gradients are disabled
+    with ``no_grad`` instead of ``inference_mode``: a tensor that a module caches during its first call would otherwise
+    be unusable in training.
 
     Raises:
         TypeError: If ``autoencoder`` lacks ``latent_dim``, ``encode`` or ``decode``.
     """
     if not isinstance(autoencoder, Autoencoder):
         raise TypeError(
-            f"an assay needs latent_dim, encode and decode, which {type(autoencoder).__name__} lacks; see wrap()"
+            f"autoencoder must have latent_dim, encode and decode, got {type(autoencoder).__name__}; see "
+            "lr_lightning.assays.wrap"
         )
     roots = modules_of(autoencoder)
     flags = [(module, module.training) for root in roots for module in root.modules()]

@@ -1,9 +1,10 @@
-"""The response map: what the encoder reads back from a decoded code."""
+"""The response map: decode a code and encode the result."""
 
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
+from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import (
     Autoencoder,
     Posterior,
@@ -16,25 +17,25 @@ from lr_lightning.assays.protocol import (
 
 
 def reencode(autoencoder: Autoencoder, codes: Tensor) -> Posterior:
-    """Decode ``codes`` (B, D) and encode the result, in one pass, on the device and in the dtype of the parameters."""
+    """Decode ``codes`` (B, D) and encode the result in a single pass, on the parameters' device and in their dtype."""
     device, dtype = placement(autoencoder)
     images = autoencoder.decode(codes.to(device=device, dtype=dtype))
     return autoencoder.encode(images.to(dtype=dtype))
 
 
 def at_least_float32(responses: Tensor, codes: Tensor) -> Tensor:
-    """Return ``responses`` in float32 or wider, checked to have the shape of ``codes`` that they answer.
+    """Return ``responses`` in at least float32, after checking that they have the shape of ``codes``.
 
     Raises:
-        ValueError: If the encoder returned another shape.
+        ValueError: If the encoder returned a different shape.
     """
     if responses.shape != codes.shape:
-        raise ValueError(f"encode must return shape {tuple(codes.shape)} here, got {tuple(responses.shape)}")
+        raise ValueError(f"encode must return codes of shape {tuple(codes.shape)}, got {tuple(responses.shape)}")
     return responses.to(torch.promote_types(responses.dtype, torch.float32))
 
 
 def mean_response(autoencoder: Autoencoder, codes: Tensor) -> Tensor:
-    """Return h of ``codes`` (B, D) in one pass; to be called inside :func:`assay_mode`."""
+    """Return the response map ``h`` of ``codes`` (B, D) in a single pass; call it inside :func:`assay_mode`."""
     return at_least_float32(posterior_mean(reencode(autoencoder, codes)), codes)
 
 
@@ -46,25 +47,26 @@ def response(
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
 ) -> Tensor:
-    r"""Decode codes and encode the result again.
+    r"""Decode codes and encode the result.
 
     .. math:: h(z) = \mathbb{E}[q(\cdot \mid g(z))]
 
-    with decoder :math:`g` and posterior :math:`q`. The model is left as it was: see :func:`assay_mode`.
+    with decoder :math:`g` and posterior :math:`q`.
 
     Args:
-        autoencoder: Model under study. With parameters in half precision the pass runs in that precision.
-        codes: Latent codes, shape ``(N, D)``.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`. A model with half-precision parameters runs
+            in that precision.
+        codes: Latent codes, shape ``(N, D)``; not modified.
         stochastic: Sample the posterior instead of taking its mean.
-        generator: Source of those samples, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for those samples, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
 
     Returns:
-        Shape ``(N, D)`` in latent units, on the device of ``codes``; float32, or float64 if the model computes in it.
+        Shape ``(N, D)`` in latent units, on the device of ``codes``; float32, or float64 for a model in float64.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``codes`` is of another kind.
-        ValueError: If ``codes`` has another shape, is not floating point or not finite, or ``chunk_size < 1``.
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``codes`` is not a tensor.
+        ValueError: If ``codes`` has the wrong shape, is not floating point or not finite, or ``chunk_size < 1``.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,

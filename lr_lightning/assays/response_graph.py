@@ -1,4 +1,4 @@
-"""Which latents drive which, as a graph."""
+"""The graph of which latents drive which."""
 
 from dataclasses import dataclass
 
@@ -6,24 +6,25 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays.response_scores import active_latents
+from lr_lightning.common.checks import check_at_least
 
 
 @dataclass(frozen=True, eq=False)
 class ResponseGraph:
-    """Graph of effects between latents; made by :func:`response_graph`. All tensors are on the CPU.
+    """Graph of effects between latents, as returned by :func:`response_graph`. All tensors are on the CPU.
 
     Attributes:
-        weights: ``(D, D)`` float64 in latent units, the response matrix where there is an edge and 0 elsewhere: row
-            ``i`` drives column ``k``.
+        weights: ``(D, D)`` float64 in latent units, the response matrix where there is an edge and 0 elsewhere; the
+            latent of the row drives the latent of the column.
         activity: ``(D,)`` float64 in latent units, the response of each latent to its own change.
         active: ``(D,)`` bool, latents that are nodes of the graph.
         bidirectional: Pairs ``(i, k)`` with ``i < k`` that drive each other.
-        directed: Pairs ``(i, k)`` of which only ``i`` drives ``k``.
-        groups: Active latents that edges join, whatever their direction; single ones too. Each group and the groups
-            are in ascending order.
+        directed: Pairs ``(i, k)`` where ``i`` drives ``k`` but not vice versa.
+        groups: Active latents connected by edges in either direction, including groups of a single latent. Each group,
+            and the list of groups, is in ascending order.
         threshold: Activity above which a latent is a node.
         edge_threshold: Response above which there is an edge.
-        relative: Whether both are in multiples of the spread of the responding latent.
+        relative: Whether both thresholds are in multiples of the spread of the responding latent.
     """
 
     weights: Tensor
@@ -45,29 +46,29 @@ class ResponseGraph:
 def response_graph(
     matrix: Tensor, *, threshold: float = 0.5, edge_threshold: float = 0.1, spread: Tensor | None = None
 ) -> ResponseGraph:
-    r"""Read a graph off a latent response matrix.
+    r"""Threshold a latent response matrix to a graph.
 
     Nodes are the active latents, :math:`M_{ii} > \tau`. An edge is bidirectional if both :math:`M_{ik}` and
-    :math:`M_{ki}` exceed the threshold of edges, and directed from :math:`i` to :math:`k` if only :math:`M_{ik}` does.
+    :math:`M_{ki}` exceed the edge threshold, and directed from :math:`i` to :math:`k` if only :math:`M_{ik}` does.
 
-    A pair with a bidirectional edge is often one circular factor, a hue or an angle, that takes two latents to encode:
-    the geometry of the factor, no failure. A single edge says nothing about causes in the data; it says how the decoder
-    and the encoder fit together. Entries near the threshold flip with the samples: see the standard errors of the
-    matrix.
+    A pair with a bidirectional edge often encodes a single circular factor, such as a hue or an angle, which needs two
+    latents. That reflects the geometry of the factor and is not a failure. An edge is no evidence of causality in the
+    data; it describes how decoder and encoder interact. Entries near a threshold can cross it by chance; check the
+    standard errors of the matrix.
 
     Args:
-        matrix: Response matrix ``(D, D)`` of the paper's convention, rows intervened, columns responding. Inactive
-            latents (NaN) are no nodes.
+        matrix: Response matrix ``(D, D)`` in the paper's convention, rows intervened, columns responding. Inactive
+            latents (NaN) are not nodes.
         threshold: Activity :math:`\tau` above which a latent is a node, in latent units.
         edge_threshold: Response above which there is an edge, in latent units.
-        spread: Standard deviation of each latent over the base codes, shape ``(D,)``: both thresholds are in multiples
-            of that of the responding latent, see :func:`active_latents`.
+        spread: Standard deviation of each latent over the base codes, shape ``(D,)``. If given, both thresholds are in
+            multiples of the spread of the responding latent, see :func:`active_latents`.
 
     Returns:
-        The graph, without nodes if no latent is active.
+        The graph; it has no nodes if no latent is active.
 
     Raises:
-        ValueError: If ``matrix`` is not square, a threshold is negative, or ``spread`` is wrong.
+        ValueError: If ``matrix`` is not square, a threshold is negative, or ``spread`` is invalid.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -78,9 +79,8 @@ def response_graph(
         >>> graph.directed, graph.groups
         (((0, 1),), ((0, 1), (2,)))
     """
-    for name, value in (("threshold", threshold), ("edge_threshold", edge_threshold)):
-        if not value >= 0:
-            raise ValueError(f"{name} must not be negative, got {value}")
+    check_at_least("threshold", threshold, 0)
+    check_at_least("edge_threshold", edge_threshold, 0)
     active = active_latents(matrix, threshold, spread).cpu()
     values = matrix.detach().double().cpu()
     unit = 1.0 if spread is None else spread.double().cpu()

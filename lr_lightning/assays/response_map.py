@@ -1,4 +1,4 @@
-"""Where decoding and encoding moves the codes of a two-dimensional slice."""
+"""The response map on a two-dimensional slice: where decoding and encoding moves the codes."""
 
 import warnings
 from collections.abc import Callable
@@ -7,36 +7,38 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes
 from lr_lightning.assays.latent_slice import LatentSlice
+from lr_lightning.assays.moments import Moments
+from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response
-from lr_lightning.assays.response_matrix import Moments
 from lr_lightning.assays.vector_field import divergence, mean_curvature
+from lr_lightning.common.checks import check_at_least
 
 ROUND_OFF = 8
-"""Steps of the floating-point grid within which a response counts as equal to its code."""
+"""A response within this many units in the last place of its code counts as equal to it."""
 
 
 @dataclass(frozen=True, eq=False)
 class ResponseMap:
-    """The response map on a slice; made by :func:`response_map`. All tensors are float64 on the CPU.
+    """The response map on a slice, as returned by :func:`response_map`. All tensors are float64 on the CPU.
 
-    Entry ``[i, j]`` of a map belongs to the ``i``-th value of the first latent and the ``j``-th of the second.
+    Entry ``[i, j]`` of a map is at the ``i``-th value of the first latent and the ``j``-th value of the second.
 
     Attributes:
         window: The slice.
         values: ``(2, n)``, values of the two latents at the nodes, in latent units.
         field: ``(n, n, 2)``, response minus code in the two latents, averaged over the bases, in latent units.
-        spread: ``(n, n)``, root mean square distance of the bases' fields from ``field``, in latent units; 0 for one
-            base. Where it is of the size of ``magnitude``, the average speaks for no single slice.
+        spread: ``(n, n)``, root mean square distance of the individual bases' fields from ``field``, in latent units; 0
+            for a single base. Where it is as large as ``magnitude``, the average represents no single base.
         magnitude: ``(n, n)``, length of ``field``, in latent units.
-        divergence: ``(n, n)``, divergence of ``field``, without unit; negative where the map contracts. With
-            ``grid_units`` multiplied by the spacing of the nodes.
-        mean_curvature: ``(n, n)``, mean curvature of ``field``, per latent unit; positive at what attracts. With
-            ``grid_units`` multiplied by the spacing.
+        divergence: ``(n, n)``, divergence of ``field``, unitless; negative where the map contracts. With
+            ``grid_units``, multiplied by the node spacing.
+        mean_curvature: ``(n, n)``, mean curvature of ``field``, per latent unit; positive at attracting points and
+            curves. With ``grid_units``, multiplied by the node spacing.
         void_mass: Scalar, see :func:`void_mass`.
-        grid_units: Whether derivatives are per step of the grid.
+        grid_units: Whether derivatives are per grid step.
         num_bases: Number of base codes ``M``.
     """
 
@@ -62,36 +64,36 @@ def response_map(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ResponseMap:
-    r"""Measure where decoding and encoding moves codes, and whether they gather or scatter.
+    r"""Measure where decoding and encoding moves the codes of a slice, and where they converge or spread out.
 
     .. math:: u = (h_a(z) - z_a,\; h_b(z) - z_b)
 
-    on a grid of the latents :math:`a, b`, with the response map :math:`h`. Derivatives are finite differences between
-    nodes; those of the field averaged over the bases are the averages of each base's divergences (magnitude and
-    curvature are not). The authors' release takes 1 for the spacing of the nodes, as ``grid_units`` does.
+    on a grid over the latents :math:`a, b`, with the response map :math:`h`. Derivatives are finite differences between
+    nodes. The divergence of the average field is the average of the bases' divergences; this does not hold for
+    magnitude and curvature. The authors' release uses a node spacing of 1, as ``grid_units`` does.
 
-    It sees what happens within the slice: a code that leaves it has a small :math:`u` all the same, and motion in the
-    other latents is not in the divergence. See :func:`response_jacobian` for that of the full map.
+    Only movement within the slice counts: a code that moves out of the plane can have a small :math:`u`, and the
+    divergence ignores the other latents. See :func:`response_jacobian` for the divergence of the full map.
 
-    Costs ``M * n**2`` decoded and as many encoded samples, ``chunk_size`` a pass.
+    Cost: ``M * n**2`` decoded and as many encoded samples, ``chunk_size`` per pass.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
-        base: Codes at which the other latents stand, shape ``(D,)`` or ``(M, D)``; not written to.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        base: Codes that provide the other latents, shape ``(D,)`` or ``(M, D)``; not modified.
         window: The slice.
         num_steps: Number of nodes ``n`` along each latent, at least 3.
-        grid_units: Derivatives per step of the grid instead of per latent unit: multiplied by
+        grid_units: Return derivatives per grid step instead of per latent unit, that is, multiplied by
             ``2 * radius / (n - 1)``.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
-        progress: Called after each pass with the codes that are done and ``M * n**2``.
+        progress: Called after each pass with the number of codes processed and ``M * n**2``.
 
     Returns:
-        The maps. Nodes that stand still within round-off among neighbours that do so too have no curvature (NaN). A
-        model that answers with numbers that are not finite gives NaN there, and one warning.
+        The maps. The curvature is NaN at nodes that do not move beyond round-off if their neighbors do not either.
+        Non-finite responses give NaN there, and one warning.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``base`` is of another kind.
-        ValueError: If ``base`` has another shape or is not finite, there are no such latents, ``num_steps < 3`` or
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``base`` is not a tensor.
+        ValueError: If ``base`` has the wrong shape or is not finite, a latent does not exist, ``num_steps < 3`` or
             ``chunk_size < 1``.
 
     References:
@@ -105,8 +107,7 @@ def response_map(
         tensor([-1., -1., -1.], dtype=torch.float64)
     """
     check_chunk_size(chunk_size)
-    if num_steps < 3:
-        raise ValueError(f"num_steps must be at least 3, got {num_steps}")
+    check_at_least("num_steps", num_steps, 3)
     with assay_mode(autoencoder):
         bases = base[None] if isinstance(base, Tensor) and base.ndim == 1 else base
         bases = check_codes("base", bases, autoencoder.latent_dim)
@@ -118,7 +119,7 @@ def response_map(
     floor = ROUND_OFF * precision * float(values.abs().max())
     rate = divergence(field, spacing)
     if not field.isfinite().all():
-        warnings.warn("the model's responses are not finite, and neither is the response map", stacklevel=2)
+        warnings.warn("the model's responses are not finite, so the response map is NaN in places", stacklevel=2)
     unit = spacing if grid_units else 1.0
     return ResponseMap(
         window=window,
@@ -135,21 +136,21 @@ def response_map(
 
 
 def void_mass(divergence: Tensor, window: LatentSlice) -> Tensor:
-    r"""Return the share of the prior in a window that lies where the response map does not contract.
+    r"""Return the fraction of the prior mass in a window where the response map does not contract.
 
-    The standard normal prior of the two latents, summed over the cells with divergence of at least 0, over its sum over
-    all cells. Multiply by the sum of :meth:`LatentSlice.prior_mass` for the share of the prior of the whole plane.
+    This is the mass of the standard normal prior of the two latents in cells with divergence 0 or more, divided by its
+    mass in all cells. Multiply by the sum of :meth:`LatentSlice.prior_mass` for the fraction of the prior's total mass.
 
     Args:
         divergence: Shape ``(n, n)`` on the nodes of ``window``, in any unit.
         window: The slice.
 
     Returns:
-        Scalar float64 in ``[0, 1]``; lower is better. NaN if a divergence is, and with a warning where the window is so
-        far out that the prior has no mass.
+        Scalar float64 in ``[0, 1]``; lower is better. NaN if a divergence is NaN, and also, with a warning, if the
+        window is so far from the origin that the prior has no mass in it.
 
     Raises:
-        ValueError: If ``divergence`` is no square matrix.
+        ValueError: If ``divergence`` is not a square matrix.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -159,9 +160,9 @@ def void_mass(divergence: Tensor, window: LatentSlice) -> Tensor:
         raise ValueError(f"divergence must have shape (n, n), got {tuple(divergence.shape)}")
     mass = window.prior_mass(len(divergence))
     expanding = (divergence.detach().cpu() >= 0).double()
-    expanding[divergence.isnan().cpu()] = torch.nan
+    expanding[divergence.isnan().cpu()] = torch.nan  # comparisons with NaN are false
     if not mass.sum() > 0:
-        warnings.warn(f"void mass is undefined: the prior has no mass around {window.center}", stacklevel=2)
+        warnings.warn(f"the void mass is undefined: the prior has no mass around {window.center}", stacklevel=2)
     return (mass * expanding).sum() / mass.sum()
 
 
@@ -173,7 +174,7 @@ def _pooled_displacements(
     chunk_size: int,
     progress: Callable[[int, int], None] | None,
 ) -> tuple[Moments, float]:
-    """Return moments over the bases of response minus code, (n * n, 2), and the relative round-off of a response."""
+    """Return the moments over the bases of response minus code, (n * n, 2), and the machine epsilon of responses."""
     latents = list(window.latents)
     pooled: Moments | None = None
     done = 0

@@ -1,4 +1,4 @@
-"""What lies on a path through a latent space, beside what lies on the straight line between its ends."""
+"""How much decoding and encoding moves the points on a path, compared with the straight line between its ends."""
 
 import warnings
 from collections.abc import Callable
@@ -7,28 +7,30 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, samples_per_pass
+from lr_lightning.assays.checks import check_chunk_size, check_codes
 from lr_lightning.assays.encoding import to_float32
+from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement, posterior_mean
 from lr_lightning.assays.response import at_least_float32
+from lr_lightning.common.checks import check_at_least
 
 
 @dataclass(frozen=True, eq=False)
 class PathProfile:
-    """A path and its scores; made by :func:`path_profile`. All tensors are on the CPU.
+    """A path and its scores, as returned by :func:`path_profile`. All tensors are on the CPU.
 
     Attributes:
-        codes: ``(P, D)`` float64 in latent units, points at equal distances along the path, both ends included.
-        positions: ``(P,)`` float64 in latent units, length of the path up to each point.
-        costs: ``(P,)`` float64 in squared latent units, squared response ``|h(z) - z|^2`` at each point.
+        codes: ``(P, D)`` float64 in latent units, points at equal distances along the path, including both ends.
+        positions: ``(P,)`` float64 in latent units, distance along the path from its start to each point.
+        costs: ``(P,)`` float64 in squared latent units, squared displacement ``|h(z) - z|^2`` of each point.
         images: ``(S, C, H, W)``, decoded observations at equal distances.
         length: Length of the path in latent units.
         mean_cost: Mean of ``costs``; lower is better.
         reencoding_error: Mean of ``|h(z) - z|`` in latent units; lower is better.
-        observation_error: Root mean square difference between decoded observations and what decoding and encoding makes
-            of them, in data range, mean over the points; lower is better.
-        readout_smoothness: Evenness of the changes of the readout in ``[1 / (P - 1), 1]``; higher is better. ``None``
-            without a readout, NaN if it does not change.
+        observation_error: Root mean square difference between decoded observations and their reconstructions, in data
+            range, averaged over the points; lower is better.
+        readout_smoothness: How evenly the readout changes along the path, in ``[1 / (P - 1), 1]``; higher is better.
+            ``None`` without a readout, NaN if the readout does not change.
     """
 
     codes: Tensor
@@ -44,11 +46,11 @@ class PathProfile:
 
 @dataclass(frozen=True, eq=False)
 class PathComparison:
-    """A path beside the straight line between its ends; made by :func:`compare_with_line`.
+    """A path and the straight line between its ends, as returned by :func:`compare_with_line`.
 
     Attributes:
         path: Profile of the path.
-        line: Profile of the straight line, at as many points.
+        line: Profile of the straight line, at the same number of points.
     """
 
     path: PathProfile
@@ -64,35 +66,35 @@ def path_profile(
     readout: Callable[[Tensor], Tensor] | None = None,
     chunk_size: int | None = None,
 ) -> PathProfile:
-    r"""Walk along a path and measure how far decoding and encoding moves its points.
+    r"""Measure how far decoding and encoding moves the points on a path.
 
-    The path is walked at ``num_points`` points at equal distances, whatever the distances of its corners, so that means
-    are means over its length. With readouts :math:`r_i` and their changes :math:`s_i = \|r_{i+1} - r_i\|` the
-    smoothness is
+    The path is resampled at ``num_points`` points at equal distances, regardless of the distances between its corners,
+    so that means are averages over its length. With readouts :math:`r_i` and step sizes
+    :math:`s_i = \|r_{i+1} - r_i\|`, the readout smoothness is
 
     .. math:: \Big(\sum_i s_i\Big)^2 \Big/ (P - 1) \sum_i s_i^2
 
-    1 for equal steps and ``1 / (P - 1)`` for a single jump. It does not see detours: a readout that goes to and fro in
-    equal steps is smooth.
+    which is 1 for equal steps and ``1 / (P - 1)`` for a single jump. It does not detect detours: a readout that goes
+    back and forth in equal steps is smooth.
 
-    Costs ``2 P`` decoded and ``P`` encoded samples, ``chunk_size`` a pass.
+    Cost: ``2 P`` decoded and ``P`` encoded samples, ``chunk_size`` per pass.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
-        path: Corners of the path, shape ``(Q, D)`` with ``Q >= 2``, such as ``codes`` of :func:`code_path`, or
-            :func:`slice_codes` of ``points`` of :func:`slice_path`; not written to.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        path: Corners of the path, shape ``(Q, D)`` with ``Q >= 2``: the ``codes`` of :func:`code_path`, or the result
+            of :func:`slice_codes` for the ``points`` of :func:`slice_path`; not modified.
         num_points: Number of points ``P``, at least 2.
-        num_images: Number of decoded observations ``S`` to keep, at least 2; at most all are kept.
-        readout: Reads factors ``(B, K)`` off decoded observations ``(B, C, H, W)``, in units that compare between
-            factors (divided by their ranges, say); in evaluation mode if it is a module.
+        num_images: Number of decoded observations ``S`` to keep, at least 2; capped at ``P``.
+        readout: Predicts factors ``(B, K)`` from decoded observations ``(B, C, H, W)``, in units that are comparable
+            between factors (for example, divided by their ranges). A module must be in evaluation mode.
         chunk_size: Points per pass; 1024, or 32 on a CPU, if ``None``.
 
     Returns:
-        The profile. Scores that the model's answers leave undefined are NaN, with one warning.
+        The profile. Undefined scores are NaN, with one warning.
 
     Raises:
-        TypeError: If ``autoencoder`` or ``path`` is of another kind.
-        ValueError: If ``path`` has another shape, is not floating point or not finite or has no length, or an option
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``path`` is not a tensor.
+        ValueError: If ``path`` has the wrong shape, is not floating point or not finite or has length 0, or an option
             is out of range.
 
     Example:
@@ -103,9 +105,8 @@ def path_profile(
         (7.0, [0.0, 0.0, 0.0, 0.0, 1.0, 4.0, 9.0, 16.0])
     """
     check_chunk_size(chunk_size)
-    for name, value in (("num_points", num_points), ("num_images", num_images)):
-        if value < 2:
-            raise ValueError(f"{name} must be at least 2, got {value}")
+    check_at_least("num_points", num_points, 2)
+    check_at_least("num_images", num_images, 2)
     with assay_mode(autoencoder):
         corners = check_codes("path", path, autoencoder.latent_dim, minimum=2).double().cpu()
         codes, length = _evenly(corners, num_points)
@@ -114,11 +115,11 @@ def path_profile(
         found = [_visit(autoencoder, chunk, readout) for chunk in torch.split(codes, size)]
     images, squares, errors, readouts = (torch.cat(parts) for parts in zip(*found, strict=True))
     if not (squares.isfinite().all() and errors.isfinite().all()):
-        warnings.warn("the model's responses on the path are not finite, and neither are its scores", stacklevel=2)
+        warnings.warn("the model's responses on the path are not finite, so its scores are NaN", stacklevel=2)
     elif readout is not None and not readouts.isfinite().all():
-        warnings.warn("the smoothness of the readout is undefined: it is not finite", stacklevel=2)
+        warnings.warn("the smoothness of the readout is undefined: the readout is not finite", stacklevel=2)
     elif readout is not None and not readouts.diff(dim=0).any():
-        warnings.warn("the smoothness of the readout is undefined: it does not change along the path", stacklevel=2)
+        warnings.warn("the smoothness of the readout is undefined: the readout is constant on the path", stacklevel=2)
     return PathProfile(
         codes=codes,
         positions=torch.linspace(0, length, num_points, dtype=torch.float64),
@@ -141,13 +142,14 @@ def compare_with_line(
     readout: Callable[[Tensor], Tensor] | None = None,
     chunk_size: int | None = None,
 ) -> PathComparison:
-    """Walk along a path, and along the straight line between its ends at as many points.
+    """Measure a path, and the straight line between its ends at the same number of points.
 
-    The cheapest path over a grid or a graph may cost more than the line between its nodes, where nobody looked.
+    The cheapest path over a grid or graph can cost more than the straight line, because its cost was only evaluated at
+    nodes or a few points per edge.
 
     Args:
         autoencoder: As in :func:`path_profile`.
-        path: As in :func:`path_profile`; both ends differ.
+        path: As in :func:`path_profile`, with two different ends.
         num_points: As in :func:`path_profile`.
         num_images: As in :func:`path_profile`.
         readout: As in :func:`path_profile`.
@@ -158,7 +160,7 @@ def compare_with_line(
         ValueError: As :func:`path_profile`, and if the path ends where it starts.
     """
     if isinstance(path, Tensor) and len(path) > 1 and torch.equal(path[0], path[-1]):
-        raise ValueError("path must not end where it starts, or there is no straight line to compare with")
+        raise ValueError("path must not end where it starts: there is no straight line to compare it with")
     profiles = [
         path_profile(
             autoencoder,
@@ -179,8 +181,10 @@ def _evenly(corners: Tensor, num_points: int) -> tuple[Tensor, float]:
     at = torch.cat([steps.new_zeros(1), steps.cumsum(dim=0)])
     length = float(at[-1])
     if not length > 0:
-        raise ValueError("path must have a length, got corners that are all the same")
+        raise ValueError("path must have a positive length, got corners that are all equal")
     positions = torch.linspace(0, length, num_points, dtype=torch.float64)
+    # The corner at or before each position. With right=True a position on several equal corners gets the last of them;
+    # the clamp gives the end of the path, which is no corner's beginning, the last segment.
     before = (torch.searchsorted(at, positions, right=True) - 1).clamp(0, len(steps) - 1)
     fraction = ((positions - at[before]) / steps[before].clamp_min(torch.finfo(torch.float64).tiny)).clamp(0, 1)
     return torch.lerp(corners[before], corners[before + 1], fraction[:, None]), length
@@ -189,7 +193,7 @@ def _evenly(corners: Tensor, num_points: int) -> tuple[Tensor, float]:
 def _visit(
     autoencoder: Autoencoder, codes: Tensor, readout: Callable[[Tensor], Tensor] | None
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Return for codes (n, D): observations, squared responses, errors of the observations and readouts (n, K)."""
+    """Return for codes (n, D): observations, squared displacements, observation errors and readouts (n, K)."""
     device, dtype = placement(autoencoder)
     observations = autoencoder.decode(codes.to(device=device, dtype=dtype))
     moved = at_least_float32(posterior_mean(autoencoder.encode(observations.to(dtype=dtype))), codes)
@@ -198,9 +202,7 @@ def _visit(
     errors = (again.double() - observations.double()).flatten(1).square().mean(dim=1).sqrt()
     readouts = codes.new_empty(len(codes), 0) if readout is None else readout(observations)
     if readouts.ndim < 2 or len(readouts) != len(codes):
-        raise ValueError(
-            f"readout must return a row for each of {len(codes)} observations, (B, K), got {tuple(readouts.shape)}"
-        )
+        raise ValueError(f"readout must return shape (B, K) for {len(codes)} observations, got {tuple(readouts.shape)}")
     return to_float32(observations).cpu(), squares.cpu(), errors.cpu(), readouts.double().flatten(1).cpu()
 
 

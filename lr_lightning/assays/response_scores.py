@@ -1,4 +1,4 @@
-"""What a latent response matrix says without ground-truth factors."""
+"""Scores of a latent response matrix that need no ground-truth factors."""
 
 import warnings
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ def activity(matrix: Tensor) -> Tensor:
 
 
 SPREAD_FLOOR = 0.01
-"""Share of the largest spread below which a latent carries nothing, whatever it answers to its own change."""
+"""A latent with a spread below this fraction of the largest one is inactive, whatever its response."""
 
 
 def active_latents(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None = None) -> Tensor:
@@ -22,17 +22,17 @@ def active_latents(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None
 
     Args:
         matrix: Response matrix ``(D, D)``. Inactive latents (NaN) are not active.
-        threshold: In latent units, or in multiples of ``spread``; .5 suits the paper's convention, in which a latent
-            of standard deviation 1 that is transmitted perfectly has 1.
-        spread: Standard deviation of each latent over the base codes, shape ``(D,)``. Give it where codes need not have
-            the size of a standard normal prior, as those of autoencoders. Latents with less than a hundredth of the
-            largest are not active. If ``None``, the threshold is in latent units.
+        threshold: In latent units, or in multiples of ``spread``. 0.5 suits the paper's convention, in which a
+            perfectly transmitted latent of standard deviation 1 has activity 1.
+        spread: Standard deviation of each latent over the base codes, shape ``(D,)``. Pass it if codes are not on the
+            scale of a standard normal prior, as for a plain autoencoder. Latents with less than a hundredth of the
+            largest spread are not active. If ``None``, the threshold is in latent units.
 
     Returns:
         Shape ``(D,)``, bool.
 
     Raises:
-        ValueError: If ``matrix`` is not square, or ``spread`` is not one number a latent, finite and not negative.
+        ValueError: If ``matrix`` is not square, or ``spread`` is not one finite, nonnegative number per latent.
 
     Example:
         >>> active_latents(torch.tensor([[0.9, 0.1], [0.0, 0.2]]))
@@ -50,16 +50,16 @@ def active_latents(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None
 
 
 def leak(matrix: Tensor) -> Tensor:
-    r"""Return the share of each latent's effect that other latents answer.
+    r"""Return the fraction of each latent's effect that goes to other latents.
 
     .. math:: \mathrm{leak}_j = \sum_{k \ne j} M_{jk}^2 \Big/ \sum_k M_{jk}^2
 
     Args:
-        matrix: Response matrix ``(D, D)``. NaN entries (inactive latents) are left out of the sums.
+        matrix: Response matrix ``(D, D)``. NaN entries (inactive latents) do not count in the sums.
 
     Returns:
-        Shape ``(D,)``, float64 in ``[0, 1]``; lower is better. NaN for a latent that nothing answers to, without
-        warning: that is the ordinary state of a collapsed latent.
+        Shape ``(D,)``, float64 in ``[0, 1]``; lower is better. NaN for a latent that nothing responds to, without a
+        warning, since this is normal for a collapsed latent.
 
     Raises:
         ValueError: If ``matrix`` is not square.
@@ -82,7 +82,7 @@ def independence(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None =
         Scalar float64 in ``[0, 1]``; higher is better. NaN with a warning if no latent is active.
 
     Raises:
-        ValueError: If ``matrix`` is not square, or ``spread`` is wrong.
+        ValueError: If ``matrix`` is not square, or ``spread`` is invalid.
     """
     active = active_latents(matrix, threshold, spread)
     if not active.any():
@@ -92,18 +92,18 @@ def independence(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None =
 
 
 def directedness(matrix: Tensor) -> Tensor:
-    r"""Return how far effects between latents run one way.
+    r"""Return to what extent effects between latents run in one direction only.
 
     .. math:: \|M - M^\top\| / \|M + M^\top\|
 
-    in the Frobenius norm, over the latents whose column is not NaN.
+    in the Frobenius norm, over the latents whose columns are not NaN.
 
     Args:
         matrix: Response matrix ``(D, D)``.
 
     Returns:
-        Scalar float64 in ``[0, 1]``: 0 for a symmetric matrix, 1 if every effect is one-way. NaN with a warning for a
-        matrix of zeros.
+        Scalar float64 in ``[0, 1]``: 0 for a symmetric matrix, 1 if every effect is one-way. NaN with a warning if the
+        matrix is 0.
 
     Raises:
         ValueError: If ``matrix`` is not square.
@@ -119,7 +119,7 @@ def directedness(matrix: Tensor) -> Tensor:
 
 
 def effective_dimension(matrix: Tensor) -> Tensor:
-    r"""Return the number of latents among which the activity is spread.
+    r"""Return the effective number of latents that share the activity (participation ratio).
 
     .. math:: \Big(\sum_j a_j^2\Big)^2 \Big/ \sum_j a_j^4
 
@@ -144,7 +144,7 @@ def effective_dimension(matrix: Tensor) -> Tensor:
 
 @dataclass(frozen=True, eq=False)
 class ResponseScores:
-    """All scores of one response matrix; made by :func:`response_scores`.
+    """All scores of one response matrix, as returned by :func:`response_scores`.
 
     Attributes:
         activity: ``(D,)``, see :func:`activity`.
@@ -172,7 +172,7 @@ def response_scores(matrix: Tensor, threshold: float = 0.5, spread: Tensor | Non
         spread: As in :func:`active_latents`.
 
     Raises:
-        ValueError: If ``matrix`` is not square, or ``spread`` is wrong.
+        ValueError: If ``matrix`` is not square, or ``spread`` is invalid.
     """
     return ResponseScores(
         activity=activity(matrix),
@@ -186,7 +186,7 @@ def response_scores(matrix: Tensor, threshold: float = 0.5, spread: Tensor | Non
 
 def _check_square(matrix: Tensor) -> None:
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise ValueError(f"a response matrix has shape (D, D), got {tuple(matrix.shape)}")
+        raise ValueError(f"matrix must have shape (D, D), got {tuple(matrix.shape)}")
 
 
 def _undefined(name: str, reason: str) -> Tensor:

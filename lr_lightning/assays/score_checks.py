@@ -1,4 +1,4 @@
-"""Reasons not to trust a score, in sentences."""
+"""Warnings, in full sentences, about results whose scores should not be trusted."""
 
 import math
 
@@ -13,16 +13,16 @@ from lr_lightning.assays.response_matrix import ResponseMatrix
 from lr_lightning.assays.response_scores import active_latents
 
 FEW_TRAVERSALS = 10
-"""Below so many traversals of a factor, intervals over traversals are guesses themselves."""
+"""With fewer traversals of a factor, intervals over traversals are themselves unreliable."""
 
 FEW_SAMPLES = 30
-"""Below so many base codes, standard errors of a response matrix are guesses themselves."""
+"""With fewer base codes, the standard errors of a response matrix are themselves unreliable."""
 
 WIDE_INTERVAL = 0.1
-"""Width of a 95 % interval above which the first decimal of a score is in doubt."""
+"""Width of a 95 % interval above which the first decimal of a score is uncertain."""
 
 LARGE_ERROR = 0.1
-"""Standard error of an active latent's response, as a share of it, above which rankings are in doubt."""
+"""Relative standard error of an active latent's response above which rankings are uncertain."""
 
 
 def score_warnings(
@@ -37,29 +37,29 @@ def score_warnings(
     significance: float = 0.05,
     generator: torch.Generator | None = None,
 ) -> tuple[str, ...]:
-    """Say in sentences why scores of these results cannot be trusted.
+    """Explain why scores of these results should not be trusted.
 
-    Looks for a collapsed code, too few factors, traversals or samples, a causal disentanglement score (CDS) that
-    shuffled factor labels reach as well or whose interval over traversals is wide, factors that no latent owns, and
-    entries that are not finite. An empty answer does not mean that a score is right: it cannot see a bug in the
-    model, a data set that lacks combinations, or the spread over training seeds.
+    Checks for a collapsed code, too few factors, traversals or samples, a causal disentanglement score (CDS) that is
+    within chance or has a wide interval over traversals, factors that own no latent, and non-finite entries. No
+    warnings does not mean that a score is right: bugs in the model, missing factor combinations in the data and the
+    spread over training seeds go unnoticed.
 
     Args:
-        statistics: Use of the latents.
-        conditioned: Conditioned response matrix, from which CDS and its twin are computed.
+        statistics: Usage statistics of the latents.
+        conditioned: Conditioned response matrix, from which CDS and CCS are computed.
         responses: Latent response matrix.
         owned_threshold: As in :func:`owned_factors`, in the unit of the matrix.
         active_threshold: As in :func:`active_latents`.
         spread: As in :func:`active_latents`.
-        num_resamples: Permutations for chance, and resamples for the interval.
-        significance: Chance at which a CDS counts as that of shuffled labels.
-        generator: Source of permutations and resamples, on the CPU; a new one with seed 0 if ``None``.
+        num_resamples: Number of permutations for the null, and of resamples for the interval.
+        significance: P-value above which a CDS counts as chance.
+        generator: Random generator for permutations and resamples, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
-        The sentences, each with the number that gave rise to it; the gravest of each result first.
+        One sentence per problem, with the number that triggered it; the most serious one of each result first.
 
     Raises:
-        ValueError: If there is no result at all, or ``generator`` is not on the CPU.
+        ValueError: If no result is given, or ``generator`` is not on the CPU.
 
     Example:
         >>> from lr_lightning.assays import latent_statistics
@@ -67,7 +67,7 @@ def score_warnings(
         ('No latent is active: the means of all 4 latents vary by less than 0.01, so scores describe noise.',)
     """
     if statistics is None and conditioned is None and responses is None:
-        raise ValueError("score_warnings needs at least one of statistics, conditioned and responses")
+        raise ValueError("at least one of statistics, conditioned and responses is required, got none")
     generator = own_generator(generator)
     found: list[str] = []
     if statistics is not None:

@@ -1,4 +1,4 @@
-"""The cheapest way across a two-dimensional slice of a latent space, where decoding and encoding moves codes least."""
+"""The cheapest path across a two-dimensional slice, through regions where decoding and encoding moves codes little."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_codes
+from lr_lightning.assays.checks import check_code, check_codes, check_latent_pair
+from lr_lightning.common.checks import check_non_negative
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -17,12 +18,12 @@ NEIGHBORS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1
 
 @dataclass(frozen=True, eq=False)
 class SlicePath:
-    """Path over the nodes of a grid; made by :func:`slice_path`. All tensors are on the CPU.
+    """Path over the nodes of a grid, as returned by :func:`slice_path`. All tensors are on the CPU.
 
     Attributes:
-        nodes: ``(P, 2)`` int64, rows and columns of the nodes, both ends included.
-        points: ``(P, 2)`` float64, their values of the two latents, in latent units.
-        costs: ``(P,)`` float64, cost of entering each node; 0 for the start, which is not entered.
+        nodes: ``(P, 2)`` int64, rows and columns of the nodes, including both ends.
+        points: ``(P, 2)`` float64, values of the two latents at the nodes, in latent units.
+        costs: ``(P,)`` float64, cost of entering each node; 0 for the start.
     """
 
     nodes: Tensor
@@ -31,7 +32,7 @@ class SlicePath:
 
     @property
     def total_cost(self) -> float:
-        """Sum of the costs, the smallest of all paths over the grid."""
+        """Sum of the costs, the minimum over all paths on the grid."""
         return float(self.costs.sum())
 
 
@@ -44,33 +45,31 @@ def slice_path(
     *,
     epsilon: float = 0.01,
 ) -> SlicePath:
-    r"""Find the cheapest path between two points of a slice, from node to neighbouring node (8 of them).
+    r"""Find the cheapest path between two points of a slice, on a grid whose nodes have 8 neighbors.
 
     .. math:: c(p \to q) = \|u(q)\|^2 + \varepsilon \|q - p\|
 
-    where :math:`u` is the response minus the code. The path keeps to the learned manifold, where decoding and encoding
-    moves codes little, and goes around voids. The small price of length keeps it from wandering where
-    :math:`u \approx 0`.
+    where :math:`u` is the response minus the code. The path follows the learned manifold, where decoding and encoding
+    moves codes little, and avoids voids. The small price on length keeps it from wandering where :math:`u \approx 0`.
 
-    A cost is paid per node: on a finer grid the same way costs more, and with it the weight of :math:`\|u\|^2` against
-    that of length grows. Directions other than the eight come out as stairs. See :func:`code_path` for paths that leave
-    the slice.
+    Cost is paid per node, so the same path costs more on a finer grid, and :math:`\|u\|^2` gains weight relative to
+    length. Directions other than the eight become staircases. See :func:`code_path` for paths that leave the slice.
 
     Args:
-        magnitude: :math:`\|u\|` at the nodes, in latent units, shape ``(A, B)``: rows for the first latent. With the
-            values, a result of :func:`response_map` for instance.
+        magnitude: :math:`\|u\|` at the nodes, in latent units, shape ``(A, B)``; the first latent runs along the rows.
+            Typically from :func:`response_map`, along with the values.
         first_values: Values of the first latent, increasing, shape ``(A,)``.
         second_values: Values of the second latent, increasing, shape ``(B,)``.
-        start: The two values at the start, moved to the nearest node.
-        end: The two values at the end, moved to the nearest node.
-        epsilon: Price :math:`\varepsilon` of length, in latent units; not negative.
+        start: Values of the two latents at the start, which is moved to the nearest node.
+        end: Values of the two latents at the end, which is moved to the nearest node.
+        epsilon: Price :math:`\varepsilon` of length, in latent units; nonnegative.
 
     Returns:
-        The path; of a single node if both ends are nearest to the same.
+        The path. It has a single node if both ends have the same nearest node.
 
     Raises:
-        ValueError: If ``magnitude`` is not a finite matrix without negative entries, the values are not as many or not
-            increasing, an end is no point of the window, or ``epsilon`` is negative.
+        ValueError: If ``magnitude`` is not a finite, nonnegative matrix, the values do not match its shape or do not
+            increase, an end is outside the window, or ``epsilon`` is negative.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -84,8 +83,7 @@ def slice_path(
     from scipy.sparse.csgraph import dijkstra
 
     values = _checked_values(magnitude, first_values, second_values)
-    if not 0 <= epsilon < float("inf"):
-        raise ValueError(f"epsilon must not be negative, got {epsilon}")
+    check_non_negative("epsilon", epsilon)
     squares = magnitude.detach().double().cpu().square()
     source, target = (_nearest_node(name, point, values) for name, point in (("start", start), ("end", end)))
     _, before = dijkstra(_grid(squares, values, epsilon), indices=source, return_predecessors=True)
@@ -101,11 +99,11 @@ def slice_path(
 
 
 def slice_codes(points: Tensor, base: Tensor, latents: tuple[int, int]) -> Tensor:
-    """Put points of a slice into the whole latent space.
+    """Embed points of a slice in the full latent space.
 
     Args:
         points: Values of the two latents, shape ``(P, 2)``.
-        base: Code at which the other latents stand, shape ``(D,)``; not written to.
+        base: Code that provides the other latents, shape ``(D,)``; not modified.
         latents: The two latents.
 
     Returns:
@@ -118,36 +116,32 @@ def slice_codes(points: Tensor, base: Tensor, latents: tuple[int, int]) -> Tenso
         >>> slice_codes(torch.tensor([[1.0, 2.0]]), torch.zeros(3), (2, 0))
         tensor([[2., 0., 1.]])
     """
-    if base.ndim != 1:
-        raise ValueError(f"base must be one code of shape (D,), got {tuple(base.shape)}")
-    base = check_codes("base", base[None], None)[0]
+    base = check_code("base", base)
     points = check_codes("points", points, 2)
-    first, second = latents
-    if first == second or not all(0 <= latent < len(base) for latent in latents):
-        raise ValueError(f"latents must be two different ones of 0..{len(base) - 1}, got {latents}")
+    check_latent_pair(latents, len(base))
     codes = base.repeat(len(points), 1)
-    codes[:, [first, second]] = points.to(codes)
+    codes[:, list(latents)] = points.to(codes)
     return codes
 
 
 def _checked_values(magnitude: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the values along both axes in float64, or say what is wrong with the map."""
+    """Return the values along both axes in float64, after checking them and the map."""
     if magnitude.ndim != 2 or magnitude.shape != (first.numel(), second.numel()) or not magnitude.numel():
         raise ValueError(
-            "magnitude must have a row for each value of the first and a column for each of the second latent, "
-            f"got {tuple(magnitude.shape)} for {first.numel()} and {second.numel()}"
+            f"magnitude must have shape (A, B) with A={first.numel()} values of the first and B={second.numel()} of "
+            f"the second latent, got {tuple(magnitude.shape)}"
         )
     if not magnitude.isfinite().all() or (magnitude < 0).any():
-        raise ValueError("magnitude must be finite and not negative")
+        raise ValueError(f"magnitude must be finite and not negative, got entries from {magnitude.min()}")
     axes = (first.detach().double().cpu().flatten(), second.detach().double().cpu().flatten())
     for name, axis in zip(("first_values", "second_values"), axes, strict=True):
         if not axis.isfinite().all() or (axis.diff() <= 0).any():
-            raise ValueError(f"{name} must be finite and increasing")
+            raise ValueError(f"{name} must be finite and increasing, got {axis.tolist()}")
     return axes
 
 
 def _nearest_node(name: str, point: Tensor | Sequence[float], values: tuple[Tensor, Tensor]) -> int:
-    """Return the number of the node nearest to ``point``, which may lie half a cell outside of the outermost."""
+    """Return the index of the node nearest to ``point``, which may be up to half a cell outside the outermost nodes."""
     point = torch.as_tensor(point, dtype=torch.float64).cpu()
     if point.shape != (2,):
         raise ValueError(f"{name} must be two values, got shape {tuple(point.shape)}")
@@ -155,13 +149,16 @@ def _nearest_node(name: str, point: Tensor | Sequence[float], values: tuple[Tens
     for value, axis in zip(point, values, strict=True):
         margin = float(axis.diff().max()) / 2 if len(axis) > 1 else 0.0
         if not axis[0] - margin <= value <= axis[-1] + margin:
-            raise ValueError(f"{name} must lie in the window, got {point.tolist()}")
+            raise ValueError(f"{name} must be inside the window, got {point.tolist()}")
         numbers.append(int((axis - value).abs().argmin()))
     return numbers[0] * len(values[1]) + numbers[1]
 
 
 def _grid(squares: Tensor, values: tuple[Tensor, Tensor], epsilon: float) -> "csr_array":
-    """Return the graph of the grid: entry ``[p, q]`` is the cost of entering node ``q`` from ``p``."""
+    """Return the grid as a graph: entry ``[p, q]`` is the cost of entering node ``q`` from ``p``.
+
+    Node ``row * columns + column`` is at this row and column of ``squares``.
+    """
     from scipy.sparse import csr_array
 
     rows, columns = squares.shape
@@ -170,6 +167,7 @@ def _grid(squares: Tensor, values: tuple[Tensor, Tensor], epsilon: float) -> "cs
     )
     tails, heads, costs = [], [], []
     for down, right in NEIGHBORS:
+        # All edges in one of the eight directions at once, except from nodes whose neighbor would be outside the grid.
         inside = (row + down >= 0) & (row + down < rows) & (column + right >= 0) & (column + right < columns)
         r, c = row[inside], column[inside]
         step = torch.hypot(values[0][r + down] - values[0][r], values[1][c + right] - values[1][c])

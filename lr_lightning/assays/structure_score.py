@@ -1,4 +1,4 @@
-"""How much structure the response map finds in the prior: discrepancies between prior, posterior and responses."""
+"""How much structure the response map adds to the prior: discrepancies between prior, posterior and responses."""
 
 import warnings
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_codes, own_generator
+from lr_lightning.assays.checks import check_codes, check_same_length, own_generator
 from lr_lightning.assays.interventions import prior_samples
 from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy, maximum_mean_discrepancy
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
@@ -16,13 +16,13 @@ from lr_lightning.assays.response import response
 
 @dataclass(frozen=True, eq=False)
 class StructureScore:
-    """Discrepancies between three distributions of codes; made by :func:`structure_score`.
+    """Discrepancies between three distributions of codes, as returned by :func:`structure_score`.
 
     Attributes:
-        prior_response: Between the prior and its responses ``h(prior)``: what decoding and encoding changes.
-        prior_posterior: Between the prior and the aggregate posterior ``q``: what training left between them.
-        posterior_response: Between ``q`` and ``h(prior)``: small if decoding and encoding takes the prior to the codes
-            of data.
+        prior_response: Between the prior and its responses ``h(prior)``: how much decoding and encoding changes it.
+        prior_posterior: Between the prior and the aggregate posterior ``q``: the gap that training left.
+        posterior_response: Between ``q`` and ``h(prior)``: small if decoding and encoding maps the prior to the codes
+            of the data.
     """
 
     prior_response: MeanDiscrepancy
@@ -31,7 +31,7 @@ class StructureScore:
 
     @property
     def pairs(self) -> dict[str, MeanDiscrepancy]:
-        """The three under readable names, in order."""
+        """The three discrepancies under readable names, in order."""
         return {
             "prior and h(prior)": self.prior_response,
             "prior and q": self.prior_posterior,
@@ -54,30 +54,31 @@ def structure_score(
 
     .. math:: \mathrm{MMD}^2(p, h(p)), \quad \mathrm{MMD}^2(p, q), \quad \mathrm{MMD}^2(q, h(p))
 
-    The inverse multiquadratic kernel has :math:`C = D`. A model whose response map is the identity has 0 for the first,
-    and the second and third are equal; one that takes every code to the codes of data has 0 for the third.
+    with the inverse multiquadratic kernel, by default with :math:`C = D`. If the response map is the identity, the
+    first discrepancy is 0 and the other two are equal. If it maps the prior to the distribution of the data's codes,
+    the third is 0.
 
-    It sees distributions only, not where single codes go: a response map that shuffles the prior's samples has 0
-    for the first.
+    Only distributions are compared, not individual codes: a response map that permutes the prior's samples has a first
+    discrepancy of 0.
 
     Args:
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
         posterior: Samples of the aggregate posterior, shape ``(N, D)`` with ``N >= 3``, see :func:`posterior_samples`;
-            not written to.
-        prior: As many samples of the prior; standard normal draws if ``None``.
+            not modified.
+        prior: The same number of samples from the prior; standard normal samples if ``None``.
         constant: ``C`` of the kernel in squared latent units; ``D`` if ``None``.
         num_permutations: Size of the null distributions; 0 for none.
-        generator: Source of prior samples and nulls, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for prior samples and nulls, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Codes per pass through the model; 1024, or 32 on a CPU, if ``None``.
-        progress: Called with the kernel rows that are done and their number in all, ``3 * N``.
+        progress: Called with the number of kernel rows processed and their total, ``3 * N``.
 
     Returns:
-        The three discrepancies. NaN for those with the responses, and one warning, if the model answers with NaN.
+        The three discrepancies. If responses are not finite, those that involve them are NaN, with one warning.
 
     Raises:
-        TypeError: If ``autoencoder`` or the codes are of another kind.
-        ValueError: If codes have the wrong shape, dtype or entries that are not finite, are fewer than 3 or not
-            equally many, or a number is out of range.
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or codes are not tensors.
+        ValueError: If codes have the wrong shape, dtype or non-finite entries, are fewer than 3 or differ in number, or
+            a number is out of range.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -90,21 +91,20 @@ def structure_score(
         0.0
     """
     generator = own_generator(generator)
-    with assay_mode(autoencoder):  # which says so if it is none
+    with assay_mode(autoencoder):  # raises unless it is an Autoencoder
         posterior = check_codes("posterior", posterior, autoencoder.latent_dim, minimum=3)
     if prior is None:
         prior = prior_samples(len(posterior), autoencoder.latent_dim, generator).to(posterior)
     prior = check_codes("prior", prior, autoencoder.latent_dim).to(posterior.device)
-    if len(prior) != len(posterior):
-        raise ValueError(f"prior and posterior must have equally many samples, got {len(prior)} and {len(posterior)}")
+    check_same_length("prior", prior, "posterior", posterior)
     responses = response(autoencoder, prior, chunk_size=chunk_size)
-    answered = bool(responses.isfinite().all())
-    if not answered:
-        warnings.warn("the model's responses are not finite, and neither is the structure score", stacklevel=2)
+    is_finite = bool(responses.isfinite().all())
+    if not is_finite:
+        warnings.warn("the model's responses are not finite, so the structure score is NaN in places", stacklevel=2)
 
     found = []
     for position, (first, second) in enumerate(((prior, responses), (prior, posterior), (posterior, responses))):
-        if second is responses and not answered:
+        if second is responses and not is_finite:
             found.append(_undefined(len(prior), num_permutations))
             continue
         found.append(
@@ -123,7 +123,7 @@ def structure_score(
 def _offset(
     progress: Callable[[int, int], None] | None, position: int, num_parts: int
 ) -> Callable[[int, int], None] | None:
-    """Return the ``progress`` of one of several parts of equal size."""
+    """Return a callback that reports the progress within one of several equal parts as part of the whole."""
     if progress is None:
         return None
     return lambda done, total: progress(position * total + done, num_parts * total)

@@ -1,4 +1,4 @@
-"""Codes of observations in which one ground-truth factor varies and the others stand still."""
+"""Codes of observations in which one ground-truth factor varies and the others are fixed."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,10 +9,11 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_codes, own_generator
 from lr_lightning.assays.encoding import encode_means
 from lr_lightning.assays.protocol import Autoencoder
+from lr_lightning.common.checks import check_at_least
 
 
 class FactorGrid(Protocol):
-    """What traversals ask of a factor space: its combinations, numbered."""
+    """The part of a factor space that traversals need: its numbered combinations."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -22,16 +23,16 @@ class FactorGrid(Protocol):
     def __len__(self) -> int: ...
 
     def traversals(self, factor: str, num_traversals: int, generator: torch.Generator | None = None, /) -> Tensor:
-        """Return factor values ``(T, V, K)`` of traversals of one factor."""
+        """Return the factor values ``(T, V, K)`` along traversals of one factor."""
         ...
 
     def indices(self, factors: Tensor, /) -> Tensor:
-        """Return the numbers ``(...)`` of the combinations ``(..., K)``."""
+        """Return the indices ``(...)`` of the combinations ``(..., K)``."""
         ...
 
 
 class GridDataset(Protocol):
-    """What traversals ask of a data set: observation ``i`` shows combination ``i`` of its factors."""
+    """The part of a data set that traversals need: observation ``i`` shows combination ``i`` of its factors."""
 
     @property
     def factor_space(self) -> FactorGrid:
@@ -40,11 +41,11 @@ class GridDataset(Protocol):
 
     @property
     def full_grid(self) -> bool:
-        """Whether every combination occurs exactly once, in the order of the factor space."""
+        """Whether every combination occurs exactly once, in the factor space's order."""
         ...
 
     def images(self, indices: Tensor, /) -> Tensor:
-        """Return the observations of ``indices`` (N,): uint8 images, or float32 data."""
+        """Return the observations at ``indices`` (N,): uint8 images, or float32 data."""
         ...
 
 
@@ -58,14 +59,14 @@ def sample_traversals(
 ) -> list[Tensor]:
     """Draw traversals of every factor and encode them to posterior means.
 
-    Each traversal fixes the other factors at one random combination. An observation that several of them share is
-    encoded once.
+    Each traversal fixes the other factors at a random combination. An observation that occurs in several traversals is
+    encoded only once.
 
     Args:
         dataset: Data set with all combinations of its factors.
-        autoencoder: Model under study; left as it was, see :func:`assay_mode`.
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
         num_traversals: Traversals per factor ``T``.
-        generator: Source of the fixed combinations, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the fixed combinations, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``.
 
     Returns:
@@ -75,12 +76,12 @@ def sample_traversals(
         ValueError: If the data set is not a full grid, or ``num_traversals < 1``.
     """
     if not dataset.full_grid:
-        raise ValueError("traversals need a data set with full_grid: one observation of each combination of factors")
+        raise ValueError("dataset must have full_grid, that is, one observation of each combination of factors")
     groups = _draw_groups(dataset.factor_space, num_traversals, generator)
     shown, position = torch.unique(torch.cat([group.flatten() for group in groups]), return_inverse=True)
     parts = [
         encode_means(autoencoder, dataset.images(indices), chunk_size=chunk_size)
-        for indices in torch.split(shown, 4096)  # bounds the memory for the observations
+        for indices in torch.split(shown, 4096)  # bounds the memory for observations
     ]
     codes = torch.cat(parts)
     rows = torch.split(position.to(codes.device), [group.numel() for group in groups])
@@ -92,30 +93,29 @@ def traversals_from_codes(
 ) -> list[Tensor]:
     """Draw traversals of every factor from a table of all codes, without encoding anything.
 
-    With a generator in the same state the traversals are those of :func:`sample_traversals`.
+    Given a generator in the same state, the traversals are the same as those of :func:`sample_traversals`.
 
     Args:
-        codes: Posterior means of the whole data set, shape ``(N, D)``: row ``i`` is combination ``i``.
-        factor_space: The factors, ``N`` combinations in all.
+        codes: Posterior means of the entire data set, shape ``(N, D)``; row ``i`` is combination ``i``.
+        factor_space: The factors, with ``N`` combinations in total.
         num_traversals: Traversals per factor ``T``.
-        generator: Source of the fixed combinations, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for the fixed combinations, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         One tensor ``(T, V, D)`` per factor, in the order of the factor space, on the device of ``codes``.
 
     Raises:
-        ValueError: If there is not one code for each combination, or ``num_traversals < 1``.
+        ValueError: If there is not exactly one code for each combination, or ``num_traversals < 1``.
     """
     codes = check_codes("codes", codes, None)
     if len(codes) != len(factor_space):
-        raise ValueError(f"codes must be those of all {len(factor_space)} combinations of factors, got {len(codes)}")
+        raise ValueError(f"codes must have a row for each of {len(factor_space)} factor combinations, got {len(codes)}")
     groups = _draw_groups(factor_space, num_traversals, generator)
     return [codes[group.to(codes.device)] for group in groups]
 
 
 def _draw_groups(space: FactorGrid, num_traversals: int, generator: torch.Generator | None) -> list[Tensor]:
-    """Return for each factor the combination numbers (T, V) of its traversals."""
-    if num_traversals < 1:
-        raise ValueError(f"num_traversals must be at least 1, got {num_traversals}")
+    """Return for each factor the combination indices (T, V) of its traversals."""
+    check_at_least("num_traversals", num_traversals, 1)
     generator = own_generator(generator)
     return [space.indices(space.traversals(name, num_traversals, generator)) for name in space.names]

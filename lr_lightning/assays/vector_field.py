@@ -4,25 +4,28 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from lr_lightning.common.checks import check_at_least, check_positive
+
 
 def divergence(field: Tensor, spacing: float) -> Tensor:
-    r"""Return how fast a field spreads from each node.
+    r"""Return the divergence of a field at each node.
 
     .. math:: \operatorname{div} u = \partial_a u_a + \partial_b u_b
 
-    by central differences, one-sided ones of the same (second) order at the border. Exact for fields that are quadratic
-    along each axis. A jump between two nodes appears as a value of its height over ``spacing``, in place of infinity.
+    It uses central differences, with one-sided differences of the same (second) order at the border. Exact for fields
+    that are quadratic along each axis. A jump between two nodes shows up as its height divided by ``spacing``, not as
+    infinity.
 
     Args:
         field: ``(A, B, 2)``: entry ``[i, j]`` is :math:`(u_a, u_b)` at the ``i``-th value of the first and the ``j``-th
             of the second coordinate, at least 3 of each.
-        spacing: Distance between neighbouring nodes, positive, the same along both axes.
+        spacing: Distance between adjacent nodes, positive, the same along both axes.
 
     Returns:
-        Shape ``(A, B)``, in the unit of ``field`` per unit of ``spacing``; NaN beside entries that are not finite.
+        Shape ``(A, B)``, in the unit of ``field`` per unit of ``spacing``; NaN next to non-finite entries.
 
     Raises:
-        ValueError: If ``field`` has another shape or ``spacing`` is not positive.
+        ValueError: If ``field`` has the wrong shape or ``spacing`` is not positive.
 
     Example:
         >>> first = torch.linspace(0, 2, 3)[:, None].expand(3, 3)
@@ -36,27 +39,26 @@ def divergence(field: Tensor, spacing: float) -> Tensor:
 
 
 def mean_curvature(field: Tensor, spacing: float, *, floor: float = 0.0) -> Tensor:
-    r"""Return the mean curvature of the lines that the field crosses at right angles.
+    r"""Return the mean curvature of the curves orthogonal to the field.
 
     .. math:: H = -\tfrac{1}{2} \operatorname{div} \frac{u}{\|u\|}
 
-    positive where directions converge, as at attracting points and curves, and negative where they part, as on
-    repelling ridges. Across a curve that attracts from both sides directions jump by 2, so that :math:`H` is
-    ``1 / (2 * spacing)`` on a node of it and grows without bound on finer grids: its sign and place mean something
-    there, its height does not.
+    It is positive where directions converge, as at attracting points and curves, and negative where they diverge, as at
+    repelling ridges. Across a curve that attracts from both sides, the unit vector jumps by 2, so :math:`H` is
+    ``1 / (2 * spacing)`` at a node on the curve and grows without bound on finer grids. There, only its sign and
+    location are meaningful, not its magnitude.
 
     Args:
         field: ``(A, B, 2)`` as for :func:`divergence`.
-        spacing: Distance between neighbouring nodes, positive.
-        floor: Length up to which a vector has no direction; it counts as 0 in the differences. Take the round-off of
-            ``field``, lest directions of nothing be drawn.
+        spacing: Distance between adjacent nodes, positive.
+        floor: Vectors up to this length have no direction and count as 0 in the differences. Use the round-off of
+            ``field``, so that noise is not mistaken for directions.
 
     Returns:
-        Shape ``(A, B)``, per unit of ``spacing``. NaN where neither a node nor any of its four neighbours has a
-        direction.
+        Shape ``(A, B)``, per unit of ``spacing``. NaN if neither a node nor any of its four neighbors has a direction.
 
     Raises:
-        ValueError: If ``field`` has another shape, ``spacing`` is not positive or ``floor`` is negative.
+        ValueError: If ``field`` has the wrong shape, ``spacing`` is not positive or ``floor`` is negative.
 
     Example:
         >>> inwards = -torch.stack(torch.meshgrid(torch.arange(1.0, 4), torch.arange(1.0, 4), indexing="ij"), dim=-1)
@@ -64,13 +66,12 @@ def mean_curvature(field: Tensor, spacing: float, *, floor: float = 0.0) -> Tens
         True
     """
     _check_field(field, spacing)
-    if not floor >= 0:
-        raise ValueError(f"floor must not be negative, got {floor}")
+    check_at_least("floor", floor, 0)
     length = field.norm(dim=-1, keepdim=True)
     still = length <= floor
     direction = torch.where(still, 0.0, field / length)
     curvature = -0.5 * divergence(direction, spacing)
-    moving = F.pad((~still[..., 0]), (1, 1, 1, 1))
+    moving = F.pad((~still[..., 0]), (1, 1, 1, 1))  # a border of False, so that every node has four neighbors
     near = moving[1:-1, 1:-1] | moving[2:, 1:-1] | moving[:-2, 1:-1] | moving[1:-1, 2:] | moving[1:-1, :-2]
     return curvature.masked_fill(~near, torch.nan)
 
@@ -78,5 +79,4 @@ def mean_curvature(field: Tensor, spacing: float, *, floor: float = 0.0) -> Tens
 def _check_field(field: Tensor, spacing: float) -> None:
     if field.ndim != 3 or field.shape[2] != 2 or min(field.shape[:2]) < 3:
         raise ValueError(f"field must have shape (A, B, 2) with A and B at least 3, got {tuple(field.shape)}")
-    if not spacing > 0:
-        raise ValueError(f"spacing must be positive, got {spacing}")
+    check_positive("spacing", spacing)

@@ -1,23 +1,35 @@
-"""Checks of arguments, and the texts of errors."""
+"""Argument checks, and the text of exceptions."""
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Raise ``ValueError`` for a ``value`` that is none of ``choices``."""
+    """Raise ``ValueError`` if ``value`` is not one of ``choices``."""
     if value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
 
 
 def check_at_least(name: str, value: float, minimum: float) -> None:
-    """Raise ``ValueError`` for a ``value`` below ``minimum``, or NaN."""
+    """Raise ``ValueError`` if ``value`` is below ``minimum`` or NaN."""
     if not value >= minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
 
 
+def check_non_negative(name: str, value: float) -> None:
+    """Raise ``ValueError`` if ``value`` is negative, infinite or NaN."""
+    if not 0 <= value < float("inf"):
+        raise ValueError(f"{name} must be finite and not negative, got {value}")
+
+
+def check_positive(name: str, value: float) -> None:
+    """Raise ``ValueError`` if ``value`` is zero, negative, infinite or NaN."""
+    if not 0 < value < float("inf"):
+        raise ValueError(f"{name} must be positive and finite, got {value}")
+
+
 def one_line(error: BaseException) -> str:
-    """Return the whole text of ``error`` with single spaces for line breaks; empty if it has none."""
+    """Return the text of ``error`` on one line, line breaks replaced by spaces; empty if it has no text."""
     return " ".join(str(error).split())
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of the text of ``error``, for reports of many lines; its kind if it has no text."""
+    """Return the first line of the text of ``error``, for longer reports; its class name if it has no text."""
     return (str(error).splitlines() or [type(error).__name__])[0]

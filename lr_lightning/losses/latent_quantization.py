@@ -21,7 +21,7 @@ def straight_through(codes: Tensor, values: Tensor) -> Tensor:
     """Return ``values``, to the bit, with the gradient of ``codes`` as if they had not been replaced.
 
     Args:
-        codes: Codes before they were quantised, shape ``(B, D)``.
+        codes: Codes before they were quantized, shape ``(B, D)``.
         values: What they were replaced by, shape ``(B, D)``; no gradient reaches it.
 
     References:

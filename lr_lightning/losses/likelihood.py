@@ -22,7 +22,7 @@ class Likelihood(nn.Module):
 class Bernoulli(Likelihood):
     """Binary cross-entropy of observations in ``[0, 1]``; the decoder gives logits.
 
-    On grey values it is the field's customary loss, not a likelihood: its least value is the entropy of the
+    On gray values it is the field's customary loss, not a likelihood: its least value is the entropy of the
     data, not 0.
 
     Args:

@@ -16,7 +16,7 @@ class StructuralTransform(nn.Module):
 
     .. math:: h_c' = e^{a_c(z)}\, h_c + b_c(z)
 
-    Unlike in adaptive instance normalisation, the features are not normalised first. Where :math:`a = b = 0` it changes
+    Unlike in adaptive instance normalization, the features are not normalized first. Where :math:`a = b = 0` it changes
     nothing.
 
     Args:

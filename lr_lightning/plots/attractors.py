@@ -40,7 +40,7 @@ def attractors_figure(
     count = len(attractors.shares)
     if memorized is not None and len(memorized.distances) != count:
         raise ValueError(
-            f"memorised must have a distance for each of {count} attractors, got {len(memorized.distances)}"
+            f"memorized must have a distance for each of {count} attractors, got {len(memorized.distances)}"
         )
     if images is not None and (images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) > count):
         raise ValueError(
@@ -79,7 +79,7 @@ def _pictures(attractors: Attractors, images: Tensor, memorized: Memorization | 
 
 
 def _bars(attractors: Attractors, heading: str) -> Figure:
-    """Draw the shares, those without an attractor last and grey."""
+    """Draw the shares, those without an attractor last and gray."""
     shares, errors = (100 * attractors.shares).tolist(), (100 * attractors.shares_error).tolist()
     rest = 100 * (attractors.not_converged + attractors.diverged)
     figure = new_figure(8.0, 3.6)

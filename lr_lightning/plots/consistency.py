@@ -18,7 +18,7 @@ def invariance_figure(result: Consistency, *, title: str = "Invariance to hard i
 
     Args:
         result: Consistency scores. Negative entries, where a latent is moved further than the one that was set, turn
-            the scale into a diverging one centred on 0.
+            the scale into a diverging one centered on 0.
         title: Title of the figure.
     """
     return matrix_heatmap(
@@ -67,8 +67,8 @@ def self_consistency_figure(
     Args:
         result: Consistency scores.
         title: Title of the figure.
-        max_latents: Name and colour at most so many latents (7 at most), those least consistent at the end; the others
-            are thin grey lines.
+        max_latents: Name and color at most so many latents (7 at most), those least consistent at the end; the others
+            are thin gray lines.
     """
     figure = new_figure(8.0, 4.0)
     axes = figure.add_subplot()

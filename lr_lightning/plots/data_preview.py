@@ -1,4 +1,4 @@
-"""What a data set looks like: rows of captioned images, or points coloured by a factor."""
+"""What a data set looks like: rows of captioned images, or points colored by a factor."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def image_rows_figure(rows: Sequence[ImageRow], *, title: str) -> Figure:
 def factor_scatter_figure(
     points: Tensor, factors: Tensor, names: Sequence[str], values: Sequence[Sequence[str]], *, title: str
 ) -> Figure:
-    """Draw points of two or three dimensions, once for each factor, coloured by its values.
+    """Draw points of two or three dimensions, once for each factor, colored by its values.
 
     Args:
         points: Shape ``(N, 2)`` or ``(N, 3)``.

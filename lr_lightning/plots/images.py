@@ -119,7 +119,7 @@ def reconstruction_figure(
 
 
 def unit_range(images: Tensor) -> Tensor:
-    """Return images as float32 in [0, 1] on the CPU, undefined pixels grey."""
+    """Return images as float32 in [0, 1] on the CPU, undefined pixels gray."""
     images = images.detach().cpu()
     return images.float() / 255 if images.dtype == torch.uint8 else images.float().nan_to_num(nan=0.5).clamp(0, 1)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def latent_statistics_figure(statistics: LatentStatistics, *, title: str = "Use of the latents") -> Figure:
-    """Draw the KL divergence of each latent, coloured by its regime, above the spread of its posterior means.
+    """Draw the KL divergence of each latent, colored by its regime, above the spread of its posterior means.
 
     A deterministic code has the spread only.
 

@@ -32,21 +32,21 @@ def matrix_heatmap(
     limit: float | None = None,
     annotate: bool | None = None,
 ) -> Figure:
-    """Draw a matrix as coloured cells, row 0 on top.
+    """Draw a matrix as colored cells, row 0 on top.
 
-    Values that are not negative run from 0 up (viridis). Signed ones have a diverging map centred on 0 (purple below,
-    orange above). Undefined (NaN) cells are grey and crossed out.
+    Values that are not negative run from 0 up (viridis). Signed ones have a diverging map centered on 0 (purple below,
+    orange above). Undefined (NaN) cells are gray and crossed out.
 
     Args:
         matrix: Shape ``(R, C)``.
         title: Title of the figure.
-        colorbar_label: What the colours stand for, with the unit.
+        colorbar_label: What the colors stand for, with the unit.
         row_axis: What the rows are.
         column_axis: What the columns are.
         row_labels: Name of each row; numbers if ``None``.
         column_labels: Name of each column; numbers if ``None``.
         signed: Use the diverging map; if ``None``, where there is a negative entry.
-        limit: Largest absolute value of the colour scale, so that figures compare; that of ``matrix`` if ``None``.
+        limit: Largest absolute value of the color scale, so that figures compare; that of ``matrix`` if ``None``.
         annotate: Write the numbers into the cells; if ``None``, for at most 13 rows and columns.
 
     Raises:
@@ -95,7 +95,7 @@ def response_matrix_figure(
     Args:
         result: Response matrix; inactive latents have crossed-out columns.
         title: Title of the figure.
-        limit: Upper end of the colour scale; the largest entry if ``None``.
+        limit: Upper end of the color scale; the largest entry if ``None``.
     """
     return matrix_heatmap(
         result.matrix,
@@ -121,7 +121,7 @@ def conditioned_response_figure(
         result: Conditioned response matrix; factors with a single value have crossed-out rows.
         factor_names: Name of each factor; numbers if ``None``.
         title: Title of the figure.
-        limit: Upper end of the colour scale; the largest entry if ``None``.
+        limit: Upper end of the color scale; the largest entry if ``None``.
 
     Raises:
         ValueError: If there are more or fewer names than factors.

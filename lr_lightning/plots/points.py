@@ -28,7 +28,7 @@ def scatter_reconstruction(
     Args:
         points: Observations, shape ``(N, 3)``.
         reconstructions: Their reconstructions, shape ``(N, 3)``.
-        groups: Group of each point, shape ``(N,)`` int64, such as the strand of a double helix; gives its colour.
+        groups: Group of each point, shape ``(N,)`` int64, such as the strand of a double helix; gives its color.
         title: Title of the figure.
         group_name: What a group is, for the legend.
 
@@ -64,12 +64,12 @@ def scatter_reconstruction(
 
 
 def scatter_groups(axes: Axes, points: Tensor, groups: Tensor, names: Mapping[int, str]) -> None:
-    """Draw points in two or three dimensions, each group in a colour of its own and with its name for a legend.
+    """Draw points in two or three dimensions, each group in a color of its own and with its name for a legend.
 
     Args:
         axes: Where to draw, with as many axes as the points have.
         points: Shape ``(N, 2)`` or ``(N, 3)``.
-        groups: Group of each point, shape ``(N,)`` int64; more than there are colours go from dark to light in order.
+        groups: Group of each point, shape ``(N,)`` int64; more than there are colors go from dark to light in order.
         names: Names of the groups.
     """
     from matplotlib import colormaps

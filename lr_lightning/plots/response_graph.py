@@ -17,7 +17,7 @@ BOTH_WAYS, ONE_WAY = PALETTE[0], PALETTE[5]
 def response_graph_figure(graph: ResponseGraph, *, title: str = "Response graph") -> Figure:
     """Draw active latents on a circle, linked ones side by side, and arrows from driving to driven latents.
 
-    Nodes are coloured by activity, arrows are as wide as the response is large.
+    Nodes are colored by activity, arrows are as wide as the response is large.
 
     Args:
         graph: Response graph.

@@ -41,7 +41,7 @@ def response_map_figure(
     Panels are ``"decoded"`` (what the slice decodes to), ``"histogram"`` (how many codes lie where), ``"magnitude"``
     (how far codes move, with arrows as long as its square root), ``"divergence"`` (contracting below 0, expanding
     above) and ``"mean_curvature"`` (positive at what attracts). The scales of the last two end at the 98th percentile
-    of their absolute values, as a jump would leave the rest without colour; what lies beyond has the end's colour.
+    of their absolute values, as a jump would leave the rest without color; what lies beyond has the end's color.
 
     Decoded observations that are no images with 1 or 3 channels are drawn as the net into which the slice is decoded:
     lines along each of the two latents, in the first three coordinates, or principal components if there are more.

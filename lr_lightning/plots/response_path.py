@@ -64,7 +64,7 @@ def path_map_figure(
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"path {name!r} must have shape (P, 2), got {tuple(points.shape)}")
         x, y = points.detach().cpu().T.numpy()
-        axes.plot(x, y, color="black", linewidth=4.0, solid_capstyle="round")  # rim, to be seen on any colour
+        axes.plot(x, y, color="black", linewidth=4.0, solid_capstyle="round")  # rim, to be seen on any color
         axes.plot(x, y, color=color, linewidth=2.2, linestyle=style, label=name)
         axes.plot(x[[0, -1]], y[[0, -1]], "o", color="white", markeredgecolor="black", markersize=8)
     axes.set(title=title, xlabel=latent_names[0], ylabel=latent_names[1])

@@ -21,7 +21,7 @@ ARROWS = 15
 """Largest number of arrows along an axis that can be told apart."""
 
 CLIPPED = 0.98
-"""Share of the nodes that a diverging colour scale has to span."""
+"""Share of the nodes that a diverging color scale has to span."""
 
 
 def is_image(observations: Tensor) -> bool:
@@ -79,7 +79,7 @@ def draw_magnitude(axes: Axes, result: ResponseMap, names: tuple[str, str]) -> N
 
 
 def draw_signed(axes: Axes, result: ResponseMap, values: Tensor, name: str, unit: str, names: tuple[str, str]) -> None:
-    """Draw a quantity with a sign, on a diverging map centred on 0 that ends at a percentile."""
+    """Draw a quantity with a sign, on a diverging map centered on 0 that ends at a percentile."""
     sizes = values[values.isfinite()].abs()
     top = float(sizes.quantile(CLIPPED)) if sizes.numel() else 0.0
     beyond = bool((sizes > top).any()) and top > 0
@@ -88,7 +88,7 @@ def draw_signed(axes: Axes, result: ResponseMap, values: Tensor, name: str, unit
 
 
 def _draw_net(axes: Any, points: Tensor, names: tuple[str, str]) -> None:
-    """Draw the net of lines (n, n, P) into which a slice is decoded, lines along each latent in one colour."""
+    """Draw the net of lines (n, n, P) into which a slice is decoded, lines along each latent in one color."""
     from matplotlib.lines import Line2D
 
     coordinates, labels = _three_coordinates(points)
@@ -119,7 +119,7 @@ def _extent(window: LatentSlice, num_steps: int) -> tuple[float, float, float, f
 
 
 def _mesh(axes: Axes, window: LatentSlice, values: Tensor, **options: Any) -> QuadMesh:
-    """Draw values (n, n), first latent to the right; undefined ones grey."""
+    """Draw values (n, n), first latent to the right; undefined ones gray."""
     axes.set_facecolor(MISSING_COLOR)
     first, second = window.values(len(values)).numpy()
     return axes.pcolormesh(first, second, values.T.numpy(), shading="nearest", rasterized=True, **options)

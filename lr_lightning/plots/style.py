@@ -1,4 +1,4 @@
-"""What all figures share: how one is made, and colours that colour-blind readers tell apart."""
+"""What all figures share: how one is made, and colors that color-blind readers tell apart."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-"""Okabe and Ito's colours for categories."""
+"""Okabe and Ito's colors for categories."""
 
 REGIME_COLORS = {"active": "#0072B2", "mixed": "#E69F00", "passive": "#999999"}
-"""Colours of the regimes of latents."""
+"""Colors of the regimes of latents."""
 
 MISSING_COLOR = "#D9D9D9"
-"""Fill of undefined values, as neither end of a colour map."""
+"""Fill of undefined values, as neither end of a color map."""
 
 
 def tick_step(count: int, most: int) -> int:

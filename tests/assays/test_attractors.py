@@ -133,9 +133,9 @@ def test_starts_at_one_place_are_one_attractor() -> None:
 
 @pytest.mark.parametrize("name", ["tolerance", "max_steps", "radius"])
 def test_rejects(vae: ConvVAE, codes: Tensor, name: str) -> None:
-    with pytest.raises(ValueError, match=f"{name} must be positive, got 0"):
+    with pytest.raises(ValueError, match=rf"{name} .*got 0"):
         find_attractors(vae, codes, **{name: 0})  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="chunk_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"chunk_size .*got 0"):
         find_attractors(vae, codes, chunk_size=0)
-    with pytest.raises(ValueError, match="starts must be finite"):
+    with pytest.raises(ValueError, match=r"starts .*finite"):
         find_attractors(vae, codes / 0)

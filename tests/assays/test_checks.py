@@ -44,12 +44,12 @@ IDENTITY = responding_by(lambda z: z, 2)
     ],
 )
 def test_codes_that_are_no_matrix(assay: Callable[[Any], object]) -> None:
-    with pytest.raises(TypeError, match=r"must be a torch\.Tensor, got list"):
+    with pytest.raises(TypeError, match="got list"):
         assay([[1.0, 2.0]])
-    with pytest.raises(ValueError, match=r"must (have shape|be one code of shape) .*got \(\)"):
+    with pytest.raises(ValueError, match=r"shape .*got \(\)"):
         assay(torch.tensor(1.0))
 
 
 def test_a_slice_of_one_node_has_no_spacing() -> None:
-    with pytest.raises(ValueError, match="num_steps must be at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_steps .*got 1"):
         WINDOW.spacing(1)

@@ -72,7 +72,7 @@ def test_finds_what_scipy_finds_over_all_pairs(vae: ConvVAE, codes: Tensor) -> N
     assert code_path(graph, 3, 3).rows.tolist() == [3]
 
 
-def test_edges_join_nearest_neighbours() -> None:
+def test_edges_join_nearest_neighbors() -> None:
     codes = torch.randn(30, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     graph = code_graph(responding_by(lambda z: z, 4), codes, num_neighbors=5)
     apart = torch.cdist(codes, codes).fill_diagonal_(torch.inf)
@@ -103,7 +103,7 @@ def test_paths_avoid_edges_without_finite_responses() -> None:
     def hole(z: Tensor) -> Tensor:
         return torch.where((z - torch.tensor([1.0, 0.0])).norm(dim=1, keepdim=True) < 0.9, torch.nan, z)
 
-    with pytest.warns(UserWarning, match="responses on 7 of 10 edges are not finite: avoided") as caught:
+    with pytest.warns(UserWarning, match="7 of 10 edges") as caught:
         graph = code_graph(responding_by(hole, 2), codes, num_neighbors=4)
     assert len(caught) == 1
     assert code_path(graph, 0, 2).rows.tolist() == [0, 3, 4, 2]
@@ -120,7 +120,7 @@ def test_pairs_are_of_different_codes() -> None:
     assert not torch.equal(pairs, random_pairs(codes, 3, torch.Generator().manual_seed(2)))
     assert random_pairs(codes, 100).shape == (4, 2)
     assert random_pairs(torch.ones(6, 2), 3).shape == (0, 2)
-    with pytest.raises(ValueError, match="num_pairs must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_pairs .*got 0"):
         random_pairs(codes, 0)
 
 
@@ -147,13 +147,13 @@ def test_leaves_model_and_codes_as_they_were(vae: ConvVAE, codes: Tensor) -> Non
 
 def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
     for name in ("num_neighbors", "samples_per_edge", "chunk_size"):
-        with pytest.raises(ValueError, match=f"{name} must be at least 1, got 0"):
+        with pytest.raises(ValueError, match=rf"{name} .*got 0"):
             code_graph(vae, codes, **{name: 0})  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="epsilon must not be negative, got -1"):
+    with pytest.raises(ValueError, match=r"epsilon .*got -1"):
         code_graph(vae, codes, epsilon=-1)
-    with pytest.raises(ValueError, match="codes must have at least 2 rows, got 1"):
+    with pytest.raises(ValueError, match=r"codes .*got 1"):
         code_graph(vae, codes[:1])
     graph = code_graph(vae, codes, num_neighbors=50)
     for start, end, name in ((-1, 0, "start"), (0, 40, "end")):
-        with pytest.raises(ValueError, match=f"{name} must be a row of the 40 codes"):
+        with pytest.raises(ValueError, match=rf"{name} .*got {start if name == 'start' else end}"):
             code_path(graph, start, end)

@@ -172,9 +172,9 @@ def test_merged_traversals_are_the_whole(codes: Tensor, reduction: Any) -> None:
     whole = measure_part(pairs, pairs[:3])
     torch.testing.assert_close(merged.matrix, whole.matrix)
     assert merged.num_traversals == (20, 3)
-    with pytest.raises(ValueError, match="no conditioned response matrices"):
+    with pytest.raises(ValueError, match=r"parts .*got none"):
         merge_conditioned_response_matrices([])
-    with pytest.raises(ValueError, match="must share factors, num_samples, convention, reduction, variant"):
+    with pytest.raises(ValueError, match=r"parts .*num_samples"):
         merge_conditioned_response_matrices([whole, measure_part(pairs)])
 
 
@@ -187,16 +187,16 @@ def test_a_model_that_answers_nan_gives_nan_with_a_warning(codes: Tensor) -> Non
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"traversals": []}, "there are no traversals"),
-        ({"traversals": [torch.zeros(4, 3)]}, r"factor 0 must have shape \(T, V, D\), got \(4, 3\)"),
-        ({"traversals": [torch.zeros(2, 3, 2), torch.zeros(0, 3, 2)]}, "factor 1 must have shape"),
+        ({"traversals": []}, "traversals .*got none"),
+        ({"traversals": [torch.zeros(4, 3)]}, r"factor 0 .*got \(4, 3\)"),
+        ({"traversals": [torch.zeros(2, 3, 2), torch.zeros(0, 3, 2)]}, "factor 1 .*shape"),
         ({"traversals": [torch.zeros(2, 3, 5)]}, "with D=2"),
         ({"traversals": [torch.full((2, 3, 2), torch.nan)]}, "must be finite"),
-        ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
-        ({"reduction": "max"}, "reduction must be one of mean, min, got 'max'"),
-        ({"variant": "off"}, "variant must be one of diagonal, max, got 'off'"),
-        ({"convention": "half"}, "convention must be one of paper, release"),
-        ({"chunk_size": 0}, "chunk_size must be at least 1"),
+        ({"num_samples": 0}, "num_samples .*got 0"),
+        ({"reduction": "max"}, "reduction .*got 'max'"),
+        ({"variant": "off"}, "variant .*got 'off'"),
+        ({"convention": "half"}, "convention"),
+        ({"chunk_size": 0}, "chunk_size"),
     ],
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:

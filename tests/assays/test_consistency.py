@@ -72,7 +72,7 @@ def test_values_at_which_a_constant_latent_stands_already_are_left_out() -> None
     result = consistency(responding_by(lambda z: z * torch.tensor([0.5, 1.0]), 2), codes, values, num_steps=1)
     assert result.invariance.flatten().tolist() == pytest.approx([0.5, 1, 1, 0])
     assert result.equivariance.tolist() == pytest.approx([0.5, 1])
-    with pytest.warns(UserWarning, match="undefined in part"):
+    with pytest.warns(UserWarning, match="scores are undefined"):
         nothing = consistency(responding_by(lambda z: z, 2), codes, torch.tensor([0.0]), num_steps=1)
     assert nothing.invariance.isnan().tolist() == [[True, True], [False, False]]
 
@@ -175,7 +175,7 @@ def test_chunks_and_rows_change_nothing(vae: ConvVAE, codes: Tensor) -> None:
 
 def test_a_latent_that_cannot_be_moved_is_undefined_with_one_warning() -> None:
     codes = torch.tensor([[1.0, 5.0], [2.0, 5.0], [3.0, 5.0]])
-    with pytest.warns(UserWarning, match="undefined in part") as caught:
+    with pytest.warns(UserWarning, match="scores are undefined") as caught:
         result = consistency(responding_by(lambda z: z, 2), codes)
     assert len(caught) == 1
     assert result.invariance[1].isnan().all()
@@ -189,14 +189,14 @@ def test_a_latent_that_cannot_be_moved_is_undefined_with_one_warning() -> None:
 @pytest.mark.parametrize(
     ("codes", "options", "message"),
     [
-        (GRID[:1], {}, "codes must have at least 2 rows, got 1"),
-        (GRID[:, :1], {}, "codes must have shape"),
+        (GRID[:1], {}, "codes .*got 1"),
+        (GRID[:, :1], {}, "codes .*shape"),
         (GRID, {"values": torch.zeros(2, 3)}, r"\(V,\) or \(V, D\) with D=2, got \(2, 3\)"),
-        (GRID, {"values": torch.tensor([torch.inf])}, "values must be finite"),
-        (GRID, {"num_values": 0}, "num_values must be at least 1, got 0"),
-        (GRID, {"num_steps": 0}, "num_steps must be at least 1, got 0"),
-        (GRID, {"num_blocks": 1}, "num_blocks must be at least 2, got 1"),
-        (GRID, {"latents": [2]}, r"latents must be some of 0..1, got \[2\]"),
+        (GRID, {"values": torch.tensor([torch.inf])}, "values .*finite"),
+        (GRID, {"num_values": 0}, "num_values .*got 0"),
+        (GRID, {"num_steps": 0}, "num_steps .*got 0"),
+        (GRID, {"num_blocks": 1}, "num_blocks .*got 1"),
+        (GRID, {"latents": [2]}, r"latents .*got \[2\]"),
     ],
 )
 def test_rejects(codes: Tensor, options: dict[str, Any], message: str) -> None:

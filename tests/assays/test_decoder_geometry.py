@@ -77,7 +77,7 @@ def test_passive_latents_make_the_metric_rank_deficient_until_left_out() -> None
     def g(z: Tensor) -> Tensor:
         return torch.stack([2 * z[:, 0], 3 * z[:, 2]], dim=1)
 
-    with pytest.warns(UserWarning, match=r"rank-deficient at 4 of 4 codes: .*leave passive latents out") as warned:
+    with pytest.warns(UserWarning, match="rank-deficient at 4 of 4 codes") as warned:
         result = of(g, torch.ones(4, 3))
     assert len(warned) == 1
     assert result.log_magnification.tolist() == [-torch.inf] * 4
@@ -171,16 +171,16 @@ def test_laws(seed: int, factor: float) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"codes": torch.zeros(4, 2)}, r"codes must have shape \(N, D\) with D=3, got \(4, 2\)"),
-        ({"codes": torch.full((4, 3), torch.inf)}, "codes must be finite"),
-        ({"latents": [3]}, r"latents must be some of 0\.\.2, each once, got \[3\]"),
-        ({"latents": [1, 1]}, r"each once, got \[1, 1\]"),
-        ({"latents": []}, r"each once, got \[\]"),
-        ({"chunk_size": 0}, "chunk_size must be at least 1"),
+        ({"codes": torch.zeros(4, 2)}, r"codes .*got \(4, 2\)"),
+        ({"codes": torch.full((4, 3), torch.inf)}, "codes .*finite"),
+        ({"latents": [3]}, r"latents .*got \[3\]"),
+        ({"latents": [1, 1]}, r"latents .*got \[1, 1\]"),
+        ({"latents": []}, r"latents .*got \[\]"),
+        ({"chunk_size": 0}, "chunk_size"),
     ],
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         decoder_geometry(decoding_by(lambda z: z, 3), **({"codes": torch.zeros(4, 3)} | arguments))
-    with pytest.raises(ValueError, match="carry no gradients"):
+    with pytest.raises(ValueError, match="no gradients"):
         decoder_geometry(decoding_by(lambda z: z.detach(), 3), torch.eye(3))

@@ -18,7 +18,7 @@ def test_decodes_in_evaluation_mode_whatever_the_chunks(vae: ConvVAE, codes: Ten
 
 
 def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
-    with pytest.raises(ValueError, match="codes must have shape"):
+    with pytest.raises(ValueError, match=r"codes .*shape"):
         decode_codes(vae, codes[:, :1])
-    with pytest.raises(ValueError, match="chunk_size must be at least 1"):
+    with pytest.raises(ValueError, match="chunk_size"):
         decode_codes(vae, codes, chunk_size=0)

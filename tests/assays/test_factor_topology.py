@@ -139,7 +139,7 @@ def test_factors_without_a_shape() -> None:
     assert result.fit[:2].isnan().all()
     assert result.best == (None, None, None)  # the corners of a triangle are a circle as well
     assert result.margin[2].item() == 0
-    with pytest.warns(UserWarning, match=r"no topology for factors \[1\]: they do not move the codes") as caught:
+    with pytest.warns(UserWarning, match=r"factors \[1\]") as caught:
         flat = factor_topology([codes, codes[:, :1].expand(-1, 4, -1)])
     assert len(caught) == 1
     assert flat.fit[1].isnan().all()
@@ -156,16 +156,16 @@ def test_leaves_codes_alone(codes: Tensor) -> None:
 @pytest.mark.parametrize(
     ("traversals", "options", "message"),
     [
-        ([], {}, "there are no traversals"),
-        ([torch.zeros(3, 2)], {}, r"factor 0 must have shape \(T, V, D\), got \(3, 2\)"),
-        ([torch.zeros(1, 3, 2), torch.zeros(1, 3, 1)], {}, "traversals of factor 1 must have shape"),
-        ([torch.full((1, 3, 2), torch.nan)], {}, "traversals of factor 0 must be finite"),
-        ([torch.zeros(1, 3, 2)], {"scale": torch.zeros(2)}, "scale must be 2 positive numbers"),
-        ([torch.zeros(1, 3, 2)], {"templates": "round"}, "templates must be one of geometric, linear, got 'round'"),
+        ([], {}, "traversals .*got none"),
+        ([torch.zeros(3, 2)], {}, r"factor 0 .*got \(3, 2\)"),
+        ([torch.zeros(1, 3, 2), torch.zeros(1, 3, 1)], {}, "factor 1 .*shape"),
+        ([torch.full((1, 3, 2), torch.nan)], {}, "factor 0 .*finite"),
+        ([torch.zeros(1, 3, 2)], {"scale": torch.zeros(2)}, "scale"),
+        ([torch.zeros(1, 3, 2)], {"templates": "round"}, "templates .*got 'round'"),
     ],
 )
 def test_rejects(traversals: list[Tensor], options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         factor_topology(traversals, **options)
-    with pytest.raises(ValueError, match="num_values must be at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_values .*got 1"):
         topology_templates(1)

@@ -93,11 +93,11 @@ def test_leaves_model_and_codes_as_they_were(vae: ConvVAE, codes: Tensor) -> Non
 
 
 def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
-    with pytest.raises(ValueError, match="num_steps must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_steps .*got 0"):
         idempotence_curve(vae, codes, num_steps=0)
-    with pytest.raises(ValueError, match=r"starts must have shape \(N, D\) with D=3, got \(40, 2\)"):
+    with pytest.raises(ValueError, match=r"starts .*got \(40, 2\)"):
         idempotence_curve(vae, codes[:, :2])
-    with pytest.raises(ValueError, match="scale must be 3 finite numbers"):
+    with pytest.raises(ValueError, match=r"scale .*finite"):
         idempotence_curve(vae, codes, scale=torch.ones(2))
-    with pytest.raises(ValueError, match="chunk_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"chunk_size .*got 0"):
         idempotence_curve(vae, codes, chunk_size=0)

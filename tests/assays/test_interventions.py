@@ -79,7 +79,7 @@ def test_prior_is_standard_normal() -> None:
 
 
 def test_rejects_too_few_items() -> None:
-    with pytest.raises(ValueError, match="at least 2 items, got 1"):
+    with pytest.raises(ValueError, match=r"num_items .*got 1"):
         derangement(1)
-    with pytest.raises(ValueError, match="at least 2 rows, got 1"):
+    with pytest.raises(ValueError, match=r"codes .*got 1"):
         epsilon_donors(torch.zeros(1, 2))

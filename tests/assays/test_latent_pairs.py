@@ -46,11 +46,11 @@ def test_matches_a_plain_sort_and_follows_names(seed: int, dim: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"response_matrix": torch.zeros(2, 3)}, r"has shape \(D, D\), got \(2, 3\)"),
-        ({"response_matrix": torch.zeros(1, 1)}, r"at least 2 latents has shape \(D, D\), got \(1, 1\)"),
-        ({"num_pairs": 0}, "num_pairs must be at least 1, got 0"),
-        ({"active": torch.ones(3, dtype=torch.bool)}, r"active must be a mask of 4 latents, got torch.bool of shape"),
-        ({"active": torch.ones(4)}, "active must be a mask of 4 latents, got torch.float32"),
+        ({"response_matrix": torch.zeros(2, 3)}, r"response_matrix .*got \(2, 3\)"),
+        ({"response_matrix": torch.zeros(1, 1)}, r"response_matrix .*got \(1, 1\)"),
+        ({"num_pairs": 0}, "num_pairs .*got 0"),
+        ({"active": torch.ones(3, dtype=torch.bool)}, "active .*got torch.bool of shape"),
+        ({"active": torch.ones(4)}, "active .*got torch.float32"),
     ],
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:

@@ -75,10 +75,10 @@ def test_draws_depend_on_the_seed_and_not_on_the_chunks(vae: ConvVAE, codes: Ten
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
-        ({"log_variances": torch.zeros(3, 3)}, "equally long, got 40 and 3"),
-        ({"log_variances": torch.zeros(40, 2)}, "log_variances must have shape"),
-        ({"chunk_size": 0}, "chunk_size must be at least 1, got 0"),
+        ({"num_samples": 0}, "num_samples .*got 0"),
+        ({"log_variances": torch.zeros(3, 3)}, "log_variances .*got 3 and 40"),
+        ({"log_variances": torch.zeros(40, 2)}, "log_variances .*shape"),
+        ({"chunk_size": 0}, "chunk_size .*got 0"),
     ],
 )
 def test_rejects(codes: Tensor, arguments: dict[str, Any], message: str) -> None:

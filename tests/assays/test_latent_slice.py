@@ -44,7 +44,7 @@ def test_window_around_codes() -> None:
     assert LatentSlice.around(codes, (0, 1)) == LatentSlice((0, 1), radius=4.0, center=(2.0, 7.0))
     assert LatentSlice.around(codes, (2, 0), width=1.0) == LatentSlice((2, 0), radius=1.0, center=(0.0, 2.0))
     assert LatentSlice.around(codes[:1], (0, 1)) == LatentSlice((0, 1), radius=2.0, center=(1.0, 5.0))  # nothing varies
-    with pytest.raises(ValueError, match=r"latents must be two of 0\.\.2, got \(0, 3\)"):
+    with pytest.raises(ValueError, match=r"latents .*got \(0, 3\)"):
         LatentSlice.around(codes, (0, 3))
 
 
@@ -68,12 +68,12 @@ def test_points_can_be_decoded() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"latents": (1, 1)}, r"latents must be two different ones, counted from 0, got \(1, 1\)"),
-        ({"latents": (-1, 1)}, "two different ones"),
-        ({"latents": (0, 1, 2)}, "two different ones"),
-        ({"radius": 0.0}, "radius must be positive, got 0.0"),
-        ({"radius": float("nan")}, "radius must be positive"),
-        ({"center": (0.0, float("inf"))}, "center must be two finite values"),
+        ({"latents": (1, 1)}, r"latents .*got \(1, 1\)"),
+        ({"latents": (-1, 1)}, "latents"),
+        ({"latents": (0, 1, 2)}, "latents"),
+        ({"radius": 0.0}, "radius .*got 0.0"),
+        ({"radius": float("nan")}, "radius"),
+        ({"center": (0.0, float("inf"))}, "center .*finite"),
     ],
 )
 def test_rejects_windows(arguments: dict[str, Any], message: str) -> None:
@@ -84,11 +84,11 @@ def test_rejects_windows(arguments: dict[str, Any], message: str) -> None:
 @pytest.mark.parametrize(
     ("base", "latents", "num_steps", "message"),
     [
-        (torch.zeros(2, 3), (0, 1), 3, r"base must be one code of shape \(D,\), got \(2, 3\)"),
-        (torch.zeros(3), (0, 3), 3, r"latents must be two of 0\.\.2, got \(0, 3\)"),
-        (torch.zeros(3), (0, 1), 1, "num_steps must be at least 2, got 1"),
-        (torch.zeros(4), (0, 1), 3, r"codes must have shape \(N, D\) with D=3"),
-        (torch.full((3,), torch.nan), (0, 1), 3, "codes must be finite"),
+        (torch.zeros(2, 3), (0, 1), 3, r"base .*got \(2, 3\)"),
+        (torch.zeros(3), (0, 3), 3, r"latents .*got \(0, 3\)"),
+        (torch.zeros(3), (0, 1), 1, "num_steps .*got 1"),
+        (torch.zeros(4), (0, 1), 3, "codes .*D=3"),
+        (torch.full((3,), torch.nan), (0, 1), 3, "base .*finite"),
     ],
 )
 def test_rejects(base: Tensor, latents: tuple[int, int], num_steps: int, message: str) -> None:

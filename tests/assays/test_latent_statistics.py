@@ -56,10 +56,10 @@ def test_large_offsets_do_not_spoil_the_spread() -> None:
 @pytest.mark.parametrize(
     ("means", "log_variances", "message"),
     [
-        (torch.zeros(1, 2), None, "means must have at least 2 rows, got 1"),
-        (torch.zeros(3, 2), torch.zeros(3, 1), "log_variances must have shape"),
-        (torch.zeros(3, 2), torch.zeros(2, 2), "equally long, got 3 and 2"),
-        (torch.tensor([[0.0], [torch.nan]]), None, "means must be finite"),
+        (torch.zeros(1, 2), None, "means .*got 1"),
+        (torch.zeros(3, 2), torch.zeros(3, 1), "log_variances .*shape"),
+        (torch.zeros(3, 2), torch.zeros(2, 2), "log_variances .*got 2 and 3"),
+        (torch.tensor([[0.0], [torch.nan]]), None, "means .*finite"),
     ],
 )
 def test_rejects(means: Tensor, log_variances: Tensor | None, message: str) -> None:

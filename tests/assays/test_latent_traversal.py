@@ -40,11 +40,11 @@ def test_default_values_span_the_prior() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"base": torch.zeros(1, 2)}, r"base must be one code of shape \(D,\), got \(1, 2\)"),
-        ({"base": torch.zeros(3)}, "base must have shape"),
-        ({"values": torch.zeros(3, 4)}, r"\(S,\) or \(D, S\) with D=2, got shape \(3, 4\)"),
-        ({"values": torch.tensor([torch.nan])}, "values must be finite"),
-        ({"latents": [2]}, "latents must be some of"),
+        ({"base": torch.zeros(1, 2)}, r"base .*got \(1, 2\)"),
+        ({"base": torch.zeros(3)}, "base .*shape"),
+        ({"values": torch.zeros(3, 4)}, r"values .*got shape \(3, 4\)"),
+        ({"values": torch.tensor([torch.nan])}, "values .*finite"),
+        ({"latents": [2]}, "latents"),
     ],
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:
@@ -53,10 +53,10 @@ def test_rejects(arguments: dict[str, Any], message: str) -> None:
 
 
 def test_rejects_a_single_step_and_no_images(vae: ConvVAE) -> None:
-    with pytest.raises(ValueError, match="num_steps must be at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_steps .*got 1"):
         traversal_values(torch.zeros(3, 2), num_steps=1)
     for run in (encode_means, reconstruct):
-        with pytest.raises(ValueError, match="no observations"):
+        with pytest.raises(ValueError, match=r"images .*got none"):
             run(vae, torch.zeros(0, 1, 8, 8))
 
 

@@ -8,7 +8,7 @@ from lr_lightning.assays.memorization import memorization
 
 
 @pytest.mark.parametrize("chunk_size", [7, 1024])
-def test_agrees_with_nearest_neighbours_of_scikit_learn(chunk_size: int) -> None:
+def test_agrees_with_nearest_neighbors_of_scikit_learn(chunk_size: int) -> None:
     generator = torch.Generator().manual_seed(0)
     codes, points = torch.randn(60, 4, generator=generator), torch.randn(11, 4, generator=generator)
     found = memorization(points, codes, chunk_size=chunk_size)
@@ -39,12 +39,12 @@ def test_spacing_of_many_codes_is_that_of_a_sample() -> None:
 def test_no_points_and_a_single_code() -> None:
     found = memorization(torch.empty(0, 2), torch.zeros(3, 2))
     assert (found.distances.shape, found.nearest.shape, found.spacing) == ((0,), (0,), 0)
-    with pytest.warns(UserWarning, match="spacing of the codes is undefined: there is one code"):
+    with pytest.warns(UserWarning, match=r"spacing .*undefined"):
         assert memorization(torch.ones(1, 2), torch.zeros(1, 2)).distances.item() == pytest.approx(2**0.5)
 
 
 def test_rejects() -> None:
-    with pytest.raises(ValueError, match=r"points must have shape \(N, D\) with D=2, got \(4, 3\)"):
+    with pytest.raises(ValueError, match=r"points .*got \(4, 3\)"):
         memorization(torch.zeros(4, 3), torch.zeros(4, 2))
-    with pytest.raises(ValueError, match="chunk_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"chunk_size .*got 0"):
         memorization(torch.zeros(4, 2), torch.zeros(4, 2), chunk_size=0)

@@ -75,7 +75,7 @@ def test_order_of_the_codes_does_not_matter_to_the_latents(codes: Tensor) -> Non
 
 
 def test_rejects(codes: Tensor) -> None:
-    with pytest.raises(ValueError, match="codes must have at least 3 rows, got 2"):
+    with pytest.raises(ValueError, match=r"codes .*got 2"):
         prior_gap(codes[:2])
-    with pytest.raises(ValueError, match="max_samples must be at least 3, got 2"):
+    with pytest.raises(ValueError, match=r"max_samples .*got 2"):
         prior_gap(codes, max_samples=2)

@@ -38,11 +38,11 @@ def test_wrapping_makes_a_distribution_of_mean_and_log_variance() -> None:
 
 
 def test_rejects_what_is_no_autoencoder_or_posterior() -> None:
-    with pytest.raises(ValueError, match="latent_dim must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"latent_dim .*got 0"):
         wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=0)
-    with pytest.raises(TypeError, match="needs latent_dim, encode and decode, which Identity lacks"):
+    with pytest.raises(TypeError, match=r"autoencoder .*got Identity"):
         response(cast(Autoencoder, nn.Identity()), torch.zeros(1, 2))
-    with pytest.raises(TypeError, match=r"must return a tensor, a distribution or .* got list"):
+    with pytest.raises(TypeError, match=r"encode .*got list"):
         response(wrap(encode=lambda x: cast(Tensor, [x]), decode=lambda z: z, latent_dim=2), torch.zeros(1, 2))
 
 

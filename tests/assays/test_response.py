@@ -62,11 +62,11 @@ def test_the_generator_decides_the_samples() -> None:
 @pytest.mark.parametrize(
     ("codes", "message"),
     [
-        (torch.zeros(4, 3), r"codes must have shape \(N, D\) with D=2, got \(4, 3\)"),
+        (torch.zeros(4, 3), r"codes .*got \(4, 3\)"),
         (torch.zeros(2), r"got \(2,\)"),
-        (torch.zeros(4, 2, dtype=torch.long), "must be floating point, got torch.int64"),
-        (torch.zeros(0, 2), "at least 1 rows, got 0"),
-        (torch.tensor([[0.0, torch.nan]]), "must be finite, got 1 entries"),
+        (torch.zeros(4, 2, dtype=torch.long), "codes .*got torch.int64"),
+        (torch.zeros(0, 2), "codes .*got 0"),
+        (torch.tensor([[0.0, torch.nan]]), "codes .*got 1"),
     ],
 )
 def test_rejects_codes(codes: Tensor, message: str) -> None:
@@ -76,9 +76,9 @@ def test_rejects_codes(codes: Tensor, message: str) -> None:
 
 def test_rejects_other_arguments() -> None:
     identity, codes = responding_by(lambda z: z, 2), torch.zeros(4, 2)
-    with pytest.raises(ValueError, match="chunk_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"chunk_size .*got 0"):
         response(identity, codes, chunk_size=0)
-    with pytest.raises(TypeError, match=r"codes must be a torch\.Tensor, got list"):
+    with pytest.raises(TypeError, match=r"codes .*got list"):
         response(identity, cast(Tensor, [[0.0, 0.0]]))
-    with pytest.raises(ValueError, match=r"encode must return shape \(4, 2\) here, got \(4, 1\)"):
+    with pytest.raises(ValueError, match=r"encode .*got \(4, 1\)"):
         response(responding_by(lambda z: z[:, :1], 2), codes)

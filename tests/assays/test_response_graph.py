@@ -94,9 +94,9 @@ def test_the_matrix_is_not_written_to() -> None:
 
 
 def test_rejects() -> None:
-    with pytest.raises(ValueError, match=r"has shape \(D, D\), got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"matrix .*got \(2, 3\)"):
         response_graph(torch.zeros(2, 3))
-    with pytest.raises(ValueError, match="edge_threshold must not be negative, got -1"):
+    with pytest.raises(ValueError, match=r"edge_threshold .*got -1"):
         response_graph(torch.zeros(2, 2), edge_threshold=-1)
-    with pytest.raises(ValueError, match="threshold must not be negative, got nan"):
+    with pytest.raises(ValueError, match=r"threshold .*got nan"):
         response_graph(torch.zeros(2, 2), threshold=torch.nan)

@@ -213,7 +213,7 @@ def test_runs_compiled_modules(vae: ConvVAE, codes: Tensor) -> None:
 
 def test_cut_gradients_are_noticed() -> None:
     for assay in (response_jacobian, hutchinson_divergence):
-        with pytest.raises(ValueError, match=r"carry no gradients; remove detach\(\) or no_grad\(\)"):
+        with pytest.raises(ValueError, match="no gradients"):
             assay(responding_by(lambda z: 2 * z.detach(), 2), torch.eye(2))
 
 
@@ -229,10 +229,10 @@ def test_cut_gradients_are_noticed_behind_parameters_and_at_a_single_code() -> N
     with torch.random.fork_rng():
         cut = CutVAE(3)
     for assay in (response_jacobian, hutchinson_divergence, decoder_geometry):
-        with pytest.raises(ValueError, match="carry no gradients"):
+        with pytest.raises(ValueError, match="no gradients"):
             assay(cut, torch.eye(3))
     for codes, chunk_size in ((torch.ones(1, 2), None), (torch.eye(2), 1)):
-        with pytest.raises(ValueError, match="carry no gradients"):
+        with pytest.raises(ValueError, match="no gradients"):
             response_jacobian(responding_by(lambda z: 2 * z.detach(), 2), codes, chunk_size=chunk_size)
     constant = responding_by(lambda z: torch.ones_like(z, requires_grad=True) + 0, 2)  # of parameters alone
     assert response_jacobians(constant, torch.eye(2)).abs().sum() == 0
@@ -276,14 +276,14 @@ def test_laws(seed: int, dim: int) -> None:
 @pytest.mark.parametrize(
     ("assay", "arguments", "message"),
     [
-        (response_jacobian, {"codes": torch.zeros(4, 2)}, r"codes must have shape \(N, D\) with D=3, got \(4, 2\)"),
-        (response_jacobian, {"codes": torch.full((4, 3), torch.inf)}, "codes must be finite"),
-        (response_jacobian, {"threshold": 0.0}, "threshold must be positive, got 0.0"),
-        (response_jacobian, {"chunk_size": 0}, "chunk_size must be at least 1"),
-        (response_jacobians, {"chunk_size": 0}, "chunk_size must be at least 1"),
-        (hutchinson_divergence, {"codes": torch.zeros(4, 2)}, "codes must have shape"),
-        (hutchinson_divergence, {"num_probes": 0}, "num_probes must be at least 1, got 0"),
-        (hutchinson_divergence, {"chunk_size": 0}, "chunk_size must be at least 1"),
+        (response_jacobian, {"codes": torch.zeros(4, 2)}, r"codes .*got \(4, 2\)"),
+        (response_jacobian, {"codes": torch.full((4, 3), torch.inf)}, "codes .*finite"),
+        (response_jacobian, {"threshold": 0.0}, "threshold .*got 0.0"),
+        (response_jacobian, {"chunk_size": 0}, "chunk_size"),
+        (response_jacobians, {"chunk_size": 0}, "chunk_size"),
+        (hutchinson_divergence, {"codes": torch.zeros(4, 2)}, "codes .*shape"),
+        (hutchinson_divergence, {"num_probes": 0}, "num_probes .*got 0"),
+        (hutchinson_divergence, {"chunk_size": 0}, "chunk_size"),
     ],
 )
 def test_rejects(assay: Callable[..., Any], arguments: dict[str, Any], message: str) -> None:

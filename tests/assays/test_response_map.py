@@ -177,18 +177,18 @@ def test_the_prior_far_out_is_nothing() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"base": torch.zeros(4, 2)}, r"base must have shape \(N, D\) with D=3, got \(4, 2\)"),
-        ({"base": torch.full((3,), torch.inf)}, "base must be finite"),
-        ({"window": LatentSlice((0, 3))}, r"latents must be two of 0\.\.2, got \(0, 3\)"),
-        ({"num_steps": 2}, "num_steps must be at least 3, got 2"),
-        ({"chunk_size": 0}, "chunk_size must be at least 1"),
+        ({"base": torch.zeros(4, 2)}, r"base .*got \(4, 2\)"),
+        ({"base": torch.full((3,), torch.inf)}, "base .*finite"),
+        ({"window": LatentSlice((0, 3))}, r"latents .*got \(0, 3\)"),
+        ({"num_steps": 2}, "num_steps .*got 2"),
+        ({"chunk_size": 0}, "chunk_size"),
     ],
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:
     valid: dict[str, Any] = {"base": torch.zeros(3), "window": WINDOW}
     with pytest.raises(ValueError, match=message):
         response_map(responding_by(lambda z: z, 3), **(valid | arguments))
-    with pytest.raises(ValueError, match=r"divergence must have shape \(n, n\), got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"divergence .*got \(2, 3\)"):
         void_mass(torch.zeros(2, 3), WINDOW)
 
 
@@ -224,12 +224,12 @@ def test_share_of_no_codes_is_undefined() -> None:
 @pytest.mark.parametrize(
     ("histogram", "message"),
     [
-        (slice_histogram(torch.zeros(2, 2), WINDOW, num_steps=9), "map and histogram must have one window"),
-        (slice_histogram(torch.zeros(2, 2), LatentSlice((1, 0)), num_steps=8), "map and histogram must have one"),
+        (slice_histogram(torch.zeros(2, 2), WINDOW, num_steps=9), "histogram .*window"),
+        (slice_histogram(torch.zeros(2, 2), LatentSlice((1, 0)), num_steps=8), "histogram .*window"),
     ],
 )
 def test_rejects_histograms_of_other_windows(histogram: Any, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         contracting_share(plane(circle, 8), histogram)
-    with pytest.raises(ValueError, match=r"latents must be two of 0\.\.1, got \(0, 2\)"):
+    with pytest.raises(ValueError, match=r"latents .*got \(0, 2\)"):
         slice_histogram(torch.zeros(2, 2), LatentSlice((0, 2)))

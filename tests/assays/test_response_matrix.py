@@ -300,12 +300,12 @@ def test_merged_shards_are_the_whole(vae: ConvVAE, codes: Tensor, distance: Any,
 
 def test_rejects_shards_that_do_not_fit(codes: Tensor) -> None:
     identity = responding_by(lambda z: z, 3)
-    with pytest.raises(ValueError, match="no response matrices"):
+    with pytest.raises(ValueError, match=r"parts .*got none"):
         merge_response_matrices([])
     first = response_matrix(identity, codes)
     options: list[dict[str, Any]] = [{"convention": "release"}, {"distance": "abs"}, {"latents": [0]}]
     for other in [*options, {"scale": torch.zeros(3)}]:
-        with pytest.raises(ValueError, match="must share convention, distance, latents and scale"):
+        with pytest.raises(ValueError, match="parts must agree"):
             merge_response_matrices([first, response_matrix(identity, codes, **other)])
 
 
@@ -349,28 +349,28 @@ def test_a_single_sample_has_no_standard_error() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"base": torch.zeros(4, 2)}, r"base must have shape \(N, D\) with D=3, got \(4, 2\)"),
-        ({"base": torch.zeros(1, 3)}, "base must have at least 2 rows, got 1"),
-        ({"base": torch.full((4, 3), torch.inf)}, "base must be finite"),
-        ({"donors": torch.zeros(0, 3)}, "donors must have at least 1 rows"),
-        ({"donors": torch.zeros(4, 2)}, "donors must have shape"),
-        ({"donors": torch.zeros(5, 3), "pair": True}, "as many donors as base codes, got 5 and 4"),
-        ({"pair": True}, "pair=True needs donors other than base"),
+        ({"base": torch.zeros(4, 2)}, r"base .*got \(4, 2\)"),
+        ({"base": torch.zeros(1, 3)}, "base .*got 1"),
+        ({"base": torch.full((4, 3), torch.inf)}, "base .*finite"),
+        ({"donors": torch.zeros(0, 3)}, "donors .*rows"),
+        ({"donors": torch.zeros(4, 2)}, "donors .*shape"),
+        ({"donors": torch.zeros(5, 3), "pair": True}, "donors .*got 5 and 4"),
+        ({"pair": True}, "pair=True"),
         (
             {"donor_rows": torch.zeros(4, 3)},
-            r"donor_rows must be rows 0\.\.3 of base, int64 of shape \(4, 3\), got torch.f",
+            "donor_rows .*got torch.f",
         ),
-        ({"donor_rows": torch.full((4, 3), 4)}, "donor_rows must be rows"),
-        ({"donor_rows": torch.zeros(4, 3).long(), "donors": torch.zeros(4, 3)}, "donor_rows take the place of donors"),
-        ({"donor_rows": torch.zeros(4, 3).long(), "pair": True}, "donor_rows take the place of donors"),
-        ({"convention": "half"}, "convention must be one of paper, release, got 'half'"),
-        ({"distance": "l2"}, "distance must be one of rms, abs, max, got 'l2'"),
-        ({"chunk_size": 0}, "chunk_size must be at least 1"),
-        ({"latents": [3]}, r"latents must be some of 0\.\.2, got \[3\]"),
-        ({"latents": []}, "latents must be some of"),
-        ({"scale": torch.ones(2)}, "scale must be 3 finite numbers"),
-        ({"scale": torch.tensor([1.0, -1.0, 1.0])}, "scale must be 3 finite numbers"),
-        ({"scale": torch.ones(3), "scale_floor": 0.0}, "scale_floor must be positive"),
+        ({"donor_rows": torch.full((4, 3), 4)}, "donor_rows .*rows"),
+        ({"donor_rows": torch.zeros(4, 3).long(), "donors": torch.zeros(4, 3)}, "donor_rows .*donors"),
+        ({"donor_rows": torch.zeros(4, 3).long(), "pair": True}, "donor_rows .*donors"),
+        ({"convention": "half"}, "convention .*got 'half'"),
+        ({"distance": "l2"}, "distance .*got 'l2'"),
+        ({"chunk_size": 0}, "chunk_size"),
+        ({"latents": [3]}, r"latents .*got \[3\]"),
+        ({"latents": []}, "latents"),
+        ({"scale": torch.ones(2)}, "scale .*finite"),
+        ({"scale": torch.tensor([1.0, -1.0, 1.0])}, "scale .*finite"),
+        ({"scale": torch.ones(3), "scale_floor": 0.0}, "scale_floor"),
     ],
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:

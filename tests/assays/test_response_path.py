@@ -131,27 +131,27 @@ def test_undefined_scores_are_nan_with_one_warning() -> None:
 
 def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
     for name in ("num_points", "num_images"):
-        with pytest.raises(ValueError, match=f"{name} must be at least 2, got 1"):
+        with pytest.raises(ValueError, match=rf"{name} .*got 1"):
             path_profile(vae, codes, **{name: 1})  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="path must have at least 2 rows, got 1"):
+    with pytest.raises(ValueError, match=r"path .*got 1"):
         path_profile(vae, codes[:1])
-    with pytest.raises(ValueError, match="path must have a length"):
+    with pytest.raises(ValueError, match="path"):
         path_profile(vae, codes[[0, 0]])
-    with pytest.raises(ValueError, match="path must not end where it starts"):
+    with pytest.raises(ValueError, match="path"):
         compare_with_line(vae, codes[[0, 1, 0]])
-    with pytest.raises(ValueError, match=r"a row for each of 64 observations, \(B, K\), got \(2, 1, 8, 8\)"):
+    with pytest.raises(ValueError, match=r"readout .*got \(2, 1, 8, 8\)"):
         path_profile(vae, codes, readout=lambda x: x[:2], chunk_size=64)
-    with pytest.raises(ValueError, match="chunk_size must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"chunk_size .*got 0"):
         path_profile(vae, codes, chunk_size=0)
 
 
 def test_a_readout_of_one_number_a_row_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"a row for each of 5 observations, \(B, K\), got \(5,\)"):
+    with pytest.raises(ValueError, match=r"readout .*got \(5,\)"):
         path_profile(responding_by(lambda z: z, 2), torch.eye(2), num_points=5, readout=lambda x: x.flatten(1)[:, 0])
 
 
 def test_undefined_smoothness_says_why_once() -> None:
-    with pytest.warns(UserWarning, match="smoothness of the readout is undefined: it is not finite") as caught:
+    with pytest.warns(UserWarning, match="readout is not finite") as caught:
         profile = path_profile(responding_by(lambda z: z, 2), torch.eye(2), readout=lambda x: x.flatten(1) * torch.nan)
     assert len(caught) == 1
     assert profile.readout_smoothness is not None

@@ -173,8 +173,8 @@ def test_works_without_gradients_and_leaves_the_matrix_alone() -> None:
 
 def test_rejects() -> None:
     parts = parts_of(lambda z: z, 0)
-    with pytest.raises(ValueError, match="needs at least 2 parts, got 1"):
+    with pytest.raises(ValueError, match=r"parts .*got 1"):
         jackknife_score_errors(parts[:1])
     rows = response_matrix(responding_by(lambda z: z, 3), torch.eye(3), latents=[0, 1])
-    with pytest.raises(ValueError, match=r"has shape \(D, D\), got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"matrix .*got \(2, 3\)"):
         response_score_errors(rows)

@@ -56,10 +56,10 @@ def test_threshold_in_multiples_of_the_spread() -> None:
     scores = response_scores(matrix, 0.3, spread)
     assert scores.active.tolist() == [True, True, False, False]
     assert scores.independence.item() == 1
-    with pytest.warns(UserWarning, match="no latent responds by more than 0.5 times its spread"):
+    with pytest.warns(UserWarning, match=r"0.5 times its spread"):
         assert independence(torch.zeros(2, 2), spread=torch.ones(2)).isnan()
     for wrong in (torch.ones(3), torch.tensor([1.0, -1.0, 0.0, 0.0]), torch.full((4,), torch.nan)):
-        with pytest.raises(ValueError, match="spread must be 4 finite numbers"):
+        with pytest.raises(ValueError, match=r"spread .*finite"):
             active_latents(matrix, spread=wrong)
 
 
@@ -85,5 +85,5 @@ def test_undefined_scores_are_nan_with_a_warning() -> None:
 
 def test_rejects() -> None:
     for score in (activity, leak, directedness):
-        with pytest.raises(ValueError, match=r"has shape \(D, D\), got \(2, 3\)"):
+        with pytest.raises(ValueError, match=r"matrix .*got \(2, 3\)"):
             score(torch.zeros(2, 3))

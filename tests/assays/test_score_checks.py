@@ -130,5 +130,5 @@ def test_sentences_are_those_of_the_seed() -> None:
 
 
 def test_rejects() -> None:
-    with pytest.raises(ValueError, match="needs at least one of statistics, conditioned and responses"):
+    with pytest.raises(ValueError, match="statistics, conditioned and responses"):
         score_warnings()

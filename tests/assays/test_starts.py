@@ -46,15 +46,15 @@ def test_draws_are_those_of_the_generator(kind: str, codes: Tensor) -> None:
 
 
 def test_rejects(codes: Tensor) -> None:
-    with pytest.raises(ValueError, match="kind must be one of posterior, prior, box, got 'sphere'"):
+    with pytest.raises(ValueError, match=r"kind .*got 'sphere'"):
         starting_codes("sphere", codes, 3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_samples .*got 0"):
         starting_codes("prior", codes, 0)
-    with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_samples .*got 0"):
         uniform_samples(0, codes[0], codes[0])
-    with pytest.raises(ValueError, match=r"must have one shape \(D,\), got \(3,\) and \(2,\)"):
+    with pytest.raises(ValueError, match=r"low and high .*got \(3,\) and \(2,\)"):
         uniform_samples(3, torch.zeros(3), torch.ones(2))
     with pytest.raises(ValueError, match="finite with low <= high"):
         uniform_samples(3, torch.ones(2), torch.zeros(2))
-    with pytest.raises(ValueError, match="codes must be finite"):
+    with pytest.raises(ValueError, match=r"codes .*finite"):
         starting_codes("box", codes / 0, 3)

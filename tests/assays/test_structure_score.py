@@ -71,14 +71,14 @@ def test_answers_of_nan_make_nan_with_one_warning() -> None:
 
 def test_rejects() -> None:
     model = responding_by(lambda z: z, 2)
-    with pytest.raises(ValueError, match="posterior must have shape"):
+    with pytest.raises(ValueError, match=r"posterior .*shape"):
         structure_score(model, torch.zeros(5, 3))
-    with pytest.raises(ValueError, match="equally many samples, got 4 and 5"):
+    with pytest.raises(ValueError, match=r"prior .*got 4 and 5"):
         structure_score(model, torch.zeros(5, 2), torch.zeros(4, 2))
-    with pytest.raises(ValueError, match="posterior must have at least 3 rows"):
+    with pytest.raises(ValueError, match=r"posterior .*rows"):
         structure_score(model, torch.zeros(2, 2))
 
 
 def test_says_what_a_model_lacks() -> None:
-    with pytest.raises(TypeError, match="an assay needs latent_dim, encode and decode"):
+    with pytest.raises(TypeError, match="latent_dim, encode and decode"):
         structure_score(object(), normal(9, 2, 0))  # type: ignore[arg-type]

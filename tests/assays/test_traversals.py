@@ -62,10 +62,10 @@ def test_looking_up_gives_what_encoding_gives(data: GridData) -> None:
 
 
 def test_rejects(data: GridData) -> None:
-    with pytest.raises(ValueError, match="all 6 combinations of factors, got 5"):
+    with pytest.raises(ValueError, match=r"codes .*got 5"):
         traversals_from_codes(torch.zeros(5, 2), data.factor_space)
-    with pytest.raises(ValueError, match="num_traversals must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_traversals .*got 0"):
         traversals_from_codes(torch.zeros(6, 2), data.factor_space, 0)
     data.full_grid = False
-    with pytest.raises(ValueError, match="need a data set with full_grid"):
+    with pytest.raises(ValueError, match="full_grid"):
         sample_traversals(data, responding_by(lambda z: z, 3))

@@ -105,10 +105,10 @@ def test_laws(seed: int, factor: float) -> None:
 @pytest.mark.parametrize(
     ("shape", "spacing", "message"),
     [
-        ((4, 4), 1.0, r"field must have shape \(A, B, 2\) with A and B at least 3, got \(4, 4\)"),
-        ((4, 4, 3), 1.0, "field must have shape"),
-        ((2, 4, 2), 1.0, "field must have shape"),
-        ((4, 4, 2), 0.0, "spacing must be positive, got 0.0"),
+        ((4, 4), 1.0, r"field .*got \(4, 4\)"),
+        ((4, 4, 3), 1.0, "field .*shape"),
+        ((2, 4, 2), 1.0, "field .*shape"),
+        ((4, 4, 2), 0.0, "spacing .*got 0.0"),
     ],
 )
 def test_rejects(
@@ -116,5 +116,5 @@ def test_rejects(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         derivative(torch.zeros(shape), spacing)
-    with pytest.raises(ValueError, match="floor must not be negative, got -1"):
+    with pytest.raises(ValueError, match=r"floor .*got -1"):
         mean_curvature(torch.zeros(4, 4, 2), 1.0, floor=-1)

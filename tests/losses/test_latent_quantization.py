@@ -1,4 +1,4 @@
-"""Quantisation of codes against brute force, and where its gradients go."""
+"""Quantization of codes against brute force, and where its gradients go."""
 
 import hypothesis.strategies as st
 import torch

@@ -122,7 +122,7 @@ def test_no_attractor_is_a_bar_of_those_without(starts: Tensor) -> None:
 
 def test_rejects(signs: Attractors, starts: Tensor) -> None:
     for images in (torch.zeros(2, 2, 4, 4), torch.zeros(2, 3), torch.zeros(9, 1, 4, 4)):
-        with pytest.raises(ValueError, match=r"images must have shape \(n, C, H, W\) .* n at most 8"):
+        with pytest.raises(ValueError, match=r"images .*shape"):
             attractors_figure(signs, images)
-    with pytest.raises(ValueError, match="memorised must have a distance for each of 8 attractors, got 2"):
+    with pytest.raises(ValueError, match=r"memorized .*got 2"):
         attractors_figure(signs, None, memorization(signs.positions[:2], starts))

@@ -56,7 +56,7 @@ def test_grid_places_each_image_in_its_cell() -> None:
     assert axes.get_xticks().tolist() == [4, 11, 18]  # middle columns of pixels
 
 
-def test_grid_takes_bytes_colours_and_values_out_of_range() -> None:
+def test_grid_takes_bytes_colors_and_values_out_of_range() -> None:
     colors = torch.tensor([255, 51, 0], dtype=torch.uint8).view(1, 1, 3, 1, 1)
     np.testing.assert_allclose(shown(image_grid(colors, title="t"))[2, 2], [1, 0.2, 0])
     strange = torch.tensor([-1.0, 2.0, torch.nan]).view(1, 1, 3, 1, 1)
@@ -101,7 +101,7 @@ def test_points_are_shown_beside_their_reconstructions() -> None:
     assert not scatter_reconstruction(points, points).legends
 
 
-def test_bars_show_divergence_and_spread_in_the_colour_of_the_regime() -> None:
+def test_bars_show_divergence_and_spread_in_the_color_of_the_regime() -> None:
     means = torch.tensor([[-1.0, 0.0, 0.3], [1.0, 0.0, -0.3]])
     statistics = latent_statistics(means, torch.tensor([[-4.0, 0.0, -0.7], [-4.0, 0.0, -0.7]]))
     figure = draw(latent_statistics_figure(statistics))

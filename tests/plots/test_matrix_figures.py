@@ -63,7 +63,7 @@ def test_cells_show_the_matrix_under_its_names() -> None:
         (torch.full((2, 2), torch.nan), (0, 1)),
     ],
 )
-def test_colours_run_from_zero_or_are_centred_on_it(matrix: Tensor, limits: tuple[float, float]) -> None:
+def test_colors_run_from_zero_or_are_centred_on_it(matrix: Tensor, limits: tuple[float, float]) -> None:
     mesh = mesh_of(draw(matrix_heatmap(matrix, title="t", colorbar_label="c")))
     assert mesh.get_clim() == limits
     assert mesh.get_cmap().name == ("PuOr_r" if limits[0] < 0 else "viridis")
@@ -144,9 +144,9 @@ def conditioned() -> ConditionedResponseMatrix:
 
 
 def test_conditioned_figure_names_factors_and_choices(conditioned: ConditionedResponseMatrix) -> None:
-    axes = draw(conditioned_response_figure(conditioned, ["shape", "colour"]))
+    axes = draw(conditioned_response_figure(conditioned, ["shape", "color"]))
     assert axes.get_title() == "Conditioned response matrix\ndiagonal, release convention, mean of 5 traversals"
-    assert tick_texts(axes)[0] == ["shape", "colour"]
+    assert tick_texts(axes)[0] == ["shape", "color"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("factor", "latent")
 
 

@@ -29,7 +29,7 @@ def measure(**options: Any) -> ResponseMap:
 
 
 def images() -> DecodedSlice:
-    """Return grey images 2x2 whose brightness is the first latent of the slice in red, the second in green."""
+    """Return gray images 2x2 whose brightness is the first latent of the slice in red, the second in green."""
 
     def decode(z: Tensor) -> Tensor:
         color = torch.stack([z[:, 2], z[:, 0], 0 * z[:, 0]], dim=1)
@@ -77,7 +77,7 @@ def test_images_lie_where_their_codes_are() -> None:
     assert mosaic.shape == (6, 6, 3)
     np.testing.assert_allclose(mosaic[5, ::2, 0], [0, 0.5, 1])  # first latent -.5, .5, 1.5 to the right, clipped
     np.testing.assert_allclose(mosaic[::2, 0, 1], [1, 0, 0])  # second latent 1, 0, -1 downwards
-    assert list(shown.get_extent()) == [-1.0, 2.0, -1.5, 1.5]  # images are centred on their codes
+    assert list(shown.get_extent()) == [-1.0, 2.0, -1.5, 1.5]  # images are centered on their codes
 
 
 def test_arrows_point_where_codes_go() -> None:
@@ -153,11 +153,11 @@ def test_maps_without_anything_can_be_drawn(h: Callable[[Tensor], Tensor]) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"panels": ["curl"]}, r"panels must be some of decoded, .*, got \['curl'\]"),
-        ({"panels": []}, "panels must be some of"),
+        ({"panels": ["curl"]}, r"panels .*got \['curl'\]"),
+        ({"panels": []}, "panels"),
         ({"panels": ["decoded"]}, "panel 'decoded' needs the argument decoded"),
         ({"panels": ["magnitude", "histogram"]}, "panel 'histogram' needs the argument histogram"),
-        ({"latent_names": ["a", "b"]}, r"latent_names must name all latents up to 2, got \['a', 'b'\]"),
+        ({"latent_names": ["a", "b"]}, r"latent_names .*got \['a', 'b'\]"),
         ({"histogram": slice_histogram(torch.zeros(1, 3), LatentSlice((0, 2)))}, "histogram is of another slice"),
         ({"decoded": DecodedSlice(LatentSlice((0, 2)), torch.zeros(3, 3, 1, 4, 4))}, "decoded is of another slice"),
     ],

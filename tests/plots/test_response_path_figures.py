@@ -76,7 +76,7 @@ def test_costs_are_drawn_against_the_part_of_the_length(comparison: PathComparis
 
 def test_rejects() -> None:
     flat, values = torch.zeros(2, 3), torch.arange(3.0)
-    with pytest.raises(ValueError, match=r"magnitude must have shape \(3, 2\), got \(2, 3\)"):
+    with pytest.raises(ValueError, match=r"magnitude .*got \(2, 3\)"):
         path_map_figure(flat, values, values[:2], {})
     with pytest.raises(ValueError, match="at most 3 paths can be told apart, got 4"):
         path_map_figure(flat, values[:2], values, dict.fromkeys("abcd", torch.zeros(2, 2)))
