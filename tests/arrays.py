@@ -8,6 +8,6 @@ from numpy.typing import NDArray
 
 
 def read_arrays(path: str | Path) -> dict[str, NDArray[Any]]:
-    """Return all arrays of ``path`` by name; the file is closed, whenever the arrays are freed."""
+    """Return all arrays of ``path`` by name, and close the file."""
     with np.load(path, allow_pickle=False) as file:
         return dict(file)

@@ -1,10 +1,10 @@
-"""Settings and fixtures that all tests share: nothing is downloaded and nobody is called."""
+"""Settings and fixtures shared by all tests. Tests download nothing and contact no server."""
 
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-# Set before torch is imported: on a shared machine OpenMP threads wait for each other far longer than they work.
+# Set before torch is imported: on a shared machine, OpenMP threads spend most of their time waiting for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_ERROR_REPORTING"] = "false"
@@ -21,7 +21,7 @@ from tests.file_server import FileServer, serve
 
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Run each test in a folder of its own, with W&B's files inside it."""
+    """Run each test in its own folder, which also holds W&B's files."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WANDB_DATA_DIR", str(tmp_path / "wandb_data"))
     monkeypatch.setenv("WANDB_CACHE_DIR", str(tmp_path / "wandb_cache"))
@@ -37,10 +37,10 @@ def file_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fil
 
 
 class Bars(FactorDataset):
-    """48 tiny images (3, 8, 8): the colour, row and column of a bar, every combination once.
+    """48 tiny images (3, 8, 8): every combination of color, row and column of a bar.
 
     Args:
-        num_columns: Number of columns that a bar can lie in, at most 8.
+        num_columns: Number of possible columns of a bar, at most 8.
     """
 
     def __init__(self, num_columns: int = 4) -> None:
@@ -53,14 +53,14 @@ class Bars(FactorDataset):
         return len(self.factor_space)
 
     def images(self, indices: Tensor) -> Tensor:
-        """Return a bar of two pixels' height and one column's width on black."""
+        """Return a bar, two pixels high and one pixel wide, on black."""
         images = torch.zeros(len(indices), 3, 8, 8, dtype=torch.uint8)
         for image, (color, row, column) in zip(images, self.factors(indices).tolist(), strict=True):
             image[color, 2 * row : 2 * row + 2, column] = 255
         return images
 
     def factors(self, indices: Tensor) -> Tensor:
-        """Return colour, row and column."""
+        """Return color, row and column."""
         return self.factor_space.factors(indices)
 
 

@@ -1,4 +1,4 @@
-"""Run folders that an earlier version wrote are evaluated, assayed and resumed."""
+"""Run folders of an earlier version can be evaluated, assayed and resumed."""
 
 import csv
 import importlib
@@ -22,15 +22,15 @@ CLASS_PATHS = (RUNS.parent / "class_paths.txt").read_text().split()
 """Where an earlier version defined the classes that a config may name."""
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore:independence is undefined"),  # models of a few steps
+    pytest.mark.filterwarnings("ignore:independence is undefined"),  # models trained for a few steps
     pytest.mark.filterwarnings("ignore:score undefined"),
-    pytest.mark.filterwarnings("ignore:The dirpath has changed"),  # a run that was moved
+    pytest.mark.filterwarnings("ignore:The dirpath has changed"),  # a moved run
 ]
 
 
 @pytest.fixture(params=NAMES)
 def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """Return a copy of an old run in the place that its config names."""
+    """Return a copy of an old run at the path in its config."""
     copy: Path = tmp_path / "runs" / request.param
     shutil.copytree(RUNS / request.param, copy)
     return copy
@@ -50,7 +50,7 @@ def rows(folder: Path) -> list[dict[str, str]]:
         return [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
 
 
-def test_each_kind_of_run_is_there() -> None:
+def test_kinds_of_runs() -> None:
     assert NAMES == ["beta_vae", "factor_vae", "full_paths", "resumed", "seeds"]
 
 
@@ -61,7 +61,7 @@ def test_a_class_is_found_by_its_earlier_path(path: str) -> None:
 
 
 def test_an_old_run_is_evaluated(folder: Path) -> None:
-    """Its weights and data give the recorded losses again, through every command that reads a run."""
+    """Its weights and data reproduce the recorded losses, with every command that reads a run."""
     recorded = json.loads((folder / "results.json").read_text())["fit"]["scalars"]
     last = str(folder / "checkpoints" / "last.ckpt")
     assert run("validate", last, *QUIET) == 0
@@ -84,7 +84,7 @@ def test_an_old_run_is_resumed(folder: Path) -> None:
     limit = "--trainer.max_steps=16" if folder.name == "resumed" else "--trainer.max_epochs=4"
     assert run("fit", f"--config={folder / 'config.yaml'}", "--ckpt_path=last", limit, *QUIET) == 0
     after = rows(folder)
-    assert [row for row in after if row in before] == before  # every earlier row, as it was
+    assert [row for row in after if row in before] == before  # every earlier row, unchanged
     assert [int(row["step"]) for row in after if "val/loss" in row][-1] == 15
     checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     assert checkpoint["global_step"] == 16

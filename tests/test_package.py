@@ -1,4 +1,4 @@
-"""One import package, every module importable, every example true."""
+"""The import package: its modules, examples and layers."""
 
 import doctest
 import importlib
@@ -19,7 +19,7 @@ FOLDERS = {name: ROOT / folder for name, folder in PYPROJECT["tool"]["setuptools
 
 
 def modules() -> list[str]:
-    """Return the names of all modules, by way of the import system, as a user has them."""
+    """Return the names of all modules, as found by the import system."""
     names = []
     for package in PYPROJECT["tool"]["setuptools"]["packages"]:
         found = pkgutil.iter_modules(importlib.import_module(package).__path__, package + ".")
@@ -41,7 +41,7 @@ def test_every_folder_with_code_is_a_listed_package() -> None:
     assert on_disk == set(PYPROJECT["tool"]["setuptools"]["packages"])
 
 
-def test_nothing_is_imported_under_its_folder_name() -> None:
+def test_folders_are_imported_by_their_full_names() -> None:
     assert not {"callbacks", "data", "configs"} & {name.split(".")[0] for name in sys.modules}
     assert lr_lightning.__name__ == "lr_lightning"
 
@@ -52,7 +52,7 @@ def test_module_is_the_command() -> None:
     assert printed == f"lr-lightning {lr_lightning.__version__}\n"
 
 
-def test_asking_for_help_does_not_wait_for_torch() -> None:
+def test_help_does_not_import_torch() -> None:
     script = """
 import sys
 from lr_lightning.cli import main
@@ -70,7 +70,7 @@ def test_type_checkers_see_the_folders_under_their_import_names() -> None:
             assert (ROOT / "typings" / Path(*name.split("."))).resolve() == folder.resolve()
 
 
-def test_assays_know_nothing_of_lightning_or_logging() -> None:
+def test_assays_do_not_import_lightning_or_loggers() -> None:
     banned = ("pytorch_lightning", "wandb", "matplotlib", "lr_lightning.callbacks", "lr_lightning.models")
     for path in (ROOT / "lr_lightning" / "assays").glob("*.py"):
         imports = [line for line in path.read_text().splitlines() if line.startswith(("import ", "from "))]
@@ -78,7 +78,7 @@ def test_assays_know_nothing_of_lightning_or_logging() -> None:
 
 
 @pytest.mark.parametrize("package", ["lr_lightning.assays", "lr_lightning.plots", "lr_lightning.callbacks"])
-def test_no_module_hides_the_function_of_its_name(package: str) -> None:
+def test_no_module_shadows_a_function(package: str) -> None:
     exported = importlib.import_module(package)
     for name in modules():
         importlib.import_module(name)

@@ -13,11 +13,11 @@ from lr_lightning.networks import MLP
 
 
 class RunFolder(RunFolderOwner, Callback):
-    """Has files written to the Trainer's ``default_root_dir``, as for a run of the command line."""
+    """Makes the Trainer's ``default_root_dir`` the run folder, as on the command line."""
 
 
 def tiny_model(latent_dim: int = 3) -> BetaVAE:
-    """Return a fresh beta-VAE for images (3, 8, 8), the same one each time."""
+    """Return a fresh beta-VAE for images (3, 8, 8), identical each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MLP(latent_dim, (3, 8, 8), widths=(16,))
@@ -25,13 +25,13 @@ def tiny_model(latent_dim: int = 3) -> BetaVAE:
 
 
 def tiny_data(dataset: FactorDataset, **options: Any) -> FactorDataModule:
-    """Return batches of 8, four to an epoch, with 12 validation samples in batches of 5."""
+    """Return batches of 8, four per epoch, with 12 validation samples in batches of 5."""
     defaults: dict[str, Any] = {"batch_size": 8, "eval_batch_size": 5, "val_size": 12, "batches_per_epoch": 4}
     return FactorDataModule(dataset, **(defaults | options))
 
 
 def tiny_trainer(folder: Path, *callbacks: Callback, **options: Any) -> Trainer:
-    """Return a quiet Trainer on one CPU that writes nothing of its own accord."""
+    """Return a quiet Trainer on one CPU that writes nothing by itself."""
     defaults: dict[str, Any] = {
         "max_epochs": 3,
         "accelerator": "cpu",

@@ -1,4 +1,4 @@
-"""Reads what W&B has written, with W&B's own reader."""
+"""Reads W&B's files with W&B's own reader."""
 
 import json
 import subprocess
@@ -8,11 +8,11 @@ from typing import Any
 from wandb.util import get_core_path
 
 OWN = ("_timestamp", "_runtime", "_wandb")
-"""What W&B adds to each row that no two runs share."""
+"""Keys that W&B adds to each row and that differ between runs."""
 
 
 def history(part: Path) -> list[dict[str, Any]]:
-    """Return the rows of the history in ``part``, the folder of one start of a run, without what W&B adds."""
+    """Return the rows of the history in ``part``, the folder of one start of a run, without keys added by W&B."""
     [log] = part.glob("*.wandb")
     command = [
         get_core_path(),

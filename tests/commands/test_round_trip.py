@@ -1,4 +1,4 @@
-"""What the command line writes can be read back, for every model from the shortest config that names it."""
+"""The files of a run can be read back, for every model and its shortest config."""
 
 import inspect
 from pathlib import Path
@@ -40,14 +40,14 @@ MODELS = [
 
 
 def run(*arguments: str) -> None:
-    """Run the command line, which must end well."""
+    """Run the command line; it must succeed."""
     with pytest.raises(SystemExit) as stopped:
         main(list(arguments))
     assert stopped.value.code == 0
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_minimal_config_comes_back_from_what_it_wrote(name: str) -> None:
+def test_round_trip(name: str) -> None:
     data_and_network = DATA_AND_NETWORK.get(name, [*HELIX, "--model.network=MLP"])
     run("fit", f"--model={name}", *data_and_network, *QUIET, "--trainer.default_root_dir=run")
     run("test", "run", "--assays.disentanglement=null")
