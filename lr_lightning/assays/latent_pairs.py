@@ -30,6 +30,7 @@ def strongest_pairs(response_matrix: Tensor, num_pairs: int = 1, active: Tensor 
             is not a boolean mask of ``D`` latents.
 
     Example:
+        >>> import torch
         >>> strongest_pairs(torch.tensor([[1.0, 0.1, 0.3], [0.0, 1.0, 0.0], [0.2, 0.0, 1.0]]), 2)
         [(0, 2), (0, 1)]
     """
