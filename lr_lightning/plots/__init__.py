@@ -1,4 +1,8 @@
-"""Plots: results of assays to figures. Matplotlib is imported when the first figure is drawn, pyplot never."""
+"""Figures of assay results. Matplotlib is imported when the first figure is drawn; pyplot is never imported.
+
+This is the curated list of public figures, for users who draw their own results. A new figure works without a line
+here: callbacks import it from its module. Add it once its signature is stable.
+"""
 
 from lr_lightning.plots.attractors import attractors_figure
 from lr_lightning.plots.consistency import equivariance_figure, invariance_figure, self_consistency_figure

@@ -1,4 +1,4 @@
-"""The places where codes come to rest, with the part of the starts that ends at each."""
+"""Attractors and their basin shares."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from lr_lightning.assays.attractors import Attractors
 from lr_lightning.assays.memorization import Memorization
 from lr_lightning.plots.images import unit_range
-from lr_lightning.plots.style import MISSING_COLOR, PALETTE, new_figure, tick_step
+from lr_lightning.plots.style import MISSING_COLOR, PALETTE, new_figure, tick_step, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,47 +24,49 @@ def attractors_figure(
     *,
     title: str = "Attractors",
 ) -> Figure:
-    """Draw decoded attractors with their basin shares; without images, bars of the shares.
+    """Draw decoded attractors with their basin shares or, without images, a bar chart of the shares.
 
     Args:
-        attractors: Attractors, the largest basin first.
+        attractors: Attractors, largest basin first.
         images: Decoded positions of the first attractors, ``(n, C, H, W)`` with 1 or 3 channels, such as
-            ``decode_codes(autoencoder, attractors.positions[:16])``. The rest is not drawn.
-        memorized: Distances of the attractors to the nearest codes, written below the shares.
+            ``decode_codes(autoencoder, attractors.positions[:16])``. The remaining attractors are not drawn.
+        memorized: Distances from the attractors to the nearest codes, shown below the shares.
         title: Title of the figure.
 
     Raises:
-        ValueError: If ``images`` has another shape or more images than there are attractors, or ``memorized`` has
-            another number of distances.
+        ValueError: If ``images`` has the wrong shape or more images than there are attractors, or ``memorized`` does
+            not have one distance per attractor.
     """
     count = len(attractors.shares)
     if memorized is not None and len(memorized.distances) != count:
         raise ValueError(
-            f"memorized must have a distance for each of {count} attractors, got {len(memorized.distances)}"
+            f"memorized must have one distance for each of {count} attractors, got {len(memorized.distances)}"
         )
     if images is not None and (images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) > count):
         raise ValueError(
             f"images must have shape (n, C, H, W) with 1 or 3 channels and n at most {count}, got {tuple(images.shape)}"
         )
     moving, lost = 100 * attractors.not_converged, 100 * attractors.diverged
-    heading = f"{title}: {count} reached from {len(attractors.labels):,} starts, {moving:.3g} % not converged" + (
+    heading = f"{title}: {count} found from {len(attractors.labels):,} starts, {moving:.3g} % not converged" + (
         f", {lost:.3g} % diverged" if lost else ""
     )
     if memorized is not None:
-        heading += f"\n$d$: distance to the nearest code (spacing of the codes {memorized.spacing:.3g}) [latent units]"
+        heading += (
+            f"\n$d$: distance to the nearest code (median between codes: {memorized.spacing:.3g}) [latent units]"
+        )
     if images is not None and len(images):
         return _pictures(attractors, images, memorized, heading)
     return _bars(attractors, heading)
 
 
 def _pictures(attractors: Attractors, images: Tensor, memorized: Memorization | None, heading: str) -> Figure:
-    """Draw each image below its share."""
+    """Draw the images, each under its share."""
     columns = min(COLUMNS, len(images))
     rows = -(-len(images) // columns)
     aspect = images.shape[2] / images.shape[3]
     figure = new_figure(8.0, min(14.0, 0.8 + rows * (0.95 * aspect + (0.5 if memorized else 0.3))))
     figure.suptitle(heading, fontsize=11)
-    grid = figure.subplots(rows, COLUMNS, squeeze=False)  # images of one size, however many there are
+    grid = figure.subplots(rows, COLUMNS, squeeze=False)  # always this many columns, so that images have the same size
     for axes in grid.flat:
         axes.set_axis_off()
     shown = unit_range(images).expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
@@ -79,7 +81,7 @@ def _pictures(attractors: Attractors, images: Tensor, memorized: Memorization | 
 
 
 def _bars(attractors: Attractors, heading: str) -> Figure:
-    """Draw the shares, those without an attractor last and gray."""
+    """Draw the shares as bars; the last bar, in gray, is the share of starts without an attractor."""
     shares, errors = (100 * attractors.shares).tolist(), (100 * attractors.shares_error).tolist()
     rest = 100 * (attractors.not_converged + attractors.diverged)
     figure = new_figure(8.0, 3.6)
@@ -90,9 +92,7 @@ def _bars(attractors: Attractors, heading: str) -> Figure:
     ticks = list(range(0, len(shares), every))
     axes.set_xticks([*ticks, len(shares)], [*map(str, ticks), "none"])
     axes.set_xlim(-0.6, max(len(shares), 7) + 0.6)
-    axes.set(title=heading, xlabel="attractor, the largest basin first", ylabel="share of the starts [%]")
+    axes.set(title=heading, xlabel="attractor, sorted by basin share", ylabel="share of starts [%]")
     axes.title.set_fontsize(11)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes, grid="y")
     return figure

@@ -1,4 +1,4 @@
-"""Invariance, equivariance and self-consistency in figures."""
+"""Figures of invariance, equivariance and self-consistency."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from lr_lightning.assays.consistency import Consistency
 from lr_lightning.plots.matrix import matrix_heatmap
-from lr_lightning.plots.style import PALETTE, new_figure, tick_step
+from lr_lightning.plots.style import PALETTE, latent_ticks, new_figure, tick_step, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,26 +14,26 @@ if TYPE_CHECKING:
 
 
 def invariance_figure(result: Consistency, *, title: str = "Invariance to hard interventions (INV)") -> Figure:
-    """Draw the invariance of each latent to setting each latent.
+    """Draw the invariance of each latent to interventions on each latent.
 
     Args:
-        result: Consistency scores. Negative entries, where a latent is moved further than the one that was set, turn
-            the scale into a diverging one centered on 0.
+        result: Consistency scores. If there are negative entries, where a latent moves further than the one that was
+            set, the color scale diverges around 0.
         title: Title of the figure.
     """
     return matrix_heatmap(
         result.invariance,
-        title=f"{title}\n{len(result.values)} values each, {result.num_samples:,} samples",
-        colorbar_label="INV (1: not moved)",
-        row_axis="latent that is set",
-        column_axis="latent that is read",
+        title=f"{title}\n{len(result.values)} values per latent, {result.num_samples:,} samples",
+        colorbar_label="INV (1: does not move)",
+        row_axis="intervened latent",
+        column_axis="responding latent",
         row_labels=[str(latent) for latent in result.latents],
         limit=max(1.0, float(result.invariance.abs().nan_to_num(nan=0.0).max())),
     )
 
 
 def equivariance_figure(result: Consistency, *, title: str = "Equivariance to hard interventions (EQV)") -> Figure:
-    """Draw the equivariance of each latent as a bar with its standard error; 1 is perfect.
+    """Draw the equivariance of each latent as a bar with its standard error; 1 is ideal.
 
     Args:
         result: Consistency scores.
@@ -51,10 +51,8 @@ def equivariance_figure(result: Consistency, *, title: str = "Equivariance to ha
         capsize=3 if count <= 24 else 0,
         ecolor="#444444",
     )
-    every = tick_step(count, 26)
-    axes.set_xticks(range(0, count, every), [str(latent) for latent in result.latents[::every]])
-    axes.set_xlim(-0.6, count - 0.4)
-    axes.set(title=title, xlabel="latent that is set (lines: standard error)", ylabel="EQV")
+    latent_ticks(axes, result.latents)
+    axes.set(title=title, xlabel="intervened latent (error bars: standard error)", ylabel="EQV")
     _reference(axes)
     return figure
 
@@ -62,13 +60,13 @@ def equivariance_figure(result: Consistency, *, title: str = "Equivariance to ha
 def self_consistency_figure(
     result: Consistency, *, title: str = "Self-consistency under repeated responses (SCN)", max_latents: int = 7
 ) -> Figure:
-    """Draw self-consistency after 1, 2, ... responses, of the whole code and of single latents.
+    """Draw the self-consistency of the whole code and of single latents after 1, 2, ... responses.
 
     Args:
         result: Consistency scores.
         title: Title of the figure.
-        max_latents: Name and color at most so many latents (7 at most), those least consistent at the end; the others
-            are thin gray lines.
+        max_latents: Number of latents, at most 7, to label and draw in color: those that are least consistent at the
+            end. The others are thin gray lines.
     """
     figure = new_figure(8.0, 4.0)
     axes = figure.add_subplot()
@@ -93,7 +91,7 @@ def self_consistency_figure(
         else:
             axes.plot(steps, curve, color="#BBBBBB", linewidth=0.7, zorder=1)
     axes.set_xticks(range(1, len(steps) + 1, tick_step(len(steps), 20)))
-    axes.set(title=title, xlabel="number of responses $l$", ylabel="SCN (1: codes stay)")
+    axes.set(title=title, xlabel="number of responses $l$", ylabel="SCN (1: codes do not move)")
     figure.legend(loc="outside right upper", frameon=False)
     _reference(axes)
     return figure
@@ -102,6 +100,4 @@ def self_consistency_figure(
 def _reference(axes: Axes) -> None:
     axes.axhline(1, color="black", linewidth=1.0, linestyle="--", zorder=0)
     axes.axhline(0, color="black", linewidth=0.8, zorder=0)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes, grid="y")

@@ -1,4 +1,4 @@
-"""What a data set looks like: rows of captioned images, or points colored by a factor."""
+"""Previews of a data set: rows of captioned images, or points colored by factor."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class ImageRow(NamedTuple):
-    """A row of images.
+    """A labeled row of images.
 
     Attributes:
-        label: What the row is.
+        label: Label of the row.
         images: ``(S, C, H, W)``, as for :func:`~lr_lightning.plots.image_grid`.
-        captions: A text below each image; empty for none.
+        captions: A caption for each image; empty for no captions.
     """
 
     label: str
@@ -31,22 +31,24 @@ class ImageRow(NamedTuple):
 
 
 def image_rows_figure(rows: Sequence[ImageRow], *, title: str) -> Figure:
-    """Draw rows of images, all at one scale, with a label before each row and a caption below each image.
+    """Draw rows of images at the same scale, with a label beside each row and a caption below each image.
 
     Args:
-        rows: The rows; they may have different numbers of images.
+        rows: The rows; their numbers of images may differ.
         title: Title of the figure.
 
     Raises:
-        ValueError: If there is no image, images have neither 1 nor 3 channels or are not all of one shape, or captions
-            are not as many as images.
+        ValueError: If there are no images, images do not have 1 or 3 channels or differ in shape, or there is not one
+            caption per image.
     """
     shapes = {tuple(row.images.shape[1:]) for row in rows}
     if len(shapes) != 1 or not rows[0].images.ndim == 4 or rows[0].images.shape[1] not in (1, 3):
-        raise ValueError(f"rows must have images of one shape (C, H, W) with 1 or 3 channels, got {sorted(shapes)}")
+        raise ValueError(f"rows must have images of the same shape (C, H, W), 1 or 3 channels, got {sorted(shapes)}")
     for row in rows:
         if row.captions and len(row.captions) != len(row.images):
-            raise ValueError(f"expected {len(row.images)} captions of {row.label}, got {len(row.captions)}")
+            raise ValueError(
+                f"captions of {row.label} must be one per image, {len(row.images)}, got {len(row.captions)}"
+            )
     _, height, width = rows[0].images.shape[1:]
     num_columns = max(len(row.images) for row in rows)
     cell = min(0.75, 7.0 / num_columns)  # inches
@@ -69,22 +71,23 @@ def image_rows_figure(rows: Sequence[ImageRow], *, title: str) -> Figure:
 def factor_scatter_figure(
     points: Tensor, factors: Tensor, names: Sequence[str], values: Sequence[Sequence[str]], *, title: str
 ) -> Figure:
-    """Draw points of two or three dimensions, once for each factor, colored by its values.
+    """Draw points in two or three dimensions, in one panel per factor, colored by the factor's value.
 
     Args:
         points: Shape ``(N, 2)`` or ``(N, 3)``.
-        factors: Which value of each factor a point has, shape ``(N, K)`` int64.
+        factors: Value index of each factor for each point, shape ``(N, K)`` int64.
         names: Names of the ``K`` factors.
-        values: For each factor, what its values are called.
+        values: For each factor, the names of its values.
         title: Title of the figure.
 
     Raises:
-        ValueError: If the points have another shape, or there is none.
+        ValueError: If ``points`` has the wrong shape or is empty.
     """
     if points.ndim != 2 or points.shape[1] not in (2, 3) or not len(points):
-        raise ValueError(f"expected points (N, 2) or (N, 3), got {tuple(points.shape)}")
+        raise ValueError(f"points must have shape (N, 2) or (N, 3), got {tuple(points.shape)}")
     projection = "3d" if points.shape[1] == 3 else None
-    figure = new_figure(4.6 * len(names), 4.8, constrained=False)  # which would cut off a label of the third axis
+    # Constrained layout does not make room for the label of the third axis and would cut it off.
+    figure = new_figure(4.6 * len(names), 4.8, constrained=False)
     figure.subplots_adjust(left=0.1, right=0.92, bottom=0.12, top=0.84)
     figure.suptitle(title)
     for k, name in enumerate(names):

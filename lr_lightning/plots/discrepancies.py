@@ -1,4 +1,4 @@
-"""Bars of distances between distributions of codes, with their errors and what chance alone would show."""
+"""Bar charts of distances between distributions of codes, with standard errors and chance levels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy
 from lr_lightning.assays.prior_gap import PriorGap
 from lr_lightning.assays.structure_score import StructureScore
-from lr_lightning.plots.style import PALETTE, new_figure, tick_step
+from lr_lightning.plots.style import PALETTE, latent_ticks, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def structure_score_figure(score: StructureScore, *, title: str = "Structure score") -> Figure:
-    """Draw the three discrepancies with their standard errors, and the 95 % level of chance on each.
+    """Draw the three discrepancies with their standard errors and the 95th percentile of chance.
 
     Args:
-        score: Structure score; discrepancies that are NaN have no bar.
+        score: Structure score; NaN discrepancies have no bar.
         title: Title of the figure.
     """
     figure = new_figure(6.4, 3.8)
@@ -33,24 +33,24 @@ def structure_score_figure(score: StructureScore, *, title: str = "Structure sco
     for position, pair in enumerate(pairs.values()):
         level = _chance_level(pair)
         if level is not None:
-            label = None if labeled else "95 % of chance"
+            label = None if labeled else "95th percentile\nof chance"
             axes.plot((position - 0.36, position + 0.36), (level, level), "k--", linewidth=1.2, label=label)
             labeled = True
     names = [f"{name}\n{value:.4f} ± {error:.4f}" for name, value, error in zip(pairs, values, errors, strict=True)]
     axes.set_xticks(range(3), names)
     count = score.prior_posterior.num_samples
-    axes.set(ylabel="squared MMD", title=f"{title}\n{count:,} samples each, bars: standard error")
+    axes.set(ylabel="squared MMD", title=f"{title}\n{count:,} samples each, error bars: standard error")
     axes.axhline(0, color="black", linewidth=0.8)
     if labeled:
         axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    _tidy(axes)
+    tidy(axes, grid="y")
     return figure
 
 
-def prior_gap_figure(gap: PriorGap, *, title: str = "Aggregate posterior against the prior") -> Figure:
+def prior_gap_figure(gap: PriorGap, *, title: str = "Aggregate posterior vs. prior") -> Figure:
     """Draw the Wasserstein and Kolmogorov-Smirnov distance of each latent from the standard normal prior.
 
-    Dashed lines show what as many draws from the prior itself would have on average.
+    Dashed lines show the expected distance of the same number of samples from the prior itself.
 
     Args:
         gap: Distances from the prior.
@@ -62,10 +62,10 @@ def prior_gap_figure(gap: PriorGap, *, title: str = "Aggregate posterior against
     _latent_bars(wasserstein, gap.wasserstein, "Wasserstein-1\n[latent units]", gap.wasserstein_noise, PALETTE[0])
     _latent_bars(smirnov, gap.kolmogorov_smirnov, "Kolmogorov-Smirnov", gap.kolmogorov_smirnov_noise, PALETTE[1])
     wasserstein.tick_params(labelbottom=False)
-    smirnov.set_xlabel("latent (dashed: mean of as many draws from the prior)")
+    smirnov.set_xlabel("latent (dashed: expected for samples from the prior)")
     found = gap.discrepancy
     figure.suptitle(
-        f"{title} ({gap.num_samples:,} samples)\nall latents together: squared MMD {float(found.squared):.4f} ± "
+        f"{title} ({gap.num_samples:,} samples)\nall latents jointly: squared MMD {float(found.squared):.4f} ± "
         f"{float(found.standard_error):.4f}{_chance_text(found)}"
     )
     return figure
@@ -75,13 +75,12 @@ def _latent_bars(axes: Axes, heights: Tensor, label: str, noise: float, color: s
     axes.bar(range(len(heights)), heights.tolist(), color=color, width=0.8)
     axes.axhline(noise, color="black", linewidth=1.0, linestyle="--")
     axes.set_ylabel(label)
-    axes.set_xticks(range(0, len(heights), tick_step(len(heights), 26)))
-    axes.set_xlim(-0.6, len(heights) - 0.4)
-    _tidy(axes)
+    latent_ticks(axes, range(len(heights)))
+    tidy(axes, grid="y")
 
 
 def _chance_level(found: MeanDiscrepancy) -> float | None:
-    """Return the value that one in twenty draws of the null exceeds; ``None`` without a null."""
+    """Return the 95th percentile of the null distribution; ``None`` without one."""
     if not len(found.null) or found.null.isnan().any():
         return None
     return float(found.null.quantile(0.95))
@@ -89,10 +88,4 @@ def _chance_level(found: MeanDiscrepancy) -> float | None:
 
 def _chance_text(found: MeanDiscrepancy) -> str:
     level = _chance_level(found)
-    return "" if level is None else f" (95 % of chance: {level:.4f})"
-
-
-def _tidy(axes: Axes) -> None:
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    return "" if level is None else f" (95th percentile of chance: {level:.4f})"

@@ -1,4 +1,4 @@
-"""Distances of codes along factors beside the templates that they are compared with."""
+"""Distances between the codes of a factor's values, next to the templates they are compared with."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def factor_topology_figure(
-    result: FactorTopology, factor_names: Sequence[str] | None = None, *, title: str = "Topology of the factors' codes"
+    result: FactorTopology, factor_names: Sequence[str] | None = None, *, title: str = "Topology of each factor's codes"
 ) -> Figure:
-    """Draw for each factor the squared distances of its codes, and beside them the three templates with their fits.
+    """Draw the squared distances between each factor's codes, next to the three templates with their fits.
 
-    The best template of each factor has a frame. Factors with fewer than 2 values are left out.
+    The best template of each factor is framed. Factors with fewer than 2 values are not drawn.
 
     Args:
         result: Topology of the factors.
@@ -29,14 +29,14 @@ def factor_topology_figure(
         title: Title of the figure.
 
     Raises:
-        ValueError: If there are more or fewer names than factors, or no factor has two values.
+        ValueError: If there is not one name per factor, or no factor has two values.
     """
     names = [str(factor) for factor in range(len(result.fit))] if factor_names is None else list(factor_names)
     if len(names) != len(result.fit):
-        raise ValueError(f"expected {len(result.fit)} factor names, got {len(names)}: {names}")
+        raise ValueError(f"factor_names must have {len(result.fit)} names, one per factor, got {names}")
     shown = [factor for factor, count in enumerate(result.num_values) if count > 1]
     if not shown:
-        raise ValueError("no factor has two values, so there are no distances to draw")
+        raise ValueError(f"result must have a factor with at least 2 values, got {list(result.num_values)}")
     figure = new_figure(8.0, 1.1 + 1.75 * len(shown))
     grid = figure.subplots(len(shown), 4, squeeze=False)
     for axes_row, factor in zip(grid, shown, strict=True):
@@ -57,8 +57,8 @@ def factor_topology_figure(
             if name == result.best[factor]:
                 axes.spines[:].set(visible=True, color="#D55E00", linewidth=3)
                 axes.title.set_fontweight("bold")
-    figure.suptitle(f"{title}\ncodes on the left, extent in latent units; templates with their fit, best one framed")
-    figure.colorbar(mesh, ax=grid.ravel().tolist(), label="squared distance / largest", shrink=0.8, aspect=30)
+    figure.suptitle(f"{title}\nleft: codes, with extent in latent units; right: templates, with fit (best one framed)")
+    figure.colorbar(mesh, ax=grid.ravel().tolist(), label="squared distance / maximum", shrink=0.8, aspect=30)
     return figure
 
 

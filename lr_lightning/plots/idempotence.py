@@ -1,4 +1,4 @@
-"""How far codes move in each repetition of decoding and encoding."""
+"""Step sizes of codes under repeated decoding and encoding."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from lr_lightning.assays.idempotence import IdempotenceCurve
-from lr_lightning.plots.style import PALETTE, new_figure, tick_step
+from lr_lightning.plots.style import PALETTE, new_figure, tick_step, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
 def idempotence_figure(curve: IdempotenceCurve, *, title: str = "Movement under decoding and encoding") -> Figure:
-    """Draw the idempotence curve on a logarithmic scale: mean with its standard error, longest step, each latent.
+    """Draw the idempotence curve on a log scale: the mean with its standard error, the longest step, and each latent.
 
-    Steps of exactly 0, of a projection for instance, have no place on that scale and are left out.
+    Steps of exactly 0, such as those of a projection, cannot be drawn on a log scale and are omitted.
 
     Args:
         curve: Idempotence curve.
@@ -26,7 +26,7 @@ def idempotence_figure(curve: IdempotenceCurve, *, title: str = "Movement under 
     figure = new_figure(8.0, 4.2)
     axes = figure.add_subplot()
     for latent, steps in enumerate(_positive(curve.latents).T.tolist()):
-        name = f"each of {curve.latents.shape[1]} latents, mean size" if latent == 0 else None
+        name = f"each of {curve.latents.shape[1]} latents (mean)" if latent == 0 else None
         axes.plot(number, steps, color="#AAAAAA", linewidth=0.8, label=name, zorder=1)
     axes.plot(
         number, _positive(curve.largest).tolist(), color=PALETTE[1], linestyle="--", marker=".", label="longest step"
@@ -38,20 +38,18 @@ def idempotence_figure(curve: IdempotenceCurve, *, title: str = "Movement under 
     axes.fill_between(number, low.tolist(), high.tolist(), color=PALETTE[0], alpha=0.25, linewidth=0)
     if bool((curve.largest > 0).any()):
         axes.set_yscale("log")
-    unit = "scale of the latent" if curve.scaled else "latent units"
+    unit = "multiples of scale" if curve.scaled else "latent units"
     axes.set(
         title=f"{title}\n{curve.num_samples:,} starts",
         xlabel="repetition $n$",
         ylabel=f"step $|h^{{n+1}}(z) - h^n(z)|$ [{unit}]",
     )
     axes.set_xticks(range(0, len(number), tick_step(len(number), 20)))
-    axes.grid(color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
 def _positive(steps: torch.Tensor) -> torch.Tensor:
-    """Return ``steps`` with NaN, which is not drawn, for what a logarithm does not take."""
+    """Return ``steps`` with NaN, which is not drawn, in place of values that a log scale cannot show."""
     return steps.where((steps > 0) & steps.isfinite(), torch.nan)

@@ -1,4 +1,4 @@
-"""Grids of images: traversals along latents, originals above their reconstructions."""
+"""Grids of images: latent traversals, and originals with their reconstructions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from lr_lightning.assays import LatentTraversal
+from lr_lightning.assays.latent_traversal import LatentTraversal
 from lr_lightning.plots.style import new_figure
 
 if TYPE_CHECKING:
@@ -26,26 +26,25 @@ def image_grid(
     row_axis: str = "",
     column_axis: str = "",
 ) -> Figure:
-    """Draw images in rows and columns, all at one scale.
+    """Draw images in rows and columns, all at the same scale.
 
     Args:
-        images: Shape ``(R, S, C, H, W)`` with 1 or 3 channels, floating point; values outside [0, 1] are clipped. uint8
-            images are taken as 0..255.
+        images: Shape ``(R, S, C, H, W)`` with 1 or 3 channels: floating point, clipped to [0, 1], or uint8 in 0..255.
         title: Title of the figure.
-        row_labels: Name of each row.
-        column_labels: Name of each column.
-        row_axis: What the rows are.
-        column_axis: What the columns are.
+        row_labels: Label of each row.
+        column_labels: Label of each column.
+        row_axis: Label of the row axis.
+        column_axis: Label of the column axis.
 
     Raises:
-        ValueError: If ``images`` has another shape or no images, or labels are not as many as rows or columns.
+        ValueError: If ``images`` has the wrong shape or is empty, or there is not one label per row or column.
     """
     if images.ndim != 5 or images.shape[2] not in (1, 3) or not images.numel():
         raise ValueError(f"images must have shape (R, S, C, H, W) with 1 or 3 channels, got {tuple(images.shape)}")
     num_rows, num_columns, _, height, width = images.shape
     for what, labels, count in (("row", row_labels, num_rows), ("column", column_labels, num_columns)):
         if labels is not None and len(labels) != count:
-            raise ValueError(f"expected {count} {what} labels, got {len(labels)}: {list(labels)}")
+            raise ValueError(f"{what}_labels must have {count} labels, got {list(labels)}")
 
     aspect = (num_rows * height) / (num_columns * width)
     longest = max((len(line) for label in row_labels or [] for line in label.split("\n")), default=0)
@@ -66,26 +65,26 @@ def image_grid(
 
 
 def traversal_figure(traversal: LatentTraversal, *, title: str = "Latent traversals") -> Figure:
-    """Draw decoded images along latents, one latent a row.
+    """Draw decoded images along latents, one latent per row.
 
     Args:
         traversal: Result of a latent traversal of images with 1 or 3 channels.
         title: Title of the figure.
 
     Raises:
-        ValueError: If the observations are no such images.
+        ValueError: If the observations are not such images.
     """
     values = traversal.values
     if bool((values == values[0]).all()):
         rows = [f"{latent}" for latent in traversal.latents]
         columns = [f"{value:.1f}" for value in values[0].tolist()]
         axis = "value of the latent"
-    else:  # each latent has a range of its own
+    else:  # each latent has its own range
         rows = [
             f"{latent}\n[{low:.1f}, {high:.1f}]"
             for latent, low, high in zip(traversal.latents, values[:, 0].tolist(), values[:, -1].tolist(), strict=True)
         ]
-        columns, axis = None, "value of the latent, over the range beside its row"
+        columns, axis = None, "value of the latent, over the range given for its row"
     return image_grid(
         traversal.images, title=title, row_labels=rows, column_labels=columns, row_axis="latent", column_axis=axis
     )
@@ -94,20 +93,20 @@ def traversal_figure(traversal: LatentTraversal, *, title: str = "Latent travers
 def reconstruction_figure(
     images: Tensor, reconstructions: Tensor, *, title: str = "Reconstructions", num_columns: int = 8
 ) -> Figure:
-    """Draw originals, and below each its reconstruction.
+    """Draw originals, each above its reconstruction.
 
     Args:
         images: Originals ``(N, C, H, W)``, uint8 or floating point in [0, 1].
         reconstructions: Reconstructions of the same shape, floating point.
         title: Title of the figure.
-        num_columns: Images side by side. What does not fill the last row is left out if there are more rows.
+        num_columns: Number of images per row. If there are several rows, an incomplete last row is omitted.
 
     Raises:
         ValueError: If the shapes differ or are not those of images with 1 or 3 channels.
     """
     if images.shape != reconstructions.shape or images.ndim != 4 or not len(images):
         raise ValueError(
-            "expected as many reconstructions as images (N, C, H, W), "
+            "reconstructions must have the shape (N, C, H, W) of images, "
             f"got {tuple(reconstructions.shape)} and {tuple(images.shape)}"
         )
     columns = min(num_columns, len(images))
@@ -119,13 +118,13 @@ def reconstruction_figure(
 
 
 def unit_range(images: Tensor) -> Tensor:
-    """Return images as float32 in [0, 1] on the CPU, undefined pixels gray."""
+    """Return images as float32 in [0, 1] on the CPU; undefined (NaN) pixels become gray."""
     images = images.detach().cpu()
     return images.float() / 255 if images.dtype == torch.uint8 else images.float().nan_to_num(nan=0.5).clamp(0, 1)
 
 
 def image_mosaic(images: Tensor) -> Tensor:
-    """Return images (R, S, C, H, W) as one RGB image (height, width, 3) with white gaps."""
+    """Return images (R, S, C, H, W) as a single RGB image (height, width, 3) with white gaps."""
     num_rows, num_columns, _, height, width = images.shape
     cells = unit_range(images).expand(-1, -1, 3, -1, -1)
     mosaic = torch.ones(3, num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)

@@ -1,4 +1,4 @@
-"""What the Jacobians of response map and decoder say, spread over codes."""
+"""Distributions over codes of quantities derived from the Jacobians of response map and decoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lr_lightning.assays.decoder_geometry import DecoderGeometry
 from lr_lightning.assays.response_jacobian import ResponseJacobian
-from lr_lightning.plots.style import PALETTE, new_figure
+from lr_lightning.plots.style import PALETTE, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,34 +18,34 @@ if TYPE_CHECKING:
 
 
 def response_jacobian_figure(result: ResponseJacobian, *, title: str = "Jacobian of the response map") -> Figure:
-    """Draw eigenvalues in the complex plane, and how divergence, growth and rank spread over the codes.
+    """Draw the eigenvalues in the complex plane, and histograms of divergence, growth and rank over the codes.
 
-    Eigenvalues within the solid unit circle shrink under repetition; those outside of the dashed one count for the
-    rank. Median values are dotted lines.
+    Directions with eigenvalues inside the solid unit circle shrink under repetition; eigenvalues outside the dashed
+    circle count towards the rank. Dotted lines are medians.
 
     Args:
-        result: Jacobians at some codes; those that are not finite are left out.
+        result: Jacobians at some codes; non-finite ones are not drawn.
         title: Title of the figure.
     """
     figure = new_figure(9.6, 8.0)
     axes = figure.subplots(2, 2)
     _draw_spectrum(axes[0, 0], result)
     growth = {"spectral radius": result.spectral_radius, "operator norm": result.operator_norm}
-    _draw_distribution(axes[0, 1], growth, "growth", "factor")
-    _draw_distribution(axes[1, 0], {"divergence": result.divergence}, "divergence (trace - D)", "no unit")
+    _draw_distribution(axes[0, 1], growth, "growth", "growth factor")
+    _draw_distribution(axes[1, 0], {"divergence": result.divergence}, "divergence (trace - D)", "divergence")
     _draw_ranks(axes[1, 1], result)
     figure.suptitle(f"{title}\n{len(result.trace):,} codes, {len(result.mean)} latents")
     return figure
 
 
 def decoder_geometry_figure(result: DecoderGeometry, *, title: str = "Geometry of the decoder") -> Figure:
-    """Draw the singular values of the decoder's Jacobian, and how what follows of them spreads over the codes.
+    """Draw the singular values of the decoder's Jacobian, and histograms over codes of quantities derived from them.
 
-    Median values are dotted lines. Rank-deficient metrics are left out of magnification and condition number, and
-    counted in the title.
+    Dotted lines are medians. Rank-deficient metrics are omitted from magnification and condition number; the title has
+    their number.
 
     Args:
-        result: Metrics at some codes; those that are not finite are left out.
+        result: Metrics at some codes; non-finite ones are not drawn.
         title: Title of the figure.
     """
     figure = new_figure(9.6, 8.0)
@@ -55,7 +55,7 @@ def decoder_geometry_figure(result: DecoderGeometry, *, title: str = "Geometry o
         axes[0, 1], {"log magnification": result.log_magnification}, "log magnification (½ log det G)", "nats"
     )
     condition = {"log10": result.condition_number.log10()}
-    _draw_distribution(axes[1, 0], condition, "condition number of G", "power of 10")
+    _draw_distribution(axes[1, 0], condition, "condition number of G", "log10 of condition number")
     _draw_distribution(
         axes[1, 1], {"off-diagonal share": result.off_diagonal_share}, "off-diagonal share of G", "share"
     )
@@ -86,9 +86,9 @@ def _draw_ranks(axes: Axes, result: ResponseJacobian) -> None:
     ranks = result.rank[result.rank.isfinite()].long()
     counts = torch.bincount(ranks, minlength=len(result.mean) + 1).tolist()
     axes.bar(range(len(counts)), counts, color=PALETTE[0], width=0.8)
-    axes.set(title=f"rank (eigenvalues above {result.threshold:g})", xlabel="rank", ylabel="codes")
+    axes.set(title=f"rank (eigenvalues above {result.threshold:g})", xlabel="rank", ylabel="number of codes")
     _whole_numbers(axes.xaxis)
-    _clean(axes)
+    tidy(axes, grid="y")
 
 
 def _draw_singular_values(axes: Axes, result: DecoderGeometry) -> None:
@@ -98,41 +98,35 @@ def _draw_singular_values(axes: Axes, result: DecoderGeometry) -> None:
     if positive.any():
         shown = values.masked_fill(~positive, float(values[positive].min()))
         low, middle, high = shown.quantile(torch.tensor([0.1, 0.5, 0.9]).double(), dim=0).tolist()
-        axes.fill_between(numbers, low, high, color=PALETTE[0], alpha=0.25, linewidth=0, label="80% of the codes")
+        axes.fill_between(numbers, low, high, color=PALETTE[0], alpha=0.25, linewidth=0, label="80 % of the codes")
         axes.plot(numbers, middle, color=PALETTE[0], marker="o", markersize=4, label="median")
         axes.set_yscale("log")
         axes.legend(loc="upper right")
-    axes.set(title="singular values of the Jacobian", xlabel="largest to smallest", ylabel="data units / latent unit")
+    axes.set(title="singular values of the Jacobian", xlabel="index, largest first", ylabel="data units / latent unit")
     _whole_numbers(axes.xaxis)
-    _clean(axes)
+    tidy(axes, grid="y")
 
 
 def _draw_distribution(axes: Axes, samples: dict[str, Tensor], title: str, unit: str) -> None:
-    """Draw histograms on common bins, each with its median."""
+    """Draw histograms with common bins, each with its median."""
     finite = {name: values[values.isfinite()] for name, values in samples.items()}
     everything = torch.cat(list(finite.values()))
     if len(everything):
         low, high = everything.aminmax()
-        margin = 0.0 if high > low else 1e-3 * max(1.0, float(high.abs()))  # a single value is one bar in the middle
+        margin = 0.0 if high > low else 1e-3 * max(1.0, float(high.abs()))  # center the bar of a single value
         bins = torch.linspace(float(low) - margin, float(high) + margin, 31).tolist()
         for color, (name, values) in zip(PALETTE, finite.items(), strict=False):
             median = float(values.median())
             axes.hist(values.numpy(), bins=bins, color=color, alpha=0.55, label=f"{name} (median {median:.3g})")
             axes.axvline(median, color=color, linestyle=":", linewidth=1.6)
         axes.legend(fontsize=8, loc="upper right")
-    axes.set(title=title, xlabel=unit, ylabel="codes")
+    axes.set(title=title, xlabel=unit, ylabel="number of codes")
     axes.margins(y=0.2)  # room for the legend
     _whole_numbers(axes.yaxis)
-    _clean(axes)
+    tidy(axes, grid="y")
 
 
 def _whole_numbers(axis: Axis) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axis.set_major_locator(MaxNLocator(integer=True))
-
-
-def _clean(axes: Axes) -> None:
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)

@@ -1,11 +1,11 @@
-"""Bars of how much each latent is used."""
+"""Bar charts of how much each latent is used."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lr_lightning.assays import LatentStatistics
-from lr_lightning.plots.style import PALETTE, REGIME_COLORS, new_figure, tick_step
+from lr_lightning.assays.latent_statistics import LatentStatistics
+from lr_lightning.plots.style import PALETTE, REGIME_COLORS, latent_ticks, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def latent_statistics_figure(statistics: LatentStatistics, *, title: str = "Use of the latents") -> Figure:
-    """Draw the KL divergence of each latent, colored by its regime, above the spread of its posterior means.
+    """Draw the KL divergence of each latent, colored by regime, above the standard deviation of its posterior means.
 
-    A deterministic code has the spread only.
+    For a deterministic code, only the standard deviation is drawn.
 
     Args:
         statistics: Statistics of the latents.
@@ -28,9 +28,9 @@ def latent_statistics_figure(statistics: LatentStatistics, *, title: str = "Use 
     panels = 1 if statistics.kl is None else 2
     figure = new_figure(8.0, 1.2 + 2.0 * panels)
     spread = figure.add_subplot(panels, 1, panels)
-    _bars(spread, statistics.std.tolist(), colors, "std of means\n[latent units]")
+    _bars(spread, statistics.std.tolist(), colors, "std. of means\n[latent units]")
     spread.axhline(statistics.active_threshold**0.5, color="black", linewidth=0.8, linestyle="--")
-    spread.set_xlabel("latent (dashed: threshold of active units)")
+    spread.set_xlabel("latent (dashed: threshold for active units)")
     if statistics.kl is not None:
         divergence = figure.add_subplot(panels, 1, 1, sharex=spread)
         _bars(divergence, statistics.kl.tolist(), colors, "KL divergence\n[nats]")
@@ -43,12 +43,8 @@ def latent_statistics_figure(statistics: LatentStatistics, *, title: str = "Use 
 
 
 def _bars(axes: Axes, heights: list[float], colors: list[str], label: str) -> None:
-    # gaps between many bars would flicker with the pixels
+    # With many bars, gaps would be about a pixel wide and form a moire pattern.
     axes.bar(range(len(heights)), heights, color=colors, width=0.8 if len(heights) <= 100 else 1.0)
     axes.set_ylabel(label)
-    every = tick_step(len(heights), 26)
-    axes.set_xticks(range(0, len(heights), every))
-    axes.set_xlim(-0.6, len(heights) - 0.4)
-    axes.grid(axis="y", color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    latent_ticks(axes, range(len(heights)))
+    tidy(axes, grid="y")

@@ -1,4 +1,4 @@
-"""Heat maps of matrices, with names on both axes."""
+"""Heat maps of matrices with labeled axes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from lr_lightning.assays import ConditionedResponseMatrix, ResponseMatrix
+from lr_lightning.assays.conditioned_response import ConditionedResponseMatrix
+from lr_lightning.assays.response_matrix import ResponseMatrix
 from lr_lightning.plots.style import MISSING_COLOR, new_figure, tick_step
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ANNOTATED_CELLS = 13
-"""Largest number of columns (and rows) at which a number still fits into each cell."""
+"""Largest number of columns (and rows) for which a number fits into each cell."""
 
 
 def matrix_heatmap(
@@ -32,35 +33,35 @@ def matrix_heatmap(
     limit: float | None = None,
     annotate: bool | None = None,
 ) -> Figure:
-    """Draw a matrix as colored cells, row 0 on top.
+    """Draw a matrix as colored cells, with row 0 at the top.
 
-    Values that are not negative run from 0 up (viridis). Signed ones have a diverging map centered on 0 (purple below,
-    orange above). Undefined (NaN) cells are gray and crossed out.
+    Nonnegative matrices use a sequential color map from 0 (viridis), signed ones a diverging color map centered at 0
+    (purple below, orange above). Undefined (NaN) cells are gray and crossed out.
 
     Args:
         matrix: Shape ``(R, C)``.
         title: Title of the figure.
-        colorbar_label: What the colors stand for, with the unit.
-        row_axis: What the rows are.
-        column_axis: What the columns are.
-        row_labels: Name of each row; numbers if ``None``.
-        column_labels: Name of each column; numbers if ``None``.
-        signed: Use the diverging map; if ``None``, where there is a negative entry.
-        limit: Largest absolute value of the color scale, so that figures compare; that of ``matrix`` if ``None``.
-        annotate: Write the numbers into the cells; if ``None``, for at most 13 rows and columns.
+        colorbar_label: Label of the color bar, with the unit.
+        row_axis: Label of the row axis.
+        column_axis: Label of the column axis.
+        row_labels: Label of each row; numbers if ``None``.
+        column_labels: Label of each column; numbers if ``None``.
+        signed: Whether to use the diverging color map; if ``None``, only if there are negative entries.
+        limit: Largest absolute value of the color scale, to make figures comparable; that of ``matrix`` if ``None``.
+        annotate: Whether to write the numbers into the cells; if ``None``, for at most 13 rows and columns.
 
     Raises:
-        ValueError: If ``matrix`` is not two-dimensional or empty, or labels are not as many as rows or columns.
+        ValueError: If ``matrix`` is not two-dimensional or is empty, or there is not one label per row or column.
     """
     if matrix.ndim != 2 or not matrix.numel():
-        raise ValueError(f"a heat map needs a matrix (R, C), got shape {tuple(matrix.shape)}")
+        raise ValueError(f"matrix must have shape (R, C) with at least one entry, got {tuple(matrix.shape)}")
     values = matrix.detach().double().cpu()
     num_rows, num_columns = values.shape
     rows = _labels("row", row_labels, num_rows)
     columns = _labels("column", column_labels, num_columns)
     finite = values[values.isfinite()]
     signed = bool((finite < 0).any()) if signed is None else signed
-    top = limit or (float(finite.abs().max()) if finite.numel() else 0.0) or 1.0  # zeros alone: any scale will do
+    top = limit or (float(finite.abs().max()) if finite.numel() else 0.0) or 1.0  # for zeros only, any scale will do
 
     cell = min(0.62, max(6.2 / num_columns, 0.07))  # inches
     square = num_rows * 4 >= num_columns
@@ -81,8 +82,8 @@ def matrix_heatmap(
     _cross_out(axes, values)
     if max(values.shape) <= ANNOTATED_CELLS if annotate is None else annotate:
         _annotate(axes, mesh, values)
-    width = min(0.08, 0.025 * max(1.0, 10 / num_columns))  # in units of the axes, which are narrow for few columns
-    bar = axes.inset_axes((1.02, 0.0, width, 1.0))  # as high as the cells, whatever their aspect
+    width = min(0.08, 0.025 * max(1.0, 10 / num_columns))  # in units of the axes, which are narrow if columns are few
+    bar = axes.inset_axes((1.02, 0.0, width, 1.0))  # as high as the cells, regardless of their aspect ratio
     figure.colorbar(mesh, cax=bar, label=colorbar_label)
     return figure
 
@@ -90,17 +91,17 @@ def matrix_heatmap(
 def response_matrix_figure(
     result: ResponseMatrix, *, title: str = "Latent response matrix", limit: float | None = None
 ) -> Figure:
-    """Draw a response matrix, intervened latents in rows, responding ones in columns.
+    """Draw a response matrix with intervened latents in rows and responding latents in columns.
 
     Args:
-        result: Response matrix; inactive latents have crossed-out columns.
+        result: Response matrix; the columns of inactive latents are crossed out.
         title: Title of the figure.
         limit: Upper end of the color scale; the largest entry if ``None``.
     """
     return matrix_heatmap(
         result.matrix,
         title=f"{title}\n{result.distance}, {result.convention} convention, {result.num_samples:,} samples",
-        colorbar_label=f"response [{'scale of the latent' if result.scaled else 'latent units'}]",
+        colorbar_label=f"response [{'multiples of scale' if result.scaled else 'latent units'}]",
         row_axis="intervened latent",
         column_axis="responding latent",
         row_labels=[str(latent) for latent in result.latents],
@@ -115,16 +116,16 @@ def conditioned_response_figure(
     title: str = "Conditioned response matrix",
     limit: float | None = None,
 ) -> Figure:
-    """Draw a conditioned response matrix, factors in rows, latents in columns.
+    """Draw a conditioned response matrix with factors in rows and latents in columns.
 
     Args:
-        result: Conditioned response matrix; factors with a single value have crossed-out rows.
+        result: Conditioned response matrix; the rows of factors with a single value are crossed out.
         factor_names: Name of each factor; numbers if ``None``.
         title: Title of the figure.
         limit: Upper end of the color scale; the largest entry if ``None``.
 
     Raises:
-        ValueError: If there are more or fewer names than factors.
+        ValueError: If there is not one name per factor.
     """
     return matrix_heatmap(
         result.matrix,
@@ -142,12 +143,12 @@ def _labels(what: str, labels: Sequence[str] | None, count: int) -> list[str]:
     if labels is None:
         return [str(number) for number in range(count)]
     if len(labels) != count:
-        raise ValueError(f"expected {count} {what} labels, got {len(labels)}: {list(labels)}")
+        raise ValueError(f"{what}_labels must have {count} labels, got {list(labels)}")
     return list(labels)
 
 
 def _name_ticks(axes: Axes, rows: list[str], columns: list[str]) -> None:
-    """Put labels at the middle of cells, every n-th where there are too many to read."""
+    """Put labels at the centers of cells; only every n-th if there are too many to read."""
     every_column = tick_step(len(columns), 26)
     every_row = tick_step(len(rows), 32)
     slanted = max(map(len, columns)) > 4
@@ -169,7 +170,7 @@ def _cross_out(axes: Axes, values: Tensor) -> None:
 
 
 def _annotate(axes: Axes, mesh: QuadMesh, values: Tensor) -> None:
-    """Write each defined value into its cell, dark on light cells and light on dark ones."""
+    """Write each defined value into its cell, black on light cells and white on dark ones."""
     size = 9 if values.shape[1] <= 10 else 8
     counts = bool((values[values.isfinite()] == values[values.isfinite()].round()).all())
     for row, column in values.isfinite().nonzero().tolist():
@@ -179,7 +180,7 @@ def _annotate(axes: Axes, mesh: QuadMesh, values: Tensor) -> None:
             column + 0.5,
             row + 0.5,
             _short_count(value) if counts else _short(value),
-            color="black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white",
+            color="black" if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else "white",  # by luma
             ha="center",
             va="center",
             fontsize=size,
@@ -187,7 +188,7 @@ def _annotate(axes: Axes, mesh: QuadMesh, values: Tensor) -> None:
 
 
 def _short(value: float) -> str:
-    """Return ``value`` in at most five characters; what rounds to nothing as 0, so that the rest stands out."""
+    """Return ``value`` in at most five characters; what rounds to zero becomes "0", so that the rest stands out."""
     if abs(value) < 0.005:
         return "0"
     return f"{value:.2f}" if abs(value) < 10 else _short_count(value)

@@ -1,22 +1,22 @@
-"""How much noise of codes is left after decoding and encoding."""
+"""How much latent noise survives a decode-encode round trip."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from lr_lightning.assays.noise_recovery import NoiseRecovery
-from lr_lightning.plots.style import PALETTE, new_figure
+from lr_lightning.plots.style import PALETTE, new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
-def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Recovery from noise") -> Figure:
-    """Draw the part of the noise that is left against its size: of active latents together, their median, and each.
+def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Noise recovery") -> Figure:
+    """Draw the fraction of noise that survives against its level, jointly for the active latents and for each latent.
 
     Args:
-        result: Result of the assay of noise recovery.
+        result: Noise recovery at several noise levels.
         title: Title of the figure.
     """
     multiples = result.multiples.numpy()
@@ -30,18 +30,16 @@ def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Recovery from 
     axes.set_ylim(bottom=0.0)
     axes.set(
         title=f"{title}\n{result.num_samples:,} codes",
-        xlabel=r"size of the noise $m$ [multiples of $\sigma$]",
+        xlabel=r"noise level $m$ [multiples of $\sigma$]",
         ylabel=r"$|h(z + \delta) - h(z)| \,/\, |\delta|$",
     )
-    axes.grid(color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    tidy(axes)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
 def _draw_ratios(axes: Axes, result: NoiseRecovery) -> None:
-    """Draw the curves: thin ones of each latent, and over them the median and the ratio of latents together."""
+    """Draw a thin curve for each latent, and on top the median and the joint ratio of the active latents."""
     multiples = result.multiples.numpy()
     active = [True] * result.latents.shape[1] if result.active is None else result.active.tolist()
     kinds = (("" if all(active) else "active ", True, "#777777", "-"), ("passive ", False, "#BBBBBB", ":"))
@@ -56,7 +54,7 @@ def _draw_ratios(axes: Axes, result: NoiseRecovery) -> None:
         color=PALETTE[5],
         marker="s",
         markersize=4,
-        label="median of latents" if all(active) else "median of active latents",
+        label="median over latents" if all(active) else "median over active latents",
         zorder=2,
     )
     axes.errorbar(
@@ -66,6 +64,6 @@ def _draw_ratios(axes: Axes, result: NoiseRecovery) -> None:
         color=PALETTE[0],
         marker="o",
         capsize=3,
-        label="all latents" if all(active) else "active latents together",
+        label="all latents jointly" if all(active) else "active latents jointly",
         zorder=3,
     )

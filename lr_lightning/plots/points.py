@@ -1,4 +1,4 @@
-"""Reconstruction of data that are points in space."""
+"""Figures of data that are points in space."""
 
 from __future__ import annotations
 
@@ -23,38 +23,40 @@ def scatter_reconstruction(
     title: str = "Reconstruction",
     group_name: str = "strand",
 ) -> Figure:
-    """Draw points in space beside their reconstructions, on the same axes.
+    """Draw points in space next to their reconstructions, with the same axis limits.
 
     Args:
         points: Observations, shape ``(N, 3)``.
         reconstructions: Their reconstructions, shape ``(N, 3)``.
-        groups: Group of each point, shape ``(N,)`` int64, such as the strand of a double helix; gives its color.
+        groups: Group of each point, shape ``(N,)`` int64, such as the strand of a double helix; determines its color.
         title: Title of the figure.
-        group_name: What a group is, for the legend.
+        group_name: Singular noun for a group, used in the legend.
 
     Raises:
-        ValueError: If the shapes are others.
+        ValueError: If a shape is wrong.
     """
     if points.ndim != 2 or points.shape[1] != 3 or points.shape != reconstructions.shape or not len(points):
         raise ValueError(
-            f"expected points and reconstructions (N, 3), got {tuple(points.shape)} and {tuple(reconstructions.shape)}"
+            "points and reconstructions must have shape (N, 3), got "
+            f"{tuple(points.shape)} and {tuple(reconstructions.shape)}"
         )
     labels = torch.zeros(len(points), dtype=torch.int64) if groups is None else groups.detach().cpu().flatten()
     if len(labels) != len(points):
-        raise ValueError(f"expected one group for each of {len(points)} points, got {len(labels)}")
+        raise ValueError(f"groups must have one entry for each of {len(points)} points, got {len(labels)}")
     names = {number: f"{group_name} {number}" for number in labels.tolist()}
     original, decoded = points.detach().float().cpu(), reconstructions.detach().float().cpu()
     both = torch.cat([original, decoded])
     low, high = (ends.tolist() for ends in both[both.isfinite().all(dim=1)].aminmax(dim=0))
     error = (original - decoded).square().sum(dim=1).mean().sqrt()
 
-    figure = new_figure(8.0, 4.4, constrained=False)  # a layout that does not know of the third axis cuts its label off
+    # Constrained layout does not make room for the label of the third axis and would cut it off.
+    figure = new_figure(8.0, 4.4, constrained=False)
     figure.subplots_adjust(left=0.0, right=0.94, bottom=0.1, top=0.88, wspace=0.1)
     figure.suptitle(f"{title} (root mean square error {error:.3f})")
     for position, (what, cloud) in enumerate((("observations", original), ("reconstructions", decoded))):
         axes = figure.add_subplot(1, 2, position + 1, projection="3d")
         scatter_groups(axes, cloud, labels, names)
-        axes.patch.set_visible(False)  # it would hide a label of the axes on the left
+        axes.patch.set_visible(False)  # the background would hide a label of the axes to the left
         axes.set(title=what, xlabel="$x_1$", ylabel="$x_2$", zlabel="$x_3$")
         axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), zlim=(low[2], high[2]))
     if groups is not None:
@@ -64,12 +66,13 @@ def scatter_reconstruction(
 
 
 def scatter_groups(axes: Axes, points: Tensor, groups: Tensor, names: Mapping[int, str]) -> None:
-    """Draw points in two or three dimensions, each group in a color of its own and with its name for a legend.
+    """Draw points in two or three dimensions, each group in its own color and labeled for a legend.
 
     Args:
-        axes: Where to draw, with as many axes as the points have.
+        axes: Axes to draw into, with the dimension of the points.
         points: Shape ``(N, 2)`` or ``(N, 3)``.
-        groups: Group of each point, shape ``(N,)`` int64; more than there are colors go from dark to light in order.
+        groups: Group of each point, shape ``(N,)`` int64. If there are more groups than distinct colors, their colors
+            run from dark to light in order.
         names: Names of the groups.
     """
     from matplotlib import colormaps

@@ -1,4 +1,4 @@
-"""Which latents drive which, as a picture of nodes and arrows."""
+"""The graph of which latents drive which, drawn with nodes and arrows."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ BOTH_WAYS, ONE_WAY = PALETTE[0], PALETTE[5]
 
 
 def response_graph_figure(graph: ResponseGraph, *, title: str = "Response graph") -> Figure:
-    """Draw active latents on a circle, linked ones side by side, and arrows from driving to driven latents.
+    """Draw active latents on a circle, with connected ones side by side, and arrows from driving to driven latents.
 
-    Nodes are colored by activity, arrows are as wide as the response is large.
+    Nodes are colored by activity; the width of an arrow is proportional to the response.
 
     Args:
         graph: Response graph.
         title: Title of the figure.
     """
-    import networkx  # no drawing by networkx, which would import pyplot
+    import networkx  # only for the layout: drawing with networkx would import pyplot
     from matplotlib.lines import Line2D
 
     nodes = [latent for group in graph.groups for latent in group]
@@ -34,7 +34,8 @@ def response_graph_figure(graph: ResponseGraph, *, title: str = "Response graph"
     axes.set_axis_off()
     axes.set_aspect("equal")
     axes.set(xlim=(-1.2, 1.2), ylim=(-1.2, 1.2))
-    heading = f"{title}: {len(nodes)} of {len(graph.active)} latents active, groups: {len(graph.groups)}"
+    groups = f"{len(graph.groups)} group{'' if len(graph.groups) == 1 else 's'}"
+    heading = f"{title}: {len(nodes)} of {len(graph.active)} latents active, {groups}"
     axes.set_title(heading)
     size = min(700.0, 16_000.0 / max(len(nodes), 1))  # points squared
     largest = float(graph.weights.max()) if graph.weights.numel() else 0.0
@@ -60,19 +61,19 @@ def response_graph_figure(graph: ResponseGraph, *, title: str = "Response graph"
                 fontsize=min(10.0, 0.45 * size**0.5),
                 zorder=4,
             )
-        figure.colorbar(points, ax=axes, label="activity, response to its own change [latent units]", shrink=0.8)
+        figure.colorbar(points, ax=axes, label="activity: response to own change [latent units]", shrink=0.8)
     else:
         unit = "\ntimes its spread" if graph.relative else ""
         axes.text(0.0, 0.0, f"no latent responds to its own change by more than {graph.threshold:g}{unit}", ha="center")
     handles = [
         Line2D([], [], color=color, linewidth=2, label=f"{name} ({len(pairs)})")
         for color, name, pairs in (
-            (BOTH_WAYS, "both ways", graph.bidirectional),
-            (ONE_WAY, "one way", graph.directed),
+            (BOTH_WAYS, "both directions", graph.bidirectional),
+            (ONE_WAY, "one direction", graph.directed),
         )
     ]
-    limit = f"{graph.edge_threshold:g}" + (" times the spread of what responds" if graph.relative else "")
-    meaning = f"response above {limit}" + (f",\nwidest {largest:.2f} [latent units]" if largest else "")
+    limit = f"{graph.edge_threshold:g}" + (" times the responding latent's spread" if graph.relative else "")
+    meaning = f"response above {limit}" + (f"\n(widest arrow: {largest:.2f} latent units)" if largest else "")
     figure.legend(handles=handles, title=meaning, loc="outside lower center", ncols=2, frameon=False)
     return figure
 
@@ -80,10 +81,10 @@ def response_graph_figure(graph: ResponseGraph, *, title: str = "Response graph"
 def _arrow(
     axes: Axes, tail: tuple[float, float], head: tuple[float, float], style: str, color: str, width: float, size: float
 ) -> None:
-    """Draw an arrow from node to node, bent towards the middle of the circle so that it clears nodes between them."""
+    """Draw an arrow from node to node, curved towards the center of the circle to avoid the nodes in between."""
     from matplotlib.patches import FancyArrowPatch
 
-    turn = tail[0] * head[1] - tail[1] * head[0]  # which side the middle lies on
+    turn = tail[0] * head[1] - tail[1] * head[0]  # its sign is the side of the arrow that the center is on
     margin = 0.5 * size**0.5 + 1  # radius of a node in points
     axes.add_patch(
         FancyArrowPatch(

@@ -1,4 +1,4 @@
-"""Response maps: what a slice decodes to or holds, how far codes move there, and where they gather or scatter."""
+"""Response maps: decoded observations and codes on a slice, how far codes move, and where they converge."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANELS = ("decoded", "histogram", "magnitude", "divergence", "mean_curvature")
-"""All panels, in their order."""
+"""All panels, in the order in which they are drawn by default."""
 
 
 def response_map_figure(
@@ -36,27 +36,29 @@ def response_map_figure(
     latent_names: Sequence[str] | None = None,
     title: str = "Response map",
 ) -> Figure:
-    """Draw a response map: the figure of four panels of the paper, or some of its panels.
+    """Draw a response map: the four-panel figure of the paper, or selected panels.
 
-    Panels are ``"decoded"`` (what the slice decodes to), ``"histogram"`` (how many codes lie where), ``"magnitude"``
-    (how far codes move, with arrows as long as its square root), ``"divergence"`` (contracting below 0, expanding
-    above) and ``"mean_curvature"`` (positive at what attracts). The scales of the last two end at the 98th percentile
-    of their absolute values, as a jump would leave the rest without color; what lies beyond has the end's color.
+    Panels are ``"decoded"`` (decoded observations), ``"histogram"`` (number of codes), ``"magnitude"`` (how far codes
+    move, with arrows whose length is its square root), ``"divergence"`` (negative where the map contracts, positive
+    where it expands) and ``"mean_curvature"`` (positive at attracting points and curves). The color scales of the last
+    two end at the 98th percentile of absolute values, because a single jump would otherwise wash out the rest; values
+    beyond have the color at the end of the scale.
 
-    Decoded observations that are no images with 1 or 3 channels are drawn as the net into which the slice is decoded:
-    lines along each of the two latents, in the first three coordinates, or principal components if there are more.
+    Decoded observations that are not images with 1 or 3 channels are drawn as a net, the image of the slice under the
+    decoder: lines along each of the two latents, in the first three coordinates, or in principal components if there
+    are more.
 
     Args:
         result: Response map.
         decoded: Decoded grid of the same slice.
         histogram: Histogram of codes on the same slice.
-        panels: Panels to draw, in this order; of all five those that there are data for if ``None``.
-        latent_names: Name of each of all latents; ``latent 0`` and so on if ``None``.
+        panels: Panels to draw, in this order; all five that have data if ``None``.
+        latent_names: Names of all latents; ``latent 0`` and so on if ``None``.
         title: Title of the figure.
 
     Raises:
-        ValueError: If a panel is unknown, its data are missing or of another slice, there is no panel, or a name is
-            missing.
+        ValueError: If there is no panel, a panel is unknown or lacks data, data belong to a different slice, or a name
+            is missing.
     """
     sources = {"decoded": decoded, "histogram": histogram}
     chosen = [panel for panel in PANELS if sources.get(panel, result) is not None] if panels is None else list(panels)
@@ -64,10 +66,10 @@ def response_map_figure(
         raise ValueError(f"panels must be some of {', '.join(PANELS)}, got {chosen}")
     missing = [panel for panel in chosen if sources.get(panel, result) is None]
     if missing:
-        raise ValueError(f"panel {missing[0]!r} needs the argument {missing[0]}")
+        raise ValueError(f"panel {missing[0]!r} requires the argument {missing[0]}, got None")
     for name, source in sources.items():
         if source is not None and source.window != result.window:
-            raise ValueError(f"{name} is of another slice: {source.window}, not {result.window}")
+            raise ValueError(f"{name} must be on the slice of the result, {result.window}, got {source.window}")
     names = _names(result.window.latents, latent_names)
 
     columns = len(chosen) if len(chosen) <= 3 and len(chosen) != 2 else 2 if len(chosen) <= 4 else 3
@@ -86,12 +88,12 @@ def response_map_figure(
             case "magnitude":
                 draw_magnitude(axes, result, names)
             case "divergence":
-                unit = "per step of the grid" if result.grid_units else "no unit"
+                unit = "per grid step" if result.grid_units else "unitless"
                 draw_signed(axes, result, result.divergence, "divergence", unit, names)
             case _:
-                unit = "per step of the grid" if result.grid_units else "1 / latent unit"
+                unit = "per grid step" if result.grid_units else "1 / latent unit"
                 draw_signed(axes, result, result.mean_curvature, "mean curvature", unit, names)
-    bases = "" if result.num_bases == 1 else f", mean of {result.num_bases} bases"
+    bases = "" if result.num_bases == 1 else f", mean over {result.num_bases} base codes"
     figure.suptitle(f"{title}\n{names[0]} and {names[1]}, void mass {_number(result.void_mass)}{bases}")
     return figure
 
@@ -100,7 +102,7 @@ def _names(latents: tuple[int, int], latent_names: Sequence[str] | None) -> tupl
     if latent_names is None:
         return f"latent {latents[0]}", f"latent {latents[1]}"
     if len(latent_names) <= max(latents):
-        raise ValueError(f"latent_names must name all latents up to {max(latents)}, got {list(latent_names)}")
+        raise ValueError(f"latent_names must cover all latents up to {max(latents)}, got {list(latent_names)}")
     return latent_names[latents[0]], latent_names[latents[1]]
 
 

@@ -1,4 +1,4 @@
-"""Paths through a latent space beside straight lines: on the map, as decoded images, and what they cost."""
+"""Paths through a latent space compared with straight lines: on a map, as decoded images, and by cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lr_lightning.assays.response_path import PathComparison
 from lr_lightning.plots.images import image_grid
-from lr_lightning.plots.style import new_figure
+from lr_lightning.plots.style import new_figure, tidy
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -27,27 +27,27 @@ def path_map_figure(
     latent_names: tuple[str, str] = ("first latent", "second latent"),
     title: str = "Paths on the response map",
 ) -> Figure:
-    """Draw paths over the map of how far decoding and encoding moves the codes of a slice.
+    """Draw paths on a map of how far decoding and encoding moves the codes of a slice.
 
     Args:
-        magnitude: Size of the movement at the nodes of a grid, in latent units, shape ``(A, B)``: rows for the first
-            latent, which is drawn from left to right.
+        magnitude: Displacement at the nodes of a grid, in latent units, shape ``(A, B)``. The first latent runs along
+            the rows, and is drawn from left to right.
         first_values: Values of the first latent, shape ``(A,)``.
         second_values: Values of the second latent, shape ``(B,)``.
-        paths: Name and points ``(P, 2)`` of each path, at most 3.
+        paths: Points ``(P, 2)`` of each path by name, at most 3 paths.
         latent_names: Names of the two latents.
         title: Title of the figure.
 
     Raises:
-        ValueError: If ``magnitude`` has not a row and a column for each value, there are more than 3 paths, or one is
-            not ``(P, 2)``.
+        ValueError: If the shape of ``magnitude`` does not match the values, there are more than 3 paths, or a path does
+            not have shape ``(P, 2)``.
     """
     if magnitude.shape != (first_values.numel(), second_values.numel()):
         raise ValueError(
             f"magnitude must have shape {(first_values.numel(), second_values.numel())}, got {tuple(magnitude.shape)}"
         )
     if len(paths) > 3:
-        raise ValueError(f"at most 3 paths can be told apart, got {len(paths)}: {list(paths)}")
+        raise ValueError(f"paths must be at most 3, to be distinguishable, got {len(paths)}: {list(paths)}")
     figure = new_figure(8.0, 6.2)
     axes = figure.add_subplot()
     mesh = axes.pcolormesh(
@@ -64,26 +64,26 @@ def path_map_figure(
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"path {name!r} must have shape (P, 2), got {tuple(points.shape)}")
         x, y = points.detach().cpu().T.numpy()
-        axes.plot(x, y, color="black", linewidth=4.0, solid_capstyle="round")  # rim, to be seen on any color
+        axes.plot(x, y, color="black", linewidth=4.0, solid_capstyle="round")  # outline, visible on any background
         axes.plot(x, y, color=color, linewidth=2.2, linestyle=style, label=name)
         axes.plot(x[[0, -1]], y[[0, -1]], "o", color="white", markeredgecolor="black", markersize=8)
     axes.set(title=title, xlabel=latent_names[0], ylabel=latent_names[1])
     axes.set_aspect("equal")
     if paths:
         figure.legend(facecolor="#888888", labelcolor="white", loc="outside lower center", ncols=3)
-    figure.colorbar(mesh, ax=axes, label="movement $|h(z) - z|$ [latent units]")
+    figure.colorbar(mesh, ax=axes, label="displacement $|h(z) - z|$ [latent units]")
     return figure
 
 
 def path_strip_figure(comparison: PathComparison, *, title: str = "Along the path and the straight line") -> Figure:
-    """Draw decoded images along the path, and below them those along the straight line.
+    """Draw decoded images along the path, above those along the straight line.
 
     Args:
-        comparison: Path beside the straight line, of a model of images with 1 or 3 channels.
+        comparison: Path and straight line, for a model of images with 1 or 3 channels.
         title: Title of the figure.
 
     Raises:
-        ValueError: If the observations are no such images.
+        ValueError: If the observations are not such images.
     """
     images = torch.stack([comparison.path.images, comparison.line.images])
     last = images.shape[1] - 1
@@ -92,15 +92,15 @@ def path_strip_figure(comparison: PathComparison, *, title: str = "Along the pat
         title=title,
         row_labels=["path", "straight\nline"],
         column_labels=[f"{100 * number / last:.0f} %" for number in range(last + 1)],
-        column_axis="part of the length",
+        column_axis="fraction of the length",
     )
 
 
 def path_cost_figure(comparison: PathComparison, *, title: str = "Cost along the path") -> Figure:
-    """Draw the squared movement along the path and along the straight line, against the part of their lengths.
+    """Draw the squared displacement along the path and along the straight line, against the fraction of their lengths.
 
     Args:
-        comparison: Path beside the straight line.
+        comparison: Path and straight line.
         title: Title of the figure.
     """
     figure = new_figure(8.0, 3.8)
@@ -115,13 +115,11 @@ def path_cost_figure(comparison: PathComparison, *, title: str = "Cost along the
         axes.axhline(profile.mean_cost, color=color, linestyle=style, linewidth=0.8, alpha=0.6)
     axes.set(
         title=title,
-        xlabel="part of the length [%]",
+        xlabel="fraction of the length [%]",
         ylabel="$|h(z) - z|^2$ [squared latent units]",
         xlim=(0, 100),
     )
-    axes.set_ylim(bottom=-0.03 * axes.get_ylim()[1])  # a path that costs nothing lies beside the frame, not under it
-    axes.grid(color="#DDDDDD", linewidth=0.6)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_ylim(bottom=-0.03 * axes.get_ylim()[1])  # keeps a path with zero cost from being hidden by the axis
+    tidy(axes)
     axes.legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), labelspacing=1.0)
     return figure

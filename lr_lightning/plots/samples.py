@@ -22,14 +22,14 @@ SAMPLER_TITLES = {
 
 
 def decoded_samples_figure(samples: DecodedSamples, *, title: str = "Samples") -> Figure:
-    """Draw what each sampler decodes to, three square grids side by side.
+    """Draw the decoded samples of each sampler as three square grids side by side.
 
     Args:
-        samples: Decoded samples; what does not fill the last row of a grid is left out.
+        samples: Decoded samples; an incomplete last row of a grid is omitted.
         title: Title of the figure.
 
     Raises:
-        ValueError: If the observations are no images with 1 or 3 channels.
+        ValueError: If the observations are not images with 1 or 3 channels.
     """
     images = samples.observations
     if images.ndim != 5 or images.shape[2] not in (1, 3) or not images.numel():

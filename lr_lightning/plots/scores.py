@@ -1,4 +1,4 @@
-"""The matrices behind disentanglement scores."""
+"""The matrices that disentanglement scores are computed from."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def distinct_matrices(table: ScoreTable) -> dict[str, MetricResult]:
-    """Return the results that have a matrix, without those whose matrix is that of another, by their names."""
+    """Return the results that have a matrix, by name, keeping only one of several results with the same matrix."""
     distinct: dict[str, MetricResult] = {}
     for name, result in table.results.items():
         if result.matrix is not None and not any(_same_matrix(result, other) for other in distinct.values()):
@@ -24,7 +24,7 @@ def distinct_matrices(table: ScoreTable) -> dict[str, MetricResult]:
 
 
 def _same_matrix(one: MetricResult, other: MetricResult) -> bool:
-    """Return whether two results have one matrix; by its entries, as results of other processes are copies."""
+    """Return whether two results have the same matrix. Compares entries: results of other processes are copies."""
     if one.matrix is None or other.matrix is None or one.matrix.shape != other.matrix.shape:
         return False
     same_meaning = (one.matrix_label, one.matrix_axes) == (other.matrix_label, other.matrix_axes)
@@ -34,18 +34,18 @@ def _same_matrix(one: MetricResult, other: MetricResult) -> bool:
 def score_matrix_figure(
     result: MetricResult, factor_names: Sequence[str] | None = None, *, title: str | None = None
 ) -> Figure:
-    """Draw the matrix that scores were made from.
+    """Draw the matrix that scores were computed from.
 
     Args:
-        result: Result with a matrix, as a rule latents in rows and factors in columns.
+        result: Result with a matrix, usually with latents in rows and factors in columns.
         factor_names: Name of each factor; numbers if ``None``.
-        title: Title; the scores if ``None``.
+        title: Title of the figure; the scores if ``None``.
 
     Raises:
-        ValueError: If ``result`` has no matrix, or there are more or fewer names than factors.
+        ValueError: If ``result`` has no matrix, or there is not one name per factor.
     """
     if result.matrix is None:
-        raise ValueError(f"{result.metric} has no matrix to draw")
+        raise ValueError(f"result must have a matrix to draw, which {result.metric} does not")
     rows, columns = result.matrix_axes
     scores = "\n".join(f"{name} {score.value:.3f}" for name, score in list(result.scores.items())[:4])
     return matrix_heatmap(

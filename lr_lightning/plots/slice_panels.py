@@ -1,4 +1,4 @@
-"""The panels of a slice of latent space, each drawn into axes: first latent to the right, second upwards."""
+"""The panels of a slice of latent space, each drawn into given axes: first latent to the right, second upwards."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.collections import QuadMesh
 
 ARROWS = 15
-"""Largest number of arrows along an axis that can be told apart."""
+"""Largest number of arrows along an axis that remain distinguishable."""
 
 CLIPPED = 0.98
-"""Share of the nodes that a diverging color scale has to span."""
+"""Fraction of the nodes that a diverging color scale covers."""
 
 
 def is_image(observations: Tensor) -> bool:
@@ -30,7 +30,7 @@ def is_image(observations: Tensor) -> bool:
 
 
 def draw_decoded(axes: Axes, decoded: DecodedSlice, names: tuple[str, str]) -> None:
-    """Draw decoded images side by side over the slice; what is no image as a net, into three-dimensional axes."""
+    """Draw decoded images side by side over the slice; observations other than images as a net, in 3D axes."""
     observations = decoded.observations.detach().float().cpu()
     if not is_image(observations):
         return _draw_net(axes, observations.flatten(2), names)
@@ -43,17 +43,15 @@ def draw_decoded(axes: Axes, decoded: DecodedSlice, names: tuple[str, str]) -> N
 
 
 def draw_histogram(axes: Axes, histogram: SliceHistogram, names: tuple[str, str]) -> None:
-    """Draw the number of codes in each cell, empty cells white."""
+    """Draw the number of codes in each cell; empty cells are white."""
     counts = histogram.counts.masked_fill(histogram.counts == 0, torch.nan)
     mesh = _mesh(axes, histogram.window, counts, cmap="viridis", vmin=0, vmax=max(1.0, float(histogram.counts.max())))
     axes.set_facecolor("white")
-    _finish(
-        axes, f"codes ({histogram.inside:.0%} of {histogram.num_samples:,} inside)", names, mesh, "codes in the cell"
-    )
+    _finish(axes, f"codes ({histogram.inside:.0%} of {histogram.num_samples:,} inside)", names, mesh, "codes per cell")
 
 
 def draw_magnitude(axes: Axes, result: ResponseMap, names: tuple[str, str]) -> None:
-    """Draw how far codes move, and arrows to where, as long as the square root so that short ones are seen too."""
+    """Draw how far codes move, with arrows in that direction; their square-root length keeps short ones visible."""
     finite = result.magnitude[result.magnitude.isfinite()]
     top = float(finite.max()) if finite.numel() else 0.0
     mesh = _mesh(axes, result.window, result.magnitude, cmap="viridis", vmin=0, vmax=top or 1.0)
@@ -79,7 +77,7 @@ def draw_magnitude(axes: Axes, result: ResponseMap, names: tuple[str, str]) -> N
 
 
 def draw_signed(axes: Axes, result: ResponseMap, values: Tensor, name: str, unit: str, names: tuple[str, str]) -> None:
-    """Draw a quantity with a sign, on a diverging map centered on 0 that ends at a percentile."""
+    """Draw a signed quantity with a diverging color scale that is centered at 0 and ends at a percentile."""
     sizes = values[values.isfinite()].abs()
     top = float(sizes.quantile(CLIPPED)) if sizes.numel() else 0.0
     beyond = bool((sizes > top).any()) and top > 0
@@ -88,7 +86,7 @@ def draw_signed(axes: Axes, result: ResponseMap, values: Tensor, name: str, unit
 
 
 def _draw_net(axes: Any, points: Tensor, names: tuple[str, str]) -> None:
-    """Draw the net of lines (n, n, P) into which a slice is decoded, lines along each latent in one color."""
+    """Draw the decoded slice (n, n, P) as a net, with the lines along each latent in the same color."""
     from matplotlib.lines import Line2D
 
     coordinates, labels = _three_coordinates(points)
@@ -112,14 +110,14 @@ def _three_coordinates(points: Tensor) -> tuple[Tensor, list[str]]:
 
 
 def _extent(window: LatentSlice, num_steps: int) -> tuple[float, float, float, float]:
-    """Return the ends of the cells: left, right, bottom, top."""
+    """Return the outer edges of the cells: left, right, bottom, top."""
     reach = window.radius + window.spacing(num_steps) / 2
     first, second = window.center
     return first - reach, first + reach, second - reach, second + reach
 
 
 def _mesh(axes: Axes, window: LatentSlice, values: Tensor, **options: Any) -> QuadMesh:
-    """Draw values (n, n), first latent to the right; undefined ones gray."""
+    """Draw values (n, n) with the first latent to the right; undefined values are gray."""
     axes.set_facecolor(MISSING_COLOR)
     first, second = window.values(len(values)).numpy()
     return axes.pcolormesh(first, second, values.T.numpy(), shading="nearest", rasterized=True, **options)
@@ -136,5 +134,5 @@ def _finish(
     axes.set(title=title, xlabel=names[0], ylabel=names[1])
     axes.set_box_aspect(1)
     if mesh is not None:
-        bar = axes.inset_axes((1.03, 0.0, 0.045, 1.0))  # as high as the panel, and counted by the layout
+        bar = axes.inset_axes((1.03, 0.0, 0.045, 1.0))  # as high as the panel, and the layout makes room for it
         axes.figure.colorbar(mesh, cax=bar, label=label, extend=extend)

@@ -25,7 +25,7 @@ Maker = Callable[[int, int, torch.device | None], Tensor]
 
 
 def posteriors(batch: int = 6, latents: int = 3, seed: int = 0) -> Posteriors:
-    """Samples, means and log-variances (B, D) in float64, neighbours overlapping in part."""
+    """Samples, means and log-variances (B, D) in float64, neighbors overlapping in part."""
     generator = torch.Generator().manual_seed(seed)
     means, noise, scales = torch.randn(3, batch, latents, generator=generator, dtype=torch.float64)
     log_variances = 0.5 * scales - 1
@@ -199,7 +199,7 @@ def test_total_correlation_of_a_gaussian_aggregate(correlation: float, estimator
     # The aggregate is Gaussian with variances 1 + std^2 and covariance ``correlation``.
     exact = -0.5 * math.log(1 - (correlation / (1 + std**2)) ** 2)
     # Mean of 20 * 400 samples of log q(z) / q(z_1) q(z_2), whose standard deviation is below 1 here: five standard
-    # errors are 0.056. The logarithm of a mean over 400 neighbours is off by some 5 / 400.
+    # errors are 0.056. The logarithm of a mean over 400 neighbors is off by some 5 / 400.
     assert sum(found) / 20 == pytest.approx(exact, abs=0.07)
     assert exact == (0 if correlation == 0 else pytest.approx(0.227, abs=0.001))
 
@@ -269,6 +269,6 @@ def test_keeps_two_numbers_a_pair_and_latent_for_the_gradients() -> None:
     batch = [part.float().requires_grad_() for part in posteriors(batch=40, latents=20)]
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         parts = parts_of(batch, stratified_log_weights(40, 90))
-    # Standardised samples and weighted densities, (B, B, D) each; all else is (B, B) or smaller.
+    # Standardized samples and weighted densities, (B, B, D) each; all else is (B, B) or smaller.
     assert parts.total_correlation.requires_grad
     assert sum(kept.values()) < 2.5 * 40 * 40 * 20 * 4

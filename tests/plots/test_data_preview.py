@@ -45,13 +45,13 @@ def test_rows_show_their_images_labels_and_captions(channels: int) -> None:
     ("rows", "message"),
     [
         ([], r"rows .*got \[\]"),
-        ([ImageRow("a", torch.zeros(1, 2, 4, 4))], r"with 1 or 3 channels, got \[\(2, 4, 4\)\]"),
-        ([ImageRow("a", torch.zeros(1, 4, 4))], r"with 1 or 3 channels, got \[\(4, 4\)\]"),
+        ([ImageRow("a", torch.zeros(1, 2, 4, 4))], r"rows .*got \[\(2, 4, 4\)\]"),
+        ([ImageRow("a", torch.zeros(1, 4, 4))], r"rows .*got \[\(4, 4\)\]"),
         (
             [ImageRow("a", torch.zeros(1, 1, 4, 4)), ImageRow("b", torch.zeros(1, 1, 4, 5))],
             r"got \[\(1, 4, 4\), \(1, 4",
         ),
-        ([ImageRow("a", torch.zeros(2, 1, 4, 4), ["x"])], r"expected 2 captions of a, got 1"),
+        ([ImageRow("a", torch.zeros(2, 1, 4, 4), ["x"])], r"captions of a .*got 1"),
     ],
 )
 def test_rows_reject(rows: list[ImageRow], message: str) -> None:
@@ -92,5 +92,5 @@ def test_many_values_go_from_dark_to_light_and_the_legend_stays_short() -> None:
 
 @pytest.mark.parametrize("shape", [(4, 5), (4,), (0, 3)])
 def test_points_reject(shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"expected points \(N, 2\) or \(N, 3\), got \("):
+    with pytest.raises(ValueError, match=r"points .*got \("):
         factor_scatter_figure(torch.zeros(shape), torch.zeros(4, 1).long(), ["x"], [["0"]], title="t")

@@ -108,8 +108,8 @@ def test_invariance_scale_ends_at_one_or_is_centred_on_zero() -> None:
         (mesh,) = (artist for artist in draw(figure)[0].collections if isinstance(artist, QuadMesh))
         assert mesh.get_clim() == pytest.approx(limits, abs=1e-5)
         assert (figure.axes[0].get_ylabel(), figure.axes[0].get_xlabel()) == (
-            "latent that is set",
-            "latent that is read",
+            "intervened latent",
+            "responding latent",
         )
 
 
@@ -162,7 +162,7 @@ def test_topology_shows_distances_beside_templates_and_frames_the_best(topology:
 
 
 def test_topology_rejects(topology: FactorTopology) -> None:
-    with pytest.raises(ValueError, match=r"expected 3 factor names, got 1: \['hue'\]"):
+    with pytest.raises(ValueError, match=r"factor_names .*got \['hue'\]"):
         factor_topology_figure(topology, ["hue"])
-    with pytest.raises(ValueError, match="no factor has two values"):
+    with pytest.raises(ValueError, match=r"result .*got"):
         factor_topology_figure(factor_topology([torch.zeros(2, 1, 3)]))

@@ -110,11 +110,11 @@ def test_bars_show_divergence_and_spread_in_the_color_of_the_regime() -> None:
     for axes, expected in ((spread, statistics.std), (divergence, statistics.kl)):
         assert [bar.get_height() for bar in axes.patches] == pytest.approx(expected.tolist())  # type: ignore[attr-defined]
         assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == ["#0072b2", "#999999", "#e69f00"]
-    assert divergence.get_ylabel() == "KL divergence\n[nats]"
-    assert spread.get_ylabel() == "std of means\n[latent units]"
+    assert divergence.get_ylabel().endswith("[nats]")
+    assert spread.get_ylabel().endswith("[latent units]")
     assert spread.lines[0].get_ydata()[0] == pytest.approx(0.1)  # type: ignore[index]
     assert texts(figure.legends[0].get_texts()) == ["active (1)", "mixed (1)", "passive (1)"]
-    assert figure.get_suptitle() == "Use of the latents (2 active units, 2 samples)"
+    assert figure.get_suptitle().endswith("(2 active units, 2 samples)")
 
 
 def test_a_deterministic_code_has_bars_of_spread_only() -> None:
@@ -132,11 +132,11 @@ def test_grid_rejects_other_shapes(shape: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize(("points", "groups"), [(torch.zeros(4, 2), None), (torch.zeros(4, 3), torch.zeros(5))])
 def test_rejects_what_does_not_fit(points: Tensor, groups: Tensor | None) -> None:
-    with pytest.raises(ValueError, match=r"\(N, 3\), got|one group for each of 4 points, got 5"):
+    with pytest.raises(ValueError, match=r"points .*got|groups .*got 5"):
         scatter_reconstruction(points, points, groups)
-    with pytest.raises(ValueError, match="expected 2 column labels, got 1"):
+    with pytest.raises(ValueError, match=r"column_labels .*got"):
         image_grid(torch.zeros(1, 2, 1, 4, 4), title="t", column_labels=["a"])
-    with pytest.raises(ValueError, match="as many reconstructions as images"):
+    with pytest.raises(ValueError, match=r"reconstructions .*got"):
         reconstruction_figure(torch.zeros(2, 1, 4, 4), torch.zeros(3, 1, 4, 4))
 
 

@@ -159,21 +159,21 @@ def test_response_figure_names_rows_and_choices() -> None:
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("intervened latent", "responding latent")
     scaled = draw(response_matrix_figure(response_matrix(identity, codes, scale=codes.std(dim=0))))
     labels = [figure_axes.child_axes[0].get_ylabel() for figure_axes in (axes, scaled)]
-    assert labels == ["response [latent units]", "response [scale of the latent]"]
+    assert labels == ["response [latent units]", "response [multiples of scale]"]
 
 
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: matrix_heatmap(torch.zeros(3), title="t", colorbar_label="c"), r"matrix \(R, C\), got shape \(3,\)"),
-        (lambda: matrix_heatmap(torch.zeros(0, 3), title="t", colorbar_label="c"), r"got shape \(0, 3\)"),
+        (lambda: matrix_heatmap(torch.zeros(3), title="t", colorbar_label="c"), r"matrix .*got \(3,\)"),
+        (lambda: matrix_heatmap(torch.zeros(0, 3), title="t", colorbar_label="c"), r"matrix .*got \(0, 3\)"),
         (
             lambda: matrix_heatmap(torch.zeros(2, 2), title="t", colorbar_label="c", row_labels=["a"]),
-            r"expected 2 row labels, got 1: \['a'\]",
+            r"row_labels .*got \['a'\]",
         ),
         (
             lambda: matrix_heatmap(torch.zeros(2, 2), title="t", colorbar_label="c", column_labels=["a"]),
-            "expected 2 column labels",
+            "column_labels .*got",
         ),
     ],
 )

