@@ -5,13 +5,25 @@ from collections.abc import Mapping
 
 
 def number(value: float) -> str:
-    """Return ``value`` with three digits, without an exponent while that is readable.
+    """Return ``value`` with three digits, without an exponent while that is readable; NaN is ``"undefined"``.
 
     Example:
         >>> number(0.03456), number(1234.5), number(7.0), number(3e-9)
         ('0.0346', '1,234', '7', '3e-09')
     """
+    if math.isnan(value):
+        return "undefined"
     return f"{value:,.0f}" if 1000 <= abs(value) < 1e9 else f"{value:.3g}"
+
+
+def percent(value: float) -> str:
+    """Return a share in percent; NaN is ``"undefined"``.
+
+    Example:
+        >>> percent(0.256)
+        '26%'
+    """
+    return "undefined" if math.isnan(value) else f"{value:.0%}"
 
 
 def count(value: float, one: str, many: str | None = None) -> str:
@@ -21,7 +33,7 @@ def count(value: float, one: str, many: str | None = None) -> str:
         >>> count(1, "group"), count(2.0, "group")
         ('1 group', '2 groups')
     """
-    return f"{value:.0f} {one if value == 1 else many or f'{one}s'}"
+    return f"{number(value)} {one if value == 1 else many or f'{one}s'}"
 
 
 def of_latents(value: float, latent_dim: int) -> str:
@@ -31,7 +43,7 @@ def of_latents(value: float, latent_dim: int) -> str:
         >>> of_latents(7, 10), of_latents(1, 10)
         ('7 of 10 latents are', '1 of 10 latents is')
     """
-    return f"{value:.0f} of {count(latent_dim, 'latent')} {'is' if value == 1 else 'are'}"
+    return f"{number(value)} of {count(latent_dim, 'latent')} {'is' if value == 1 else 'are'}"
 
 
 def defined(*values: float) -> bool:

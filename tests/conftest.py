@@ -11,11 +11,8 @@ os.environ["WANDB_ERROR_REPORTING"] = "false"
 os.environ["WANDB_SILENT"] = "true"
 
 import pytest
-import torch
-from torch import Tensor
 
-from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.testing.bars import Bars as Bars
 from tests.file_server import FileServer, serve
 
 
@@ -34,34 +31,6 @@ def file_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fil
     monkeypatch.setenv("no_proxy", "*")
     with serve(tmp_path / "served") as server:
         yield server
-
-
-class Bars(FactorDataset):
-    """48 tiny images (3, 8, 8): every combination of color, row and column of a bar.
-
-    Args:
-        num_columns: Number of possible columns of a bar, at most 8.
-    """
-
-    def __init__(self, num_columns: int = 4) -> None:
-        self.name = "bars"
-        self.factor_space = FactorSpace(["colour", "row", "column"], [3, 4, num_columns])
-        self.full_grid = True
-        self.image_shape = (3, 8, 8)
-
-    def __len__(self) -> int:
-        return len(self.factor_space)
-
-    def images(self, indices: Tensor) -> Tensor:
-        """Return a bar, two pixels high and one pixel wide, on black."""
-        images = torch.zeros(len(indices), 3, 8, 8, dtype=torch.uint8)
-        for image, (color, row, column) in zip(images, self.factors(indices).tolist(), strict=True):
-            image[color, 2 * row : 2 * row + 2, column] = 255
-        return images
-
-    def factors(self, indices: Tensor) -> Tensor:
-        """Return color, row and column."""
-        return self.factor_space.factors(indices)
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.encoded_traversals import encoded_traversals
 from lr_lightning.callbacks.needs import full_factor_grid
 from lr_lightning.callbacks.result import AssayResult
-from lr_lightning.callbacks.sentences import defined, number
+from lr_lightning.callbacks.sentences import defined, number, percent
 from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots import conditioned_response_figure
 
@@ -128,7 +128,8 @@ class ConditionedResponseAssay(AssayCallback):
             f"(95 % interval over traversals {number(low)} to {number(high)})."
         )
         yield f"Completeness (CCS) is {number(scalars['ccs'])}: 1 if a single latent responds to each factor."
-        yield f"{scalars['owned_factors']:.0%} of the factors own a latent that responds to no other factor as much."
+        owned = percent(scalars["owned_factors"])
+        yield f"{owned} of the factors own a latent that responds to no other factor as much."
 
     @override
     def summary_rows(self, scalars: Mapping[str, float]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from lr_lightning.assays.decoder_geometry import decoder_geometry
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
-from lr_lightning.callbacks.sentences import count, defined, number
+from lr_lightning.callbacks.sentences import count, defined, number, percent
 from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.jacobian import decoder_geometry_figure
 
@@ -99,7 +99,5 @@ class DecoderGeometryAssay(AssayCallback):
             f"{number(scalars['condition_number'])}: 1 if steps in all directions change the output equally."
         )
         if defined(scalars["off_diagonal_share"]):
-            yield (
-                f"{scalars['off_diagonal_share']:.0%} of the metric lies off its diagonal: 0 % if latents change the "
-                "output in orthogonal directions."
-            )
+            share = percent(scalars["off_diagonal_share"])
+            yield f"{share} of the metric is off-diagonal: 0% if latents change the output in orthogonal directions."

@@ -13,7 +13,7 @@ from lr_lightning.assays.starts import Starts, starting_codes
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
-from lr_lightning.callbacks.sentences import count, defined, number
+from lr_lightning.callbacks.sentences import count, defined, number, percent
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.plots.attractors import attractors_figure
 from lr_lightning.plots.idempotence import idempotence_figure
@@ -134,10 +134,10 @@ class DynamicsAssay(AssayCallback):
     @override
     def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
         if scalars["attractors"]:
-            resting = 1 - scalars["not_converged"] - scalars["diverged"]
+            converging = percent(1 - scalars["not_converged"] - scalars["diverged"])
             yield (
-                f"{resting:.0%} of the starts converge, to {count(scalars['attractors'], 'attractor')}; the largest "
-                f"one attracts {scalars['largest_basin']:.0%} of all starts."
+                f"{converging} of the starts converge, to {count(scalars['attractors'], 'attractor')}; the largest one "
+                f"attracts {percent(scalars['largest_basin'])} of all starts."
             )
         else:
             yield "No start converges."

@@ -61,7 +61,7 @@ class LatentStatisticsAssay(AssayCallback):
             yield f"The KL divergence from the prior is {number(scalars['kl'])} nats, summed over latents."
             yield (
                 f"In the polarised regime {of_latents(scalars['regime_active'], latent_dim)} active, "
-                f"{scalars['regime_mixed']:.0f} mixed and {scalars['regime_passive']:.0f} passive."
+                f"{number(scalars['regime_mixed'])} mixed and {number(scalars['regime_passive'])} passive."
             )
 
     @override

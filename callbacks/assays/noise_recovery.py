@@ -11,7 +11,7 @@ from lr_lightning.assays.response_scores import SPREAD_FLOOR
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
-from lr_lightning.callbacks.sentences import count, defined, number
+from lr_lightning.callbacks.sentences import count, defined, number, percent
 from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.noise_recovery import noise_recovery_figure
 
@@ -112,7 +112,7 @@ class NoiseRecoveryAssay(AssayCallback):
             return
         noise = f"noise of {number(size)} standard deviation{'' if size == 1 else 's'}"
         if defined(median := scalars.get(f"median_{size:g}", math.nan)):
-            yield f"{median:.0%} of {noise} survives decoding and encoding in the median active latent."
-            yield f"In {count(scalars['num_latents'], 'active latent')} together, {ratios[size]:.0%} survives."
+            yield f"{percent(median)} of {noise} survives decoding and encoding in the median active latent."
+            yield f"In {count(scalars['num_latents'], 'active latent')} together, {percent(ratios[size])} survives."
         else:
-            yield f"{ratios[size]:.0%} of {noise} survives decoding and encoding."
+            yield f"{percent(ratios[size])} of {noise} survives decoding and encoding."

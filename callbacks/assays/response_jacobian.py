@@ -8,7 +8,7 @@ from lr_lightning.assays.response_jacobian import response_jacobian
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
-from lr_lightning.callbacks.sentences import defined, number
+from lr_lightning.callbacks.sentences import defined, number, percent
 from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.jacobian import response_jacobian_figure
 
@@ -80,4 +80,4 @@ class ResponseJacobianAssay(AssayCallback):
         verdict = "below 1, so that repeated responses converge" if radius < 1 else "not below 1, so that codes drift"
         yield f"Its spectral radius is {number(radius)} on average: {verdict}."
         if defined(scalars["antisymmetric_share"]):
-            yield f"Rotation makes up {scalars['antisymmetric_share']:.0%} of it."
+            yield f"Rotation makes up {percent(scalars['antisymmetric_share'])} of it."

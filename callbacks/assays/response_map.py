@@ -17,7 +17,7 @@ from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.needs import two_latents
 from lr_lightning.callbacks.result import AssayResult
-from lr_lightning.callbacks.sentences import defined
+from lr_lightning.callbacks.sentences import defined, percent
 from lr_lightning.common.checks import check_at_least
 from lr_lightning.plots.response_map import response_map_figure
 
@@ -148,8 +148,8 @@ class ResponseMapAssay(AssayCallback):
     @override
     def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterator[str]:
         if defined(scalars["contracting_share"]):
-            share = f"{scalars['contracting_share']:.0%}"
+            share = percent(scalars["contracting_share"])
             yield f"{share} of the codes on the slices lie where decoding and encoding contracts."
         if defined(scalars["void_mass"]):
-            share = f"{scalars['void_mass']:.0%}"
+            share = percent(scalars["void_mass"])
             yield f"{share} of the prior's mass on the slices lies in voids, where it does not contract."

@@ -11,7 +11,7 @@ from lr_lightning.assays.response_graph import response_graph
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
-from lr_lightning.callbacks.sentences import count, defined, of_latents
+from lr_lightning.callbacks.sentences import count, defined, of_latents, percent
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.plots import response_matrix_figure
 from lr_lightning.plots.response_graph import response_graph_figure
@@ -118,8 +118,8 @@ class ResponseMatrixAssay(AssayCallback):
         yield f"{of_latents(active, latent_dim)} active by their response to their own change."
         if defined(independence):
             yield (
-                f"{independence:.0%} of the squared effect of replacing an active latent falls on that latent itself "
-                "(independence), the rest on other latents."
+                f"{percent(independence)} of the squared effect of replacing an active latent falls on that latent "
+                "itself (independence), the rest on other latents."
             )
         if active and not scalars["bidirectional_edges"] + scalars["directed_edges"]:
             yield "No active latent affects another: each forms its own group."

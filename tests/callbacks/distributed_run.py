@@ -30,9 +30,9 @@ from lr_lightning.callbacks.assays.dynamics import DynamicsAssay
 from lr_lightning.callbacks.assays.noise_recovery import NoiseRecoveryAssay
 from lr_lightning.callbacks.assays.response_path import ResponsePathAssay
 from lr_lightning.callbacks.sharding import gather_computed
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.arrays import read_arrays
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 
 class Failing(AssayCallback):

@@ -21,8 +21,8 @@ from lr_lightning.callbacks.assay_failure import ends_the_run
 from lr_lightning.callbacks.ensemble_assay import of_seeds
 from lr_lightning.callbacks.run.run_record import RunRecord
 from lr_lightning.callbacks.sharding import gather_computed
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
 
 class Failing(AssayCallback):

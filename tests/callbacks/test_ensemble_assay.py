@@ -23,9 +23,9 @@ from lr_lightning.callbacks import (
 )
 from lr_lightning.models import BetaVAE, SeedEnsemble
 from lr_lightning.networks import MLP
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 from tests.arrays import read_arrays
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:independence is undefined"),  # models of a few steps

@@ -18,7 +18,7 @@ from pytorch_lightning.loggers.logger import DummyLogger
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.loggers.media import media_folder, save_arrays, save_figure, save_score_table, save_table
 from lr_lightning.metrics.score_table import ScoreTable
-from tests.tiny_runs import RunFolder
+from lr_lightning.testing.tiny_runs import RunFolder
 
 
 class Recorded:

@@ -11,9 +11,9 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from lr_lightning.models import FactorVAE
 from lr_lightning.networks import MLP
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
 from lr_lightning.training.noise import step_seed
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_trainer, weights
 
 
 class SameOnAll(FactorVAE):

@@ -15,8 +15,8 @@ from lr_lightning.data import FactorBatch, FactorDataset, FactorPairs, PairBatch
 from lr_lightning.models import AdaGVAE, AdaMLVAE, BetaVAE
 from lr_lightning.models.ada_vae import AdaVAE, shared_latents
 from lr_lightning.networks import MLP
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
 from tests.models.test_base import Losses, Recorder
-from tests.tiny_runs import tiny_data, tiny_trainer, weights
 
 MODELS = [AdaGVAE, AdaMLVAE]
 

@@ -20,8 +20,8 @@ from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
 from lr_lightning.metrics import DisentanglementSuite
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.models import AutoencoderModule
+from lr_lightning.testing.tiny_runs import tiny_trainer
 from tests.models.zoo import MODELS, data_module, make
-from tests.tiny_runs import tiny_trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*undefined"),  # scores of models of a few steps

@@ -12,8 +12,8 @@ from torch.nn import functional as F
 from lr_lightning.data import FactorDataset
 from lr_lightning.models import AnnealedVAE, LinearSchedule, Posterior
 from lr_lightning.networks import MLP
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
 from tests.models.test_base import Recorder
-from tests.tiny_runs import tiny_data, tiny_trainer, weights
 
 
 def make(**options: Any) -> AnnealedVAE:

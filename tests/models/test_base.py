@@ -19,7 +19,7 @@ from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 from lr_lightning.losses import Gaussian
 from lr_lightning.models import VAE, Autoencoder, AutoencoderModule, BetaVAE
 from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
 
 class Recorder(Logger):

@@ -16,7 +16,7 @@ from lr_lightning.data import FactorDataset
 from lr_lightning.losses import Estimator
 from lr_lightning.models import VAE, BetaTCVAE, LinearSchedule, Posterior
 from lr_lightning.networks import MLP
-from tests.tiny_runs import tiny_data, tiny_trainer, weights
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
 
 
 def make(**options: Any) -> BetaTCVAE:

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from lr_lightning.data import FactorDataset
 from lr_lightning.models import DIPVAE, LinearSchedule, Posterior
 from lr_lightning.networks import MLP
-from tests.tiny_runs import tiny_data, tiny_trainer, weights
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
 
 
 def make(**options: Any) -> DIPVAE:

@@ -24,9 +24,9 @@ from lr_lightning.data import FactorDataset, FactorSpace
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 from lr_lightning.models import FactorVAE, LinearSchedule
 from lr_lightning.networks import MLP, AutoencoderNetwork
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
 from lr_lightning.training.noise import step_seed
 from tests.models.test_base import Recorder
-from tests.tiny_runs import tiny_data, tiny_trainer, weights
 
 RATE = 1e-2  # of the VAE; the discriminator keeps the default
 

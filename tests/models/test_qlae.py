@@ -15,7 +15,7 @@ from lr_lightning.data import FactorDataset
 from lr_lightning.losses import Gaussian
 from lr_lightning.models import QLAE, LinearSchedule
 from lr_lightning.networks import MLP
-from tests.tiny_runs import tiny_data, tiny_trainer
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer
 
 
 def make(**options: Any) -> QLAE:

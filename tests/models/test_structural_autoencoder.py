@@ -12,7 +12,7 @@ from lr_lightning.assays import hybrid_samples
 from lr_lightning.data import FactorDataset
 from lr_lightning.models import StructuralAutoencoder
 from lr_lightning.networks import MLP, GroupedNetwork, StructuralConv64
-from tests.tiny_runs import tiny_data, tiny_trainer, weights
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
 
 
 def make(num_groups: int = 3) -> StructuralAutoencoder:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from lr_lightning.testing.tiny_runs import tiny_trainer
 from tests.models.zoo import MODELS, data_module, make
-from tests.tiny_runs import tiny_trainer
 
 
 @pytest.mark.parametrize("name", MODELS)

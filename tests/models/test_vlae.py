@@ -13,7 +13,7 @@ from lr_lightning.assays import Autoencoder
 from lr_lightning.data import FactorDataset
 from lr_lightning.models import VLAE, BetaVAE, LinearSchedule, Posterior
 from lr_lightning.networks import MLP, GroupedNetwork, LadderConv64, StructuralConv64
-from tests.tiny_runs import tiny_data, tiny_trainer, weights
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
 
 
 def small_network(seed: int = 0, num_groups: int = 3) -> GroupedNetwork:

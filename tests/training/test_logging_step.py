@@ -8,8 +8,8 @@ from pytorch_lightning.loggers import CSVLogger
 from typing_extensions import override
 
 from lr_lightning.data import FactorDataset
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from lr_lightning.training.logging_step import logging_step, set_logging_step
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 
 class Steps(Callback):

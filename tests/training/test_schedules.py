@@ -24,9 +24,9 @@ from lr_lightning.models import (
     ScheduledLearningRate,
     WarmUp,
 )
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 from lr_lightning.training.schedules import check_weight, value_at
 from tests.models.test_base import Recorder
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
 # Values
 

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from lr_lightning.models import AutoencoderModule, BetaVAE, LinearSchedule, ScheduledLearningRate
 from lr_lightning.networks import MLP
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer
 from tests.conftest import Bars
 from tests.models.test_base import Recorder
 from tests.models.zoo import MODELS, data_module, make
-from tests.tiny_runs import tiny_data, tiny_trainer
 
 # Lightning counts lists, and their logging by the Trainer
 pytestmark = pytest.mark.filterwarnings("ignore:The number of training batches")

@@ -6,8 +6,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[3]))
 
 from lr_lightning.callbacks import CodeFiles
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 
 def main(folder: Path) -> None:

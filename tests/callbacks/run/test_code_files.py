@@ -11,9 +11,9 @@ import torch
 
 from lr_lightning.callbacks import CodeFiles
 from lr_lightning.models import SeedEnsemble
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.arrays import read_arrays
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 
 @pytest.mark.parametrize(("limit", "num_rows"), [(None, 48), (2, 10), (0.5, 25)])

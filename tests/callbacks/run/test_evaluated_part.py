@@ -8,8 +8,8 @@ import pytest
 
 from lr_lightning.callbacks import RunRecord
 from lr_lightning.callbacks.run.evaluated_part import evaluated_part
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from lr_lightning.callbacks import RunModelSummary
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 
 def test_parts_and_parameters_without_columns_that_say_nothing(

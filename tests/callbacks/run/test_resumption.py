@@ -14,9 +14,9 @@ from typing_extensions import override
 from lr_lightning.callbacks import AssayCallback, AssayContext, AssayResult, Resumption, RunCheckpoint, RunRecord
 from lr_lightning.models import BetaVAE, FactorVAE, SeedEnsemble
 from lr_lightning.networks import MLP
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.conftest import Bars
 from tests.models.test_base import Recorder
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:The number of training batches"),

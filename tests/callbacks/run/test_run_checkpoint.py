@@ -10,9 +10,9 @@ from pytorch_lightning import Trainer
 from lr_lightning.callbacks import RunCheckpoint
 from lr_lightning.models import BetaVAE
 from lr_lightning.networks import MLP
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer
 from tests.conftest import Bars
 from tests.models.test_base import Recorder
-from tests.tiny_runs import tiny_data, tiny_trainer
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Checkpoint directory .* exists"),

@@ -18,8 +18,8 @@ from lr_lightning.callbacks import (
 from lr_lightning.commands.fit.monitor_check import check_monitored
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.models import BetaVAE, SeedEnsemble
+from lr_lightning.testing.tiny_runs import tiny_model
 from tests.commands.fit.test_training import HELIX, run
-from tests.tiny_runs import tiny_model
 
 
 def check(monitor: Callback | str, *callbacks: Callback, model: Any = None) -> None:

@@ -11,8 +11,8 @@ from typing_extensions import override
 from lr_lightning.commands.run.folder import CONFIG, RunFolder, new_run_folder
 from lr_lightning.commands.run.folder_guard import FolderGuard
 from lr_lightning.commands.run.lease import LEASE, LeaseLostError
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.conftest import Bars
-from tests.tiny_runs import tiny_data, tiny_model, tiny_trainer
 
 
 class Remove(Callback):

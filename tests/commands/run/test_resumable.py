@@ -16,7 +16,7 @@ from lr_lightning.commands.run.resumable import check_resumable
 from lr_lightning.data import DoubleHelix, FactorDataModule
 from lr_lightning.models import BetaVAE, SeedEnsemble
 from lr_lightning.networks import MLP
-from tests.tiny_runs import tiny_trainer
+from lr_lightning.testing.tiny_runs import tiny_trainer
 
 RUNS = Path(__file__).parents[2] / "fixtures" / "runs"
 QUIET = [

@@ -23,7 +23,7 @@ from lr_lightning.data import (
     FactorTriplets,
 )
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
-from tests.tiny_runs import tiny_model, tiny_trainer
+from lr_lightning.testing.tiny_runs import tiny_model, tiny_trainer
 
 
 def make(dataset: FactorDataset, **options: Any) -> FactorDataModule:

@@ -1,4 +1,4 @@
-"""Tiny training runs for the tests of callbacks."""
+"""A tiny model, data module and Trainer, for tests that take a second or two."""
 
 from pathlib import Path
 from typing import Any

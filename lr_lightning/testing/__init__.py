@@ -1,0 +1,16 @@
+"""Tests for classes of other packages: subclass a tester, name your class, and run pytest."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lr_lightning.testing.assay_tester import AssayTester as AssayTester
+
+_MODULES = {"AssayTester": "assay_tester"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a tester when it is used: each needs what it tests."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
