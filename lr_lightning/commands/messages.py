@@ -20,6 +20,9 @@ _UNKNOWN_OPTION = re.compile(r"Problem with given class_path '([\w.]+)':\s*Optio
 _UNKNOWN_OPTION_OF_CALLABLE = re.compile(
     r"Option '([^']+)' is not accepted\. Got value: Namespace\(class_path='([\w.]+)'.*"
 )
+_MISSING_ARGUMENTS = re.compile(
+    r"Problem with given class_path '(?:[\w.]+\.)?(\w+)':\s*the following arguments are required: (.+)"
+)
 _UNKNOWN_CLASS = re.compile(r"Expected a dot import path string: (\S+)|Import path (\w+) does not implement .*")
 _UNKNOWN_ATTRIBUTE = re.compile(
     r"(?:Problem with given class_path '[\w.]+':\s*)?module '([\w.]+)' has no attribute '(\w+)'(?:\. Got value: .*)?"
@@ -31,6 +34,7 @@ _GIVEN = re.compile(
 )
 _TOO_MANY = 20
 """With more candidates than this and no close match, the candidates are not listed."""
+_SEE_HELP = "see --help and --print_config"
 
 
 class UsageError(ValueError):
@@ -82,6 +86,8 @@ def _cause(text: str, arguments: set[str], classes: set[str]) -> str:
     text = _INSIDE_CLASS.sub("", _CALLABLE.sub("", text))
     text = re.sub(r"a typing\.Literal\[([^\]]*)\]", r"one of \1", text)
     text = _UNKNOWN_OPTION.sub(lambda match: _unknown_option(*match.groups()), text)
+    text = _MISSING_ARGUMENTS.sub(r"\1 is missing required arguments: \2", text)
+    text = re.sub(r"a <class '(?:[\w.]+\.)?(\w+)'>", r"\1", text)
     text = _UNKNOWN_CLASS.sub(lambda match: _suggest("class", match[1] or match[2], classes), text)
     names = {name.removeprefix("--") for name in arguments}
     text = _UNKNOWN_CONFIG_KEY.sub(lambda match: _suggest("key", match[1], names), text)
@@ -96,11 +102,11 @@ def _choose(texts: list[str], report: str) -> str:
         return suggestions[0]
     if not expected:
         return " ".join(texts)
-    kinds = [text.removeprefix("Expected ") for text in expected]
-    first, *others = (kind.removeprefix("a ") if number else kind for number, kind in enumerate(kinds))
-    message = " or ".join([f"Expected {first}", *others])
+    message = f"expected {' or '.join(text.removeprefix('Expected ') for text in expected)}"
     given = _GIVEN.search(report)
-    return message if given is None or "Got value" in message else f"{message}. Got value: {given[1] or given[2]}"
+    if given is not None and "Got value" not in message:
+        message += f", got {given[1] or given[2]}"
+    return message.replace(". Got value: ", ", got ")
 
 
 def _unknown_option(class_path: str, option: str) -> str:
@@ -137,14 +143,15 @@ def _suggest(what: str, name: str, known: Iterable[str]) -> str:
         close = get_close_matches(first, {candidate.partition(".")[0] for candidate in candidates}, n=1)
         if close:
             return f"there is no {what} {name!r}; did you mean {close[0]}.{rest}?"
-    return f"there is no {what} {name!r}; {_closest(name, candidates)}"
+    hint = "see --help, or give the import path of your own class" if what == "class" else _SEE_HELP
+    return f"there is no {what} {name!r}; {_closest(name, candidates, too_many=hint)}"
 
 
-def _closest(name: str, known: Iterable[str], prefix: str = "") -> str:
+def _closest(name: str, known: Iterable[str], prefix: str = "", too_many: str = _SEE_HELP) -> str:
     candidates = sorted(set(known))
     close = get_close_matches(name, candidates, n=1)
     if close:
         return f"did you mean {prefix}{close[0]}?"
     if len(candidates) > _TOO_MANY:
-        return "see --help and --print_config; your own classes need their full import path"
+        return too_many
     return f"choose from {', '.join(candidates)}"

@@ -53,6 +53,11 @@ NESTED = """Parser key "model":
             "    Option 'seed' is not accepted",
             "model: LatentStatisticsAssay .*'seed'.* active_threshold, every_n_validations",
         ),
+        (
+            "Problem with given class_path 'lr_lightning.data.Shapes3D':\n"
+            "        the following arguments are required: path",
+            "model: Shapes3D .*: path",
+        ),
         ("Expected a dot import path string: BetVAE", r"model: .*'BetVAE'.* BetaVAE\?"),
         ("Expected a dot import path string: VAE", "model: .*'VAE'.* type .*"),  # known, but not a model
         ("Expected a dot import path string: Zzz", "model: .*'Zzz'.* BetaVAE, VAE"),
