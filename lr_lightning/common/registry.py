@@ -104,11 +104,16 @@ class Registry(Collection[str], Generic[T]):
     def _load(self, name: str, path: str) -> type[T]:
         module, _, attribute = path.partition(":")
         try:
-            found = getattr(importlib.import_module(module), attribute)
+            imported = importlib.import_module(module)
         except Exception as error:  # a package of others may fail in any way
             raise ValueError(
                 f"the {self.kind} {name!r} cannot be imported from {module}: {one_line(error) or type(error).__name__}"
             ) from error
+        found = getattr(imported, attribute, None)
+        if found is None:
+            close = get_close_matches(attribute, dir(imported), n=1)
+            hint = f"; did you mean {module}.{close[0]}?" if close else ""
+            raise ValueError(f"there is no {self.kind} {name!r}: {module} has no {attribute!r}{hint}")
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise ValueError(f"{path.replace(':', '.')} is not a class that extends {self.base.__qualname__}")
         return found

@@ -62,6 +62,7 @@ def test_imports_only_what_is_asked_for(installed: list[EntryPoint]) -> None:
         ("nothing_like_it", "ordered"),
         ("no_such_package.Thing", "no_such_package"),
         ("collections.NoSuchThing", "NoSuchThing"),
+        ("collections.Countr", "Countr.*collections.Counter"),
         ("collections.ChainMap", "collections.ChainMap.*dict"),
         ("collections.abc", "collections.abc"),
     ],

@@ -5,14 +5,12 @@ import io
 import json
 import warnings
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
-from typing_extensions import override
 
 from lr_lightning.callbacks import (
     ConsistencyAssay,
@@ -22,14 +20,11 @@ from lr_lightning.callbacks import (
     ResponseMatrixAssay,
 )
 from lr_lightning.callbacks.registry import ASSAYS
-from lr_lightning.cli import main
 from lr_lightning.commands.assay import page as report
-from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.models import BetaVAE
 from tests.arrays import read_arrays
+from tests.commands.assay.reports import Page, run
 
-QUIET = ["--trainer.enable_progress_bar=false", "--trainer.enable_model_summary=false", "--trainer.accelerator=cpu"]
-TINY = ["--trainer.max_epochs=1", "--data.batches_per_epoch=4", "--trainer.logger=false", *QUIET]
 FEW = ["--num_samples=12", "--assays.sampling.num_samples=4", "--assays.response_map.num_steps=5"]
 FEW_FACTORS = ["--assays.conditioned_response.num_traversals=2", "--assays.conditioned_response.num_samples=2"]
 FEW_FACTORS += ["--assays.factor_topology.num_traversals=2", "--assays.disentanglement.metrics=[mig]"]
@@ -41,72 +36,8 @@ pytestmark = [
 ]
 
 
-def run(*arguments: str) -> int:
-    """Return the exit code of the command line on ``arguments``."""
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    assert isinstance(stopped.value.code, int)
-    return stopped.value.code
-
-
-@pytest.fixture(scope="module")
-def helix(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a run on points."""
-    folder = tmp_path_factory.mktemp("runs") / "helix"
-    options = ["--data.dataset.num_samples=1152", "--data.val_size=64", "--assays={}"]
-    assert run("fit", f"--config={CONFIG_FOLDER / 'helix.yaml'}", *options, *TINY, place(folder)) == 0
-    return folder
-
-
-@pytest.fixture(scope="module")
-def bars_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a run on 48 images with three factors."""
-    folder = tmp_path_factory.mktemp("runs") / "bars"
-    network = ["--model.network=MLP", "--model.network.observation_shape=[3,8,8]", "--model.network.latent_dim=3"]
-    data = ["--data.dataset=tests.conftest.Bars", "--data.val_size=24", "--data.batch_size=8", "--assays={}"]
-    assert run("fit", f"--config={CONFIG_FOLDER / 'quickstart.yaml'}", *network, *data, *TINY, place(folder)) == 0
-    return folder
-
-
-def place(folder: Path) -> str:
-    return f"--trainer.default_root_dir={folder}"
-
-
 def files(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-class Page(HTMLParser):
-    """What a browser would load, link to and show."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.sources: list[str] = []
-        self.links: list[str] = []
-        self.sections: list[str] = []
-        self.captions: list[str] = []
-        self.text = ""
-        self._tags: list[str] = []
-        self.feed(path.read_text())
-
-    @override
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        assert tag not in ("script", "link", "iframe", "object")
-        values = {name: value or "" for name, value in attrs}
-        self.sources += [values[name] for name in ("src", "srcset", "data", "poster") if name in values]
-        self.links += [values["href"]] if "href" in values else []
-        self.sections += [values["id"]] if tag == "section" and "id" in values else []
-        self._tags.append(tag)
-
-    @override
-    def handle_data(self, data: str) -> None:
-        if self._tags and self._tags[-1] == "style":
-            assert "url(" not in data
-            assert "@import" not in data
-            return
-        self.text += data
-        if self._tags and self._tags[-1] == "figcaption" and data.strip():
-            self.captions.append(data)
 
 
 def pictures(page: Page) -> list[Image.Image]:
