@@ -1,1 +1,1 @@
-"""What several rooms share."""
+"""Small helpers used by several packages."""

@@ -1,4 +1,4 @@
-"""Argument checks, and the text of exceptions."""
+"""Checks of arguments, and the text of exceptions."""
 
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
@@ -26,10 +26,10 @@ def check_positive(name: str, value: float) -> None:
 
 
 def one_line(error: BaseException) -> str:
-    """Return the text of ``error`` on one line, line breaks replaced by spaces; empty if it has no text."""
+    """Return the text of ``error`` on one line, with line breaks replaced by spaces; empty if it has no text."""
     return " ".join(str(error).split())
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of the text of ``error``, for longer reports; its class name if it has no text."""
+    """Return the first line of the text of ``error``, or its class name if it has no text."""
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,4 +1,4 @@
-"""Files that are either complete or not there, and their paths as words of a command."""
+"""Atomic file writes, and paths quoted for the shell."""
 
 import os
 import shlex
@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import IO
 
 UNFINISHED = ".unfinished"
-"""How the name of a file ends that is still being written; it begins with a dot."""
+"""Suffix of files that are still being written; their names start with a dot."""
 
 
 def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
-    """Write a file under a temporary name in the same folder, and rename it when it is complete and on the disk.
+    """Write a file under a temporary name in the same folder, flush it to disk and rename it.
 
-    Whenever the process is killed or the machine loses power, ``path`` holds its old content or the whole new one.
+    If the process is killed or the machine loses power, ``path`` has either its old content or the complete new one.
 
     Args:
-        path: Final name; its folder is made if needed.
+        path: Final path; its folder is created if needed.
         write: Called with the open binary file.
     """
     with replaced_atomically(path) as unfinished, unfinished.open("wb") as file:
@@ -27,10 +27,10 @@ def write_atomically(path: Path, write: Callable[[IO[bytes]], object]) -> None:
 
 @contextmanager
 def replaced_atomically(path: Path) -> Iterator[Path]:
-    """Yield the name of an empty file beside ``path``, which takes its place when the context ends without an error.
+    """Yield the path of an empty file in the folder of ``path`` that replaces it if the context ends without an error.
 
     Args:
-        path: Final name; its folder is made if needed.
+        path: Final path; its folder is created if needed.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED)
@@ -40,8 +40,8 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         yield unfinished
         umask = os.umask(0)
         os.umask(umask)
-        unfinished.chmod(0o666 & ~umask)  # mkstemp makes private files
-        flush_to_disk(unfinished)  # first: a rename may reach the disk before the content it names
+        unfinished.chmod(0o666 & ~umask)  # mkstemp creates private files
+        flush_to_disk(unfinished)  # before the rename, which might otherwise reach the disk before the content
         unfinished.replace(path)
     except BaseException:
         unfinished.unlink(missing_ok=True)
@@ -51,16 +51,16 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left of files that they were writing in ``folder`` and the folders in it.
+    """Remove unfinished files of killed processes from ``folder`` and its direct subfolders.
 
-    Call it only where no other process writes there.
+    Call it only if no other process writes there.
     """
     for path in [*folder.glob(f".*{UNFINISHED}"), *folder.glob(f"*/.*{UNFINISHED}")]:
         path.unlink(missing_ok=True)
 
 
 def flush_to_disk(path: Path) -> None:
-    """Return when what was written to the file ``path``, or what names a folder holds, survives a loss of power."""
+    """Flush the content of a file, or the entries of a folder, so that they survive a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -69,8 +69,8 @@ def flush_to_disk(path: Path) -> None:
 
 
 def quoted_path(path: Path) -> str:
-    """Return ``path`` as a word of a command for a POSIX shell.
+    """Quote ``path`` for a POSIX shell.
 
-    Where it begins with a dash, which would be read as an option, it is made absolute.
+    A path that starts with a dash, and would be read as an option, is made absolute.
     """
     return shlex.quote(str(path.absolute() if str(path).startswith("-") else path))

@@ -1,4 +1,4 @@
-"""Gradients wherever they are needed, inside validation too."""
+"""Gradients inside validation and inference mode."""
 
 import sys
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ import torch
 
 @contextmanager
 def gradients() -> Iterator[None]:
-    """Let gradients be taken whatever surrounds the call: ``no_grad``, inference mode, compiled modules.
+    """Enable gradients, even inside ``no_grad`` or inference mode.
 
-    Modules under ``torch.compile`` run as they were written: compiled graphs cannot be differentiated twice.
+    Modules under ``torch.compile`` run in eager mode: compiled graphs cannot be differentiated twice.
     """
     with ExitStack() as stack:
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
-        if "torch._dynamo" in sys.modules:  # else nothing is compiled, and importing it takes seconds
+        if "torch._dynamo" in sys.modules:  # otherwise nothing is compiled; importing it takes seconds
             stack.enter_context(torch.compiler.set_stance("force_eager"))
         yield

@@ -1,4 +1,4 @@
-"""The kernel by which assays and losses compare samples of codes."""
+"""The kernel with which assays and losses compare samples of codes."""
 
 from collections.abc import Sequence
 
@@ -9,8 +9,8 @@ from torch import Tensor
 def inverse_multiquadratic(first: Tensor, second: Tensor, constants: Sequence[float]) -> Tensor:
     r"""Return the sum of inverse multiquadratic kernels :math:`\sum_C C / (C + \|x - y\|^2)` of all pairs of rows.
 
-    Distances come from one matrix product, which loses digits where rows lie far from the origin and close together:
-    give float64, which autocast and TF32 leave alone, where small differences matter.
+    Distances are computed by one matrix product, which loses precision for rows that are close together but far from the
+    origin. If small differences matter, pass float64, which autocast and TF32 do not affect.
 
     Args:
         first: Rows ``x``, shape ``(N, D)``.
@@ -24,4 +24,4 @@ def inverse_multiquadratic(first: Tensor, second: Tensor, constants: Sequence[fl
     distances.clamp_min_(0)
     *others, last = constants
     kernels = [constant / (distances + constant) for constant in others]
-    return sum(kernels, last / distances.add_(last))  # in place: with one constant, in assays, matrices are large
+    return sum(kernels, last / distances.add_(last))  # in place: assays use one constant and large matrices

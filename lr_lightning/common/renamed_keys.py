@@ -1,4 +1,4 @@
-"""The names in configs and checkpoints that have changed, and what they are called now."""
+"""Renamed modules, classes and arguments in configs and checkpoints of earlier versions."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -31,16 +31,16 @@ MODULES: Mapping[str, str] = {
     **_moved("lr_lightning.data", "lr_lightning.data.custom", "custom_dataset"),
     **_moved("lr_lightning.models", "lr_lightning.training", "schedules"),
 }
-"""The module that a class was defined in, and the one that it is defined in now."""
+"""Earlier module of a class -> current module."""
 
 ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "ConditionedResponseAssay": {"samples": "num_samples"},
 }
-"""For each class by name, the arguments that had another name, and their names now."""
+"""For each class, by name: earlier argument -> current argument."""
 
 
 def current_class_path(path: str) -> str:
-    """Return the import path of the class that ``path`` named when it was written; ``path`` itself if it has not moved.
+    """Return the current import path of the class that an earlier version found at ``path``.
 
     Example:
         >>> current_class_path("lr_lightning.models.schedules.WarmUp")
@@ -53,13 +53,13 @@ def current_class_path(path: str) -> str:
 
 
 def with_current_names(config: Any) -> Any:
-    """Return a config, or any part of one, with current class paths and names of arguments.
+    """Return a config, or a part of one, with current class paths and argument names.
 
     Args:
-        config: Plain values as YAML or a checkpoint holds them. It is not changed.
+        config: Plain values, as in YAML or a checkpoint; not modified.
 
     Raises:
-        ValueError: If an argument is given under both its earlier and its current name.
+        ValueError: If an argument has both its earlier and its current name.
 
     Example:
         >>> with_current_names({"class_path": "ConditionedResponseAssay", "init_args": {"samples": 8}})

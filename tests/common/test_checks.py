@@ -1,4 +1,4 @@
-"""Arguments are checked, and errors reported on one line."""
+"""Checks of arguments, and the text of exceptions."""
 
 import math
 
@@ -16,13 +16,13 @@ def test_choices() -> None:
 
 
 @pytest.mark.parametrize("value", [1, 1.999, math.nan])
-def test_smallest_values(value: float) -> None:
+def test_minimum(value: float) -> None:
     check_at_least("num_bins", 2, 2)
     with pytest.raises(ValueError, match=f"num_bins.*2.*{value}"):
         check_at_least("num_bins", value, 2)
 
 
-def test_text_of_several_lines() -> None:
+def test_text_with_line_breaks() -> None:
     assert one_line(LONG) == "wrong shape expected (3,) got (4,)"
     assert first_line(LONG) == "wrong shape"
 

@@ -1,4 +1,4 @@
-"""Files that are complete or not there."""
+"""Atomic file writes."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,7 @@ import pytest
 from lr_lightning.common.files import remove_unfinished, replaced_atomically, write_atomically
 
 
-def test_makes_the_folder_and_writes_the_file_alone(tmp_path: Path) -> None:
+def test_creates_the_folder_and_nothing_but_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "results.json"
     write_atomically(path, lambda file: file.write(b"{}"))
     assert path.read_bytes() == b"{}"
@@ -38,7 +38,7 @@ def test_readers_see_the_old_file_until_the_new_one_is_complete(tmp_path: Path) 
 
 @pytest.mark.parametrize("error", [OSError("disk full"), KeyboardInterrupt()])
 @pytest.mark.parametrize("before", [None, b"old"])
-def test_failure_leaves_everything_as_it_was(tmp_path: Path, error: BaseException, before: bytes | None) -> None:
+def test_failure_changes_nothing(tmp_path: Path, error: BaseException, before: bytes | None) -> None:
     path = tmp_path / "results.json"
     if before is not None:
         path.write_bytes(before)
@@ -55,18 +55,18 @@ def test_failure_leaves_everything_as_it_was(tmp_path: Path, error: BaseExceptio
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_others_may_read_what_the_umask_allows(tmp_path: Path, umask: int) -> None:
+def test_permissions_follow_the_umask(tmp_path: Path, umask: int) -> None:
     path = tmp_path / "results.json"
     before = os.umask(umask)
     try:
         write_atomically(path, lambda file: file.write(b"{}"))
-        assert os.umask(umask) == umask  # is still set
+        assert os.umask(umask) == umask  # unchanged
     finally:
         os.umask(before)
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_content_is_on_the_disk_before_its_name_and_the_name_at_the_end(
+def test_content_is_flushed_before_the_rename_and_the_folder_after_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path, flushed = tmp_path / "results.json", []
@@ -80,7 +80,7 @@ def test_content_is_on_the_disk_before_its_name_and_the_name_at_the_end(
     assert flushed == [(b"{}", False), ("folder", True)]
 
 
-def test_others_can_write_the_file_by_its_temporary_name(tmp_path: Path) -> None:
+def test_the_file_can_be_written_by_path(tmp_path: Path) -> None:
     path = tmp_path / "folder" / "hparams.yaml"
     with replaced_atomically(path) as unfinished:
         unfinished.write_text("a: 1")
@@ -89,7 +89,7 @@ def test_others_can_write_the_file_by_its_temporary_name(tmp_path: Path) -> None
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_what_killed_processes_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+def test_removes_unfinished_files_only(tmp_path: Path) -> None:
     (tmp_path / "figures").mkdir()
     kept = [tmp_path / ".hidden.png", tmp_path / "figures" / "a.png", tmp_path / "a.unfinished"]
     for path in kept:

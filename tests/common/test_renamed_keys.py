@@ -1,4 +1,4 @@
-"""Configs of earlier versions are read under current names."""
+"""Configs of earlier versions are read with current names."""
 
 import importlib
 
@@ -9,11 +9,11 @@ from lr_lightning.common.renamed_keys import ARGUMENTS, MODULES, with_current_na
 
 
 @pytest.mark.parametrize("module", MODULES.values())
-def test_classes_have_moved_to_a_module_that_is_there(module: str) -> None:
+def test_current_modules_exist(module: str) -> None:
     importlib.import_module(module)
 
 
-def test_arguments_have_got_names_that_classes_take() -> None:
+def test_classes_accept_current_arguments() -> None:
     for name, renamed in ARGUMENTS.items():
         for argument in renamed.values():
             getattr(callbacks, name)(**{argument: 3})

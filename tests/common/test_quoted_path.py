@@ -1,4 +1,4 @@
-"""Printed commands can be copied."""
+"""Paths in printed commands can be pasted into a shell."""
 
 import shlex
 from pathlib import Path
@@ -9,7 +9,7 @@ from lr_lightning.common.files import quoted_path
 
 
 @pytest.mark.parametrize("name", ["runs/helix", "my run", "it's", "a;b", "$HOME", "-x"])
-def test_a_path_is_one_word_and_no_option(name: str) -> None:
+def test_quoted_path_is_one_word_and_not_an_option(name: str) -> None:
     [word] = shlex.split(quoted_path(Path(name)))
     assert Path(word).absolute() == Path(name).absolute()
     assert not word.startswith("-")
