@@ -9,8 +9,8 @@ from torch import Tensor
 def inverse_multiquadratic(first: Tensor, second: Tensor, constants: Sequence[float]) -> Tensor:
     r"""Return the sum of inverse multiquadratic kernels :math:`\sum_C C / (C + \|x - y\|^2)` of all pairs of rows.
 
-    Distances are computed by one matrix product, which loses precision for rows that are close together but far from the
-    origin. If small differences matter, pass float64, which autocast and TF32 do not affect.
+    Distances are computed by one matrix product, which loses precision for rows that are close together but far from
+    the origin. If small differences matter, pass float64, which autocast and TF32 do not affect.
 
     Args:
         first: Rows ``x``, shape ``(N, D)``.
