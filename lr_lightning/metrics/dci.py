@@ -102,7 +102,8 @@ def dci(
 
     Raises:
         ValueError: As :func:`draw`; or if ``estimator`` or ``importance`` is unknown, a number of trees or permutations
-            is below 1, ``max_bins < 2`` or ``penalty <= 0``.
+            is below 1, ``max_bins < 2``, ``penalty <= 0``, or
+            ``max_features`` is no number or share of latents.
 
     References:
         Eastwood and Williams, A Framework for the Quantitative Evaluation of Disentangled Representations, ICLR 2018;
@@ -153,11 +154,21 @@ def _options(
     check_choice("estimator", estimator, ESTIMATORS)
     check_at_least("num_trees", num_trees, 1)
     check_at_least("max_bins", max_bins, 2)
+    _check_max_features(max_features)
     if penalty is None:
         penalty = LOGISTIC_PENALTY if estimator == "logistic" else LASSO_PENALTY
     if not penalty > 0:
         raise ValueError(f"penalty must be above 0, got {penalty}")
     return EstimatorOptions(num_trees, max_bins, max_features, penalty)
+
+
+def _check_max_features(max_features: Literal["sqrt"] | int | float | None) -> None:
+    if isinstance(max_features, str):
+        check_choice("max_features", max_features, ("sqrt",))
+    elif isinstance(max_features, float) and not 0 < max_features <= 1:
+        raise ValueError(f"max_features must be above 0 and at most 1 as a share of the latents, got {max_features}")
+    elif isinstance(max_features, int):
+        check_at_least("max_features", max_features, 1)
 
 
 def _parts(importances: Floats, varying: list[int]) -> tuple[Tensor, Tensor]:

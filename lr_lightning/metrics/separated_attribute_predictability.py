@@ -170,7 +170,7 @@ def _linear_accuracy(code: Floats, factor: Integers, test_code: Floats, test_fac
     # Beyond 1e6 the penalty has no say any more, and beyond 1e12 the solver does not return.
     scale = max(1.0, float(np.abs(code).max()) / 1e6)
     # The primal problem has the same optimum as the dual one and is solved without random numbers.
-    classifier = LinearSVC(C=0.01, class_weight="balanced", dual=False, max_iter=10_000)
+    classifier = LinearSVC(C=0.01, class_weight="balanced", dual=False, max_iter=10_000, random_state=0)
     fit_quietly(classifier, code / scale, factor)
     return float((classifier.predict(test_code / scale) == test_factor).mean())
 

@@ -157,7 +157,7 @@ def _coefficients(of_a: Floats, of_b: Floats, alpha: float) -> Floats:
     """Return the absolute coefficients ``(D_a, D_b)`` of a lasso of each latent of ``b`` on those of ``a``."""
     from sklearn.linear_model import Lasso
 
-    lasso = Lasso(alpha=alpha, fit_intercept=False, precompute=True)  # centred columns need no intercept
+    lasso = Lasso(alpha=alpha, fit_intercept=False, precompute=True, random_state=0)  # centered: no intercept
     # only copies of latents converge slowly, and how to share out a coefficient among copies is arbitrary
     fit_quietly(lasso, of_a, of_b)
     coefficients: Floats = np.abs(lasso.coef_).reshape(of_b.shape[1], of_a.shape[1]).T

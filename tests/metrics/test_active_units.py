@@ -5,8 +5,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_lightning.metrics.active_units import active_units
+from lr_lightning.metrics.active_units import ActiveUnits, active_units
 from lr_lightning.metrics.core.sample import Sampling
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 
@@ -45,6 +46,8 @@ def test_only_rows_to_train_on_if_the_first_are_asked_for() -> None:
     assert (result.value, result.num_train) == (0, 40)
 
 
-def test_negative_threshold_is_refused() -> None:
-    with pytest.raises(ValueError, match="threshold must be at least 0, got -1"):
-        active_units(torch.zeros(4, 1), threshold=-1)
+class TestActiveUnits(MetricTester):
+    metric_class = ActiveUnits
+    arguments = {"threshold": 1.02}
+    invalid = ({"threshold": -1.0},)
+    invariances = ("permuted latents", "dead latents")

@@ -1,6 +1,5 @@
 """Metric classes hold the table; batches and processes make no difference."""
 
-import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -98,17 +97,6 @@ def test_groups_of_repeats_are_drawn_among_their_rows() -> None:
         metric = ActiveUnits(sampling=Sampling(1000, 500), num_repeats=num_repeats)
         metric.update(CODES, FACTORS)
         assert metric.result().num_train == expected
-
-
-def test_pickled_and_reset() -> None:
-    metric = MutualInformationGap(sampling=DRAWN)
-    metric.update(CODES, FACTORS)
-    value = metric.compute()
-    again = pickle.loads(pickle.dumps(metric))
-    assert again.compute() == value
-    again.reset()
-    again.update(CODES[:1500], FACTORS[:1500])
-    assert again.compute() != value
 
 
 def test_in_a_metric_collection() -> None:

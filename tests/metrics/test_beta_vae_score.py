@@ -9,7 +9,8 @@ from sklearn.linear_model import LogisticRegression
 
 from lr_lightning.metrics.beta_vae_score import BetaVAEScore, beta_vae_score
 from lr_lightning.metrics.core.sample import Sampling, draw
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, values_of
+from lr_lightning.testing import MetricTester
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 # Two factors of "coll" are not encoded and look alike, so that half of their points are guessed: 1/2 + 1/4.
 EXPECTED = dict(zip(IDEAL_NAMES, [1, 1, 0.47, 0.93, 1, 1, 1, 0.75, 1, 0.26], strict=True))
@@ -135,22 +136,19 @@ def test_no_rows_to_test_on() -> None:
     assert result["train"] == 1
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"batch_size": 0}, "batch_size must be at least 1"),
-        ({"num_points_train": 99}, "num_points_train must be at least 100"),
-        ({"num_points_test": 0}, "num_points_test must be at least 1"),
-    ],
-)
-def test_refused(parameters: dict[str, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        beta_vae_score(*ideal_case("ident"), **parameters)  # type: ignore[arg-type]
+class TestBetaVAEScore(MetricTester):
+    metric_class = BetaVAEScore
+    arguments = {"batch_size": 8, "num_points_train": 500, "num_points_test": 300}
+    invalid = ({"batch_size": 0}, {"num_points_train": 99}, {"num_points_test": 0})
+    invariances = ("permuted latents", "dead latents")
+    tolerance = 0.03
 
 
-def test_class_hands_on_its_arguments() -> None:
-    codes, factors = ideal_case("rotF")
-    arguments = {"batch_size": 8, "num_points_train": 500, "num_points_test": 300, "standardize": True}
-    metric = BetaVAEScore(**arguments, sampling=FIRST_ROWS)
-    metric.update(codes, factors)
-    assert metric.compute() == values_of(beta_vae_score(codes, factors, **arguments, sampling=FIRST_ROWS))  # type: ignore[arg-type]
+class TestStandardized(TestBetaVAEScore):
+    arguments = {
+        "batch_size": 8,
+        "num_points_train": 500,
+        "num_points_test": 300,
+        "standardize": True,
+    }
+    invariances = ("permuted latents", "dead latents", "rescaled latents")

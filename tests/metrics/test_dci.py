@@ -1,6 +1,5 @@
 """Disentanglement, completeness and informativeness."""
 
-import warnings
 from functools import partial
 
 import numpy as np
@@ -15,6 +14,7 @@ from lr_lightning.metrics.core.levels import with_levels
 from lr_lightning.metrics.core.result import MetricResult
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.dci import DCI, dci
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
 NAMES = ("disentanglement", "completeness", "informativeness_train", "informativeness_test")
@@ -322,34 +322,39 @@ def test_r_squared_of_a_factor_that_is_constant_in_the_test_is_left_out() -> Non
     assert result["lasso_permutation_informativeness_test"] == result.per_factor["informativeness_test"][1].item()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"estimator": "svm"}, "estimator must be one of lightgbm, gbt"),
-        ({"importance": "gain"}, "importance must be one of impurity"),
-        ({"num_trees": 0}, "num_trees must be at least 1"),
-        ({"max_bins": 1}, "max_bins must be at least 2"),
-        ({"num_permutations": 0}, "num_permutations must be at least 1"),
-        ({"penalty": 0.0}, "penalty must be above 0"),
-    ],
-)
-def test_wrong_arguments(arguments: dict[str, object], message: str) -> None:
-    codes, factors = small_case()
-    with pytest.raises(ValueError, match=message):
-        dci(codes, factors, **arguments)  # type: ignore[arg-type]
+class TestDCI(MetricTester):
+    metric_class = DCI
+    arguments = {"num_trees": 5, "max_bins": 31}
+    invalid = (
+        {"estimator": "svm"},
+        {"importance": "gini"},
+        {"num_trees": 0},
+        {"max_bins": 1},
+        {"penalty": 0.0},
+        {"num_permutations": 0},
+        {"max_features": "log2"},
+    )
+    invariances = ("permuted latents", "rescaled latents")
+    tolerance = 0.03
 
 
-def test_class_gives_what_the_function_gives() -> None:
-    codes, factors = small_case()
-    metric = DCI(estimator="forest", num_trees=5, max_features="sqrt", sampling=SMALL)
-    for rows in (slice(0, 100), slice(100, 300)):
-        metric.update(codes[rows], factors[rows])
-    expected = dci(codes, factors, estimator="forest", num_trees=5, max_features="sqrt", sampling=SMALL)
-    computed = metric.compute()
-    assert isinstance(computed, dict)
-    assert {name: value.item() for name, value in computed.items()} == {
-        name: score.value for name, score in expected.scores.items()
-    }
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        assert metric.result().parameters["max_features"] == "sqrt"
+class TestDCIWithGBT(TestDCI):
+    arguments = {"estimator": "gbt", "num_trees": 5}
+
+
+class TestDCIWithForest(TestDCI):
+    arguments = {"estimator": "forest", "num_trees": 10, "max_features": "sqrt"}
+    invariances = ("rescaled latents",)
+
+
+class TestDCIWithLasso(TestDCI):
+    arguments = {"estimator": "lasso", "penalty": 0.02}
+
+
+class TestDCIWithLogistic(TestDCI):
+    arguments = {"estimator": "logistic", "penalty": 0.01}
+
+
+class TestDCIByPermutation(TestDCI):
+    arguments = {"num_trees": 5, "importance": "permutation", "num_permutations": 2}
+    invariances = ("rescaled latents",)  # which latent is shuffled how depends on their order

@@ -9,6 +9,7 @@ from sklearn.linear_model import LinearRegression
 
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.dci_es import DCIES, dci_es
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 PROBES = ("random_fourier_features", "mlp", "forest")
@@ -148,25 +149,18 @@ def test_no_latent_varies(probe: str) -> None:
     assert result.value == pytest.approx(0, abs=0.01)  # the bias of a perceptron is only descended to
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"probe": "svm"}, "probe must be one of random_fourier_features"),
-        ({"capacities": (3,)}, r"two or more that increase, got \[3\]"),
-        ({"capacities": (3, 3)}, "two or more that increase"),
-        ({"capacities": (-1, 3)}, "capacities must be at least 0"),
-        ({"probe": "forest", "capacities": (0, 3)}, "capacities must be at least 1"),
-    ],
-)
-def test_wrong_arguments(arguments: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        dci_es(*ideal_case("ident"), **arguments)  # type: ignore[arg-type]
+class TestDCIES(MetricTester):
+    uninformative = ("dci_es_random_fourier_features_size", "dci_es_mlp_size", "dci_es_forest_size")
+    metric_class = DCIES
+    arguments = {"capacities": (0, 3, 15)}
+    invalid = ({"probe": "tree"}, {"capacities": (3,)}, {"capacities": (3, 3)}, {"capacities": (-1, 3)})
+    invariances = ("rescaled latents",)
 
 
-def test_class_gives_what_the_function_gives() -> None:
-    codes, factors = ideal_case("circle")
-    metric = DCIES(probe="forest", capacities=(1, 3), sampling=SMALL)
-    for rows in (slice(0, 1000), slice(1000, 3000)):
-        metric.update(codes[rows], factors[rows])
-    expected = dci_es(codes, factors, probe="forest", capacities=(1, 3), sampling=SMALL)
-    assert metric.result()["forest_explicitness"] == expected["forest_explicitness"]
+class TestPerceptrons(TestDCIES):
+    arguments = {"probe": "mlp", "capacities": (0, 3)}
+
+
+class TestForests(TestDCIES):
+    invalid = ({"probe": "forest", "capacities": (0, 3)},)
+    arguments = {"probe": "forest", "capacities": (1, 2, 4)}

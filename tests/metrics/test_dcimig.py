@@ -14,6 +14,7 @@ from sklearn.metrics import mutual_info_score
 from lr_lightning.metrics.core.levels import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.dcimig import DCIMIG, dcimig
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
 
 
@@ -109,3 +110,10 @@ def test_class() -> None:
     metric = DCIMIG(num_bins=15, binning="quantile", sampling=FIRST_ROWS)
     metric.update(codes, factors)
     assert metric.compute() == dcimig(codes, factors, num_bins=15, binning="quantile", sampling=FIRST_ROWS).value
+
+
+class TestDCIMIG(MetricTester):
+    metric_class = DCIMIG
+    arguments = {"num_bins": 7, "binning": "quantile"}
+    invalid = ({"num_bins": 1}, {"binning": "log"})
+    invariances = ("permuted latents", "duplicated latents", "dead latents", "rescaled latents")

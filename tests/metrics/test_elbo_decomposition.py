@@ -11,8 +11,9 @@ from torch import Tensor
 
 from lr_lightning.metrics.core.result import MetricResult
 from lr_lightning.metrics.core.sample import Sampling, draw
-from lr_lightning.metrics.elbo_decomposition import elbo_decomposition, split_divergence
+from lr_lightning.metrics.elbo_decomposition import ELBODecomposition, elbo_decomposition, split_divergence
 from lr_lightning.metrics.kl_per_latent import kl_per_latent
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 INFORMATION, CORRELATION, DIMENSION_WISE = (
@@ -168,6 +169,8 @@ def test_variances_beyond_double_precision_are_undefined() -> None:
     assert result.per_latent["kl"].tolist() == pytest.approx([39.5, 39.5], abs=1e-6)
 
 
-def test_no_samples_are_refused() -> None:
-    with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
-        decompose(torch.zeros(4, 1), 0.0, num_samples=0)
+class TestELBODecomposition(MetricTester):
+    metric_class = ELBODecomposition
+    arguments = {"num_samples": 50}
+    invalid = ({"num_samples": 0},)
+    tolerance = 0.3

@@ -10,6 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.explicitness import Explicitness, area_under_curve, explicitness
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
 
@@ -126,11 +127,7 @@ def test_factors_with_one_value_are_left_out() -> None:
     assert result.value > 0.95
 
 
-def test_class_is_the_function() -> None:
-    codes, factors = ideal_case("noise")
-    metric = Explicitness(sampling=FIRST_ROWS)
-    metric.update(codes, factors)
-    expected = explicitness(codes, factors, sampling=FIRST_ROWS)
-    assert {name: value.item() for name, value in metric.compute().items()} == {  # type: ignore[union-attr]
-        name: score.value for name, score in expected.scores.items()
-    }
+class TestExplicitness(MetricTester):
+    metric_class = Explicitness
+    invariances = ("permuted latents", "dead latents", "rescaled latents")
+    tolerance = 1e-3

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.factor_vae_score import FactorVAEScore, factor_vae_score
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, values_of
+from lr_lightning.testing import MetricTester
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 EXPECTED = dict(zip(IDEAL_NAMES, [1, 1, 0.48, 0.73, 1, 1, 1, 0.48, 1, 0.24], strict=True))
 
@@ -150,32 +151,21 @@ def test_no_rows_to_test_on() -> None:
     assert result["train"] == 1
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"batch_size": 1}, "batch_size must be at least 2"),
-        ({"num_votes_train": 0}, "num_votes_train must be at least 1"),
-        ({"num_votes_test": 0}, "num_votes_test must be at least 1"),
-        ({"num_variance": 1}, "num_variance must be at least 2"),
-        ({"prune_threshold": -1}, "prune_threshold must be at least 0"),
-    ],
-)
-def test_refused(parameters: dict[str, int], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        factor_vae_score(*ideal_case("ident"), **parameters)  # type: ignore[arg-type]
-
-
-def test_class_hands_on_its_arguments() -> None:
-    codes, factors = ideal_case("rotF")
+class TestFactorVAEScore(MetricTester):
+    metric_class = FactorVAEScore
     arguments = {
         "batch_size": 8,
-        "num_votes_train": 500,
-        "num_votes_test": 300,
-        "num_variance": 200,
-        "prune_threshold": 0.5,
+        "num_votes_train": 200,
+        "num_votes_test": 100,
+        "num_variance": 150,
+        "prune_threshold": 0.01,
     }
-    metric = FactorVAEScore(**arguments, sampling=FIRST_ROWS)  # type: ignore[arg-type]
-    metric.update(codes, factors)
-    expected = factor_vae_score(codes, factors, **arguments, sampling=FIRST_ROWS)  # type: ignore[arg-type]
-    assert metric.compute() == values_of(expected)
-    assert metric.result().parameters == expected.parameters
+    invalid = (
+        {"batch_size": 1},
+        {"num_votes_train": 0},
+        {"num_votes_test": 0},
+        {"num_variance": 1},
+        {"prune_threshold": -1.0},
+    )
+    invariances = ("permuted latents", "dead latents")
+    tolerance = 0.03

@@ -14,7 +14,8 @@ from lr_lightning.metrics.core.levels import with_levels
 from lr_lightning.metrics.core.predictors import fitted
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.fairness import Fairness, fairness
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, values_of
+from lr_lightning.testing import MetricTester
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 NAME = "fairness_logistic"
 ALL_ROWS = Sampling(num_train=210, num_test=0)
@@ -147,30 +148,18 @@ def test_undefined(grid: Tensor, columns: list[int], message: str) -> None:
     assert all(math.isnan(score.value) for score in result.scores.values())
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"num_points_per_value": 0}, "num_points_per_value must be at least 1"),
-        ({"predictor": "svm"}, "predictor must be one of"),
-    ],
-)
-def test_refused(parameters: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        fairness(*ideal_case("ident"), **parameters)  # type: ignore[arg-type]
-
-
-def test_class_hands_on_its_arguments(grid: Tensor) -> None:
-    codes = (grid @ torch.tensor([[1, 0], [1, 1], [0, 1]])).float()
-    metric = Fairness(predictor="logistic", num_points_per_value=7, sampling=ALL_ROWS)
-    metric.update(codes, grid)
-    expected = fairness(codes, grid, predictor="logistic", num_points_per_value=7, sampling=ALL_ROWS)
-    assert metric.compute() == values_of(expected)
-    assert metric.result().parameters == expected.parameters
-
-
 def test_repeats_over_a_sample_are_all_conditioned(grid: Tensor) -> None:
     """Rows held out of a small table hold each combination in one repeat and not in another."""
     few = grid[(grid[:, :2] < 2).all(dim=1)][:, :2].repeat(4, 1)
     samples = [draw(few.float(), few, Sampling(8, 8, seed=seed)).as_repeat() for seed in range(5)]
     kinds = {fairness(sample, predictor="logistic").parameters["groups"] for sample in samples}
     assert kinds == {"conditioned"}
+
+
+class TestFairness(MetricTester):
+    uninformative = ("fairness_logistic_conditioned_mean_unfairness", "fairness_logistic_conditioned_max_unfairness")
+    metric_class = Fairness
+    arguments = {"predictor": "logistic", "num_points_per_value": 7}
+    invalid = ({"predictor": "svm"}, {"num_points_per_value": 0})
+    invariances = ("permuted latents", "dead latents")
+    tolerance = 0.03

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lr_lightning.metrics.core.sample import Sampling, draw
-from lr_lightning.metrics.gaussian_total_correlation import gaussian_total_correlation
+from lr_lightning.metrics.gaussian_total_correlation import GaussianTotalCorrelation, gaussian_total_correlation
 from lr_lightning.metrics.mutual_information_gap import mutual_information_gap
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
 
 ALL_ROWS = Sampling(num_train=1000, num_test=0)
@@ -119,3 +120,8 @@ def test_factors_may_be_missing_here_and_only_where_they_are_not_needed() -> Non
         mutual_information_gap(without)
     with pytest.raises(ValueError, match="a Sample has its factors"):
         gaussian_total_correlation(without, factors)
+
+
+class TestGaussianTotalCorrelation(MetricTester):
+    metric_class = GaussianTotalCorrelation
+    invariances = ("permuted latents", "dead latents", "rescaled latents")

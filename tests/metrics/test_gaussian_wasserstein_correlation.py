@@ -10,7 +10,11 @@ from hypothesis import strategies as st
 from scipy.linalg import sqrtm
 
 from lr_lightning.metrics.core.sample import Sampling
-from lr_lightning.metrics.gaussian_wasserstein_correlation import gaussian_wasserstein_correlation
+from lr_lightning.metrics.gaussian_wasserstein_correlation import (
+    GaussianWassersteinCorrelation,
+    gaussian_wasserstein_correlation,
+)
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
 
@@ -81,3 +85,8 @@ def test_only_constant_latents_is_undefined() -> None:
     with pytest.warns(UserWarning, match="is undefined: it needs a latent that varies"):
         result = gaussian_wasserstein_correlation(torch.full((30, 2), 0.1))
     assert all(math.isnan(score.value) for score in result.scores.values())
+
+
+class TestGaussianWassersteinCorrelation(MetricTester):
+    metric_class = GaussianWassersteinCorrelation
+    invariances = ("permuted latents", "dead latents")

@@ -1,7 +1,5 @@
 """InfoMEC."""
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -15,6 +13,7 @@ from sklearn.metrics import log_loss, mutual_info_score
 from lr_lightning.metrics.core.levels import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.infomec import InfoMEC, infomec
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, ideal_case, reference_case
 
 NAN = float("nan")
@@ -248,31 +247,9 @@ def test_factors_with_one_value_are_left_out(mask_uninformative: bool) -> None:
     assert result.per_factor["explicitness"].isnan().tolist() == [False, False, True, False]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "least"), [("num_neighbors", 0, 1), ("min_range", -0.1, 0), ("max_iter", 0, 1)]
-)
-def test_wrong_parameters(name: str, value: float, least: int) -> None:
-    codes, factors = ideal_case("ident")
-    with pytest.raises(ValueError, match=f"{name} must be at least {least}, got {value}"):
-        infomec(codes, factors, **{name: value})  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=f"{name} must be at least {least}, got {value}"):
-        InfoMEC(**{name: value})  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    "parameters",
-    [
-        {},
-        {"num_neighbors": 4, "min_range": 0.1, "mask_uninformative": True, "max_iter": 7},
-        {"discrete_latents": True},
-    ],
-)
-def test_class_is_the_function(parameters: dict[str, Any]) -> None:
-    codes, factors, _ = reference_case("noise_and_leak")
-    codes = codes.round() if parameters.get("discrete_latents") else codes
-    metric = InfoMEC(**parameters, sampling=FIRST_ROWS)
-    metric.update(codes, factors)
-    expected = infomec(codes, factors, **parameters, sampling=FIRST_ROWS)
-    assert metric.compute() == {name: score.value for name, score in expected.scores.items()}
-    assert metric.result().parameters == expected.parameters
-    assert parameters.items() <= expected.parameters.items()
+class TestInfoMEC(MetricTester):
+    metric_class = InfoMEC
+    arguments = {"num_neighbors": 4, "min_range": 0.1, "max_iter": 7}
+    invalid = ({"num_neighbors": 0}, {"min_range": -0.1}, {"max_iter": 0})
+    invariances = ("permuted latents", "rescaled latents")
+    tolerance = 0.03

@@ -14,6 +14,7 @@ from lr_lightning.metrics.interventional_robustness_score import (
     InterventionalRobustnessScore,
     interventional_robustness_score,
 )
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
 
@@ -132,26 +133,8 @@ def test_undefined_scores_are_nan_with_a_warning() -> None:
         assert np.isnan(interventional_robustness_score(codes, 0 * factors, sampling=FIRST_ROWS).value)
 
 
-@pytest.mark.parametrize("quantile", [0.0, -1.0, 1.01])
-def test_wrong_quantile(quantile: float) -> None:
-    codes, factors = ideal_case("ident")
-    with pytest.raises(ValueError, match="quantile must be above 0 and at most 1"):
-        interventional_robustness_score(codes, factors, quantile=quantile)
-    with pytest.raises(ValueError, match="quantile must be above 0 and at most 1"):
-        InterventionalRobustnessScore(quantile=quantile)
-
-
-def test_wrong_number_of_bins() -> None:
-    codes, factors = ideal_case("ident")
-    with pytest.raises(ValueError, match="num_bins must be at least 2"):
-        interventional_robustness_score(codes, factors, num_bins=1)
-    with pytest.raises(ValueError, match="num_bins must be at least 2"):
-        InterventionalRobustnessScore(num_bins=1)
-
-
-def test_class_is_the_function() -> None:
-    codes, factors, _ = reference_case("noise_and_leak")
-    metric = InterventionalRobustnessScore(quantile=0.9, num_bins=3, sampling=FIRST_ROWS)
-    metric.update(codes, factors)
-    expected = interventional_robustness_score(codes, factors, quantile=0.9, num_bins=3, sampling=FIRST_ROWS)
-    assert metric.compute().item() == expected["irs_q90"]  # type: ignore[union-attr]
+class TestInterventionalRobustnessScore(MetricTester):
+    metric_class = InterventionalRobustnessScore
+    arguments = {"quantile": 0.9, "num_bins": 3}
+    invalid = ({"quantile": 0.0}, {"quantile": 1.1}, {"num_bins": 1})
+    invariances = ("permuted latents", "duplicated latents", "dead latents", "rescaled latents")

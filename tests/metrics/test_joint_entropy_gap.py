@@ -15,7 +15,8 @@ from lr_lightning.metrics.joint_entropy_gap import (
     JointEntropyMinusMutualInformationGap,
     joint_entropy_minus_mutual_information_gap,
 )
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case, values_of
+from lr_lightning.testing import MetricTester
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
 
 
 @pytest.mark.parametrize(
@@ -134,13 +135,8 @@ def test_undefined(latents: int, factor: int) -> None:
     assert np.isnan([score.value for score in result.scores.values()]).all()
 
 
-def test_class_takes_variances_along() -> None:
-    codes, factors = ideal_case("ident")
-    log_variances = torch.full_like(codes, -2.0)
-    metric = JointEntropyMinusMutualInformationGap(num_bins=50, bin_range=(-4, 4), sampling=FIRST_ROWS)
-    metric.update(codes, factors, log_variances)
-    sample = draw(codes, factors, FIRST_ROWS, log_variances)
-    expected = joint_entropy_minus_mutual_information_gap(sample, num_bins=50, bin_range=(-4, 4))
-    assert metric.compute() == values_of(expected)
-    with pytest.raises(ValueError, match="bin_range must be two finite numbers"):
-        JointEntropyMinusMutualInformationGap(bin_range=(4, -4))
+class TestJointEntropyMinusMutualInformationGap(MetricTester):
+    metric_class = JointEntropyMinusMutualInformationGap
+    arguments = {"num_bins": 7, "bin_range": (-3.0, 4.0)}
+    invalid = ({"num_bins": 1}, {"bin_range": (1.0, 1.0)})
+    invariances = ("permuted latents", "dead latents")

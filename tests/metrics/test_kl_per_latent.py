@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from torch.distributions import Normal, kl_divergence
 
 from lr_lightning.metrics.core.sample import Sampling, draw
-from lr_lightning.metrics.kl_per_latent import kl_per_latent
+from lr_lightning.metrics.kl_per_latent import KLPerLatent, kl_per_latent
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 ALL_ROWS = Sampling(num_train=200, num_test=0)
@@ -61,3 +62,8 @@ def test_log_variances_of_another_shape_are_refused() -> None:
     codes, _ = ideal_case("ident")
     with pytest.raises(ValueError, match="log_variances must have the shape of codes"):
         kl_per_latent(codes, log_variances=torch.zeros(3000, 3))
+
+
+class TestKLPerLatent(MetricTester):
+    metric_class = KLPerLatent
+    invariances = ("permuted latents",)

@@ -18,6 +18,7 @@ from lr_lightning.metrics.mean_correlation_coefficient import (
     MeanCorrelationCoefficient,
     mean_correlation_coefficient,
 )
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
 
 
@@ -148,18 +149,12 @@ def test_undefined_scores_are_nan_with_a_warning() -> None:
         assert np.isnan(mean_correlation_coefficient(codes, 0 * factors, sampling=FIRST_ROWS).value)
 
 
-def test_unknown_correlation() -> None:
-    codes, factors = ideal_case("ident")
-    with pytest.raises(ValueError, match="correlation must be one of pearson, spearman, got 'kendall'"):
-        mean_correlation_coefficient(codes, factors, correlation="kendall")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="correlation must be one of"):
-        MeanCorrelationCoefficient(correlation="kendall")
+class TestMeanCorrelationCoefficient(MetricTester):
+    metric_class = MeanCorrelationCoefficient
+    arguments = {"correlation": "pearson"}
+    invalid = ({"correlation": "kendall"},)
+    invariances = ("permuted latents", "duplicated latents", "dead latents", "rescaled latents")
 
 
-@pytest.mark.parametrize("correlation", get_args(Correlation))
-def test_class_is_the_function(correlation: Correlation) -> None:
-    codes, factors = ideal_case("rotF")
-    metric = MeanCorrelationCoefficient(correlation=correlation, sampling=FIRST_ROWS)
-    metric.update(codes, factors)
-    expected = mean_correlation_coefficient(codes, factors, correlation=correlation, sampling=FIRST_ROWS)
-    assert metric.compute().item() == expected[f"mcc_{correlation}"]  # type: ignore[union-attr]
+class TestSpearman(TestMeanCorrelationCoefficient):
+    arguments = {"correlation": "spearman"}

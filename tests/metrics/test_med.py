@@ -15,7 +15,8 @@ from lr_lightning.metrics.core.levels import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.med import MED
 from lr_lightning.metrics.med import mutual_information_based_entropy_disentanglement as med
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case, values_of
+from lr_lightning.testing import MetricTester
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case
 
 SCORES = ("med_disentanglement", "med_completeness")
 
@@ -178,27 +179,13 @@ def test_only_constant_factors_is_undefined() -> None:
     assert np.isnan([score.value for score in result.scores.values()]).all()
 
 
-def test_wrong_arguments() -> None:
-    codes, factors = ideal_case("ident")
-    with pytest.raises(ValueError, match="topk must be at least 1, got 0"):
-        med(codes, factors, topk=0)
-    with pytest.raises(ValueError, match="bias_correction must be one of none, miller_madow"):
-        med(codes, factors, bias_correction="jackknife")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="topk must be at least 1, got 0"):
-        MED(topk=0)
-
-
-def test_class() -> None:
-    codes, factors = ideal_case("rotF")
-    metric = MED(num_bins=15, binning="quantile", bias_correction="miller_madow", topk=2, sampling=FIRST_ROWS)
-    metric.update(codes, factors)
-    result = med(
-        codes,
-        factors,
-        num_bins=15,
-        binning="quantile",
-        bias_correction="miller_madow",
-        topk=2,
-        sampling=FIRST_ROWS,
-    )
-    assert metric.compute() == values_of(result)
+class TestMED(MetricTester):
+    metric_class = MED
+    arguments = {
+        "num_bins": 7,
+        "binning": "quantile",
+        "bias_correction": "miller_madow",
+        "topk": 1,
+    }
+    invalid = ({"num_bins": 1}, {"binning": "log"}, {"bias_correction": "jackknife"}, {"topk": 0})
+    invariances = ("permuted latents", "rescaled latents")

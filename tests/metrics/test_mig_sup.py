@@ -15,6 +15,7 @@ from lr_lightning.metrics.core.aggregations import mig_sup_gap
 from lr_lightning.metrics.core.levels import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.mig_sup import MIGSup, mig_sup
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, reference_case, values_of
 
 
@@ -129,3 +130,11 @@ def test_class() -> None:
     metric = MIGSup(num_bins=15, binning="quantile", sampling=FIRST_ROWS)
     metric.update(codes, factors)
     assert metric.compute() == values_of(mig_sup(codes, factors, num_bins=15, binning="quantile", sampling=FIRST_ROWS))
+
+
+class TestMIGSup(MetricTester):
+    metric_class = MIGSup
+    arguments = {"num_bins": 7, "binning": "quantile"}
+    invalid = ({"num_bins": 1}, {"binning": "log"})
+    invariances = ("permuted latents", "duplicated latents", "rescaled latents")
+    undefined_by_chance = ("mig_sup",)

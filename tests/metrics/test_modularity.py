@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lr_lightning.metrics.core.levels import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.modularity import Modularity, modularity_score
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case, values_of
 
 
@@ -128,3 +129,11 @@ def test_class() -> None:
     metric.update(codes, factors)
     expected = modularity_score(codes, factors, num_bins=15, binning="quantile", sampling=FIRST_ROWS)
     assert metric.compute() == values_of(expected)
+
+
+class TestModularity(MetricTester):
+    metric_class = Modularity
+    arguments = {"num_bins": 7, "binning": "quantile"}
+    invalid = ({"num_bins": 1}, {"binning": "log"})
+    invariances = ("permuted latents", "duplicated latents", "rescaled latents")
+    undefined_by_chance = ("modularity_informative",)

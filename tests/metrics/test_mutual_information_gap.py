@@ -11,7 +11,8 @@ from sklearn.metrics import mutual_info_score
 
 from lr_lightning.metrics.core.levels import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
-from lr_lightning.metrics.mutual_information_gap import mutual_information_gap
+from lr_lightning.metrics.mutual_information_gap import MutualInformationGap, mutual_information_gap
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
 
@@ -86,3 +87,10 @@ def test_order_of_samples_does_not_matter(random: object) -> None:
     sampling = Sampling(num_train=500, num_test=100, seed=3)
     first = mutual_information_gap(codes, factors, sampling=sampling)
     assert mutual_information_gap(codes[order], factors[order], sampling=sampling).value == first.value
+
+
+class TestMutualInformationGap(MetricTester):
+    metric_class = MutualInformationGap
+    arguments = {"num_bins": 7, "binning": "quantile"}
+    invalid = ({"num_bins": 1}, {"binning": "log"})
+    invariances = ("permuted latents", "dead latents", "rescaled latents")

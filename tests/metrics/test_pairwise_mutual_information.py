@@ -12,7 +12,8 @@ from sklearn.metrics import mutual_info_score
 from torch import Tensor
 
 from lr_lightning.metrics.core.sample import Sampling
-from lr_lightning.metrics.pairwise_mutual_information import pairwise_mutual_information
+from lr_lightning.metrics.pairwise_mutual_information import PairwiseMutualInformation, pairwise_mutual_information
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 
@@ -126,8 +127,9 @@ def test_dead_latents_have_a_value() -> None:
     assert pairwise_mutual_information(torch.full((30, 2), 0.1)).value == 0
 
 
-def test_unknown_bins_are_refused() -> None:
-    with pytest.raises(ValueError, match="num_bins must be at least 2, got 1"):
-        pairwise_mutual_information(ideal_case("ident")[0], num_bins=1)
-    with pytest.raises(ValueError, match="binning must be one of"):
-        pairwise_mutual_information(ideal_case("ident")[0], binning="log")  # type: ignore[arg-type]
+class TestPairwiseMutualInformation(MetricTester):
+    metric_class = PairwiseMutualInformation
+    arguments = {"num_bins": 7, "binning": "quantile"}
+    invalid = ({"num_bins": 1}, {"binning": "log"})
+    invariances = ("permuted latents", "rescaled latents")
+    tolerance = 0.03

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.mutual_information_gap import mutual_information_gap
 from lr_lightning.metrics.robust_mutual_information_gap import RobustMutualInformationGap, robust_mutual_information_gap
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
 
@@ -105,20 +106,14 @@ def test_no_varying_factor_is_undefined() -> None:
     assert np.isnan([score.value for score in result.scores.values()]).all()
 
 
-def test_class_takes_variances_along() -> None:
-    codes, factors = ideal_case("ident")
-    log_variances = torch.full_like(codes, -2.0)
-    metric = RobustMutualInformationGap(num_bins=50, bin_range=(-4, 4), sampling=FIRST_ROWS)
-    metric.update(codes, factors, log_variances)
-    expected = robust_mutual_information_gap(
-        draw(codes, factors, FIRST_ROWS, log_variances), num_bins=50, bin_range=(-4, 4)
-    )
-    assert metric.result()["rmig"] == expected["rmig"]
-    with pytest.raises(ValueError, match="bin_range must be two finite numbers"):
-        RobustMutualInformationGap(bin_range=(4, -4))
-
-
 def test_a_sample_has_its_variances_already() -> None:
     sample = draw(*ideal_case("ident"), Sampling(100, 0))
     with pytest.raises(ValueError, match="a Sample has its factors, log_variances and sampling already"):
         robust_mutual_information_gap(sample, log_variances=torch.zeros(100, 4))
+
+
+class TestRobustMutualInformationGap(MetricTester):
+    metric_class = RobustMutualInformationGap
+    arguments = {"num_bins": 7, "bin_range": (-3.0, 4.0)}
+    invalid = ({"num_bins": 1}, {"bin_range": (1.0, 1.0)})
+    invariances = ("permuted latents", "dead latents")

@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.sample_efficiency import SampleEfficiency, sample_efficiency
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, values_of
+from lr_lightning.testing import MetricTester
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 # A perfect code is read without error, a factor that is not encoded by one guess in six; the penalty of the regression
 # costs a little. Rotations are nothing to a linear classifier.
@@ -122,22 +123,10 @@ def test_undefined(num_test: int, message: str) -> None:
     assert all(math.isnan(score.value) for score in result.scores.values())
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"train_sizes": (100, 100)}, "train_sizes must have two different numbers"),
-        ({"train_sizes": (1, 100)}, "train_sizes must be at least 2"),
-        ({"predictor": "svm"}, "predictor must be one of lightgbm, gbt, logistic, got 'svm'"),
-    ],
-)
-def test_refused(parameters: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        sample_efficiency(*ideal_case("ident"), **parameters)  # type: ignore[arg-type]
-
-
-def test_class_hands_on_its_arguments() -> None:
-    codes, factors = ideal_case("rotF")
-    arguments = {"train_sizes": (50, 100), "predictor": "logistic"}
-    metric = SampleEfficiency(**arguments, sampling=FIRST_ROWS)  # type: ignore[arg-type]
-    metric.update(codes, factors)
-    assert metric.compute() == values_of(sample_efficiency(codes, factors, **arguments, sampling=FIRST_ROWS))  # type: ignore[arg-type]
+class TestSampleEfficiency(MetricTester):
+    metric_class = SampleEfficiency
+    arguments = {"train_sizes": (40, 150), "predictor": "logistic"}
+    invalid = ({"train_sizes": (40,)}, {"train_sizes": (40, 40)}, {"train_sizes": (1, 40)}, {"predictor": "svm"})
+    invariances = ("permuted latents", "dead latents")
+    tolerance = 0.03
+    uninformative = ("sample_efficiency_logistic_40_over_150",)

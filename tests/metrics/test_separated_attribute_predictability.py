@@ -17,6 +17,7 @@ from lr_lightning.metrics.separated_attribute_predictability import (
     SeparatedAttributePredictability,
     separated_attribute_predictability,
 )
+from lr_lightning.testing import MetricTester
 from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, REFERENCE_NAMES, ideal_case, reference_case
 
 
@@ -162,19 +163,23 @@ def test_values_absent_from_a_split(predictor: Predictor) -> None:
         assert 0 < result.value < 1
 
 
-def test_unknown_predictor() -> None:
-    codes, factors = ideal_case("ident")
-    with pytest.raises(ValueError, match="predictor must be one of linear_svc, r2, tree, got 'svm'"):
-        separated_attribute_predictability(codes, factors, predictor="svm")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="predictor must be one of"):
-        SeparatedAttributePredictability(predictor="svm")
+class TestSeparatedAttributePredictability(MetricTester):
+    metric_class = SeparatedAttributePredictability
+    arguments = {"predictor": "linear_svc"}
+    invalid = ({"predictor": "svm"},)
+    invariances = ("permuted latents", "dead latents")
 
 
-@pytest.mark.parametrize("predictor", get_args(Predictor))
-def test_class_is_the_function(predictor: Predictor) -> None:
-    codes, factors = ideal_case("rotF")
-    metric = SeparatedAttributePredictability(predictor=predictor, sampling=FIRST_ROWS)
-    metric.update(codes, factors)
-    expected = separated_attribute_predictability(codes, factors, predictor=predictor, sampling=FIRST_ROWS)
-    assert metric.compute().item() == expected.value  # type: ignore[union-attr]
-    assert list(expected.scores) == [f"sap_{predictor}"]
+class TestStandardized(TestSeparatedAttributePredictability):
+    arguments = {"predictor": "linear_svc", "standardize": True}
+    invariances = ("permuted latents", "dead latents", "rescaled latents")
+
+
+class TestR2(TestSeparatedAttributePredictability):
+    arguments = {"predictor": "r2"}
+    invariances = ("permuted latents", "dead latents", "rescaled latents")
+
+
+class TestTree(TestSeparatedAttributePredictability):
+    arguments = {"predictor": "tree"}
+    invariances = ("permuted latents", "rescaled latents")

@@ -2,7 +2,6 @@
 
 import math
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,7 +9,8 @@ from hypothesis import strategies as st
 
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.strong_generalization import StrongGeneralization, strong_generalization
-from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case, values_of
+from lr_lightning.testing import MetricTester
+from tests.metrics.cases import FIRST_ROWS, IDEAL_NAMES, ideal_case
 
 NAME = "strong_generalisation_logistic"
 # A linear classifier reads a rotated code whatever another factor does; factors that are not encoded are guessed.
@@ -128,22 +128,10 @@ def test_undefined(case: str, message: str) -> None:
     assert all(math.isnan(score.value) for score in result.scores.values())
 
 
-@pytest.mark.parametrize(
-    ("parameters", "message"),
-    [
-        ({"num_interventions": 0}, "num_interventions must be at least 1"),
-        ({"predictor": "svm"}, "predictor must be one of"),
-    ],
-)
-def test_refused(parameters: dict[str, object], message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        strong_generalization(*ideal_case("ident"), **parameters)  # type: ignore[arg-type]
-
-
-def test_class_hands_on_its_arguments() -> None:
-    codes, factors = ideal_case("rotF")
-    metric = StrongGeneralization(predictor="logistic", num_interventions=1, sampling=FIRST_ROWS)
-    metric.update(codes, factors)
-    expected = strong_generalization(codes, factors, predictor="logistic", num_interventions=1, sampling=FIRST_ROWS)
-    assert metric.compute() == values_of(expected)
-    assert np.isclose(metric.result().value, expected.value)
+class TestStrongGeneralization(MetricTester):
+    metric_class = StrongGeneralization
+    arguments = {"predictor": "logistic", "num_interventions": 1}
+    invalid = ({"predictor": "svm"}, {"num_interventions": 0})
+    invariances = ("permuted latents", "dead latents")
+    tolerance = 0.03
+    uninformative = ("strong_generalisation_logistic_gap",)

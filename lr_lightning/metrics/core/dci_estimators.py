@@ -110,7 +110,9 @@ def _fit_lasso(scaled: Standardization, codes: Floats, factor: Integers, penalty
     from sklearn.linear_model import Lasso
 
     mean, deviation = factor.mean(), factor.std()
-    model = fit_quietly(Lasso(penalty, max_iter=_MAX_ITERATIONS["lasso"]), scaled(codes), (factor - mean) / deviation)
+    # it draws nothing, but without a seed it would take a number from NumPy's global generator
+    model = Lasso(penalty, max_iter=_MAX_ITERATIONS["lasso"], random_state=0)
+    fit_quietly(model, scaled(codes), (factor - mean) / deviation)
     return Fit(np.abs(model.coef_), lambda others: mean + deviation * model.predict(scaled(others)))
 
 

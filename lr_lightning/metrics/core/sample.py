@@ -104,6 +104,10 @@ class Sample:
     is_repeat: bool = False
     _shared: dict[Hashable, object] = field(default_factory=dict, repr=False)
 
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out what metrics share: it has functions, which cannot be pickled, and is computed again if needed."""
+        return {**self.__dict__, "_shared": {}}
+
     @property
     def latent_dim(self) -> int:
         """Number of latents ``D``."""
