@@ -6,7 +6,7 @@ import math
 import pickle
 import random
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -46,17 +46,17 @@ class MetricTester:
             class TestMED(MetricTester):
                 metric_class = MED
                 arguments = {"num_bins": 7, "topk": 2}
-                invalid = ({"num_bins": 1}, {"topk": 0})
-                invariances = ("permuted latents", "rescaled latents")
+                invalid = [{"num_bins": 1}, {"topk": 0}]
+                invariances = ["permuted latents", "rescaled latents"]
     """
 
     metric_class: type[DisentanglementMetric]
     arguments: ClassVar[Mapping[str, Any]] = {}
-    invalid: ClassVar[tuple[Mapping[str, Any], ...]] = ()
-    invariances: ClassVar[tuple[str, ...]] = ("permuted latents",)
+    invalid: ClassVar[Sequence[Mapping[str, Any]]] = ()
+    invariances: ClassVar[Sequence[str]] = ("permuted latents",)
     tolerance: float = 1e-6
-    uninformative: ClassVar[tuple[str, ...]] = ()
-    undefined_by_chance: ClassVar[tuple[str, ...]] = ()
+    uninformative: ClassVar[Sequence[str]] = ()
+    undefined_by_chance: ClassVar[Sequence[str]] = ()
 
     def make(self, **options: Any) -> DisentanglementMetric:
         """Return the metric with the parameters to test it with, and ``options``."""
@@ -89,7 +89,7 @@ class MetricTester:
             assert _scores(self.metric_class.function(sample, **self.arguments)) == _scores(self.make().score(sample))
         if not self.metric_class.needs_factors:
             metric = self.make(sampling=DRAWN)
-            for rows in codes.split(100):
+            for rows in torch.split(codes, 100):
                 metric.update(rows, log_variances=torch.full_like(rows, -3.0))
             expected = self.make().score(draw(codes, None, DRAWN, torch.full_like(codes, -3.0)))
             assert _scores(metric.result()) == _scores(expected)

@@ -49,5 +49,5 @@ def test_only_rows_to_train_on_if_the_first_are_asked_for() -> None:
 class TestActiveUnits(MetricTester):
     metric_class = ActiveUnits
     arguments = {"threshold": 1.02}
-    invalid = ({"threshold": -1.0},)
-    invariances = ("permuted latents", "dead latents")
+    invalid = [{"threshold": -1.0}]
+    invariances = ["permuted latents", "dead latents"]

@@ -139,8 +139,8 @@ def test_no_rows_to_test_on() -> None:
 class TestBetaVAEScore(MetricTester):
     metric_class = BetaVAEScore
     arguments = {"batch_size": 8, "num_points_train": 500, "num_points_test": 300}
-    invalid = ({"batch_size": 0}, {"num_points_train": 99}, {"num_points_test": 0})
-    invariances = ("permuted latents", "dead latents")
+    invalid = [{"batch_size": 0}, {"num_points_train": 99}, {"num_points_test": 0}]
+    invariances = ["permuted latents", "dead latents"]
     tolerance = 0.03
 
 
@@ -151,4 +151,4 @@ class TestStandardized(TestBetaVAEScore):
         "num_points_test": 300,
         "standardize": True,
     }
-    invariances = ("permuted latents", "dead latents", "rescaled latents")
+    invariances = ["permuted latents", "dead latents", "rescaled latents"]

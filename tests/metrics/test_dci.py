@@ -325,7 +325,7 @@ def test_r_squared_of_a_factor_that_is_constant_in_the_test_is_left_out() -> Non
 class TestDCI(MetricTester):
     metric_class = DCI
     arguments = {"num_trees": 5, "max_bins": 31}
-    invalid = (
+    invalid = [
         {"estimator": "svm"},
         {"importance": "gini"},
         {"num_trees": 0},
@@ -333,8 +333,8 @@ class TestDCI(MetricTester):
         {"penalty": 0.0},
         {"num_permutations": 0},
         {"max_features": "log2"},
-    )
-    invariances = ("permuted latents", "rescaled latents")
+    ]
+    invariances = ["permuted latents", "rescaled latents"]
     tolerance = 0.03
 
 
@@ -344,7 +344,7 @@ class TestDCIWithGBT(TestDCI):
 
 class TestDCIWithForest(TestDCI):
     arguments = {"estimator": "forest", "num_trees": 10, "max_features": "sqrt"}
-    invariances = ("rescaled latents",)
+    invariances = ["rescaled latents"]
 
 
 class TestDCIWithLasso(TestDCI):
@@ -357,4 +357,4 @@ class TestDCIWithLogistic(TestDCI):
 
 class TestDCIByPermutation(TestDCI):
     arguments = {"num_trees": 5, "importance": "permutation", "num_permutations": 2}
-    invariances = ("rescaled latents",)  # which latent is shuffled how depends on their order
+    invariances = ["rescaled latents"]  # which latent is shuffled how depends on their order

@@ -150,11 +150,11 @@ def test_no_latent_varies(probe: str) -> None:
 
 
 class TestDCIES(MetricTester):
-    uninformative = ("dci_es_random_fourier_features_size", "dci_es_mlp_size", "dci_es_forest_size")
+    uninformative = ["dci_es_random_fourier_features_size", "dci_es_mlp_size", "dci_es_forest_size"]
     metric_class = DCIES
     arguments = {"capacities": (0, 3, 15)}
-    invalid = ({"probe": "tree"}, {"capacities": (3,)}, {"capacities": (3, 3)}, {"capacities": (-1, 3)})
-    invariances = ("rescaled latents",)
+    invalid = [{"probe": "tree"}, {"capacities": (3,)}, {"capacities": (3, 3)}, {"capacities": (-1, 3)}]
+    invariances = ["rescaled latents"]
 
 
 class TestPerceptrons(TestDCIES):
@@ -162,5 +162,5 @@ class TestPerceptrons(TestDCIES):
 
 
 class TestForests(TestDCIES):
-    invalid = ({"probe": "forest", "capacities": (0, 3)},)
+    invalid = [{"probe": "forest", "capacities": (0, 3)}]
     arguments = {"probe": "forest", "capacities": (1, 2, 4)}

@@ -115,5 +115,5 @@ def test_class() -> None:
 class TestDCIMIG(MetricTester):
     metric_class = DCIMIG
     arguments = {"num_bins": 7, "binning": "quantile"}
-    invalid = ({"num_bins": 1}, {"binning": "log"})
-    invariances = ("permuted latents", "duplicated latents", "dead latents", "rescaled latents")
+    invalid = [{"num_bins": 1}, {"binning": "log"}]
+    invariances = ["permuted latents", "duplicated latents", "dead latents", "rescaled latents"]

@@ -172,5 +172,5 @@ def test_variances_beyond_double_precision_are_undefined() -> None:
 class TestELBODecomposition(MetricTester):
     metric_class = ELBODecomposition
     arguments = {"num_samples": 50}
-    invalid = ({"num_samples": 0},)
+    invalid = [{"num_samples": 0}]
     tolerance = 0.3

@@ -129,5 +129,5 @@ def test_factors_with_one_value_are_left_out() -> None:
 
 class TestExplicitness(MetricTester):
     metric_class = Explicitness
-    invariances = ("permuted latents", "dead latents", "rescaled latents")
+    invariances = ["permuted latents", "dead latents", "rescaled latents"]
     tolerance = 1e-3

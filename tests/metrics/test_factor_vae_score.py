@@ -160,12 +160,12 @@ class TestFactorVAEScore(MetricTester):
         "num_variance": 150,
         "prune_threshold": 0.01,
     }
-    invalid = (
+    invalid = [
         {"batch_size": 1},
         {"num_votes_train": 0},
         {"num_votes_test": 0},
         {"num_variance": 1},
         {"prune_threshold": -1.0},
-    )
-    invariances = ("permuted latents", "dead latents")
+    ]
+    invariances = ["permuted latents", "dead latents"]
     tolerance = 0.03

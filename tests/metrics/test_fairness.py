@@ -157,9 +157,9 @@ def test_repeats_over_a_sample_are_all_conditioned(grid: Tensor) -> None:
 
 
 class TestFairness(MetricTester):
-    uninformative = ("fairness_logistic_conditioned_mean_unfairness", "fairness_logistic_conditioned_max_unfairness")
+    uninformative = ["fairness_logistic_conditioned_mean_unfairness", "fairness_logistic_conditioned_max_unfairness"]
     metric_class = Fairness
     arguments = {"predictor": "logistic", "num_points_per_value": 7}
-    invalid = ({"predictor": "svm"}, {"num_points_per_value": 0})
-    invariances = ("permuted latents", "dead latents")
+    invalid = [{"predictor": "svm"}, {"num_points_per_value": 0}]
+    invariances = ["permuted latents", "dead latents"]
     tolerance = 0.03

@@ -124,4 +124,4 @@ def test_factors_may_be_missing_here_and_only_where_they_are_not_needed() -> Non
 
 class TestGaussianTotalCorrelation(MetricTester):
     metric_class = GaussianTotalCorrelation
-    invariances = ("permuted latents", "dead latents", "rescaled latents")
+    invariances = ["permuted latents", "dead latents", "rescaled latents"]

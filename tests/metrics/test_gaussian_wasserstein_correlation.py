@@ -89,4 +89,4 @@ def test_only_constant_latents_is_undefined() -> None:
 
 class TestGaussianWassersteinCorrelation(MetricTester):
     metric_class = GaussianWassersteinCorrelation
-    invariances = ("permuted latents", "dead latents")
+    invariances = ["permuted latents", "dead latents"]

@@ -250,6 +250,6 @@ def test_factors_with_one_value_are_left_out(mask_uninformative: bool) -> None:
 class TestInfoMEC(MetricTester):
     metric_class = InfoMEC
     arguments = {"num_neighbors": 4, "min_range": 0.1, "max_iter": 7}
-    invalid = ({"num_neighbors": 0}, {"min_range": -0.1}, {"max_iter": 0})
-    invariances = ("permuted latents", "rescaled latents")
+    invalid = [{"num_neighbors": 0}, {"min_range": -0.1}, {"max_iter": 0}]
+    invariances = ["permuted latents", "rescaled latents"]
     tolerance = 0.03

@@ -136,5 +136,5 @@ def test_undefined_scores_are_nan_with_a_warning() -> None:
 class TestInterventionalRobustnessScore(MetricTester):
     metric_class = InterventionalRobustnessScore
     arguments = {"quantile": 0.9, "num_bins": 3}
-    invalid = ({"quantile": 0.0}, {"quantile": 1.1}, {"num_bins": 1})
-    invariances = ("permuted latents", "duplicated latents", "dead latents", "rescaled latents")
+    invalid = [{"quantile": 0.0}, {"quantile": 1.1}, {"num_bins": 1}]
+    invariances = ["permuted latents", "duplicated latents", "dead latents", "rescaled latents"]

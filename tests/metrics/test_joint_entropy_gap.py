@@ -138,5 +138,5 @@ def test_undefined(latents: int, factor: int) -> None:
 class TestJointEntropyMinusMutualInformationGap(MetricTester):
     metric_class = JointEntropyMinusMutualInformationGap
     arguments = {"num_bins": 7, "bin_range": (-3.0, 4.0)}
-    invalid = ({"num_bins": 1}, {"bin_range": (1.0, 1.0)})
-    invariances = ("permuted latents", "dead latents")
+    invalid = [{"num_bins": 1}, {"bin_range": (1.0, 1.0)}]
+    invariances = ["permuted latents", "dead latents"]

@@ -66,4 +66,4 @@ def test_log_variances_of_another_shape_are_refused() -> None:
 
 class TestKLPerLatent(MetricTester):
     metric_class = KLPerLatent
-    invariances = ("permuted latents",)
+    invariances = ["permuted latents"]

@@ -152,8 +152,8 @@ def test_undefined_scores_are_nan_with_a_warning() -> None:
 class TestMeanCorrelationCoefficient(MetricTester):
     metric_class = MeanCorrelationCoefficient
     arguments = {"correlation": "pearson"}
-    invalid = ({"correlation": "kendall"},)
-    invariances = ("permuted latents", "duplicated latents", "dead latents", "rescaled latents")
+    invalid = [{"correlation": "kendall"}]
+    invariances = ["permuted latents", "duplicated latents", "dead latents", "rescaled latents"]
 
 
 class TestSpearman(TestMeanCorrelationCoefficient):

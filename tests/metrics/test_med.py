@@ -187,5 +187,5 @@ class TestMED(MetricTester):
         "bias_correction": "miller_madow",
         "topk": 1,
     }
-    invalid = ({"num_bins": 1}, {"binning": "log"}, {"bias_correction": "jackknife"}, {"topk": 0})
-    invariances = ("permuted latents", "rescaled latents")
+    invalid = [{"num_bins": 1}, {"binning": "log"}, {"bias_correction": "jackknife"}, {"topk": 0}]
+    invariances = ["permuted latents", "rescaled latents"]

@@ -135,6 +135,6 @@ def test_class() -> None:
 class TestMIGSup(MetricTester):
     metric_class = MIGSup
     arguments = {"num_bins": 7, "binning": "quantile"}
-    invalid = ({"num_bins": 1}, {"binning": "log"})
-    invariances = ("permuted latents", "duplicated latents", "rescaled latents")
-    undefined_by_chance = ("mig_sup",)
+    invalid = [{"num_bins": 1}, {"binning": "log"}]
+    invariances = ["permuted latents", "duplicated latents", "rescaled latents"]
+    undefined_by_chance = ["mig_sup"]

@@ -134,6 +134,6 @@ def test_class() -> None:
 class TestModularity(MetricTester):
     metric_class = Modularity
     arguments = {"num_bins": 7, "binning": "quantile"}
-    invalid = ({"num_bins": 1}, {"binning": "log"})
-    invariances = ("permuted latents", "duplicated latents", "rescaled latents")
-    undefined_by_chance = ("modularity_informative",)
+    invalid = [{"num_bins": 1}, {"binning": "log"}]
+    invariances = ["permuted latents", "duplicated latents", "rescaled latents"]
+    undefined_by_chance = ["modularity_informative"]

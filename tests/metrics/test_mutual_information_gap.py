@@ -92,5 +92,5 @@ def test_order_of_samples_does_not_matter(random: object) -> None:
 class TestMutualInformationGap(MetricTester):
     metric_class = MutualInformationGap
     arguments = {"num_bins": 7, "binning": "quantile"}
-    invalid = ({"num_bins": 1}, {"binning": "log"})
-    invariances = ("permuted latents", "dead latents", "rescaled latents")
+    invalid = [{"num_bins": 1}, {"binning": "log"}]
+    invariances = ["permuted latents", "dead latents", "rescaled latents"]

@@ -130,6 +130,6 @@ def test_dead_latents_have_a_value() -> None:
 class TestPairwiseMutualInformation(MetricTester):
     metric_class = PairwiseMutualInformation
     arguments = {"num_bins": 7, "binning": "quantile"}
-    invalid = ({"num_bins": 1}, {"binning": "log"})
-    invariances = ("permuted latents", "rescaled latents")
+    invalid = [{"num_bins": 1}, {"binning": "log"}]
+    invariances = ["permuted latents", "rescaled latents"]
     tolerance = 0.03

@@ -115,5 +115,5 @@ def test_a_sample_has_its_variances_already() -> None:
 class TestRobustMutualInformationGap(MetricTester):
     metric_class = RobustMutualInformationGap
     arguments = {"num_bins": 7, "bin_range": (-3.0, 4.0)}
-    invalid = ({"num_bins": 1}, {"bin_range": (1.0, 1.0)})
-    invariances = ("permuted latents", "dead latents")
+    invalid = [{"num_bins": 1}, {"bin_range": (1.0, 1.0)}]
+    invariances = ["permuted latents", "dead latents"]

@@ -126,7 +126,7 @@ def test_undefined(num_test: int, message: str) -> None:
 class TestSampleEfficiency(MetricTester):
     metric_class = SampleEfficiency
     arguments = {"train_sizes": (40, 150), "predictor": "logistic"}
-    invalid = ({"train_sizes": (40,)}, {"train_sizes": (40, 40)}, {"train_sizes": (1, 40)}, {"predictor": "svm"})
-    invariances = ("permuted latents", "dead latents")
+    invalid = [{"train_sizes": (40,)}, {"train_sizes": (40, 40)}, {"train_sizes": (1, 40)}, {"predictor": "svm"}]
+    invariances = ["permuted latents", "dead latents"]
     tolerance = 0.03
-    uninformative = ("sample_efficiency_logistic_40_over_150",)
+    uninformative = ["sample_efficiency_logistic_40_over_150"]

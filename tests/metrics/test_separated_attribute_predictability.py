@@ -166,20 +166,20 @@ def test_values_absent_from_a_split(predictor: Predictor) -> None:
 class TestSeparatedAttributePredictability(MetricTester):
     metric_class = SeparatedAttributePredictability
     arguments = {"predictor": "linear_svc"}
-    invalid = ({"predictor": "svm"},)
-    invariances = ("permuted latents", "dead latents")
+    invalid = [{"predictor": "svm"}]
+    invariances = ["permuted latents", "dead latents"]
 
 
 class TestStandardized(TestSeparatedAttributePredictability):
     arguments = {"predictor": "linear_svc", "standardize": True}
-    invariances = ("permuted latents", "dead latents", "rescaled latents")
+    invariances = ["permuted latents", "dead latents", "rescaled latents"]
 
 
 class TestR2(TestSeparatedAttributePredictability):
     arguments = {"predictor": "r2"}
-    invariances = ("permuted latents", "dead latents", "rescaled latents")
+    invariances = ["permuted latents", "dead latents", "rescaled latents"]
 
 
 class TestTree(TestSeparatedAttributePredictability):
     arguments = {"predictor": "tree"}
-    invariances = ("permuted latents", "rescaled latents")
+    invariances = ["permuted latents", "rescaled latents"]

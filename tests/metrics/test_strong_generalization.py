@@ -131,7 +131,7 @@ def test_undefined(case: str, message: str) -> None:
 class TestStrongGeneralization(MetricTester):
     metric_class = StrongGeneralization
     arguments = {"predictor": "logistic", "num_interventions": 1}
-    invalid = ({"predictor": "svm"}, {"num_interventions": 0})
-    invariances = ("permuted latents", "dead latents")
+    invalid = [{"predictor": "svm"}, {"num_interventions": 0}]
+    invariances = ["permuted latents", "dead latents"]
     tolerance = 0.03
-    uninformative = ("strong_generalisation_logistic_gap",)
+    uninformative = ["strong_generalisation_logistic_gap"]
