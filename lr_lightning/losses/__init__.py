@@ -1,4 +1,4 @@
-"""The parts that objectives are made of: likelihoods of observations and divergences of posteriors."""
+"""Building blocks of objectives: likelihoods of observations and divergences of posteriors."""
 
 from lr_lightning.losses.decoder_norms import decoder_gradient_norm, decoder_weight_norm
 from lr_lightning.losses.density_ratio import (

@@ -10,8 +10,8 @@ class CovariancePenalties(NamedTuple):
     """How far a covariance matrix is from the identity.
 
     Attributes:
-        off_diagonal: Sum of squares of the entries off the diagonal, each pair of latents counted twice.
-        diagonal: Sum of squares of the entries on the diagonal less 1.
+        off_diagonal: Sum of squared off-diagonal entries; each pair of latents counts twice.
+        diagonal: Sum of squared differences between diagonal entries and 1.
     """
 
     off_diagonal: Tensor
@@ -23,7 +23,7 @@ def covariance_of_means(means: Tensor) -> Tensor:
 
     .. math:: \mathrm{Cov}[\mu] = \frac1B \sum_b \mu_b \mu_b^\top - \bar\mu \bar\mu^\top
 
-    Divided by the batch size, not one less, as in the code of the 12,600-model study.
+    Uses divisor ``B`` instead of ``B - 1``, like the code of the 12,600-model study.
 
     Args:
         means: Posterior means, shape ``(B, D)``.
@@ -32,7 +32,7 @@ def covariance_of_means(means: Tensor) -> Tensor:
         Locatello et al., Challenging Common Assumptions, ICML 2019, arXiv:1811.12359.
     """
     centered = means - means.mean(dim=0)
-    # A product of matrices, which autocast would round to bfloat16
+    # Autocast would round this matrix product to bfloat16.
     with torch.autocast(means.device.type, enabled=False):
         return centered.T @ centered / len(means)
 
@@ -44,7 +44,7 @@ def covariance_of_samples(means: Tensor, log_variances: Tensor) -> Tensor:
 
     Args:
         means: Posterior means, shape ``(B, D)``.
-        log_variances: Logarithms of the posterior variances, shape ``(B, D)``.
+        log_variances: Log-variances of the posteriors, shape ``(B, D)``.
     """
     return covariance_of_means(means) + torch.diag(log_variances.exp().mean(dim=0))
 
@@ -53,7 +53,7 @@ def covariance_penalties(covariance: Tensor) -> CovariancePenalties:
     r"""Return :math:`\sum_{i \neq j} C_{ij}^2` and :math:`\sum_i (C_{ii} - 1)^2`, in latent units to the fourth power.
 
     Args:
-        covariance: A covariance matrix, shape ``(D, D)``.
+        covariance: Covariance matrix, shape ``(D, D)``.
 
     References:
         Kumar et al., Variational Inference of Disentangled Latent Concepts from Unlabeled Observations, ICLR 2018,

@@ -9,29 +9,29 @@ KLForm = Literal["gaussian", "leeb2022"]
 
 
 def gaussian_kl(means: Tensor, log_variances: Tensor) -> Tensor:
-    r"""Return the divergence of each latent, ``(B, D)`` in nats.
+    r"""Return the KL divergence of each latent, ``(B, D)`` in nats.
 
     .. math:: \mathrm{KL} = \tfrac12 (\mu^2 + \sigma^2 - \log \sigma^2 - 1)
 
     Args:
         means: Posterior means, shape ``(B, D)``.
-        log_variances: Logarithms of the posterior variances, shape ``(B, D)``.
+        log_variances: Log-variances of the posteriors, shape ``(B, D)``.
     """
     return 0.5 * (means.square() + log_variances.exp() - log_variances - 1)
 
 
 def leeb2022_kl(means: Tensor, log_variances: Tensor) -> Tensor:
-    r"""Return what the released code of Leeb et al. (arXiv:2106.16091) uses in place of the divergence, ``(B, D)``.
+    r"""Return the term that the released code of Leeb et al. (arXiv:2106.16091) uses as KL divergence, ``(B, D)``.
 
-    It reads the standard deviation as if it were the variance:
+    It has the standard deviation in place of the variance:
 
     .. math:: \tfrac12 (\mu^2 + \sigma - \log \sigma - 1)
 
-    It is not a divergence between Gaussians; use it to reproduce their runs only.
+    This is not a divergence between Gaussians; use it only to reproduce their runs.
 
     Args:
         means: Posterior means, shape ``(B, D)``.
-        log_variances: Logarithms of the posterior variances, shape ``(B, D)``.
+        log_variances: Log-variances of the posteriors, shape ``(B, D)``.
     """
     return gaussian_kl(means, 0.5 * log_variances)
 

@@ -1,4 +1,4 @@
-"""Likelihoods of observations: what the decoder's output means, and its negative logarithm in nats."""
+"""Likelihoods of observations: how to interpret the decoder's output, and its negative log-likelihood in nats."""
 
 import math
 
@@ -6,28 +6,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lr_lightning.common.checks import check_positive
+
 
 class Likelihood(nn.Module):
-    """How the decoder's raw output describes an observation."""
+    """Distribution of observations, with parameters from the decoder's raw output."""
 
     def mean(self, raw: Tensor) -> Tensor:
-        """Return the mean observation, in data range, for the decoder's output ``raw``, same shape."""
+        """Return the mean observation, in data range, for the decoder's output ``raw`` of the same shape."""
         raise NotImplementedError
 
     def negative_log_likelihood(self, raw: Tensor, observations: Tensor) -> Tensor:
-        """Return ``(B,)`` nats, summed over pixels and channels, for ``raw`` and ``observations`` of equal shape."""
+        """Return the loss ``(B,)`` in nats, summed over pixels and channels; both arguments have the same shape."""
         raise NotImplementedError
 
 
 class Bernoulli(Likelihood):
-    """Binary cross-entropy of observations in ``[0, 1]``; the decoder gives logits.
+    """Binary cross-entropy of observations in ``[0, 1]``; the decoder outputs logits.
 
-    On gray values it is the field's customary loss, not a likelihood: its least value is the entropy of the
-    data, not 0.
+    For gray values this is a common loss but not a likelihood: its minimum is the entropy of the data, not 0.
 
     Args:
-        subtract_entropy: Subtract that entropy, which does not depend on the model, so that a perfect
-            reconstruction costs 0.
+        subtract_entropy: Subtract this entropy, which does not depend on the model, so that a perfect reconstruction
+            has loss 0.
     """
 
     def __init__(self, subtract_entropy: bool = False) -> None:
@@ -39,8 +40,8 @@ class Bernoulli(Likelihood):
         return raw.float().sigmoid()
 
     def negative_log_likelihood(self, raw: Tensor, observations: Tensor) -> Tensor:
-        """Return the cross-entropy ``(B,)`` in nats, computed in float32 whatever the precision of either."""
-        observations = observations.float()  # in bfloat16, as under bf16-true, sums would be off by some 30 nats
+        """Return the cross-entropy ``(B,)`` in nats, computed in float32 regardless of the inputs' precision."""
+        observations = observations.float()  # in bfloat16 (bf16-true), sums would be off by about 30 nats
         cross_entropy = F.binary_cross_entropy_with_logits(raw.float(), observations, reduction="none")
         total = cross_entropy.flatten(1).sum(dim=1)
         if self.subtract_entropy:
@@ -52,40 +53,39 @@ class Bernoulli(Likelihood):
 
 
 class _LocationScale(Likelihood):
-    """Distribution around the decoder's output, with one scale for all pixels, fixed or learned."""
+    """Distribution centered at the decoder's output, with a single scale for all pixels, fixed or learned."""
 
     def __init__(self, name: str, scale: float, learned: bool) -> None:
         super().__init__()
-        if not scale > 0:
-            raise ValueError(f"{name} must be positive, got {scale}")
+        check_positive(name, scale)
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)), requires_grad=learned)
         self.learned = learned
 
     def mean(self, raw: Tensor) -> Tensor:
-        """Return ``raw`` as it is, in float32."""
+        """Return ``raw`` in float32."""
         return raw.float()
 
     def negative_log_likelihood(self, raw: Tensor, observations: Tensor) -> Tensor:
-        """Return the loss ``(B,)`` in nats, up to the constant that the class names."""
+        """Return the loss ``(B,)`` in nats, up to the constant given in the class's docstring."""
         errors = (raw.float() - observations).flatten(1) * (-self.log_scale).exp()  # (B, n), in units of the scale
         total = self.cost(errors).sum(dim=1)
         return total + errors.shape[1] * self.log_scale if self.learned else total
 
     def cost(self, errors: Tensor) -> Tensor:
-        """Return what each of ``errors``, in units of the scale, costs."""
+        """Return the cost of each of ``errors``, which are in units of the scale."""
         raise NotImplementedError
 
 
 class Gaussian(_LocationScale):
-    r"""Gaussian around the decoder's output, with one standard deviation for all pixels.
+    r"""Gaussian centered at the decoder's output, with a single standard deviation for all pixels.
 
-    The loss is :math:`\lVert x - \hat x \rVert^2 / 2 \sigma^2`; with ``learn_std`` also the normaliser
-    :math:`n \log \sigma`, ``n`` the pixels times channels, without which :math:`\sigma` would grow without bound.
-    The constant :math:`\tfrac n2 \log 2 \pi` is left out.
+    The loss is :math:`\lVert x - \hat x \rVert^2 / 2 \sigma^2`. With ``learn_std``, it includes the normalizer
+    :math:`n \log \sigma` for ``n`` pixels times channels, without which :math:`\sigma` would grow without bound. The
+    constant :math:`\tfrac n2 \log 2 \pi` is omitted.
 
     Args:
-        std: Standard deviation in units of the data, or its initial value.
-        learn_std: Train it together with the network.
+        std: Standard deviation in data units, or its initial value if it is learned.
+        learn_std: Whether to train it together with the network.
 
     Raises:
         ValueError: If ``std`` is not positive.
@@ -95,20 +95,20 @@ class Gaussian(_LocationScale):
         super().__init__("std", std, learn_std)
 
     def cost(self, errors: Tensor) -> Tensor:
-        """Return half the squares."""
+        """Return half the squared errors."""
         return 0.5 * errors.square()
 
 
 class Laplace(_LocationScale):
-    r"""Laplace distribution around the decoder's output, with one scale for all pixels.
+    r"""Laplace distribution centered at the decoder's output, with a single scale for all pixels.
 
-    The loss is :math:`\lVert x - \hat x \rVert_1 / b`; with ``learn_scale`` also the normaliser :math:`n \log b`, ``n``
-    the pixels times channels, without which :math:`b` would grow without bound. The constant :math:`n \log 2` is left
-    out.
+    The loss is :math:`\lVert x - \hat x \rVert_1 / b`. With ``learn_scale``, it includes the normalizer
+    :math:`n \log b` for ``n`` pixels times channels, without which :math:`b` would grow without bound. The constant
+    :math:`n \log 2` is omitted.
 
     Args:
-        scale: Mean absolute error :math:`b` in units of the data, or its initial value.
-        learn_scale: Train it together with the network.
+        scale: Mean absolute error :math:`b` in data units, or its initial value if it is learned.
+        learn_scale: Whether to train it together with the network.
 
     Raises:
         ValueError: If ``scale`` is not positive.
@@ -118,5 +118,5 @@ class Laplace(_LocationScale):
         super().__init__("scale", scale, learn_scale)
 
     def cost(self, errors: Tensor) -> Tensor:
-        """Return the magnitudes."""
+        """Return the absolute errors."""
         return errors.abs()

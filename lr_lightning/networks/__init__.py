@@ -1,4 +1,4 @@
-"""Encoder and decoder networks, without training logic."""
+"""Encoder and decoder networks; they contain no training logic."""
 
 from lr_lightning.networks.base import AutoencoderNetwork
 from lr_lightning.networks.conv32 import Conv32

@@ -1,23 +1,25 @@
-"""An encoder and the decoder that mirrors it, as one object that a model is built from."""
+"""An encoder and a matching decoder, combined in one module that models are built from."""
 
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
+from lr_lightning.common.checks import check_at_least
+
 
 class AutoencoderNetwork(nn.Module):
-    """An encoder and a decoder that agree on latents and observations.
+    """An encoder and a decoder for the same latents and observations.
 
     Args:
-        encoder: Maps observations ``(B, *observation_shape)`` to ``(B, 2 D)``, the means and then the
-            scales of the posterior, or to codes ``(B, D)`` if not ``variational``.
-        decoder: Maps codes ``(B, D)`` to the parameters ``(B, *observation_shape)`` of the likelihood
-            (logits for a Bernoulli one, means for a Gaussian one).
+        encoder: Maps observations ``(B, *observation_shape)`` to ``(B, 2 D)``, the means followed by the scales of the
+            posterior, or to codes ``(B, D)`` if not ``variational``.
+        decoder: Maps codes ``(B, D)`` to the parameters ``(B, *observation_shape)`` of the likelihood (logits for a
+            Bernoulli likelihood, means for a Gaussian one).
         latent_dim: Number of latents ``D``.
         observation_shape: Shape of one observation, ``(C, H, W)`` for images.
-        variational: Whether the encoder gives a posterior; a plain autoencoder needs ``False``.
-        scale: What the second half of the encoder's output means.
+        variational: Whether the encoder outputs a posterior; must be ``False`` for a plain autoencoder.
+        scale: Meaning of the second half of the encoder's output.
 
     Raises:
         ValueError: If ``latent_dim`` is below 1.
@@ -42,7 +44,7 @@ class AutoencoderNetwork(nn.Module):
         self.scale = scale
 
     def check(self, observations: Tensor) -> None:
-        """Raise ``ValueError`` if a batch of ``observations`` has another shape than this network reads."""
+        """Raise ``ValueError`` if a batch of ``observations`` does not have the shape that this network accepts."""
         if tuple(observations.shape[1:]) != self.observation_shape:
             raise ValueError(
                 f"{type(self).__name__} reads observations of shape {self.observation_shape}, "
@@ -55,30 +57,28 @@ class AutoencoderNetwork(nn.Module):
         return mean, scale if self.scale == "log_variance" else 2 * scale
 
     def codes(self, observations: Tensor) -> Tensor:
-        """Return what the encoder makes of ``observations``: the codes ``(B, D)`` if not ``variational``."""
+        """Return the encoder's output for ``observations``, which is the codes ``(B, D)`` if not ``variational``."""
         self.check(observations)
         codes: Tensor = self.encoder(observations.to(self._dtype))
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Return the likelihood's parameters ``(B, *observation_shape)`` for ``codes`` (B, D)."""
+        """Return the parameters ``(B, *observation_shape)`` of the likelihood for ``codes`` (B, D)."""
         parameters: Tensor = self.decoder(codes.to(self._dtype))
         return parameters
 
     @property
     def _dtype(self) -> torch.dtype:
-        """Precision of the weights, which inputs are converted to."""
+        """Dtype of the weights, to which inputs are converted."""
         weights = next(self.parameters(), None)
         return torch.get_default_dtype() if weights is None else weights.dtype
 
 
 def check_latent_dim(latent_dim: int) -> None:
-    """Raise ``ValueError`` if ``latent_dim`` is not a positive number."""
-    if latent_dim < 1:
-        raise ValueError(f"latent_dim must be at least 1, got {latent_dim}")
+    """Raise ``ValueError`` if ``latent_dim`` is below 1."""
+    check_at_least("latent_dim", latent_dim, 1)
 
 
 def check_channels(channels: int) -> None:
-    """Raise ``ValueError`` if ``channels`` is not a positive number."""
-    if channels < 1:
-        raise ValueError(f"channels must be at least 1, got {channels}")
+    """Raise ``ValueError`` if ``channels`` is below 1."""
+    check_at_least("channels", channels, 1)

@@ -1,4 +1,4 @@
-"""What the networks after Burgess et al. share."""
+"""The common base of the networks of Burgess et al. for different image sizes."""
 
 from torch import nn
 
@@ -10,14 +10,15 @@ from lr_lightning.networks.strided import double, halve
 class BurgessNetwork(AutoencoderNetwork):
     """Strided convolutions of 32 channels down to 4 x 4 and two layers of 256 units, mirrored in the decoder.
 
-    Weights start as :func:`~lr_lightning.networks.initialization.initialize_for_relu` draws them.
+    Weights are initialized by :func:`~lr_lightning.networks.initialization.initialize_for_relu`.
 
     Args:
-        num_convolutions: Convolutions on each side; images have a side of ``4 * 2 ** num_convolutions``.
+        num_convolutions: Number of convolutions in encoder and decoder each; the image side is
+            ``4 * 2 ** num_convolutions`` pixels.
         latent_dim: Number of latents ``D``.
         channels: Image channels ``C``.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
-            config takes what its model needs; elsewhere that means ``True``.
+        variational: Whether the encoder outputs means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``,
+            a config uses what its model needs; elsewhere, the default is ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.

@@ -9,8 +9,8 @@ class Conv64Burgess(BurgessNetwork):
     Args:
         latent_dim: Number of latents ``D``.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
-            config takes what its model needs; elsewhere that means ``True``.
+        variational: Whether the encoder outputs means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``,
+            a config uses what its model needs; elsewhere, the default is ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.

@@ -7,16 +7,16 @@ from lr_lightning.networks.group_norm_layers import decoding_layer, encoding_lay
 
 
 class Conv64Leeb(AutoencoderNetwork):
-    """Five convolutions of 64 channels, each followed by pooling, group norm and ELU; bilinear upsampling back.
+    """Five convolutions of 64 channels, each followed by pooling, group norm and ELU; bilinear upsampling to decode.
 
-    The encoder gives means and log *standard deviations*. With 24 latents and 3 channels the network has
-    510,067 parameters.
+    The encoder outputs means and log *standard deviations*. With 24 latents and 3 channels, the network has 510,067
+    parameters.
 
     Args:
         latent_dim: Number of latents ``D``; 12 or 24 in the paper.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and scales ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a config
-            takes what its model needs; elsewhere that means ``True``.
+        variational: Whether the encoder outputs means and scales ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
+            config uses what its model needs; elsewhere, the default is ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.

@@ -10,17 +10,18 @@ from lr_lightning.networks.strided import double, halve
 class Conv64Locatello(AutoencoderNetwork):
     """Four strided convolutions of 32, 32, 64 and 64 channels and a layer of 256 units; a decoder of similar size.
 
-    As in the study's code, the third and fourth kernels are 2 x 2; its paper's table says 4 x 4. With even sides and
-    stride 2, TensorFlow's ``SAME`` padding is one pixel on each side for a 4 x 4 kernel and none for a 2 x 2 one, so
-    the layers are equal to the study's, up to the order in which the 4 x 4 x 64 features are flattened. With 10 latents
-    and 1 channel the network has 690,517 parameters. They start as
-    :func:`~lr_lightning.networks.initialization.initialize_for_relu` draws them, the study's after Glorot and Bengio.
+    The third and fourth kernels are 2 x 2 as in the study's code, not 4 x 4 as in the table of its paper. For even
+    sides and stride 2, TensorFlow's ``SAME`` padding is one pixel on each side for a 4 x 4 kernel and none for a 2 x 2
+    kernel. The layers are therefore identical to the study's, up to the order in which the 4 x 4 x 64 features are
+    flattened. With 10 latents and 1 channel, the network has 690,517 parameters. They are initialized by
+    :func:`~lr_lightning.networks.initialization.initialize_for_relu`, whereas the study used the initialization of
+    Glorot and Bengio.
 
     Args:
         latent_dim: Number of latents ``D``; 10 in the study.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
-            config takes what its model needs; elsewhere that means ``True``.
+        variational: Whether the encoder outputs means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``,
+            a config uses what its model needs; elsewhere, the default is ``True``.
 
     Raises:
         ValueError: If ``latent_dim`` or ``channels`` is below 1.

@@ -1,4 +1,4 @@
-"""A classifier of latent codes, for objectives that compare their distribution with another."""
+"""A classifier of latent codes, for objectives that compare two distributions of codes."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,18 +10,18 @@ from lr_lightning.networks.mlp import linear_layers
 
 
 class Discriminator(nn.Module):
-    """Fully connected layers with leaky ReLU of slope 0.2 between them, and two logits.
+    """Fully connected layers with leaky ReLU (slope 0.2) and two output logits.
 
     Args:
         latent_dim: Number of latents ``D``.
-        widths: Units of each hidden layer; six of 1,000 in the papers.
+        widths: Number of units of each hidden layer; six layers of 1,000 in the papers.
 
     Raises:
         ValueError: If ``latent_dim`` or a width is below 1.
 
     References:
         Kim and Mnih, Disentangling by Factorising, ICML 2018, arXiv:1802.05983.
-        Locatello et al., Challenging Common Assumptions, ICML 2019, arXiv:1811.12359: its code has this discriminator.
+        Locatello et al., Challenging Common Assumptions, ICML 2019, arXiv:1811.12359, whose code has this architecture.
     """
 
     def __init__(self, latent_dim: int, widths: Sequence[int] = (1000,) * 6) -> None:

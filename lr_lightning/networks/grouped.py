@@ -1,4 +1,4 @@
-"""Networks whose latents come in groups that act at successive depths, and the twelve layers that they share."""
+"""Networks with groups of latents that act at successive depths, and the twelve layers that they share."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -11,19 +11,19 @@ from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check
 from lr_lightning.networks.group_norm_layers import decoding_layer, encoding_layer, upsample
 
 NUM_LAYERS = 12
-"""Convolutions of encoder and decoder; the groups are spread over them evenly."""
+"""Number of convolutions in encoder and decoder each; the groups are distributed evenly over them."""
 
 NUM_FEATURES = 64
-"""Channels between them."""
+"""Number of channels between them."""
 
 _HALVING = (0, 3, 6, 9, 11)
 _DOUBLING = (1, 3, 6, 9, 11)
 
 
 class GroupedNetwork(AutoencoderNetwork):
-    """An encoder and a decoder with as many latents in each of ``num_groups`` groups.
+    """An encoder and a decoder whose latents form ``num_groups`` groups of equal size.
 
-    Group 0, the first ``latent_dim / num_groups`` latents, acts first in the decoder, on the coarsest features; the
+    Group 0, the first ``latent_dim / num_groups`` latents, acts first in the decoder, on the coarsest features, and the
     last group acts last.
 
     Args:
@@ -32,8 +32,8 @@ class GroupedNetwork(AutoencoderNetwork):
         latent_dim: Number of latents ``D``.
         num_groups: Number of groups ``G``.
         observation_shape: Shape of one observation.
-        variational: Whether the encoder gives a posterior.
-        scale: What the second half of the encoder's output means.
+        variational: Whether the encoder outputs a posterior.
+        scale: Meaning of the second half of the encoder's output.
     """
 
     def __init__(
@@ -51,13 +51,13 @@ class GroupedNetwork(AutoencoderNetwork):
 
 
 class GroupedDecoder(nn.Module):
-    """Twelve convolutions that begin with a learned constant; each group of latents enters before its share of them.
+    """Twelve convolutions applied to a learned constant; each group of latents enters before its share of them.
 
     Args:
-        injections: For each group, from the coarsest features to the finest, a module that is called with features
-            ``(B, 64, H, W)`` and latents ``(B, D / G)`` and returns features.
+        injections: One module per group, from the coarsest features to the finest, that maps features
+            ``(B, 64, H, W)`` and latents ``(B, D / G)`` to new features.
         channels: Image channels ``C``.
-        added_features: Channels that an injection adds to the features.
+        added_features: Number of channels that an injection adds to the features.
     """
 
     def __init__(self, injections: Sequence[nn.Module], channels: int, added_features: int = 0) -> None:
@@ -71,7 +71,7 @@ class GroupedDecoder(nn.Module):
         self.stages = nn.ModuleList(_stages(layers, len(injections)))
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Return the likelihood's parameters ``(B, C, 64, 64)`` for ``codes`` (B, D)."""
+        """Return the parameters ``(B, C, 64, 64)`` of the likelihood for ``codes`` (B, D)."""
         features = self.constant.expand(len(codes), -1, -1, -1)
         groups = codes.chunk(len(self.stages), dim=1)
         for inject, stage, latents in zip(self.injections, self.stages, groups, strict=True):

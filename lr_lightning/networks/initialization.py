@@ -1,18 +1,18 @@
-"""Initial weights for networks with ReLU."""
+"""Weight initialization for ReLU networks."""
 
 from torch import nn
 
 
 def initialize_for_relu(network: nn.Module) -> None:
-    """Draw the weights of all convolutions and linear layers after He et al., and set their biases to 0, in place.
+    """Initialize all convolutions and linear layers with the method of He et al. and zero biases, in place.
 
-    They keep the size of activations from layer to layer, but for transposed convolutions of stride 2, between which
-    activations halve: a unit there sees a quarter of the inputs that PyTorch counts. With PyTorch's own initial weights
-    all shrink: a beta-VAE then starts with a decoder that hardly answers to its latents, and may stay at the mean image
-    for thousands of steps, or for ever.
+    This preserves the scale of activations from layer to layer, except in transposed convolutions of stride 2, which
+    halve it, because a unit has a quarter of the inputs that PyTorch assumes. With PyTorch's default initialization,
+    all layers shrink activations: a beta-VAE then starts with a decoder that barely responds to its latents, and may
+    output the mean image for thousands of steps or forever.
 
     Args:
-        network: Network whose non-linearities are ReLU.
+        network: Network whose activations are ReLU.
 
     References:
         He et al., Delving Deep into Rectifiers, 2015, arXiv:1502.01852.

@@ -15,13 +15,13 @@ _NUM_ADDED = 16
 
 
 class LadderEncoder(nn.Module):
-    """Twelve convolutions; what they see after each share of them gives the parameters of one group of latents.
+    """Twelve convolutions in equal stages; the features after each stage determine the parameters of one latent group.
 
     Args:
         latent_dim: Number of latents ``D``.
-        num_groups: Number of groups; the deepest features give group 0.
+        num_groups: Number of groups; the deepest features determine group 0.
         channels: Image channels ``C``.
-        num_parameters: Numbers for each latent, 2 for mean and scale.
+        num_parameters: Number of parameters per latent, 2 for mean and scale.
     """
 
     def __init__(self, latent_dim: int, num_groups: int, channels: int, num_parameters: int) -> None:
@@ -42,7 +42,7 @@ class LadderEncoder(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return parameters ``(B, num_parameters D)`` for ``images`` (B, C, 64, 64), first those of one kind."""
+        """Return parameters ``(B, num_parameters D)`` for ``images`` (B, C, 64, 64): all means, then all scales."""
         features, groups = images, []
         for stage, rung in zip(self.stages, self.rungs, strict=True):
             features = stage(features)
@@ -51,10 +51,10 @@ class LadderEncoder(nn.Module):
 
 
 class GenerativeRung(nn.Module):
-    """Add 16 channels to the features, the same at every place, that a small network makes of a group of latents.
+    """Append 16 channels, computed from a group of latents and constant over the image, to the features.
 
     Args:
-        group_size: Latents of the group.
+        group_size: Number of latents in the group.
     """
 
     def __init__(self, group_size: int) -> None:
@@ -70,26 +70,26 @@ class GenerativeRung(nn.Module):
 
 
 class LadderConv64(GroupedNetwork):
-    """A ladder: the deeper the features that a group of latents is inferred from, the earlier it enters the decoder.
+    """A ladder: groups of latents that are inferred from deeper features enter the decoder earlier.
 
-    Encoder and decoder have twelve convolutions of 64 channels each. After every ``12 / num_groups`` of them in the
-    encoder, the maxima of the features over the image go to a network of 128 and 64 units, which gives the posterior of
-    one group; the deepest features give group 0. The decoder begins with a learned constant of 64 x 2 x 2; group ``g``
-    enters before convolution ``12 g / num_groups``, counted from 0, as 16 more channels.
+    Encoder and decoder have twelve convolutions of 64 channels each. After every ``12 / num_groups`` convolutions of
+    the encoder, the features are max-pooled over the image and fed to a network of 128 and 64 units, which outputs the
+    posterior of one group; the deepest features determine group 0. The decoder begins with a learned constant of
+    64 x 2 x 2; group ``g`` enters before convolution ``12 g / num_groups``, counted from 0, as 16 additional channels.
 
     Args:
         latent_dim: Number of latents ``D``; 12 in the comparison of Leeb et al.
-        num_groups: Number of groups, 2, 3, 4, 6 or 12 there; a divisor of ``latent_dim`` and of 12.
+        num_groups: Number of groups, a divisor of ``latent_dim`` and of 12; 2, 3, 4, 6 or 12 in the comparison.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``. If
-            ``None``, a config takes what its model needs; elsewhere that means ``True``.
+        variational: Whether the encoder outputs means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``. If
+            ``None``, a config uses what its model needs; elsewhere, the default is ``True``.
 
     Raises:
-        ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is no such divisor.
+        ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is not such a divisor.
 
     References:
-        Zhao et al., Learning Hierarchical Features from Generative Models, ICML 2017, arXiv:1702.08396. Sizes and
-        places of the layers are those of the code of Leeb et al., Structure by Architecture, arXiv:2006.07796.
+        Zhao et al., Learning Hierarchical Features from Generative Models, ICML 2017, arXiv:1702.08396. Layer sizes and
+        positions are those of the code of Leeb et al., Structure by Architecture, arXiv:2006.07796.
     """
 
     def __init__(

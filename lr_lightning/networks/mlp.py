@@ -1,4 +1,4 @@
-"""Fully connected encoder and decoder, for any shape of observation."""
+"""Fully connected encoder and decoder, for observations of any shape."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -12,22 +12,22 @@ from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
 class MLP(AutoencoderNetwork):
     """Fully connected layers.
 
-    The defaults are those of the double-helix experiment of Leeb et al. (arXiv:2106.16091). The fully connected network
-    of the 12,600-model study (Locatello et al., arXiv:1811.12359) has ``widths`` of (1200, 1200) with ``nn.ReLU``,
+    Defaults are those of the double-helix experiment of Leeb et al. (arXiv:2106.16091). For the fully connected network
+    of the 12,600-model study (Locatello et al., arXiv:1811.12359), use ``widths`` of (1200, 1200) with ``nn.ReLU``,
     ``decoder_widths`` of (1200, 1200, 1200) with ``nn.Tanh``, and 10 latents.
 
     Args:
         latent_dim: Number of latents ``D``.
         observation_shape: Shape of one observation, such as ``(3,)`` or ``(1, 64, 64)``.
-        widths: Units of each hidden layer of the encoder.
-        activation: Class of the non-linearity between layers.
-        decoder_widths: Units of each hidden layer of the decoder; those of the encoder in reverse by default.
-        decoder_activation: Class of the non-linearity between layers of the decoder; the encoder's by default.
-        variational: Whether the encoder gives means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
-            config takes what its model needs; elsewhere that means ``True``.
+        widths: Number of units of each hidden layer of the encoder.
+        activation: Class of the activation function between layers.
+        decoder_widths: Number of units of each hidden layer of the decoder; by default the encoder's in reverse order.
+        decoder_activation: Class of the activation function in the decoder; by default the encoder's.
+        variational: Whether the encoder outputs means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``,
+            a config uses what its model needs; elsewhere, the default is ``True``.
 
     Raises:
-        ValueError: If ``latent_dim``, a width or a side of the observation is below 1.
+        ValueError: If ``latent_dim``, a width or a dimension of the observation is below 1.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class MLP(AutoencoderNetwork):
 
 
 def linear_layers(sizes: Sequence[int], activation: Callable[[], nn.Module]) -> list[nn.Module]:
-    """Return linear layers between consecutive ``sizes`` with ``activation`` between them, not after the last."""
+    """Return linear layers between consecutive ``sizes``, with ``activation`` after each but the last."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layers += [nn.Linear(inputs, outputs), activation()]

@@ -1,4 +1,4 @@
-"""Convolutions that halve an image and transposed ones that double it, each before a ReLU."""
+"""Convolutions that halve an image and transposed convolutions that double it, each followed by a ReLU."""
 
 from torch import nn
 
@@ -7,8 +7,8 @@ def halve(inputs: int, outputs: int, kernel_size: int = 4) -> tuple[nn.Module, n
     """Return a convolution that halves height and width, and a ReLU.
 
     Args:
-        inputs: Channels that come in.
-        outputs: Channels that come out.
+        inputs: Number of input channels.
+        outputs: Number of output channels.
         kernel_size: Side of the kernel, even.
     """
     return nn.Conv2d(inputs, outputs, kernel_size, stride=2, padding=kernel_size // 2 - 1), nn.ReLU()
@@ -18,7 +18,7 @@ def double(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
     """Return a transposed convolution that doubles height and width, and a ReLU.
 
     Args:
-        inputs: Channels that come in.
-        outputs: Channels that come out.
+        inputs: Number of input channels.
+        outputs: Number of output channels.
     """
     return nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1), nn.ReLU()

@@ -12,16 +12,16 @@ from lr_lightning.networks.grouped import (
 
 
 class StructuralTransform(nn.Module):
-    r"""Scale and shift each channel of the features by what a small network makes of a group of latents.
+    r"""Scale and shift each feature channel by amounts that a small network computes from a group of latents.
 
     .. math:: h_c' = e^{a_c(z)}\, h_c + b_c(z)
 
-    Unlike in adaptive instance normalization, the features are not normalized first. Where :math:`a = b = 0` it changes
-    nothing.
+    Unlike in adaptive instance normalization, features are not normalized first. For :math:`a = b = 0` this is the
+    identity.
 
     Args:
-        group_size: Latents of the group.
-        num_features: Channels of the features.
+        group_size: Number of latents in the group.
+        num_features: Number of feature channels.
     """
 
     def __init__(self, group_size: int, num_features: int) -> None:
@@ -35,33 +35,33 @@ class StructuralTransform(nn.Module):
         )
 
     def forward(self, features: Tensor, latents: Tensor) -> Tensor:
-        """Return transformed ``features`` (B, F, H, W), given the ``latents`` (B, L) of the group."""
+        """Return ``features`` (B, F, H, W) transformed according to the ``latents`` (B, L) of the group."""
         parameters: Tensor = self.network(latents)
         shift, log_scale = parameters[:, :, None, None].chunk(2, dim=1)
         return log_scale.exp() * features + shift
 
 
 class StructuralConv64(GroupedNetwork):
-    """A plain encoder, and a decoder in which each group of latents transforms the features at a depth of its own.
+    """A plain encoder, and a decoder in which each group of latents transforms the features at its own depth.
 
-    The encoder has twelve convolutions of 64 channels (5 x 5 the first, 3 x 3 the others) with group norm and ELU, five
-    of which are followed by pooling, and fully connected layers of 256 and 128 units. The decoder begins with a learned
-    constant of 64 x 2 x 2 and has twelve convolutions; group ``g`` enters before number ``12 g / num_groups``, counted
-    from 0, by a :class:`StructuralTransform`. Group 0, the first latents, enters first, where features are coarsest.
+    The encoder has twelve convolutions of 64 channels (the first 5 x 5, the others 3 x 3) with group norm and ELU, five
+    of them followed by pooling, and fully connected layers of 256 and 128 units. The decoder begins with a learned
+    constant of 64 x 2 x 2 and has twelve convolutions. Group ``g`` enters through a :class:`StructuralTransform` before
+    convolution ``12 g / num_groups``, counted from 0, so group 0, the first latents, acts on the coarsest features.
 
     Args:
         latent_dim: Number of latents ``D``; 12 in the paper.
-        num_groups: Number of groups, 2, 3, 4, 6 or 12 in the paper; a divisor of ``latent_dim`` and of 12.
+        num_groups: Number of groups, a divisor of ``latent_dim`` and of 12; 2, 3, 4, 6 or 12 in the paper.
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
-        variational: Whether the encoder gives means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``. If
-            ``None``, a config takes what its model needs; elsewhere that means ``False``.
+        variational: Whether the encoder outputs means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``. If
+            ``None``, a config uses what its model needs; elsewhere, the default is ``False``.
 
     Raises:
-        ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is no such divisor.
+        ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is not such a divisor.
 
     References:
         Leeb et al., Structure by Architecture: Structured Representations without Regularization, ICLR 2023,
-        arXiv:2006.07796; sizes and places of the layers are those of the authors' code.
+        arXiv:2006.07796. Layer sizes and positions are those of the authors' code.
     """
 
     def __init__(

@@ -51,7 +51,9 @@ def attractors_figure(
         f", {lost:.3g} % diverged" if lost else ""
     )
     if memorized is not None:
-        heading += f"\n$d$: distance to the nearest code (median between codes: {memorized.spacing:.3g}) [latent units]"
+        heading += (
+            f"\n$d$: distance to the nearest code [latent units]; median spacing of codes {memorized.spacing:.3g}"
+        )
     if images is not None and len(images):
         return _pictures(attractors, images, memorized, heading)
     return _bars(attractors, heading)

@@ -122,6 +122,7 @@ def _draw_distribution(axes: Axes, samples: dict[str, Tensor], title: str, unit:
         axes.legend(fontsize=8, loc="upper right")
     axes.set(title=title, xlabel=unit, ylabel="number of codes")
     axes.margins(y=0.2)  # room for the legend
+    axes.locator_params(axis="x", nbins=6)  # the narrow range around a single value has long labels
     _whole_numbers(axes.yaxis)
     tidy(axes, grid="y")
 
