@@ -14,7 +14,7 @@ from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import count, defined, number, percent
-from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.common.checks import check_at_least, check_choice, check_positive
 from lr_lightning.plots.attractors import attractors_figure
 from lr_lightning.plots.idempotence import idempotence_figure
 
@@ -81,8 +81,7 @@ class DynamicsAssay(AssayCallback):
         check_at_least("num_steps", num_steps, 1)
         check_at_least("max_steps", max_steps, 1)
         check_at_least("max_images", max_images, 1)
-        if not tolerance > 0:
-            raise ValueError(f"tolerance must be positive, got {tolerance}")
+        check_positive("tolerance", tolerance)
         check_choice("starts", starts, ("posterior", "prior", "box"))
         self.num_samples = num_samples
         self.starts = starts

@@ -9,7 +9,7 @@ from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import defined, number, percent
-from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.checks import check_at_least, check_positive
 from lr_lightning.plots.jacobian import response_jacobian_figure
 
 
@@ -48,8 +48,7 @@ class ResponseJacobianAssay(AssayCallback):
     ) -> None:
         super().__init__(every_n_validations, seed)
         check_at_least("num_samples", num_samples, 1)
-        if not threshold > 0:
-            raise ValueError(f"threshold must be positive, got {threshold}")
+        check_positive("threshold", threshold)
         self.num_samples = num_samples
         self.threshold = threshold
 

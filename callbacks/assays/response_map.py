@@ -18,7 +18,7 @@ from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.needs import two_latents
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import defined, percent
-from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.checks import check_at_least, check_positive
 from lr_lightning.plots.response_map import response_map_figure
 
 if TYPE_CHECKING:
@@ -85,8 +85,8 @@ class ResponseMapAssay(AssayCallback):
             raise ValueError(
                 f"pairs must hold at least one pair of latents, got {pairs}; None finds the strongest pairs"
             )
-        if radius is not None and not radius > 0:
-            raise ValueError(f"radius must be positive, got {radius}")
+        if radius is not None:
+            check_positive("radius", radius)
         self.pairs = None if pairs is None else [LatentSlice((first, second)).latents for first, second in pairs]
         self.num_pairs = num_pairs
         self.num_steps = num_steps

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.common.checks import check_at_least, check_choice, check_positive
 from lr_lightning.metrics.core.checks import check_codes
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.sample import Floats
@@ -102,8 +102,7 @@ def unsupervised_disentanglement_ranking(
         [1.0, 1.0]
     """
     check_choice("similarity", similarity, ("lasso", "spearman"))
-    if not alpha > 0:
-        raise ValueError(f"alpha must be positive, got {alpha}")
+    check_positive("alpha", alpha)
     check_at_least("kl_threshold", kl_threshold, 0)
     tables: list[Floats] = [check_codes(codes).astype(np.float64) for codes in codes_of_models]
     if not tables or len({len(table) for table in tables}) > 1:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.models.base import Penalty
 from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
@@ -46,8 +47,7 @@ class AnnealedVAE(VAE):
     ) -> None:
         super().__init__(network, **kwargs)
         check_weight("c_max", c_max)
-        if threshold < 1:
-            raise ValueError(f"threshold must be at least 1, got {threshold}")
+        check_at_least("threshold", threshold, 1)
         self.capacity = LinearSchedule(0.0, c_max, threshold)
         self.gamma = check_weight("gamma", gamma)
 

@@ -15,6 +15,7 @@ from torch.distributions import Normal
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.losses import Bernoulli, Likelihood
 from lr_lightning.models.old_checkpoints import moved_classes
 from lr_lightning.networks import AutoencoderNetwork
@@ -107,8 +108,7 @@ class AutoencoderModule(LightningModule, ABC):
         updates_per_batch: int = 1,
     ) -> None:
         super().__init__()
-        if updates_per_batch < 1:
-            raise ValueError(f"updates_per_batch must be at least 1, got {updates_per_batch}")
+        check_at_least("updates_per_batch", updates_per_batch, 1)
         # The command line hands over class paths and values, so its checkpoints reload alone. Objects built by hand
         # could only be pickled; they are left out, and given to load_from_checkpoint again.
         by_hand = _given_hyperparameters.get() is None

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.common.checks import check_choice
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.losses import ESTIMATORS, Estimator, decompose_kl
 from lr_lightning.models.base import Penalty
 from lr_lightning.models.vae import VAE, Posterior
@@ -62,8 +62,8 @@ class BetaTCVAE(VAE):
         self.alpha = check_weight("alpha", alpha)
         self.gamma = check_weight("gamma", gamma)
         check_choice("estimator", estimator, tuple(ESTIMATORS))
-        if dataset_size is not None and dataset_size < 1:
-            raise ValueError(f"dataset_size must be at least 1, got {dataset_size}")
+        if dataset_size is not None:
+            check_at_least("dataset_size", dataset_size, 1)
         self.log_weights = ESTIMATORS[estimator]
         self.dataset_size = dataset_size
         self._size_is_given = dataset_size is not None

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.losses import nearest_values, squared_gap, straight_through
 from lr_lightning.models.autoencoder import Autoencoder
 from lr_lightning.models.base import Objective
@@ -61,8 +62,7 @@ class QLAE(Autoencoder):
         **kwargs: Any,
     ) -> None:
         super().__init__(network, **kwargs)
-        if num_values < 2:
-            raise ValueError(f"num_values must be at least 2, got {num_values}")
+        check_at_least("num_values", num_values, 2)
         self.quantization_weight = check_weight("quantization_weight", quantization_weight)
         self.commitment_weight = check_weight("commitment_weight", commitment_weight)
         self.codebook = nn.Parameter(torch.linspace(-0.5, 0.5, num_values).repeat(self.latent_dim, 1))  # (D, V)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from lr_lightning.common.checks import check_at_least, check_non_negative
+
 
 class Schedule(ABC):
     """A function of the step alone, so that a resumed run goes on where it stopped."""
@@ -25,7 +27,7 @@ class _Ramp(Schedule, ABC):
     num_steps: int
 
     def __post_init__(self) -> None:
-        _check_positive("num_steps", self.num_steps)
+        check_at_least("num_steps", self.num_steps, 1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class CyclicSchedule(Schedule):
     rise: float = 0.5
 
     def __post_init__(self) -> None:
-        _check_positive("period", self.period)
+        check_at_least("period", self.period, 1)
         if not 0 < self.rise <= 1:
             raise ValueError(f"rise must lie in (0, 1], got {self.rise}")
 
@@ -115,7 +117,7 @@ class WarmUp(Schedule):
     then: float | Schedule = 1.0
 
     def __post_init__(self) -> None:
-        _check_positive("num_steps", self.num_steps)
+        check_at_least("num_steps", self.num_steps, 1)
 
     def __call__(self, step: int) -> float:
         """Return the value at ``step``."""
@@ -143,11 +145,6 @@ def value_at(value: float | Schedule, step: int) -> float:
 
 def check_weight(name: str, value: float | Schedule) -> float | Schedule:
     """Return ``value``, the weight ``name`` of a loss; ``ValueError`` if it is a negative number or not finite."""
-    if not isinstance(value, Schedule) and not 0 <= value < math.inf:
-        raise ValueError(f"{name} must be finite and not negative, got {value}")
+    if not isinstance(value, Schedule):
+        check_non_negative(name, value)
     return value
-
-
-def _check_positive(name: str, value: int) -> None:
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1, got {value}")
