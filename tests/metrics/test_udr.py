@@ -162,7 +162,7 @@ def test_wrong_input_is_refused() -> None:
         unsupervised_disentanglement_ranking([GRID, GRID], kl_of_models=[torch.ones(4), torch.ones(3)])
     with pytest.raises(ValueError, match="similarity must be one of lasso, spearman, got 'pearson'"):
         unsupervised_disentanglement_ranking([GRID, GRID], similarity="pearson")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="alpha must be positive, got 0"):
+    with pytest.raises(ValueError, match="alpha must be positive and finite, got 0"):
         unsupervised_disentanglement_ranking([GRID, GRID], alpha=0)
     with pytest.raises(ValueError, match="kl_threshold must be at least 0, got -1"):
         unsupervised_disentanglement_ranking([GRID, GRID], kl_threshold=-1)
