@@ -1,4 +1,4 @@
-"""What becomes of an assay that cannot run."""
+"""Assays that cannot run: whether the run goes on without them, and with which message."""
 
 import logging
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ DATA_CAUSES = (
     torch.OutOfMemoryError,
     MemoryError,
 )
-"""Errors that data, codes or the size of a model bring about. Any other is a fault in the assay."""
+"""Errors that data, codes or the size of a model can cause. Any other error is a bug in the assay."""
 
 
 @dataclass(frozen=True)
@@ -24,33 +24,33 @@ class AssayFailure:
     """Why an assay did not run; the same on each process.
 
     Attributes:
-        text: What the error says, in one sentence.
-        is_fault: Whether the assay is at fault, not the data.
+        text: Text of the error, in one line.
+        is_bug: Whether the assay has a bug; otherwise the data caused the error.
     """
 
     text: str
-    is_fault: bool
+    is_bug: bool
 
     @classmethod
     def of(cls, error: Exception) -> "AssayFailure":
-        """Return what ``error`` says, with its kind for a fault, which the log gets with the lines that led to it."""
+        """Return the failure behind ``error``; a bug is also logged with its traceback."""
         if isinstance(error, DATA_CAUSES):
-            return cls(one_line(error) or type(error).__name__, is_fault=False)
+            return cls(one_line(error) or type(error).__name__, is_bug=False)
         _log.error("an assay failed", exc_info=error)
-        return cls(f"{type(error).__name__}: {one_line(error)}", is_fault=True)
+        return cls(f"{type(error).__name__}: {one_line(error)}", is_bug=True)
 
     def message(self, name: str) -> str:
-        """Return the warning of the assay ``name``."""
-        if self.is_fault:
-            return f"the assay {name} failed by a fault of its own and was skipped: {self.text}"
+        """Return the warning about the assay ``name``."""
+        if self.is_bug:
+            return f"the assay {name} has a bug and was skipped: {self.text}"
         return f"the assay {name} cannot run here and was skipped: {self.text} (assays.{name}: null drops it)"
 
 
 def ends_the_run(error: Exception, in_training: bool, world_size: int) -> bool:
-    """Return whether ``error`` of an assay must not be passed over.
+    """Return whether ``error`` of an assay ends the run.
 
-    A fault in the assay ends an evaluation, which has nothing to lose. Among several processes the others know nothing
-    of the lack of memory on one, and would wait for it.
+    A bug in the assay ends an evaluation, which has nothing to lose. Running out of memory on one of several processes
+    ends any run: the others do not notice, and would wait for it forever.
     """
     if world_size > 1 and isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True

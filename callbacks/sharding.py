@@ -1,4 +1,4 @@
-"""Shares the work of an assay between processes."""
+"""Sharing the work of an assay between processes."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -12,30 +12,30 @@ from lr_lightning.assays import Autoencoder, posterior_mean
 _T = TypeVar("_T")
 
 
-def gather_objects(own: _T, world_size: int) -> list[_T]:
-    """Return what each process has, in the order of their ranks; every process must call it."""
+def gather_objects(local: _T, world_size: int) -> list[_T]:
+    """Return the objects of all processes in the order of ranks; every process must call it."""
     if world_size == 1:
-        return [own]
+        return [local]
     gathered: list[_T | None] = [None] * world_size
-    torch.distributed.all_gather_object(gathered, own)
+    torch.distributed.all_gather_object(gathered, local)
     return gathered  # type: ignore[return-value]
 
 
 def gather_computed(compute: Callable[[], _T], world_size: int) -> list[_T]:
-    """Return what each process computes, in the order of their ranks; an error on one is raised on all.
+    """Return the results of ``compute`` on all processes in the order of ranks; an error on one is raised on all.
 
     Raises:
-        ValueError: If ``compute`` raised one on another process.
-        RuntimeError: If it raised another error there.
+        ValueError: If ``compute`` raises a ``ValueError`` on another process.
+        RuntimeError: If it raises another error there.
     """
     if world_size == 1:
         return [compute()]
-    own, error, failed = None, None, None
+    local, error, failure = None, None, None
     try:
-        own = compute()
+        local = compute()
     except Exception as raised:
-        error, failed = raised, (isinstance(raised, ValueError), f"{type(raised).__name__}: {raised}")
-    gathered = gather_objects((own, failed), world_size)
+        error, failure = raised, (isinstance(raised, ValueError), f"{type(raised).__name__}: {raised}")
+    gathered = gather_objects((local, failure), world_size)
     if error is not None:
         raise error
     for rank, (_, failure) in enumerate(gathered):
@@ -47,13 +47,13 @@ def gather_computed(compute: Callable[[], _T], world_size: int) -> list[_T]:
 class ShardedAutoencoder(nn.Module):
     """An autoencoder whose ``encode(decode(codes))`` runs on all processes, each with its share of the rows.
 
-    ``decode`` returns the images of this process's rows only; ``encode`` takes these and returns the codes of all
-    rows, gathered. Every process must make the same calls. For anything but encoding what was just decoded use the
-    autoencoder itself.
+    ``decode`` returns the images of this process's rows only; ``encode`` takes these and returns the gathered codes of
+    all rows. Every process must make the same calls. It only serves to encode images that were just decoded; use the
+    autoencoder itself for anything else.
 
     Args:
-        autoencoder: The model, an ``nn.Module`` that is the same on every process.
-        strategy: The Trainer's strategy, which gathers.
+        autoencoder: The model, equal on all processes.
+        strategy: The Trainer's strategy, which gathers the codes.
     """
 
     def __init__(self, autoencoder: Autoencoder, strategy: Strategy) -> None:
@@ -65,13 +65,13 @@ class ShardedAutoencoder(nn.Module):
         self._num_rows = 0
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Return the decoded share of ``codes`` (B, D); each process gets equally many, repeating the last row."""
+        """Return this process's share of decoded ``codes`` (B, D); equal shares, padded with the last row."""
         self._num_rows = len(codes)
         share = -(-len(codes) // self.world_size)
         rows = torch.arange(self.rank * share, (self.rank + 1) * share, device=codes.device).clamp(max=len(codes) - 1)
         return self.autoencoder.decode(codes[rows])
 
     def encode(self, images: Tensor) -> Tensor:
-        """Return the mean codes ``(B, D)`` of all rows last decoded, from this process's ``images``."""
+        """Return the mean codes ``(B, D)`` of all rows of the last :meth:`decode`, given this process's ``images``."""
         codes = posterior_mean(self.autoencoder.encode(images))
         return self._gather(codes.contiguous()).flatten(0, 1)[: self._num_rows]

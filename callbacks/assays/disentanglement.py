@@ -31,35 +31,34 @@ from lr_lightning.plots.scores import distinct_matrices, score_matrix_figure
 
 
 class DisentanglementAssay(AssayCallback):
-    """Scores the codes of the validation pass against the factors, cheap metrics often and expensive ones at the end.
+    """Scores the codes of the validation pass against the factors: cheap metrics often, expensive ones at the end.
 
     Scalars are logged as ``metric/<metric>/<variant>`` (``metric/mig/score``, ``metric/dci/lightgbm_completeness``),
-    matrices behind them as heat maps ``metric/<metric>/matrix``, and all as one table ``metric/scores``. Nothing is
-    encoded again. Data without factors get the scores that need none.
+    the matrices behind them as heat maps ``metric/<metric>/matrix``, and all scores as one table ``metric/scores``.
+    Nothing is encoded again. Data without factors get only the scores that need none.
 
     Codes or log-variances that are NaN or infinite make all scores NaN, with a warning.
 
     Attributes:
-        table: Scores of the last time that the assay ran, ``None`` before.
-        table_path: File that the table was written to.
+        table: Scores of the last run; ``None`` before.
+        table_path: File that holds the table.
 
     Args:
         metrics: Metrics, groups or import paths of metrics to run each time; see :data:`lr_lightning.metrics.GROUPS`.
-        final_metrics: Metrics or groups to run besides at the last validation and in every test.
+        final_metrics: Metrics or groups to run in addition at the last validation and in every test.
         every_n_validations: How often to run ``metrics``; 0 for the last validation only.
         final_every_n_validations: How often to run ``final_metrics`` during training; 0 for the last only.
         num_train: Rows to fit or count on; 10,000 as in the study, or two thirds, if ``None``.
         num_test: Rows held out; 5,000, or one third, if ``None``.
-        num_repeats: How often to draw rows and repeat, for means with standard errors and 95 % intervals, which the
-            table has.
+        num_repeats: How often to draw rows; with several, the table has means, standard errors and 95 % intervals.
         seed: Seed of the random choices, equal each time so that validations compare.
-        levels: Which metrics get chance and ceiling in training: ``"cheap"``, those that fit no predictors; ``"all"``,
-            which takes as long again as these metrics, or several times, at the first validation that they run in, and
-            no time later; or ``"none"``. Outside training, in a test say, all do.
-        print_table: Print the whole table at the end of the run, before the summary.
+        levels: Which metrics get chance and ceiling levels in training: ``"cheap"``, those that fit no predictors;
+            ``"all"``, which at least doubles the time of the first validation that they run in, and none of the later
+            ones; or ``"none"``. Outside of training, all metrics get them.
+        print_table: Print the whole table above the summary at the end of the run.
 
     Raises:
-        ValueError: If a number is below its least, or a metric or ``levels`` unknown.
+        ValueError: If a number is too small, or a metric or ``levels`` is unknown.
     """
 
     name = "disentanglement"
@@ -103,7 +102,7 @@ class DisentanglementAssay(AssayCallback):
     @property
     @override
     def prefix(self) -> str:
-        """What the keys begin with: scores are known by their metric, whichever callback ran it."""
+        """Prefix of the keys: scores have the name of their metric, whichever callback computes them."""
         return "metric"
 
     @override
@@ -113,7 +112,7 @@ class DisentanglementAssay(AssayCallback):
         if table.factors is None:
             names = [name for name in names if not self._metrics[name].needs_factors]
         if table.is_finite:
-            # each process takes some of the metrics
+            # each process computes some of the metrics
             rank, world_size = context.trainer.global_rank, context.trainer.world_size
             levels: LevelChoice = self.levels if context.trainer.state.fn == "fit" else "all"
             tables = gather_computed(
@@ -191,9 +190,9 @@ class DisentanglementAssay(AssayCallback):
         return suite.run(table.codes, table.factors, table.log_variances)
 
     def _undefined(self, names: list[str], table: CodeTable, generator: torch.Generator) -> ScoreTable:
-        """Return NaN for every score that the metrics would have, of no rows and without matrices."""
+        """Return a table of NaN with the scores that the metrics would have."""
         warnings.warn("the codes are not finite: all disentanglement scores are NaN", stacklevel=2)
-        # the names, found with codes of the same shape on a few rows
+        # random codes of the same shape give the names of the scores
         count = min(60, len(table.codes))
         codes = torch.randn(count, table.codes.shape[1], generator=generator)
         log_variances = None if table.log_variances is None else torch.zeros_like(codes)
@@ -219,9 +218,9 @@ def _undefined_row(row: ScoreRow) -> ScoreRow:
 
 
 def _varying_factors(table: CodeTable, dataset: Any) -> tuple[CodeTable, list[str] | None]:
-    """Return the table without factors that have one value in the whole data set, and the names of the others.
+    """Return the table without factors that are constant in the whole data set, and the names of the others.
 
-    What the data set does not know is left as it is: all factors, no names.
+    If the data set does not describe these factors, the table is unchanged and there are no names.
     """
     space = getattr(dataset, "factor_space", None)
     if space is None or table.factors is None or len(space.names) != table.factors.shape[1]:
@@ -231,7 +230,7 @@ def _varying_factors(table: CodeTable, dataset: Any) -> tuple[CodeTable, list[st
 
 
 def _columns_and_rows(table: ScoreTable) -> tuple[list[str], list[list[float | str]]]:
-    """Return the table for W&B; numbers that are not known are NaN there, and texts are empty."""
+    """Return columns and rows for W&B, with NaN for unknown numbers and empty strings for unknown texts."""
     columns = [name for name in ScoreRow._fields if name != "higher_is_better"]
     rows: list[list[float | str]] = []
     for row in table.rows:

@@ -1,4 +1,4 @@
-"""A report of assays as one HTML page that needs no other file and no network."""
+"""A report of assays as one self-contained HTML page."""
 
 import base64
 import math
@@ -14,7 +14,7 @@ class Picture:
     """A figure of the report.
 
     Attributes:
-        caption: What it shows.
+        caption: Sentences below it.
         png: The picture as a PNG file.
     """
 
@@ -24,7 +24,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """What one assay found.
+    """The results of one assay.
 
     Attributes:
         name: Name of the assay.
@@ -33,7 +33,7 @@ class Section:
         pictures: Figures.
         scalars: Numbers by name.
         tables: Columns and rows by name.
-        arrays: Where the raw arrays lie, ``None`` if there are none.
+        arrays: Path of the raw arrays; ``None`` if there are none.
         seconds: Time that the assay took.
     """
 
@@ -53,10 +53,10 @@ class Report:
 
     Attributes:
         title: Its title.
-        facts: What it is about: model, data, versions.
-        warnings: Reasons not to trust scores.
-        notes: Assays that were skipped, and what was undefined.
-        sections: What each assay found.
+        facts: Model, data and versions by label.
+        warnings: Reasons to distrust scores.
+        notes: Skipped assays and undefined scores.
+        sections: Results of each assay.
     """
 
     title: str
@@ -67,7 +67,7 @@ class Report:
 
 
 def render(report: Report) -> str:
-    """Return ``report`` as HTML; style and pictures are part of the text."""
+    """Return ``report`` as HTML, with style and pictures embedded."""
     sections = "\n".join(map(_section, report.sections))
     links = " ".join(f'<a href="#{escape(section.name)}">{_heading(section.name)}</a>' for section in report.sections)
     facts = "".join(f"<tr><th>{escape(name)}</th><td>{escape(text)}</td></tr>" for name, text in report.facts.items())
@@ -97,10 +97,10 @@ def render(report: Report) -> str:
 def _warnings(texts: Sequence[str]) -> str:
     if not texts:
         return (
-            '<aside class="fine">No warning: none of the checks found a reason to distrust these scores, '
+            '<aside class="fine">No warnings: the checks found no reason to distrust these scores, '
             "which does not prove them right.</aside>"
         )
-    return f'<aside class="warning"><h2>Beware</h2>{_list(texts)}</aside>'
+    return f'<aside class="warning"><h2>Warnings</h2>{_list(texts)}</aside>'
 
 
 def _notes(texts: Sequence[str]) -> str:
@@ -108,7 +108,7 @@ def _notes(texts: Sequence[str]) -> str:
 
 
 def _glance(sections: Sequence[Section]) -> str:
-    """Return the first interpretation of each section, which is the one that matters most."""
+    """Return the first interpretation of each section, which is the most important one."""
     first = [
         f'<li><a href="#{escape(section.name)}">{_heading(section.name)}</a>: {escape(section.interpretations[0])}</li>'
         for section in sections
@@ -151,7 +151,7 @@ def _or_undefined(value: float) -> float | str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[float | str]]) -> str:
-    """Return a table without the columns that are empty in each row."""
+    """Return a table without columns that are empty in every row."""
     kept = [index for index in range(len(columns)) if not all(_is_empty(row[index]) for row in rows)]
     columns, rows = [columns[index] for index in kept], [[row[index] for index in kept] for row in rows]
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
@@ -178,10 +178,10 @@ def _heading(name: str) -> str:
 
 
 _FEW = 14
-"""Tables of so many scalars at most are shown at once, longer ones on demand."""
+"""Up to this many scalars are shown at once, more on demand."""
 
 _FEW_PICTURES = 4
-"""More pictures than these stand two in a row."""
+"""More pictures than this are shown two in a row."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem 1.5rem 4rem; }

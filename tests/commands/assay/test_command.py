@@ -149,7 +149,7 @@ def test_warnings_stand_on_top_and_in_the_terminal(helix: Path, capsys: pytest.C
     sentence = "The response matrix comes from 12 base codes, fewer than 30."
     text = Page(Path("report/index.html")).text
     assert f"warning: {sentence}" in capsys.readouterr().out
-    assert text.index("Beware") < text.index(sentence) < text.index("At a glance")
+    assert text.index("Warnings") < text.index(sentence) < text.index("At a glance")
 
 
 def test_what_is_undefined_is_a_note(
