@@ -14,7 +14,7 @@ from lr_lightning.data.dataset import FactorBatch, FactorDataset, as_float
 from lr_lightning.data.loading.batch_loader import Batch, BatchLoader
 from lr_lightning.data.loading.correlation import FactorCorrelation, WeightedDraw, log_density
 from lr_lightning.data.loading.factor_groups import FactorGroups
-from lr_lightning.data.loading.holdout import left_out
+from lr_lightning.data.loading.holdout import holdout_mask
 from lr_lightning.data.loading.training_grid import TrainingGrid
 
 
@@ -98,9 +98,9 @@ class FactorDataModule(LightningDataModule):
         self.correlations = [c for c in correlations or () if math.isfinite(c.sigma)]
         self.groups = groups
         self.test_on = test_on
-        self._left_out = torch.zeros(len(dataset), dtype=torch.bool)
+        self._held_out = torch.zeros(len(dataset), dtype=torch.bool)
         if held_out or restricted is not None:
-            self._left_out = left_out(dataset, held_out or (), restricted)
+            self._held_out = holdout_mask(dataset, held_out or (), restricted)
         self._check_training()
         self._check_test()
         self._position = 0
@@ -112,8 +112,8 @@ class FactorDataModule(LightningDataModule):
         """Draw the split; move the data to the device where that is asked for."""
         order = torch.randperm(len(self.dataset), generator=torch.Generator().manual_seed(self.split_seed))
         self.val_indices, rest = order[: self.val_size], order[self.val_size :]
-        self.train_indices = rest[~self._left_out[rest]]
-        tested = order if self.test_on == "full" else order[self._left_out[order]]
+        self.train_indices = rest[~self._held_out[rest]]
+        tested = order if self.test_on == "full" else order[self._held_out[order]]
         self.test_indices = tested.sort().values if self.test_size is None else tested[: self.test_size]
         if stage == "fit":
             self._draw = self._training_draw()
@@ -193,15 +193,15 @@ class FactorDataModule(LightningDataModule):
             correlation.positions(self.dataset.factor_space)
         if self.groups is not None and not self.dataset.full_grid:
             raise ValueError(f"groups need every combination of factors once, which {self.dataset.name} has not")
-        if self._left_out.all():
-            raise ValueError("held_out and restricted leave nothing to train on")
+        if self._held_out.all():
+            raise ValueError("held_out and restricted hold out all combinations; leave some to train on")
 
     def _check_test(self) -> None:
         if self.test_on not in ("full", "held_out"):
             raise ValueError(f"test_on must be one of full, held_out, got {self.test_on!r}")
-        if self.test_on == "held_out" and not self._left_out.any():
-            raise ValueError("test_on='held_out' needs combinations that held_out or restricted leave out")
-        available = len(self.dataset) if self.test_on == "full" else int(self._left_out.sum())
+        if self.test_on == "held_out" and not self._held_out.any():
+            raise ValueError("test_on='held_out' requires combinations held out by held_out or restricted")
+        available = len(self.dataset) if self.test_on == "full" else int(self._held_out.sum())
         if self.test_size is not None and not 1 <= self.test_size <= available:
             raise ValueError(f"test_size must lie in 1..{available}, got {self.test_size}")
 

@@ -1,4 +1,4 @@
-"""Combinations of factor values that training leaves out."""
+"""Combinations of factor values that are held out from training."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,36 +9,37 @@ from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace, factor_position
 
 FactorValues = Mapping[str, Sequence[int]]
+"""Indices of values by the name of their factor."""
 
 
-def left_out(
+def holdout_mask(
     dataset: FactorDataset, held_out: Iterable[FactorValues] = (), restricted: FactorValues | None = None
 ) -> Tensor:
-    """Tell which samples are left out, by their factors.
+    """Return which observations are held out, by their factors.
 
     Args:
-        dataset: The samples.
-        held_out: Leaves out, entry by entry, the combinations in which each factor that the entry names has one of
-            the values listed: ``{"shape": [0], "object_hue": [3, 4]}`` those of shape 0 that have hue 3 or 4.
-        restricted: Leaves out each combination in which a factor that it names has any other value than those listed.
+        dataset: The observations.
+        held_out: Each entry holds out the combinations in which all its factors have one of the values listed:
+            ``{"shape": [0], "object_hue": [3, 4]}`` those of shape 0 with hue 3 or 4.
+        restricted: Holds out every combination in which one of these factors has a value that is not listed.
 
     Returns:
         Shape ``(len(dataset),)``, bool.
 
     Raises:
-        ValueError: If a factor or value does not exist, or nothing is listed.
+        ValueError: If a factor or value does not exist, or an entry or a list of values is empty.
     """
     space, factors = dataset.factor_space, dataset.factors(torch.arange(len(dataset))).cpu()
-    outside = torch.zeros(len(factors), dtype=torch.bool)
+    mask = torch.zeros(len(factors), dtype=torch.bool)
     for entry in held_out:
-        outside |= torch.stack(_matches("held_out", space, factors, entry)).all(dim=0)
+        mask |= torch.stack(_matches("held_out", space, factors, entry)).all(dim=0)
     if restricted is not None:
-        outside |= ~torch.stack(_matches("restricted", space, factors, restricted)).all(dim=0)
-    return outside
+        mask |= ~torch.stack(_matches("restricted", space, factors, restricted)).all(dim=0)
+    return mask
 
 
 def _matches(option: str, space: FactorSpace, factors: Tensor, entry: FactorValues) -> list[Tensor]:
-    """Return for each factor of ``entry`` where its value is among those listed, ``(N,)`` bool."""
+    """Return for each factor of ``entry`` which of ``factors`` (N, K) have one of its values, ``(N,)`` bool."""
     if not entry:
         raise ValueError(f"{option} must name a factor, got {dict(entry)}")
     matches = []
@@ -48,6 +49,6 @@ def _matches(option: str, space: FactorSpace, factors: Tensor, entry: FactorValu
             raise ValueError(f"{option} must list values of {name}, got {list(values)}")
         for value in values:
             if not 0 <= value < space.sizes[column]:
-                raise ValueError(f"{option}: {name} has the values 0 to {space.sizes[column] - 1}, got {value}")
+                raise ValueError(f"{option}: values of {name} must lie in 0..{space.sizes[column] - 1}, got {value}")
         matches.append(torch.isin(factors[:, column], torch.tensor(values)))
     return matches

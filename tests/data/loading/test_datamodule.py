@@ -401,11 +401,11 @@ LABELS = TensorFactorDataset(
     ("options", "message"),
     [
         ({"held_out": [{"colr": [0]}]}, "held_out: there is no factor 'colr'; did you mean 'colour'"),
-        ({"restricted": {"row": [9]}}, "restricted: row has the values 0 to 3, got 9"),
+        ({"restricted": {"row": [9]}}, r"restricted.*row.*0\.\.3.*9"),
         ({"restricted": {}}, "restricted must name a factor"),
-        ({"held_out": [{"row": [0, 1, 2, 3]}]}, "held_out and restricted leave nothing to train on"),
+        ({"held_out": [{"row": [0, 1, 2, 3]}]}, "held_out.*restricted.*train"),
         ({"correlations": [FactorCorrelation("row", "colum", 0.1)]}, "no factor 'colum'; did you mean 'column'"),
-        ({"test_on": "held_out"}, "test_on='held_out' needs combinations that held_out or restricted leave out"),
+        ({"test_on": "held_out"}, "test_on='held_out'.*held_out.*restricted"),
         ({"test_on": "all"}, "test_on must be one of full, held_out, got 'all'"),
         (
             {"held_out": [{"row": [0]}], "test_on": "held_out", "test_size": 13},
