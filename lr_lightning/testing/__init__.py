@@ -5,9 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lr_lightning.testing.assay_tester import AssayTester as AssayTester
+    from lr_lightning.testing.data_set_tester import DataSetTester as DataSetTester
     from lr_lightning.testing.metric_tester import MetricTester as MetricTester
 
-_MODULES = {"AssayTester": "assay_tester", "MetricTester": "metric_tester"}
+_MODULES = {
+    "AssayTester": "assay_tester",
+    "DataSetTester": "data_set_tester",
+    "MetricTester": "metric_tester",
+}
 
 
 def __getattr__(name: str) -> Any:

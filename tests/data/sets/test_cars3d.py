@@ -12,11 +12,11 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.sets.cars3d import CARS3D_FACTORS, Cars3D
 from lr_lightning.data.storage.file_dataset import Storage
 from lr_lightning.data.storage.lanczos import resize
+from lr_lightning.testing.data_set_tester import DataSetTester
 
 SPACE = FactorSpace(["elevation", "azimuth", "object"], [2, 3, 4])
 NAMES = ["car_007_mesh", "car_003_mesh", "car_010_mesh", "car_001_mesh"]  # in the order of the list, not of names
@@ -58,16 +58,21 @@ def expected(index: int) -> Any:
     return resize(view[None], 64)[0].transpose(2, 0, 1)
 
 
+class TestCars3D(DataSetTester):
+    is_excerpt = True
+
+    def make(self, folder: Path) -> Cars3D:
+        path = folder / "cars.tar.gz"
+        return Cars3D(path if path.exists() else write(path, {**CARS, **LIST}), factor_space=SPACE)
+
+
 @pytest.mark.parametrize("storage", ["cache", "memory"])
 @pytest.mark.parametrize("form", ["archive", "folder"])
 def test_gathers_images_and_factors_in_any_order(tmp_path: Path, form: str, storage: Storage) -> None:
     make = write if form == "archive" else write_folder
     dataset = Cars3D(make(tmp_path / "cars", {**CARS, **LIST}), storage, SPACE)
-    assert isinstance(dataset, FactorDataset)
-    assert (dataset.name, dataset.full_grid, dataset.image_shape, len(dataset)) == ("cars3d", True, (3, 64, 64), 24)
     indices = torch.tensor([23, 0, 5, 13, 5])
     images = dataset.images(indices)
-    assert images.dtype == torch.uint8
     np.testing.assert_array_equal(images.numpy(), np.stack([expected(int(i)) for i in indices]))
     assert dataset.factors(indices).tolist() == [[1, 2, 3], [0, 0, 0], [0, 1, 1], [1, 0, 1], [0, 1, 1]]
 

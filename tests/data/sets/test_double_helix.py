@@ -1,15 +1,21 @@
 """Double helix against its formula."""
 
 from math import pi
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.sets.double_helix import DoubleHelix
+from lr_lightning.testing.data_set_tester import DataSetTester
 
 ALL = torch.arange(1024)
+
+
+class TestDoubleHelix(DataSetTester):
+    def make(self, folder: Path) -> DoubleHelix:
+        return DoubleHelix()
 
 
 def test_points_lie_on_the_helices_of_the_formula() -> None:
@@ -47,28 +53,10 @@ def test_noise_has_the_standard_deviation_asked_for() -> None:
     assert noise.mean().item() == pytest.approx(0.0, abs=5 * 0.1 / 3072**0.5)
 
 
-def test_seed_decides_everything_and_the_global_generator_is_left_alone() -> None:
-    state = torch.get_rng_state()
+def test_seed_decides_everything() -> None:
     first = DoubleHelix(seed=1)
-    assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(first.images(ALL), DoubleHelix(seed=1).images(ALL))
     assert not torch.equal(first.images(ALL), DoubleHelix(seed=2).images(ALL))
-
-
-def test_is_a_data_set_of_points() -> None:
-    dataset = DoubleHelix()
-    assert isinstance(dataset, FactorDataset)
-    assert (dataset.name, dataset.full_grid, dataset.image_shape, len(dataset)) == ("double_helix", False, (3,), 1024)
-    assert dataset.images(ALL).dtype == torch.float32
-    assert dataset.factors(ALL).dtype == torch.int64
-    assert dataset.factor_space.sizes == (2,)
-
-
-@pytest.mark.parametrize("index", [-1, 1024])
-def test_rejects_an_index_outside(index: int) -> None:
-    for gather in (DoubleHelix().images, DoubleHelix().factors):
-        with pytest.raises(IndexError, match=rf"\[0, 1024\), got {index} to {index}"):
-            gather(torch.tensor([index]))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.sets.mnist import MNIST, read_idx
+from lr_lightning.testing.data_set_tester import DataSetTester
 
 DIGITS = np.random.default_rng(0).integers(256, size=(5, 28, 28), dtype=np.uint8)
 LABELS = np.array([3, 1, 4, 1, 9], dtype=np.uint8)
@@ -30,15 +30,23 @@ def write(
     return root
 
 
+class TestMNIST(DataSetTester):
+    is_excerpt = True
+    name = "mnist"
+
+    def make(self, folder: Path) -> MNIST:
+        return MNIST(folder if any(folder.glob("*.gz")) else write(folder, "train"), name=self.name)
+
+
+class TestFashionMNIST(TestMNIST):
+    name = "fashion_mnist"
+
+
 def test_pads_to_32_and_keeps_order(tmp_path: Path) -> None:
     dataset = MNIST(write(tmp_path, "t10k"), "test")
-    assert isinstance(dataset, FactorDataset)
-    assert (dataset.name, dataset.full_grid, dataset.image_shape, len(dataset)) == ("mnist", False, (1, 32, 32), 5)
     images = dataset.images(torch.tensor([4, 0]))
-    assert images.dtype == torch.uint8
     np.testing.assert_array_equal(images.numpy(), np.pad(DIGITS[[4, 0]], ((0, 0), (2, 2), (2, 2)))[:, None])
     assert dataset.factors(torch.tensor([4, 0])).tolist() == [[9], [3]]
-    assert dataset.factor_space.names == ("label",)
 
 
 def test_doubles_pixels_for_64(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """Rendered dSprites against original frames, an independent polygon fill, and facts about the set."""
 
-import pickle
 import zlib
 from pathlib import Path
 
@@ -10,9 +9,9 @@ import torch
 from matplotlib.path import Path as Outline
 from torch import Tensor
 
-from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.drawing.dsprites_outlines import glyph_outlines, outline_crossings
 from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
+from lr_lightning.testing.data_set_tester import DataSetTester
 
 REFERENCE = Path(__file__).parent / "references" / "dsprites_320.npz"
 
@@ -20,6 +19,11 @@ REFERENCE = Path(__file__).parent / "references" / "dsprites_320.npz"
 @pytest.fixture(scope="module")
 def dataset() -> RenderedDSprites:
     return RenderedDSprites()
+
+
+class TestRenderedDSprites(DataSetTester):
+    def make(self, folder: Path) -> RenderedDSprites:
+        return RenderedDSprites()
 
 
 def draw(dataset: RenderedDSprites, factors: list[list[int]] | Tensor) -> Tensor:
@@ -87,37 +91,3 @@ def test_version_stands_for_these_images(dataset: RenderedDSprites) -> None:
     images = dataset.images(torch.arange(0, len(dataset), 997))
     assert dataset.renderer_version == 1
     assert zlib.crc32(images.numpy().tobytes()) == 1_008_773_009
-
-
-def test_is_a_factor_dataset_in_grid_order(dataset: RenderedDSprites) -> None:
-    assert isinstance(dataset, FactorDataset)
-    assert len(dataset) == 737_280
-    images = dataset.images(torch.tensor([5, 700_000, 5]))
-    assert images.shape == (3, *dataset.image_shape)
-    assert images.dtype == torch.uint8
-    assert set(images.flatten().tolist()) == {0, 255}
-    assert torch.equal(images[0], images[2])
-    assert dataset.factors(torch.tensor([5, 737_279])).tolist() == [[0, 0, 0, 0, 0, 5], [0, 2, 5, 39, 31, 31]]
-    assert dataset.images(torch.zeros(0, dtype=torch.int64)).shape == (0, 1, 64, 64)
-
-
-def test_pickles(dataset: RenderedDSprites) -> None:
-    copy = pickle.loads(pickle.dumps(dataset)).to("cpu")
-    indices = torch.arange(0, len(dataset), 9973)
-    assert torch.equal(copy.images(indices), dataset.images(indices))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_draws_the_same_on_a_gpu(dataset: RenderedDSprites) -> None:
-    indices = torch.arange(0, len(dataset), 997)
-    images = RenderedDSprites().to("cuda").images(indices)
-    assert images.device.type == "cuda"
-    assert torch.equal(images.cpu(), dataset.images(indices))
-
-
-@pytest.mark.parametrize("index", [-1, 737_280])
-def test_rejects_indices_outside(dataset: RenderedDSprites, index: int) -> None:
-    with pytest.raises(IndexError, match=rf"\[0, 737280\), got {index}"):
-        dataset.images(torch.tensor([index]))
-    with pytest.raises(IndexError, match=rf"\[0, 737280\), got {index}"):
-        dataset.factors(torch.tensor([index]))

@@ -1,6 +1,5 @@
 """Rendered 3DShapes against original images, a composition in floating point, and facts about the set."""
 
-import pickle
 from colorsys import hsv_to_rgb, rgb_to_hsv
 from pathlib import Path
 
@@ -9,11 +8,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.drawing.shapes3d_geometry import trace
 from lr_lightning.data.drawing.shapes3d_scene import build_room
 from lr_lightning.data.drawing.shapes3d_solids import SOLIDS
 from lr_lightning.data.sets.rendered_shapes3d import RenderedShapes3D
+from lr_lightning.testing.data_set_tester import DataSetTester
 
 REFERENCE = Path(__file__).parent / "references" / "shapes3d_24.npz"
 
@@ -21,6 +20,15 @@ REFERENCE = Path(__file__).parent / "references" / "shapes3d_24.npz"
 @pytest.fixture(scope="module")
 def dataset() -> RenderedShapes3D:
     return RenderedShapes3D()
+
+
+class TestRenderedShapes3D(DataSetTester):
+    def make(self, folder: Path) -> RenderedShapes3D:
+        return RenderedShapes3D()
+
+    @pytest.fixture
+    def dataset(self, dataset: RenderedShapes3D) -> RenderedShapes3D:  # that of the module
+        return dataset
 
 
 def draw(dataset: RenderedShapes3D, factors: list[list[int]] | Tensor) -> Tensor:
@@ -113,17 +121,6 @@ def test_version_stands_for_these_images(dataset: RenderedShapes3D) -> None:
     assert 100 * (images @ weights).mean().item() / len(weights) == pytest.approx(-32.951, abs=0.005)
 
 
-def test_is_a_factor_dataset_in_grid_order(dataset: RenderedShapes3D) -> None:
-    assert isinstance(dataset, FactorDataset)
-    assert len(dataset) == 480_000
-    images = dataset.images(torch.tensor([5, 400_000, 5]))
-    assert images.shape == (3, *dataset.image_shape)
-    assert images.dtype == torch.uint8
-    assert torch.equal(images[0], images[2])
-    assert dataset.factors(torch.tensor([16, 479_999])).tolist() == [[0, 0, 0, 0, 1, 1], [9, 9, 9, 7, 3, 14]]
-    assert dataset.images(torch.zeros(0, dtype=torch.int64)).shape == (0, 3, 64, 64)
-
-
 def test_construction_leaves_the_number_of_threads_alone() -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
@@ -132,25 +129,3 @@ def test_construction_leaves_the_number_of_threads_alone() -> None:
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(threads)
-
-
-def test_pickles(dataset: RenderedShapes3D) -> None:
-    copy = pickle.loads(pickle.dumps(dataset)).to("cpu")
-    indices = torch.arange(0, len(dataset), 9973)
-    assert torch.equal(copy.images(indices), dataset.images(indices))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
-def test_draws_the_same_on_a_gpu(dataset: RenderedShapes3D) -> None:
-    indices = torch.arange(0, len(dataset), 997)
-    images = RenderedShapes3D().to("cuda").images(indices)
-    assert images.device.type == "cuda"
-    assert torch.equal(images.cpu(), dataset.images(indices))
-
-
-@pytest.mark.parametrize("index", [-1, 480_000])
-def test_rejects_indices_outside(dataset: RenderedShapes3D, index: int) -> None:
-    with pytest.raises(IndexError, match=rf"\[0, 480000\), got {index}"):
-        dataset.images(torch.tensor([index]))
-    with pytest.raises(IndexError, match=rf"\[0, 480000\), got {index}"):
-        dataset.factors(torch.tensor([index]))

@@ -1,6 +1,5 @@
 """Reader of the public 3DShapes file: values, order, workers, errors."""
 
-import multiprocessing
 import pickle
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.sets.shapes3d import Shapes3D
 from lr_lightning.data.storage import h5_images
 from lr_lightning.data.storage.file_dataset import Storage
+from lr_lightning.testing.data_set_tester import DataSetTester
 
 SPACE = FactorSpace(["hue", "shape"], [5, 4], [[0.0, 0.1, 0.2, 0.3, 0.4], [0, 1, 2, 3]])
 PIXELS = np.random.default_rng(0).integers(256, size=(20, 64, 64, 3), dtype=np.uint8)
@@ -32,6 +32,19 @@ def write(path: Path, images: Any = PIXELS, labels: Any = LABELS, chunks: Any = 
         file["labels"] = labels
         file.attrs.update(attributes)
     return path
+
+
+class TestShapes3D(DataSetTester):
+    is_excerpt = True
+    storage: Storage = "cache"
+
+    def make(self, folder: Path) -> Shapes3D:
+        path = folder / "s.h5"
+        return Shapes3D(path if path.exists() else write(path, chunks=CHUNKS[0]), self.storage, SPACE)
+
+
+class TestShapes3DOnDemand(TestShapes3D):
+    storage = "file"
 
 
 class Items(Dataset[Tensor]):
@@ -56,23 +69,16 @@ def test_gathers_images_and_factors_in_any_order(
     dataset = Shapes3D(write(tmp_path / "s.h5", chunks=chunks), storage, SPACE)
     indices = torch.tensor([7, 19, 0, 7, 6, 8, 3])
     images = dataset.images(indices)
-    assert images.dtype == torch.uint8
     assert images.is_contiguous()
     np.testing.assert_array_equal(images.numpy(), PIXELS[indices.numpy()].transpose(0, 3, 1, 2))
     assert dataset.factors(indices).tolist() == [[1, 3], [4, 3], [0, 0], [1, 3], [1, 2], [2, 0], [0, 3]]
-    assert dataset.images(torch.tensor([], dtype=torch.int64)).shape == (0, 3, 64, 64)
-
-
-def test_is_a_full_grid_under_its_name(tmp_path: Path) -> None:
-    dataset = Shapes3D(write(tmp_path / "s.h5"), factor_space=SPACE)
-    assert isinstance(dataset, FactorDataset)
-    assert (dataset.name, dataset.full_grid, dataset.image_shape, len(dataset)) == ("shapes3d", True, (3, 64, 64), 20)
-    assert dataset.renderer_version is None
 
 
 def test_a_rendered_file_is_named_so(tmp_path: Path) -> None:
     dataset = Shapes3D(write(tmp_path / "s.h5", rendered=True, renderer_version=3), factor_space=SPACE)
     assert (dataset.name, dataset.renderer_version) == ("rendered_shapes3d", 3)
+    dataset = Shapes3D(write(tmp_path / "p.h5"), factor_space=SPACE)
+    assert (dataset.name, dataset.renderer_version) == ("shapes3d", None)
 
 
 def test_is_read_once_when_resident(tmp_path: Path) -> None:
@@ -98,30 +104,12 @@ def test_forked_workers_read_what_the_main_process_reads(tmp_path: Path, storage
     torch.testing.assert_close(torch.cat(list(loader)), expected, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("storage", ["cache", "file"])
-def test_spawned_worker_reads_what_the_main_process_reads(tmp_path: Path, storage: Storage) -> None:
-    dataset = Shapes3D(write(tmp_path / "s.h5", chunks=CHUNKS[0]), storage, SPACE)
-    expected = dataset.images(torch.arange(20))
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        torch.testing.assert_close(pool.apply(dataset.images, (torch.arange(20),)), expected, rtol=0, atol=0)
-
-
 def test_pickling_leaves_the_handle_out(tmp_path: Path) -> None:
     dataset = Shapes3D(write(tmp_path / "s.h5"), "file", SPACE)
     expected = dataset.images(torch.arange(20))
     copy = pickle.loads(pickle.dumps(dataset))
     assert copy._source._file is None
     torch.testing.assert_close(copy.images(torch.arange(20)), expected, rtol=0, atol=0)
-
-
-@pytest.mark.parametrize("index", [-1, 20])
-@pytest.mark.parametrize("storage", ["cache", "memory", "file"])
-def test_rejects_an_index_outside(tmp_path: Path, index: int, storage: Storage) -> None:
-    dataset = Shapes3D(write(tmp_path / "s.h5"), storage, SPACE)
-    with pytest.raises(IndexError, match=rf"\[0, 20\), got {index} to {index}"):
-        dataset.images(torch.tensor([index]))
-    with pytest.raises(IndexError, match=rf"\[0, 20\), got {index} to {index}"):
-        dataset.factors(torch.tensor([index]))
 
 
 def test_rejects_a_missing_file_and_names_the_twin(tmp_path: Path) -> None:
