@@ -140,7 +140,7 @@ def test_a_class_with_arguments(figures: list[Figure], name: str) -> None:
             "ColorDSprites has no argument 'sed'; did you mean seed?",
         ),
         (["ScreamDSprites", "p.png"], 1, "no picture data_sets/scream.jpg"),
-        (["MNIST", "p.png"], 1, "the following arguments are required: root"),
+        (["MNIST", "p.png"], 1, "root"),
         (["os.path", "p.png"], 1, "os.path is not a class that extends FactorDataset"),
         (["lr_lightning.data.FactorDataset", "p.png"], 1, "FactorDataset is abstract"),
         (["double_helix", "p.png", "--seeed", "1"], 2, "unrecognized arguments: --seeed 1"),
