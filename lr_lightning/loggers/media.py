@@ -1,4 +1,4 @@
-"""Figures, tables and raw arrays: to files in the run folder and to whichever loggers there are."""
+"""Saves figures, tables and raw arrays to the run folder and to the Trainer's loggers."""
 
 import re
 from collections.abc import Mapping
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 class RunFolderOwner:
-    """Base of a callback of a Trainer whose ``default_root_dir`` is a run folder, where all files belong."""
+    """Base class of a callback that makes the Trainer's ``default_root_dir`` the run folder."""
 
 
 def save_figure(trainer: Trainer, key: str, figure: "Figure") -> None:
-    """Write ``figure`` to ``figures/`` as PNG and hand it to W&B and TensorBoard under ``key``.
+    """Write ``figure`` to ``figures/`` as PNG and log it to W&B and TensorBoard under ``key``.
 
-    Call it on the process of rank 0, in a validation or test hook.
+    Call it on rank 0, in a validation or test hook.
 
     Args:
-        trainer: Its :func:`media_folder` receives the file.
-        key: Name such as ``"assay/response_matrix/matrix"``.
-        figure: The figure; it is not changed.
+        trainer: The file is saved in its :func:`media_folder`.
+        key: Logged key, e.g. ``"assay/response_matrix/matrix"``.
+        figure: The figure; not modified.
     """
     path = figure_path(trainer, key)
     if path is not None:
@@ -51,7 +51,7 @@ def save_figure(trainer: Trainer, key: str, figure: "Figure") -> None:
 
 
 def save_table(trainer: Trainer, key: str, columns: list[str], rows: list[list[float | str]]) -> None:
-    """Hand a table to W&B under ``key``; files keep the same numbers as raw arrays."""
+    """Log a table to W&B under ``key``; files contain the same numbers as raw arrays."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
             logger.log_table(key, columns=columns, data=rows, step=logging_step(trainer))
@@ -66,7 +66,7 @@ def save_arrays(trainer: Trainer, key: str, arrays: Mapping[str, Tensor]) -> Non
 
 
 def save_score_table(trainer: Trainer, key: str, table: ScoreTable) -> Path | None:
-    """Write ``table`` to one JSON file in ``assays/``, a list of objects, and return its path if there is one."""
+    """Write ``table`` to a JSON file in ``assays/``, a list of objects; return its path, ``None`` without a folder."""
     path = _path(trainer, "assays", key, ".json")
     if path is not None:
         write_score_table(path, table)
@@ -74,10 +74,10 @@ def save_score_table(trainer: Trainer, key: str, table: ScoreTable) -> Path | No
 
 
 def media_folder(trainer: Trainer) -> Path | None:
-    """Return the folder that receives ``figures/`` and ``assays/``, ``None`` if there is none.
+    """Return the parent of ``figures/`` and ``assays/``, ``None`` if there is none.
 
-    It is the run folder of a run of the command line; else the folder of the first logger that has one, where Lightning
-    puts its checkpoints too; else ``default_root_dir``, unless that is the working folder, as without a word.
+    It is the run folder, for runs from the command line; otherwise the folder of the first logger that has one, where
+    Lightning also saves checkpoints; otherwise ``default_root_dir``, unless this is the working folder (its default).
     """
     root = Path(trainer.default_root_dir)
     if any(isinstance(callback, RunFolderOwner) for callback in trainer.callbacks):  # type: ignore[attr-defined]
@@ -94,19 +94,19 @@ def media_folder(trainer: Trainer) -> Path | None:
 
 
 def figure_path(trainer: Trainer, key: str) -> Path | None:
-    """Return the file that :func:`save_figure` writes for ``key`` at this moment, ``None`` if it writes none."""
+    """Return the path to which :func:`save_figure` would now write ``key``, ``None`` without a folder."""
     return _path(trainer, "figures", key, ".png")
 
 
 def arrays_path(trainer: Trainer, key: str) -> Path | None:
-    """Return the file that :func:`save_arrays` writes for ``key`` at this moment, ``None`` if it writes none."""
+    """Return the path to which :func:`save_arrays` would now write ``key``, ``None`` without a folder."""
     return _path(trainer, "assays", key, ".npz")
 
 
 def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path | None:
-    """Return ``folder/matrix-active-step000100.png`` for ``assay/matrix/active``, ``-test.png`` for one in a test.
+    """Return ``folder/matrix-active-step000100.png`` for the key ``assay/matrix/active``; ``-test.png`` in a test.
 
-    That of a seed, ``seed_3/assay/matrix/active``, is ``folder/seed_3-matrix-active-step000100.png``.
+    For the key of a seed, ``seed_3/assay/matrix/active``, it is ``folder/seed_3-matrix-active-step000100.png``.
     """
     root = media_folder(trainer)
     function = str(trainer.state.fn.value) if trainer.state.fn else "fit"

@@ -1,4 +1,4 @@
-"""The rows of ``metrics.csv``, as they were written."""
+"""Reads ``metrics.csv``."""
 
 import csv
 import io
@@ -10,12 +10,12 @@ METRICS_FILE = "metrics.csv"
 
 
 class MetricsFile(NamedTuple):
-    """What a ``metrics.csv`` holds.
+    """Content of a ``metrics.csv``.
 
     Attributes:
-        columns: Names in its header, none if there is no file.
-        rows: Its rows as text; a quantity that was not logged at a step is empty.
-        left_out: Whether the file holds more: later rows, or lines that are damaged.
+        columns: Names in its header; empty if there is no file.
+        rows: Its rows as text; quantities that were not logged at a step are empty.
+        left_out: Whether the file contains more: later rows or damaged lines.
     """
 
     columns: list[str]
@@ -26,23 +26,23 @@ class MetricsFile(NamedTuple):
 def read_metrics(path: Path, last_step: int | None = None) -> MetricsFile:
     """Return the rows of a ``metrics.csv``, none if there is no file.
 
-    A killed process may leave half of a last line, which is left out.
+    An incomplete last line, left by a killed process, is dropped.
 
     Args:
         path: The file.
-        last_step: Leave out rows of later steps; ``None`` for all rows.
+        last_step: Drop rows of later steps; ``None`` keeps all rows.
 
     Raises:
         ValueError: If there are rows but no column ``step``.
     """
     content = path.read_bytes() if path.is_file() else b""
-    end = content.rfind(b"\n") + 1  # what follows is half a line, even if it has a cell for each column
+    end = content.rfind(b"\n") + 1  # the rest is an incomplete line, even if it has a cell for each column
     reader = csv.DictReader(io.StringIO(content[:end].decode(errors="replace"), newline=""))
     columns, found = list(reader.fieldnames or []), list(reader)
     if found and "step" not in columns:
-        raise ValueError(f"{path} has no column 'step' and is of no run; move it elsewhere")
+        raise ValueError(f"{path} has no column 'step', so it does not belong to a run; move it elsewhere")
     whole = [row for row in found if None not in row and None not in row.values() and row["step"].isdigit()]
     if len(whole) < len(found):
-        warnings.warn(f"{len(found) - len(whole)} damaged lines of {path} are left out", stacklevel=2)
+        warnings.warn(f"{len(found) - len(whole)} damaged lines of {path} are ignored", stacklevel=2)
     rows = [row for row in whole if last_step is None or int(row["step"]) <= last_step]
     return MetricsFile(columns, rows, end < len(content) or len(rows) < len(found))

@@ -1,4 +1,4 @@
-"""``metrics.csv`` in the run folder, continued when a run is resumed."""
+"""Logs to ``metrics.csv`` in the run folder, and continues it when a run is resumed."""
 
 import csv
 import os
@@ -20,15 +20,15 @@ from lr_lightning.loggers.metrics_file import read_metrics
 
 
 class RunCSVLogger(CSVLogger):
-    """Lightning's CSV logger, writing ``metrics.csv`` straight into the run folder and never losing a row there.
+    """Lightning's CSV logger, writing ``metrics.csv`` directly to the run folder without ever losing a row.
 
-    Rows are appended. Where that is not enough, since a quantity is new or a resumed run drops rows, the whole file is
-    written beside the old one and renamed. Rows are on the disk with each checkpoint.
+    Rows are appended. If a quantity is new or a resumed run drops rows, the whole file is written under a temporary
+    name and renamed. Rows are flushed to disk with each checkpoint.
 
     Args:
         save_dir: The run folder.
-        resume_step: Keep the rows up to this step and drop later ones, which a resumed run writes again;
-            ``None`` keeps all.
+        resume_step: Keep rows up to this step and drop later ones, which a resumed run writes again; ``None`` keeps
+            all.
     """
 
     def __init__(self, save_dir: str | Path, resume_step: int | None = None) -> None:
@@ -39,31 +39,31 @@ class RunCSVLogger(CSVLogger):
     @rank_zero_experiment
     @override
     def experiment(self) -> ExperimentWriter:
-        """The writer, which on first use takes over the rows of an earlier start of this run."""
+        """The writer; on first use, it reads the rows of earlier starts of this run."""
         if self._experiment is None:
             self._experiment = _MetricsWriter(self.log_dir, self.resume_step)
         return self._experiment  # type: ignore[return-value]
 
     @override
     @rank_zero_only
-    def log_metrics(  # type: ignore[override]  # as Lightning's own
+    def log_metrics(  # type: ignore[override]  # as in Lightning
         self, metrics: dict[str, Tensor | float], step: int | None = None
     ) -> None:
-        """Log ``metrics`` as a row, which is in the file when this returns."""
+        """Log ``metrics`` as a row, and write it to the file at once."""
         super().log_metrics(metrics, step)
         self.save()
 
     @override
     @rank_zero_only
     def after_save_checkpoint(self, checkpoint_callback: ModelCheckpoint) -> None:
-        """Flush the rows to the disk: a checkpoint must not outlive the rows that led to it."""
+        """Flush the rows to disk: a checkpoint must not outlive the rows before it."""
         path = Path(self.experiment.metrics_file_path)
         if path.is_file():
             flush_to_disk(path)
 
 
 class _MetricsWriter(ExperimentWriter):
-    """Lightning's writer, which changes a file that is there only by appending to it or replacing it as a whole."""
+    """Lightning's writer, which only appends to an existing file or replaces it as a whole."""
 
     def __init__(self, log_dir: str, resume_step: int | None) -> None:
         super().__init__(log_dir)
@@ -103,9 +103,9 @@ class _MetricsWriter(ExperimentWriter):
             with self._path.open("a", newline="") as file:
                 csv.DictWriter(file, self.metrics_keys).writerows(self.metrics)
         except OSError:
-            os.truncate(self._path, size)  # half a line would spoil the next one
+            os.truncate(self._path, size)  # an incomplete line would corrupt the next one
             raise
 
     @override
     def _check_log_dir_exists(self) -> None:
-        """Leave what is in the folder, which Lightning's would delete."""
+        """Keep the content of the folder, which Lightning's writer would delete."""

@@ -1,4 +1,4 @@
-"""Weights & Biases that works without an account or a network, and never ends a run."""
+"""A W&B logger that works without an account or a network connection, and never ends a run."""
 
 import inspect
 import os
@@ -23,43 +23,42 @@ from lr_lightning.loggers.wandb_rows import WandbRows
 WandbMode = Literal["auto", "online", "offline", "disabled"]
 
 _MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
-"""What W&B takes as ``WANDB_MODE``; the last two are old names of offline and online."""
+"""Values of ``WANDB_MODE`` accepted by W&B; the last two are old names of offline and online."""
 
 _STEP = "trainer/global_step"
 
 
 class RunWandbLogger(WandbLogger):
-    """Lightning's W&B logger, offline where there is no login or no network, whose history survives a killed run.
+    """Lightning's W&B logger, offline without a login or network, with a history that survives a killed run.
 
-    What is logged at a training step is one row of the W&B history, whose ``_step`` is that step. A start that
-    continues a run first logs again, from ``metrics.csv`` and the figures in the run folder, what earlier starts
-    logged: the last offline part of a run alone holds its whole history. An online run is given only the rows that its
-    server lacks.
+    Everything logged at a training step is one row of the W&B history, whose ``_step`` is that step. A start that
+    continues a run first repeats what earlier starts logged, from ``metrics.csv`` and the figures in the run folder, so
+    that the last offline part of a run contains its whole history. To an online run, only missing rows are sent.
 
-    Once training has begun, nothing of W&B ends it. Should W&B's service stop, the run goes on in a new offline part;
-    should that fail too, it goes on without W&B. Each is told by one warning.
+    Once training has begun, W&B failures do not end it. If W&B's service stops, the run continues in a new offline
+    part; if that fails too, it continues without W&B. Each failure causes one warning.
 
-    What is ``None`` is taken from W&B's environment variables: ``WANDB_PROJECT``, ``WANDB_NAME``, ``WANDB_ENTITY``,
-    ``WANDB_TAGS``, ``WANDB_RUN_GROUP``, ``WANDB_NOTES`` and ``WANDB_JOB_TYPE``.
+    Arguments that are ``None`` are taken from W&B's environment variables: ``WANDB_PROJECT``, ``WANDB_NAME``,
+    ``WANDB_ENTITY``, ``WANDB_TAGS``, ``WANDB_RUN_GROUP``, ``WANDB_NOTES`` and ``WANDB_JOB_TYPE``.
 
     Args:
-        save_dir: The run folder. It receives the ``wandb`` folder, unless ``WANDB_DIR`` names another place for it.
-        project: W&B project; ``lr_lightning`` if nothing names one.
-        name: Name of the run; chosen by W&B if nothing names one.
-        entity: W&B user or team; the default one of the login if nothing names one.
+        save_dir: The run folder, also the parent of the ``wandb`` folder unless ``WANDB_DIR`` is set.
+        project: W&B project; ``lr_lightning`` by default.
+        name: Name of the run; chosen by W&B by default.
+        entity: W&B user or team; the login's default entity by default.
         run_id: Id of the run; the same id continues a run.
         tags: Tags of the run.
-        mode: ``"auto"`` obeys the environment variable ``WANDB_MODE`` if set; else it is online with a login and a
-            network, and offline without, which is decided within ``timeout`` seconds.
+        mode: ``"auto"`` uses the environment variable ``WANDB_MODE`` if it is set; otherwise it is online if there is a
+            login and the server responds within ``timeout`` seconds, and offline if not.
         timeout: Seconds to wait for the server at the start.
         group: Group of runs that this one belongs to.
         notes: Description of the run.
-        job_type: Kind of the run within its group.
-        upload_timeout: Seconds to wait at the end for what is still to be uploaded; it can be uploaded later.
-        resume_step: Log again what earlier starts logged up to this step; ``None`` for all of it.
+        job_type: Type of the run within its group.
+        upload_timeout: Seconds to wait for uploads at the end; the rest can be uploaded later.
+        resume_step: Repeat what earlier starts logged up to this step; ``None`` repeats everything.
 
     Raises:
-        ValueError: If ``WANDB_MODE`` is none of W&B's modes.
+        ValueError: If ``WANDB_MODE`` is not one of W&B's modes.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class RunWandbLogger(WandbLogger):
     ) -> None:
         _check_mode_variable()
         self.run_folder = Path(save_dir).absolute()
-        # Absolute: W&B's own process may have been started in another folder.
+        # absolute, because W&B's own process may have been started in another folder
         super().__init__(
             name=name,
             save_dir=Path(os.environ.get("WANDB_DIR") or save_dir).absolute(),
@@ -92,15 +91,15 @@ class RunWandbLogger(WandbLogger):
             notes=notes,
             job_type=job_type,
         )
-        del self._wandb_init["anonymous"]  # Lightning still sets it, W&B warns that it has no effect
+        del self._wandb_init["anonymous"]  # set by Lightning, but W&B warns that it has no effect
         self.mode = mode
         self.timeout = timeout
         self.upload_timeout = upload_timeout
         self.resume_step = resume_step
         self._continues = run_id is not None
         self._rows = WandbRows()
-        self._first_row = 0  # of those to send: the server of an online run holds all before
-        self._first_free = 0  # row when this start began
+        self._first_row = 0  # first row to send: the server of an online run has all earlier ones
+        self._first_free = 0  # first row of this start
         self._hyperparameters: list[Any] = []
         self._refused = False
         self._restarted = False
@@ -109,7 +108,7 @@ class RunWandbLogger(WandbLogger):
     @property
     @override
     def experiment(self) -> Any:
-        """The W&B run; the first use starts it."""
+        """The W&B run, started on first use."""
         if self._experiment is None and rank_zero_only.rank == 0:  # type: ignore[attr-defined]
             self._start()
         return super().experiment
@@ -122,10 +121,10 @@ class RunWandbLogger(WandbLogger):
 
     @property
     def outcome(self) -> str | None:
-        """Where the W&B run is or how it gets there, in a few words; ``None`` if there is none."""
+        """A short description of where the W&B run is, or how to upload it; ``None`` without a run."""
         if self._lost is not None:
             again = f"lr-lightning test {quoted_path(self.run_folder)}"
-            return f"stopped ({self._lost}); the next start of this run, such as {again}, logs all of it again"
+            return f"stopped ({self._lost}); the next start of this run, e.g. {again}, logs everything again"
         if self.folder is not None:
             return f"offline; upload with: wandb sync {quoted_path(self.folder)}"
         url = getattr(self._experiment, "url", None)
@@ -133,7 +132,7 @@ class RunWandbLogger(WandbLogger):
 
     @override
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Log ``metrics`` in the row of ``step``, ``None`` for a row of their own."""
+        """Log ``metrics`` in the row of ``step``, or in a separate row if ``None``."""
         self._guarded(lambda run: self._log(run, dict(metrics), step))
 
     @override
@@ -143,7 +142,7 @@ class RunWandbLogger(WandbLogger):
         self._hyperparameters.append(params)
 
     def log_figure(self, key: str, path: Path, step: int) -> None:
-        """Log the picture in ``path``, a file in the run folder, in the row of ``step``."""
+        """Log the image file ``path``, inside the run folder, in the row of ``step``."""
         figure = os.path.relpath(path.absolute(), self.run_folder)
         self._guarded(lambda run: self._log_media(run, LoggedMedia(0, step, key, figure)))
 
@@ -156,7 +155,7 @@ class RunWandbLogger(WandbLogger):
         dataframe: Any = None,
         step: int | None = None,
     ) -> None:
-        """Log a table in the row of ``step``; one that is given as columns and data is logged again by later starts."""
+        """Log a table in the row of ``step``; later starts repeat tables passed as ``columns`` and ``data``."""
         if dataframe is not None or columns is None or data is None or step is None:
             super().log_table(key, columns, data, dataframe, step)
             return
@@ -164,18 +163,18 @@ class RunWandbLogger(WandbLogger):
         self._guarded(lambda run: self._log_media(run, media))
 
     def finish(self) -> str | None:
-        """End the W&B run and return what is left to be told about it, ``None`` if nothing is."""
+        """End the W&B run; return a message if something is left to do, otherwise ``None``."""
         if self._experiment is None:
             return None
         if self._lost is not None:
-            self._experiment.finish()  # it stands in for one
+            self._experiment.finish()  # a disabled stand-in
             return None
         folder = Path(self._experiment.dir).parent
         try:
             self._experiment.finish()
         except TimeoutError:
             command = f"wandb sync --include-online {quoted_path(folder)}"
-            return f"W&B: not all could be uploaded in {self.upload_timeout:g} s; upload it with: {command}"
+            return f"W&B: the upload did not finish within {self.upload_timeout:g} s; upload the rest with: {command}"
         except Exception as error:
             self._restart(error)
             with suppress(Exception):
@@ -189,13 +188,13 @@ class RunWandbLogger(WandbLogger):
     # Starting
 
     def _start(self) -> None:
-        """Start a W&B run, offline if it cannot be online, and none if it cannot be offline."""
+        """Start a W&B run: offline if it cannot be online, none if it cannot be offline."""
         mode = self._mode()
         error = self._failure_to_start(mode)
         if error is not None and self.mode == "online":
             raise ConnectionError(
-                f"W&B gave no run within {self.timeout:g} s ({first_line(error)}); --wandb.mode auto logs offline "
-                "where there is no connection, --wandb.timeout waits longer"
+                f"W&B did not start a run within {self.timeout:g} s ({first_line(error)}); use --wandb.mode auto to "
+                "log offline without a connection, or --wandb.timeout to wait longer"
             ) from error
         if error is not None and mode == "online":
             rank_zero_info(f"W&B: no connection ({first_line(error)}); this run is logged offline.")
@@ -204,10 +203,10 @@ class RunWandbLogger(WandbLogger):
             self._give_up(error)
 
     def _failure_to_start(self, mode: str) -> Exception | None:
-        """Start a W&B run in ``mode`` and return what went wrong.
+        """Start a W&B run in ``mode``; return the error, ``None`` on success.
 
         Raises:
-            ValueError: If W&B refuses what it is given, such as the name of a project.
+            ValueError: If W&B rejects an argument, e.g. the name of the project.
         """
         import wandb
 
@@ -223,14 +222,14 @@ class RunWandbLogger(WandbLogger):
     def _initialize(self, mode: str) -> None:
         import wandb
 
-        Path(self.save_dir or ".").mkdir(parents=True, exist_ok=True)  # else W&B writes to a temporary folder
+        Path(self.save_dir or ".").mkdir(parents=True, exist_ok=True)  # otherwise W&B writes to a temporary folder
         if mode == "online":
-            rank_zero_info(f"W&B: connecting, for {self.timeout:g} s at most.")
+            rank_zero_info(f"W&B: connecting (up to {self.timeout:g} s).")
         known = getattr(wandb.Settings, "model_fields", {})
         wanted: dict[str, Any] = {
             "quiet": True,
             "init_timeout": self.timeout,
-            "x_transaction_log_flush_interval": 1.0,  # s; W&B's own process does not outlive this one if it is killed
+            "x_transaction_log_flush_interval": 1.0,  # seconds; if this process is killed, W&B's own process ends too
             "finish_timeout": self.upload_timeout,
             "finish_timeout_raises": True,
         }
@@ -241,7 +240,7 @@ class RunWandbLogger(WandbLogger):
             self._log_again(run)
 
     def _mode(self) -> str:
-        """Return the mode to start in: what was asked for, the environment's, or what a login allows."""
+        """Return the mode to start in: the argument, the environment variable, or according to the login."""
         if self.mode != "auto":
             return self.mode
         return os.environ.get("WANDB_MODE") or ("online" if _has_login() else "offline")
@@ -249,7 +248,7 @@ class RunWandbLogger(WandbLogger):
     # Logging again
 
     def _log_again(self, run: Any) -> None:
-        """Log what earlier starts of this run logged, as far as the server lacks it."""
+        """Repeat what earlier starts of this run logged, unless the server has it."""
         self._rows = WandbRows()
         self._first_row = self._first_free = getattr(run, "starting_step", 0)
         if not self._continues:
@@ -262,11 +261,11 @@ class RunWandbLogger(WandbLogger):
         for number, step, content in entries:
             if number >= self._first_row:
                 self._log_earlier(run, number, step, content)
-        if self.resume_step is None:  # an evaluation repeats no row, it adds its own
+        if self.resume_step is None:  # an evaluation repeats no rows, but adds new ones
             self._rows.skip_to(self._first_row - 1)
 
     def _earlier_entries(self) -> list[tuple[int, int, Callable[[], dict[str, Any]]]]:
-        """Return row, training step and content of what earlier starts logged, by row."""
+        """Return row, training step and content of everything that earlier starts logged, sorted by row."""
         path, last = self.run_folder / MEDIA_FILE, self.resume_step
         media = [entry for entry in read_media(path) if last is None or entry.step <= last]
         if path.is_file():
@@ -280,7 +279,7 @@ class RunWandbLogger(WandbLogger):
         return sorted(entries, key=lambda entry: entry[0])
 
     def _is_numbered_alike(self, run: Any, entries: Sequence[tuple[int, int, object]]) -> bool:
-        """Return whether the last row of the server is what it would be here; earlier versions numbered otherwise."""
+        """Return whether the server numbers rows as this version does; earlier versions numbered them differently."""
         last = self._first_row - 1
         return bool(run.summary.get(_STEP) == {number: step for number, step, _ in entries}.get(last, last))
 
@@ -290,11 +289,11 @@ class RunWandbLogger(WandbLogger):
                 run.log({**content(), _STEP: step}, step=number)
         except ConnectionError:
             raise
-        except OSError:  # a figure that somebody has removed
+        except OSError:  # the figure has been removed
             return
 
     def _media(self, media: LoggedMedia) -> dict[str, Any]:
-        """Return what W&B takes for a figure or table."""
+        """Return W&B's object for a figure or table."""
         import wandb
 
         if media.figure is not None:
@@ -304,8 +303,8 @@ class RunWandbLogger(WandbLogger):
     # Logging
 
     def _log(self, run: Any, content: dict[str, Any], step: int | None) -> int | None:
-        """Log ``content`` and return its row, ``None`` if the server has that."""
-        free = getattr(run, "_local_step", 0)  # users may log rows of their own to it
+        """Log ``content``; return its row, ``None`` if the server already has it."""
+        free = getattr(run, "_local_step", 0)  # user code may log rows of its own
         row = self._rows.row_of(step, at_least=free if free > self._first_free else 0)
         if row < self._first_row:
             return None
@@ -314,7 +313,7 @@ class RunWandbLogger(WandbLogger):
 
     def _log_media(self, run: Any, media: LoggedMedia) -> None:
         with _media_beside(run):
-            self._log(run, {}, media.step)  # W&B names files by the row that is there before
+            self._log(run, {}, media.step)  # W&B names files by the current row
             row = self._log(run, self._media(media), media.step)
         if row is not None and not getattr(run, "disabled", False):
             append_media(self.run_folder / MEDIA_FILE, media._replace(row=row))
@@ -322,7 +321,7 @@ class RunWandbLogger(WandbLogger):
     # When W&B fails
 
     def _guarded(self, send: Callable[[Any], object]) -> None:
-        """Call ``send`` with the W&B run, on the first process only; what goes wrong in W&B does not end the run."""
+        """Call ``send`` with the W&B run, on rank 0 only; errors in W&B do not end training."""
         if rank_zero_only.rank != 0:  # type: ignore[attr-defined]
             return
         run = self.experiment
@@ -333,16 +332,16 @@ class RunWandbLogger(WandbLogger):
         except Exception as error:
             if _is_of_what_was_logged(error):
                 if not self._refused:
-                    rank_zero_warn(f"W&B did not take something ({first_line(error)}); the run folder has it")
+                    rank_zero_warn(f"W&B rejected a value ({first_line(error)}); it is in the run folder")
                 self._refused = True
                 return
             self._restart(error)
             if self._lost is None:
-                with suppress(Exception):  # should it fail again, the next call tells
+                with suppress(Exception):  # if it fails again, the next call handles it
                     send(self._experiment)
 
     def _restart(self, error: Exception) -> None:
-        """Go on in a new offline part; without W&B if that was tried before."""
+        """Continue in a new offline part, or without W&B if this is the second failure."""
         _forget_service()
         self._experiment = None
         if self._restarted:
@@ -350,7 +349,7 @@ class RunWandbLogger(WandbLogger):
             return
         self._restarted, self._continues, self.resume_step = True, True, None
         rank_zero_warn(
-            f"W&B stopped ({first_line(error)}); this run goes on in a new offline part, which holds all of it"
+            f"W&B stopped ({first_line(error)}); the run continues in a new offline part, which has its whole history"
         )
         try:
             self._initialize("offline")
@@ -360,43 +359,43 @@ class RunWandbLogger(WandbLogger):
             self._give_up(again)
 
     def _give_up(self, error: Exception) -> None:
-        """Go on without W&B."""
+        """Continue without W&B."""
         import wandb
 
         _forget_service()
         self._lost = first_line(error)
         try:
-            self._experiment = wandb.init(mode="disabled")  # for who calls it from a module
+            self._experiment = wandb.init(mode="disabled")  # for modules that use it directly
         except Exception:
             self._experiment = DummyLogger().experiment  # type: ignore[assignment]
-        rank_zero_warn(f"W&B stopped ({self._lost}); this run goes on without it, the run folder has everything")
+        rank_zero_warn(f"W&B stopped ({self._lost}); the run continues without it, and the run folder has everything")
 
 
 def _check_mode_variable() -> None:
-    """Take away an empty ``WANDB_MODE``, which W&B does not take for one that is not set, and refuse nonsense."""
+    """Unset an empty ``WANDB_MODE``, which W&B would not treat as unset, and reject invalid values."""
     mode = os.environ.get("WANDB_MODE")
     if mode == "":
         del os.environ["WANDB_MODE"]
     elif mode is not None and mode not in _MODES:
         known = ", ".join(_MODES[:3])
-        raise ValueError(f"the environment variable WANDB_MODE must be one of {known} or not be set, got {mode!r}")
+        raise ValueError(f"the environment variable WANDB_MODE must be one of {known} or unset, got {mode!r}")
 
 
 def _forget_service() -> None:
-    """Let the next W&B run start a service of its own; the one there may be dead."""
+    """Make the next W&B run start a new service; the current one may be dead."""
     import wandb
 
     with suppress(Exception):
         wandb.finish()
-    wandb.run = None  # which stays without a service to end it, and would be taken for the next
-    with suppress(Exception, SystemExit):  # it exits the process with the code of a service that was killed
+    wandb.run = None  # remains set if the service is dead, and would be reused
+    with suppress(Exception, SystemExit):  # exits the process with the code of a killed service
         wandb.teardown()
 
 
 def _leave_out_earlier_parts(folder: Path | None) -> None:
-    """Mark the offline parts of a run before ``folder`` as W&B marks those that were uploaded.
+    """Mark the offline parts of a run before ``folder`` as uploaded, in W&B's way.
 
-    ``folder`` holds all that they hold, and ``wandb sync`` of all of them would log the same rows again.
+    ``folder`` contains their whole content; syncing all of them would log the same rows again.
     """
     if folder is not None:
         [log] = folder.glob("run-*.wandb")
@@ -406,7 +405,7 @@ def _leave_out_earlier_parts(folder: Path | None) -> None:
 
 
 def _is_of_what_was_logged(error: Exception) -> bool:
-    """Return whether an error is of what was logged, or where its file lies, and W&B goes on."""
+    """Return whether an error concerns only the logged value or its file, so that W&B still works."""
     import wandb
 
     if isinstance(error, ConnectionError):
@@ -416,10 +415,10 @@ def _is_of_what_was_logged(error: Exception) -> bool:
 
 @contextmanager
 def _media_beside(run: Any) -> Iterator[None]:
-    """Let W&B prepare media in the folder of ``run``: that for temporary files may be full, or swept at any time."""
+    """Make W&B prepare media in the folder of ``run``; the system's temporary folder may be full or cleaned up."""
     import wandb.sdk.data_types
 
-    own = getattr(getattr(wandb.sdk.data_types, "_private", None), "MEDIA_TMP", None)  # made when W&B is imported
+    own = getattr(getattr(wandb.sdk.data_types, "_private", None), "MEDIA_TMP", None)  # created when W&B is imported
     folder = Path(run.dir).parent / "tmp" / "media"
     folder.mkdir(parents=True, exist_ok=True)
     usual = tempfile.tempdir, getattr(own, "name", None)
@@ -435,7 +434,7 @@ def _media_beside(run: Any) -> Iterator[None]:
 
 
 def _numbers(row: Mapping[str, str]) -> dict[str, Any]:
-    """Return the cells of a row of ``metrics.csv`` as they were logged, without the step."""
+    """Return the logged values of a row of ``metrics.csv``, without the step."""
     return {key: _number(text) for key, text in row.items() if text and key != "step"}
 
 
@@ -447,12 +446,12 @@ def _number(text: str) -> int | float | str:
 
 
 def _has_login() -> bool:
-    """Return whether there are credentials for W&B; the server is not asked."""
+    """Return whether there are W&B credentials, without contacting the server."""
     import wandb
 
-    if "prompt" not in inspect.signature(wandb.login).parameters:  # older than wandb.login(prompt=False)
+    if "prompt" not in inspect.signature(wandb.login).parameters:  # versions before wandb.login(prompt=False)
         return bool(wandb.api.api_key)
     try:
         return bool(wandb.login(prompt=False, verify=False))
     except wandb.errors.AuthenticationError:
-        return True  # of the wrong form; starting the run says what is wrong with them
+        return True  # malformed credentials; starting the run reports the error

@@ -1,4 +1,4 @@
-"""What W&B was given besides scalars, in a file of the run folder, so that a later start can log it again."""
+"""Records figures and tables logged to W&B in the run folder, so that a later start can log them again."""
 
 import json
 from collections.abc import Sequence
@@ -12,15 +12,15 @@ MEDIA_FILE = "wandb_media.jsonl"
 
 
 class LoggedMedia(NamedTuple):
-    """A figure or a table that was logged.
+    """A logged figure or table.
 
     Attributes:
-        row: W&B's ``_step`` of it.
-        step: Training step of it.
-        key: Its key.
-        figure: File of a figure, relative to the run folder; ``None`` for a table.
-        columns: Names of a table's columns.
-        data: Its rows.
+        row: Its W&B ``_step``.
+        step: Its training step.
+        key: Its logged key.
+        figure: Path of a figure, relative to the run folder; ``None`` for a table.
+        columns: Column names of a table.
+        data: Rows of a table.
     """
 
     row: int
@@ -32,23 +32,23 @@ class LoggedMedia(NamedTuple):
 
 
 def append_media(path: Path, media: LoggedMedia) -> None:
-    """Add a line to ``path``."""
+    """Append a line to ``path``."""
     with path.open("a") as file:
         file.write(_line(media))
 
 
 def read_media(path: Path) -> list[LoggedMedia]:
-    """Return all lines of ``path``, none if there is no file; what a killed process left of a line is left out."""
+    """Return all entries of ``path``, none if there is no file; incomplete lines are dropped."""
     content = path.read_bytes().decode(errors="replace") if path.is_file() else ""
     media = []
     for line in content.splitlines():
-        with suppress(ValueError, TypeError):  # no JSON, or not all of it
+        with suppress(ValueError, TypeError):  # an incomplete line, left by a killed process
             media.append(LoggedMedia(**json.loads(line)))
     return media
 
 
 def write_media(path: Path, media: Sequence[LoggedMedia]) -> None:
-    """Let ``path`` hold ``media`` alone."""
+    """Replace the content of ``path`` by ``media``."""
     content = "".join(map(_line, media)).encode()
     write_atomically(path, lambda file: file.write(content))
 

@@ -1,12 +1,12 @@
-"""Which row of the W&B history belongs to a training step."""
+"""Assigns training steps to rows of the W&B history."""
 
 
 class WandbRows:
-    """Counts the rows of a W&B history, whose numbers, W&B's ``_step``, only ever grow.
+    """Numbers the rows of a W&B history; the numbers, W&B's ``_step``, only increase.
 
-    All that is logged at a training step goes into one row, numbered like the step. Where training steps go back, as in
-    a test of the best checkpoint after training, rows go on. The numbers follow from the sequence of steps alone, so
-    that a resumed run that logs the same again gives each row the same number.
+    Everything logged at a training step goes into one row, whose number is the step. Where the training step decreases,
+    as in a test of the best checkpoint after training, row numbers keep increasing. They depend only on the sequence of
+    steps, so a resumed run that logs the same steps again assigns the same numbers.
 
     Attributes:
         last: Number of the last row, -1 before the first.
@@ -17,11 +17,11 @@ class WandbRows:
         self._step: int | None = None
 
     def row_of(self, step: int | None, at_least: int = 0) -> int:
-        """Return the row for what is logged now.
+        """Return the row for values logged now.
 
         Args:
-            step: Training step; ``None`` for a row of its own.
-            at_least: The first number that is free, if somebody else logs to the same history.
+            step: Training step; ``None`` for a separate row.
+            at_least: The first free number, if other code logs to the same history.
         """
         if step is None or step != self._step or at_least > self.last:
             self.last = max(self.last + 1 if step is None else max(step, self.last + 1), at_least)
@@ -29,6 +29,6 @@ class WandbRows:
         return self.last
 
     def skip_to(self, row: int) -> None:
-        """Let rows begin behind ``row`` at least."""
+        """Continue after ``row``, unless rows are already beyond it."""
         if row > self.last:
             self.last, self._step = row, None

@@ -1,4 +1,4 @@
-"""Names and contents of figures and arrays, and what each logger is given."""
+"""Names and contents of figures and arrays, and the calls to each logger."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -22,7 +22,7 @@ from lr_lightning.testing.tiny_runs import RunFolder
 
 
 class Recorded:
-    """Any object whose methods note how they were called."""
+    """An object whose methods record their calls."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, tuple[Any, ...], dict[str, Any]]] = []
@@ -32,7 +32,7 @@ class Recorded:
 
 
 class FakeWandb(WandbLogger):
-    """A W&B logger whose run only takes notes."""
+    """A W&B logger whose run only records calls."""
 
     def __init__(self) -> None:
         self.run = Recorded()
@@ -40,28 +40,28 @@ class FakeWandb(WandbLogger):
 
     @property
     def experiment(self) -> Any:
-        """The notes."""
+        """The recorded calls."""
         return self.run
 
     def log_table(self, key: str, **options: Any) -> None:  # type: ignore[override]
-        """Note the table."""
+        """Record the table."""
         self.tables.append({"key": key, **options})
 
 
 class FakeTensorBoard(TensorBoardLogger):
-    """A TensorBoard logger whose writer only takes notes."""
+    """A TensorBoard logger whose writer only records calls."""
 
     def __init__(self) -> None:
         self.writer = Recorded()
 
     @property
     def experiment(self) -> Any:
-        """The notes."""
+        """The recorded calls."""
         return self.writer
 
 
 def trainer(folder: Path, *loggers: Any, testing: bool = False) -> Trainer:
-    """What the functions ask of a Trainer: in the validation after 40 steps, the last of which has number 39."""
+    """Return a stand-in for a Trainer in the validation after 40 steps, the last of which is number 39."""
     return cast(
         Trainer,
         SimpleNamespace(
@@ -80,17 +80,15 @@ def trainer(folder: Path, *loggers: Any, testing: bool = False) -> Trainer:
     ("key", "name"),
     [("assay/response_matrix/matrix", "response_matrix-matrix"), ("reconstruction", "reconstruction")],
 )
-def test_figure_is_a_picture_named_for_its_key_and_moment(
-    tmp_path: Path, key: str, name: str, testing: bool, moment: str
-) -> None:
+def test_figure_file(tmp_path: Path, key: str, name: str, testing: bool, moment: str) -> None:
     save_figure(trainer(tmp_path, testing=testing), key, Figure(figsize=(2, 1)))
     [path] = (tmp_path / "figures").iterdir()
     assert path.name == f"{name}-{moment}.png"
     with Image.open(path) as image:
-        assert image.size == (240, 120)  # at 120 dots an inch
+        assert image.size == (240, 120)  # at 120 dots per inch
 
 
-def test_figure_goes_to_w_and_b_and_tensorboard_at_the_step_of_the_scalars(tmp_path: Path) -> None:
+def test_figure_is_logged_at_the_step_of_the_scalars(tmp_path: Path) -> None:
     loggers = FakeWandb(), FakeTensorBoard(), CSVLogger(tmp_path)
     figure = Figure(figsize=(2, 1))
     save_figure(trainer(tmp_path, *loggers), "assay/a/b", figure)
@@ -101,7 +99,7 @@ def test_figure_goes_to_w_and_b_and_tensorboard_at_the_step_of_the_scalars(tmp_p
     assert loggers[1].writer.calls == [("add_figure", ("assay/a/b", figure), {"global_step": 39})]
 
 
-def test_table_goes_to_w_and_b_alone(tmp_path: Path) -> None:
+def test_tables_are_logged_to_wandb_only(tmp_path: Path) -> None:
     loggers = FakeWandb(), FakeTensorBoard()
     save_table(trainer(tmp_path, *loggers), "assay/a/b", ["latent", "kl"], [["0", 0.5]])
     assert loggers[0].tables == [{"key": "assay/a/b", "columns": ["latent", "kl"], "data": [["0", 0.5]], "step": 39}]
@@ -110,7 +108,7 @@ def test_table_goes_to_w_and_b_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("testing", "moment"), [(False, "step000040"), (True, "test")])
-def test_arrays_are_read_back_as_they_were(tmp_path: Path, testing: bool, moment: str) -> None:
+def test_arrays_round_trip(tmp_path: Path, testing: bool, moment: str) -> None:
     matrix = torch.rand(3, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
     counts = torch.tensor([2**40, -1])
     save_arrays(trainer(tmp_path, testing=testing), "assay/response_matrix", {"matrix": matrix, "counts": counts})
@@ -121,7 +119,7 @@ def test_arrays_are_read_back_as_they_were(tmp_path: Path, testing: bool, moment
         assert (file["matrix"].dtype, file["counts"].dtype) == (np.float32, np.int64)
 
 
-def test_files_of_a_run_of_the_command_line_lie_in_its_folder(tmp_path: Path) -> None:
+def test_files_of_a_run_are_in_its_folder(tmp_path: Path) -> None:
     assert media_folder(trainer(tmp_path, CSVLogger("logs"))) == tmp_path
 
 
@@ -137,10 +135,10 @@ def test_files_of_a_run_of_the_command_line_lie_in_its_folder(tmp_path: Path) ->
         (lambda: [DummyLogger()], "."),
     ],
 )
-def test_files_of_a_trainer_of_ones_own_lie_with_its_first_logger_else_nowhere(
+def test_files_are_in_the_folder_of_the_first_logger(
     tmp_path: Path, make: Callable[[], list[Any]], folder: str
 ) -> None:
-    own = trainer(tmp_path, *make())  # whose folder is the working folder
+    own = trainer(tmp_path, *make())  # its folder is the working folder
     own.callbacks.clear()  # type: ignore[attr-defined]
     found = media_folder(own)
     assert found is None if folder == "." else found is not None and found.absolute() == tmp_path / folder

@@ -1,4 +1,4 @@
-"""One metrics.csv for a run, however often it is resumed."""
+"""A run has one metrics.csv, no matter how often it is resumed."""
 
 import csv
 import os
@@ -23,7 +23,7 @@ def read(folder: Path) -> list[dict[str, str]]:
 
 
 def log(folder: Path, rows: dict[int, dict[str, Tensor | float]], **options: Any) -> None:
-    """Write ``rows``, by step, in a start of the run."""
+    """Log ``rows``, by step, in one start of the run."""
     logger = RunCSVLogger(folder, **options)
     for step, metrics in rows.items():
         logger.log_metrics(metrics, step=step)
@@ -38,7 +38,7 @@ def test_writes_straight_into_the_run_folder(tmp_path: Path) -> None:
     ]
 
 
-def test_keeps_the_rows_of_earlier_starts_as_they_were_written(tmp_path: Path) -> None:
+def test_keeps_the_rows_of_earlier_starts(tmp_path: Path) -> None:
     log(tmp_path, {3: {"train/loss": 0.1}, 7: {"train/loss": 1e-7}})
     log(tmp_path, {11: {"val/loss": 2.0}})
     log(tmp_path, {15: {"train/loss": 0.0}})
@@ -56,20 +56,20 @@ def test_drops_the_rows_that_a_resumed_run_writes_again(tmp_path: Path) -> None:
     assert [row["train/loss"] for row in read(tmp_path)] == ["3.0", "7.0", "0.5"]
 
 
-def test_a_start_that_is_killed_before_its_first_row_loses_none(tmp_path: Path) -> None:
+def test_a_start_killed_before_its_first_row_loses_nothing(tmp_path: Path) -> None:
     log(tmp_path, {3: {"train/loss": 3.0}})
     for _ in range(2):
         _ = RunCSVLogger(tmp_path).experiment  # what the Trainer does before training
     assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
 
 
-def test_drops_half_a_line(tmp_path: Path) -> None:
+def test_drops_an_incomplete_line(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,step,train/loss\n0,3,3.0\n0,7")
     log(tmp_path, {7: {"train/loss": 7.0}})
     assert [row["train/loss"] for row in read(tmp_path)] == ["3.0", "7.0"]
 
 
-def test_leaves_other_files_alone_and_does_not_warn_of_them(tmp_path: Path) -> None:
+def test_ignores_other_files(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("beta: 4")
     log(tmp_path, {3: {"train/loss": 3.0}})  # warnings are errors here
     log(tmp_path, {7: {"train/loss": 7.0}})
@@ -85,36 +85,36 @@ def test_other_processes_leave_the_file_alone(tmp_path: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("half", ["0,7", "0,7,3.", "0,7,3.125\r"])
-def test_half_a_line_counts_as_none_however_far_it_got(tmp_path: Path, half: str) -> None:
+def test_incomplete_last_lines_are_dropped(tmp_path: Path, half: str) -> None:
     (tmp_path / "metrics.csv").write_text(f"epoch,step,train/loss\r\n0,3,3.0\r\n{half}", newline="")
     assert [row["step"] for row in read_metrics(tmp_path / "metrics.csv").rows] == ["3"]
     log(tmp_path, {11: {"epoch": 0, "train/loss": 11.0}})
     assert [row["step"] for row in read(tmp_path)] == ["3", "11"]
 
 
-def test_damaged_lines_are_left_out_with_a_warning(tmp_path: Path) -> None:
+def test_damaged_lines_are_ignored_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("step,train/loss\n3,3.0\n\0\0,1.0\n7\n9,9.0,9.0\n11,11.0\n")
     with pytest.warns(UserWarning, match=r"\b3\b.*metrics.csv"):
         log(tmp_path, {15: {"train/loss": 15.0}})
     assert [row["step"] for row in read(tmp_path)] == ["3", "11", "15"]
 
 
-def test_a_table_of_something_else_is_not_touched(tmp_path: Path) -> None:
+def test_rejects_another_table(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("name,value\na,1\n")
     with pytest.raises(ValueError, match=r"metrics.csv.*'step'"):
         log(tmp_path, {3: {"train/loss": 3.0}})
     assert (tmp_path / "metrics.csv").read_text() == "name,value\na,1\n"
 
 
-def test_a_row_is_appended_and_a_new_column_alone_rewrites_the_file(tmp_path: Path) -> None:
+def test_only_a_new_column_rewrites_the_file(tmp_path: Path) -> None:
     logger = RunCSVLogger(tmp_path)
     inodes = []
     for step, key in enumerate(["train/loss", "train/loss", "val/loss", "train/loss"]):
-        logger.log_metrics({key: 1.0}, step=step)  # and not saved: a model does not
+        logger.log_metrics({key: 1.0}, step=step)  # without save, as in a model
         inodes.append((tmp_path / "metrics.csv").stat().st_ino)
     assert inodes[0] == inodes[1] != inodes[2] == inodes[3]
     before = inodes[3]
-    log(tmp_path, {4: {"train/loss": 1.0}}, resume_step=3)  # drops none
+    log(tmp_path, {4: {"train/loss": 1.0}}, resume_step=3)  # drops nothing
     assert (tmp_path / "metrics.csv").stat().st_ino == before
     assert [row["step"] for row in read(tmp_path)] == ["0", "1", "2", "3", "4"]
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_whole_rows(
         with pytest.raises(OSError, match="disk full"):
             logger.log_metrics(written, step=7)
     assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
-    logger.finalize("failed")  # some room has been freed
+    logger.finalize("failed")  # some space has been freed
     assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}, {"step": "7"} | dict.fromkeys(written, "7.0")]
 
 
@@ -158,7 +158,7 @@ def test_a_run_killed_while_it_resumes_or_adds_a_column_loses_no_row(tmp_path: P
     assert len(read(tmp_path)) == 19_001
 
 
-def test_rows_are_on_the_disk_with_each_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checkpoints_flush_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     logger, flushed = RunCSVLogger(tmp_path), []
     logger.after_save_checkpoint(None)  # type: ignore[arg-type]  # before the first row
     for step in (3, 7):
@@ -169,7 +169,7 @@ def test_rows_are_on_the_disk_with_each_checkpoint(tmp_path: Path, monkeypatch: 
     assert flushed == ["metrics.csv"]
 
 
-def test_hyperparameters_are_written_beside_and_renamed(tmp_path: Path) -> None:
+def test_hyperparameters_are_written_atomically(tmp_path: Path) -> None:
     logger = RunCSVLogger(tmp_path)
     logger.log_hyperparams({"beta": 4})
     first = (tmp_path / "hparams.yaml").stat().st_ino

@@ -1,4 +1,4 @@
-"""When W&B goes online, and what it does without a login or a network."""
+"""When W&B is online, and its behavior without a login or network."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ _KEPT = ("WANDB_ERROR_REPORTING", "WANDB_SILENT", "WANDB_DATA_DIR", "WANDB_CACHE
 
 
 class Server:
-    """Stands in for ``wandb.init``; says what it was called with, and fails as often as told.
+    """Stand-in for ``wandb.init`` that records its calls and fails a given number of times.
 
     Args:
         failures: What the first calls raise.
@@ -40,7 +40,7 @@ class Server:
         return SimpleNamespace(offline=offline, dir="w/wandb/run/files", log=self.log, finish=lambda: None)
 
     def log(self, content: dict[str, Any], step: int) -> None:
-        """Take no note."""
+        """Do nothing."""
 
     def teardown(self) -> None:
         """Count."""
@@ -54,7 +54,7 @@ class Server:
 
 @pytest.fixture(autouse=True)
 def logged_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Take away mode, key and the files of a login."""
+    """Remove mode, key and login files."""
     wandb.teardown()
     for name in [name for name in os.environ if name.startswith("WANDB_") and name not in _KEPT]:
         monkeypatch.delenv(name)
@@ -128,7 +128,7 @@ def test_explicit_mode_wins_over_the_environment(
         wandb.errors.CommError(""),
     ],
 )
-def test_goes_offline_once_when_the_server_does_not_answer(
+def test_goes_offline_if_the_server_does_not_respond(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
 ) -> None:
     server = replace(monkeypatch, error)
@@ -146,14 +146,14 @@ def test_goes_offline_once_when_the_server_does_not_answer(
     assert len(server.calls) == 2
 
 
-def test_key_of_the_wrong_form_lets_the_server_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_key(monkeypatch: pytest.MonkeyPatch) -> None:
     server = replace(monkeypatch, wandb.errors.AuthenticationError("API key must have 40+ characters, has 3."))
     monkeypatch.setenv("WANDB_API_KEY", "abc")
     _ = RunWandbLogger("w").experiment
     assert server.modes == ["online", "offline"]
 
 
-def test_explicit_online_does_not_hide_that_the_server_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_explicit_online_fails_without_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
     server = replace(monkeypatch, wandb.errors.CommError("no route to host"))
     with pytest.raises(ConnectionError, match=r"3 s.*no route to host.*--wandb.mode auto.*--wandb.timeout"):
         _ = RunWandbLogger("w", mode="online", timeout=3.0).experiment
@@ -171,38 +171,38 @@ def test_the_wait_for_the_server_is_announced(
     assert any("3 s" in message for message in caplog.messages)
 
 
-def test_without_w_and_b_a_run_goes_on_and_says_how_to_upload_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_continues_without_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
     server = replace(monkeypatch, wandb.errors.CommError("disk full"))
     logger = RunWandbLogger("w w")
     with pytest.warns(UserWarning, match=r"W&B.*disk full"):
         logger.log_metrics({"a": 1.0}, step=3)
     logger.log_metrics({"a": 2.0}, step=7)  # a second warning would be an error
     logger.log_hyperparams({"beta": 4})
-    assert server.modes == ["offline", "disabled"]  # the latter takes what a module of the user's may call
+    assert server.modes == ["offline", "disabled"]  # the latter accepts calls from user code
     assert logger.folder is None
     assert "lr-lightning test '" in str(logger.outcome)
     assert logger.finish() is None
 
 
-def test_what_w_and_b_refuses_is_said_at_the_start() -> None:
+def test_rejected_arguments_are_reported_at_the_start() -> None:
     with pytest.raises(ValueError, match=r"W&B: .*a/b"):
         _ = RunWandbLogger("w", project="a/b").experiment
 
 
 @pytest.mark.parametrize("value", ["nonsense", "OFFLINE", " offline"])
-def test_a_mode_that_there_is_not_is_refused(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+def test_rejects_an_unknown_mode(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("WANDB_MODE", value)
     with pytest.raises(ValueError, match=rf"WANDB_MODE.*{value!r}"):
         RunWandbLogger("w")
 
 
-def test_an_empty_mode_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_empty_mode_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "")
     logger = RunWandbLogger("w")
-    assert logger.experiment.offline  # of W&B itself, which refuses an empty one
+    assert logger.experiment.offline  # a real W&B run; W&B itself rejects an empty mode
 
 
-def test_hands_over_what_the_run_is_called(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_passes_the_arguments_of_the_run(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_PROJECT", "of the environment")
     wanted: dict[str, Any] = {
         "project": "project",
@@ -215,12 +215,12 @@ def test_hands_over_what_the_run_is_called(server: Server, tmp_path: Path, monke
     _ = RunWandbLogger("w", run_id="abc", **wanted).experiment
     [call] = server.calls
     assert {key: call[key] for key in [*wanted, "id"]} == wanted | {"id": "abc"}
-    assert "anonymous" not in call  # W&B warns of it
+    assert "anonymous" not in call  # W&B warns about it
     assert call["dir"] == str(tmp_path / "w")
     assert (tmp_path / "w").is_dir()
 
 
-def test_what_is_not_named_is_taken_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_environment_variables_fill_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named = {"PROJECT": "project", "NAME": "name", "ENTITY": "entity", "TAGS": "a,b", "RUN_GROUP": "group"}
     for name, value in (named | {"NOTES": "notes", "JOB_TYPE": "kind", "DIR": str(tmp_path / "elsewhere")}).items():
         monkeypatch.setenv(f"WANDB_{name}", value)
@@ -230,27 +230,27 @@ def test_what_is_not_named_is_taken_from_the_environment(tmp_path: Path, monkeyp
     assert Path(run.dir).is_relative_to(tmp_path / "elsewhere")
 
 
-def test_the_project_is_ours_if_nothing_names_one(server: Server) -> None:
+def test_default_project(server: Server) -> None:
     _ = RunWandbLogger("w").experiment
     assert server.calls[0]["project"] == "lr_lightning"
 
 
 def test_only_the_first_process_starts_a_run(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(rank_zero_only, "rank", 1)
-    RunWandbLogger("w").experiment.log({"a": 1.0})  # goes nowhere
+    RunWandbLogger("w").experiment.log({"a": 1.0})  # ignored
     assert server.calls == []
     assert not (tmp_path / "w").exists()
 
 
 @pytest.mark.parametrize("mode", ["online", "disabled"])
-def test_there_is_nothing_to_sync_unless_offline(server: Server, mode: WandbMode) -> None:
+def test_only_offline_runs_have_a_folder_to_sync(server: Server, mode: WandbMode) -> None:
     logger = RunWandbLogger("w", mode=mode)
     assert logger.folder is None
     _ = logger.experiment
     assert logger.folder is None
 
 
-def test_offline_run_of_w_and_b_itself_lies_in_the_run_folder(tmp_path: Path) -> None:
+def test_real_offline_run_is_in_the_run_folder(tmp_path: Path) -> None:
     logger = RunWandbLogger("w", run_id="abc")
     logger.log_metrics({"train/loss": 1.0}, step=3)
     folder = cast(Path, logger.folder)

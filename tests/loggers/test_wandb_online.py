@@ -21,7 +21,7 @@ FOLDER = Path("run")
 
 @pytest.fixture(autouse=True)
 def _login(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have a key, which no server but that of the test is shown."""
+    """Set a key, which is sent to the test's server only."""
     end_wandb()
     monkeypatch.delenv("WANDB_MODE", raising=False)
     monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
@@ -48,7 +48,7 @@ def end_wandb() -> None:
 
 
 def log(*steps: int, resume_step: int | None = None, **options: float) -> RunWandbLogger:
-    """Log at ``steps`` in a start of the run."""
+    """Log at ``steps`` in one start of the run."""
     first = RunWandbLogger(FOLDER, run_id="abc", resume_step=resume_step, **options)  # type: ignore[arg-type]
     loggers = first, RunCSVLogger(FOLDER, resume_step)
     for step in steps:
@@ -59,19 +59,19 @@ def log(*steps: int, resume_step: int | None = None, **options: float) -> RunWan
 
 
 def rows(server: WandbServer) -> list[tuple[int, int, float]]:
-    """Return row, training step and loss that the server has."""
+    """Return row, training step and loss of the server's history."""
     lines = [server.history[number] for number in sorted(server.history)]
     return [(line["_step"], line["trainer/global_step"], line["train/loss"]) for line in lines]
 
 
-def test_a_server_is_given_only_what_it_lacks(server: WandbServer) -> None:
+def test_only_missing_rows_are_sent(server: WandbServer) -> None:
     assert log(4, 9, 14, 19).finish() is None
     assert rows(server) == [(step, step, step / 2) for step in (4, 9, 14, 19)]
     resumed = log(14, 19, 24, resume_step=9)  # the run was killed after its checkpoint
     assert str(resumed.outcome).startswith(server.url)
     assert resumed.finish() is None
     assert rows(server) == [(step, step, step / 2) for step in (4, 9, 14, 19, 24)]
-    server.history = {0: server.history[0], 1: server.history[1]}  # as if the others had not arrived
+    server.history = {0: server.history[0], 1: server.history[1]}  # as if the other rows had not arrived
     assert log(29, resume_step=24).finish() is None
     assert rows(server) == [(step, step, step / 2) for step in (4, 9, 14, 19, 24, 29)]
     evaluation = log(9)
@@ -79,7 +79,7 @@ def test_a_server_is_given_only_what_it_lacks(server: WandbServer) -> None:
     assert rows(server)[-1] == (30, 9, 4.5)
 
 
-def test_a_history_that_was_numbered_otherwise_is_kept_and_continued(server: WandbServer) -> None:
+def test_a_differently_numbered_history_is_continued(server: WandbServer) -> None:
     log(4, 9).finish()
     server.history = {i: {"_step": i, "trainer/global_step": 5 * i + 4, "train/loss": 0.0} for i in range(2)}
     log(14, resume_step=9).finish()
@@ -87,9 +87,9 @@ def test_a_history_that_was_numbered_otherwise_is_kept_and_continued(server: Wan
 
 
 @pytest.mark.parametrize("trouble", ["refuse", "hang", "500"])
-def test_a_silent_server_at_the_start_holds_no_run_up(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
+def test_a_silent_server_does_not_delay_a_start(monkeypatch: pytest.MonkeyPatch, trouble: str) -> None:
     server = None if trouble == "refuse" else WandbServer(trouble)
-    with socket.socket() as bound:  # which does not listen
+    with socket.socket() as bound:  # not listening
         bound.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{bound.getsockname()[1]}" if server is None else server.url
         monkeypatch.setenv("WANDB_BASE_URL", address)
@@ -105,7 +105,7 @@ def test_a_silent_server_at_the_start_holds_no_run_up(monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("trouble", ["hang", "500"])
-def test_a_server_that_falls_silent_holds_no_run_up(server: WandbServer, trouble: str) -> None:
+def test_a_server_that_falls_silent_does_not_delay_the_end(server: WandbServer, trouble: str) -> None:
     logger = log(4, upload_timeout=1.0)
     server.mode = trouble
     for step in (9, 14):
@@ -118,9 +118,7 @@ def test_a_server_that_falls_silent_holds_no_run_up(server: WandbServer, trouble
     assert list(Path(told.split()[-1]).glob("run-abc.wandb"))
 
 
-def test_a_run_that_was_offline_is_whole_on_the_server_after_a_sync(
-    server: WandbServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_offline_run_is_complete_after_a_sync(server: WandbServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WANDB_MODE", "offline")
     log(4, 9, 14, 19).finish()
     resumed = log(14, 24, 29, resume_step=9)
@@ -128,7 +126,10 @@ def test_a_run_that_was_offline_is_whole_on_the_server_after_a_sync(
     resumed.finish()
     end_wandb()
     monkeypatch.delenv("WANDB_MODE")
-    for arguments in ([str(FOLDER / "wandb")], ["--include-synced", last]):  # all parts; what the run names at its end
+    for arguments in (
+        [str(FOLDER / "wandb")],
+        ["--include-synced", last],
+    ):  # all parts; the last one
         server.history = {}
         command = [sys.executable, "-m", "wandb", "sync", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, timeout=100)

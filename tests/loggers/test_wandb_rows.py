@@ -1,4 +1,4 @@
-"""Which row of the W&B history belongs to a training step."""
+"""Numbering of the rows of the W&B history."""
 
 import pytest
 
@@ -14,12 +14,12 @@ from lr_lightning.loggers.wandb_rows import WandbRows
         ([4, None, None, 4, 9], [4, 5, 6, 7, 9]),
     ],
 )
-def test_rows_are_numbered_like_steps_and_only_grow(steps: list[int | None], rows: list[int]) -> None:
+def test_rows_follow_steps_and_only_increase(steps: list[int | None], rows: list[int]) -> None:
     counted = WandbRows()
     assert [counted.row_of(step) for step in steps] == rows
 
 
-def test_rows_of_others_are_left_to_them() -> None:
+def test_rows_of_other_code_are_skipped() -> None:
     rows = WandbRows()
     assert rows.row_of(4) == 4
     assert rows.row_of(4, at_least=4) == 4
@@ -28,7 +28,7 @@ def test_rows_of_others_are_left_to_them() -> None:
     assert rows.row_of(9, at_least=6) == 9
 
 
-def test_rows_begin_behind_those_that_are_taken() -> None:
+def test_rows_continue_after_existing_ones() -> None:
     rows = WandbRows()
     rows.row_of(4)
     rows.skip_to(3)

@@ -1,4 +1,4 @@
-"""What is left of a W&B history when W&B or the run is killed, and what a run makes of it."""
+"""The W&B history survives a killed W&B service or run."""
 
 import csv
 import os
@@ -28,13 +28,13 @@ def _end_wandb(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 def start(resume_step: int | None = None, **options: Any) -> tuple[RunWandbLogger, RunCSVLogger]:
-    """Return the loggers of a start of the run."""
+    """Return the loggers of one start of the run."""
     wandb_logger = RunWandbLogger(FOLDER, run_id="abc", resume_step=resume_step, **options)
     return wandb_logger, RunCSVLogger(FOLDER, resume_step)
 
 
 def log(loggers: tuple[RunWandbLogger, RunCSVLogger], *steps: int, kind: str = "train") -> None:
-    """Log what a run does at ``steps``, with a figure and a table at every tenth."""
+    """Log as a run does at ``steps``, with a figure and a table at every tenth step."""
     for step in steps:
         if step % 10 == 9:
             path = FOLDER / "figures" / f"{kind}-{step}.png"
@@ -49,13 +49,13 @@ def log(loggers: tuple[RunWandbLogger, RunCSVLogger], *steps: int, kind: str = "
 
 def last_history() -> list[dict[str, Any]]:
     """Return the history of the last start, without the random addresses of tables."""
-    end_wandb()  # whose service writes the last rows when it ends
+    end_wandb()  # the service writes the last rows when it ends
     rows = history(parts(FOLDER)[-1])
     return [{key: value for key, value in row.items() if "artifact" not in key and "path" not in key} for row in rows]
 
 
 def kill_service() -> None:
-    """Kill W&B's own process, as a memory limit does."""
+    """Kill W&B's own process, as a memory limit would."""
     for task in Path("/proc/self/task").iterdir():
         for child in map(int, (task / "children").read_text().split()):
             if Path(f"/proc/{child}/comm").read_text().strip().startswith("wandb"):
@@ -64,7 +64,7 @@ def kill_service() -> None:
 
 
 def kill_run() -> None:
-    """Leave nothing of a start but its files."""
+    """Discard a start except for its files."""
     kill_service()
     end_wandb()
 
@@ -79,7 +79,7 @@ def end_wandb() -> None:
 
 @pytest.fixture
 def whole(tmp_path: Path) -> list[dict[str, Any]]:
-    """Return the history of a run that was not interrupted, and leave no trace of it."""
+    """Return the history of an uninterrupted run, and remove its files."""
     loggers = start()
     log(loggers, *range(4, 40, 5))
     loggers[0].finish()
@@ -88,7 +88,7 @@ def whole(tmp_path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def test_a_row_holds_all_that_was_logged_at_a_step(whole: list[dict[str, Any]]) -> None:
+def test_one_row_per_step(whole: list[dict[str, Any]]) -> None:
     assert [row["_step"] for row in whole] == list(range(4, 40, 5))
     assert [row["trainer/global_step"] for row in whole] == list(range(4, 40, 5))
     assert whole[0].keys() == {"_step", "trainer/global_step", "epoch", "train/loss"}
@@ -97,11 +97,11 @@ def test_a_row_holds_all_that_was_logged_at_a_step(whole: list[dict[str, Any]]) 
     assert whole[1]["train/table.ncols"] == 2
 
 
-def test_the_last_part_of_a_killed_and_resumed_run_holds_all_of_it(whole: list[dict[str, Any]]) -> None:
+def test_the_last_part_has_the_whole_history(whole: list[dict[str, Any]]) -> None:
     loggers = start()
     log(loggers, *range(4, 30, 5))
     kill_run()
-    for steps in (range(0), range(24, 35, 5), range(24, 40, 5)):  # the first is killed before a row of its own
+    for steps in (range(0), range(24, 35, 5), range(24, 40, 5)):  # the first is killed before its first row
         loggers = start(resume_step=19)
         _ = [logger.experiment for logger in loggers]
         log(loggers, *steps)
@@ -113,11 +113,11 @@ def test_the_last_part_of_a_killed_and_resumed_run_holds_all_of_it(whole: list[d
         assert [int(row["step"]) for row in csv.DictReader(file)] == [row["_step"] for row in whole]
 
 
-def test_an_evaluation_adds_to_all_that_was_logged(whole: list[dict[str, Any]]) -> None:
+def test_an_evaluation_adds_rows(whole: list[dict[str, Any]]) -> None:
     loggers = start()
     log(loggers, *range(4, 40, 5))
     loggers[0].finish()
-    for _ in range(2):  # of the best checkpoint, of step 20
+    for _ in range(2):  # the best checkpoint, from step 20
         evaluation = start()
         log(evaluation, 19, kind="test")
         evaluation[0].finish()
@@ -128,7 +128,7 @@ def test_an_evaluation_adds_to_all_that_was_logged(whole: list[dict[str, Any]]) 
     assert added["test/figure._type"] == "image-file"
 
 
-def test_figures_that_were_removed_are_no_obstacle(whole: list[dict[str, Any]]) -> None:
+def test_removed_figures_are_skipped(whole: list[dict[str, Any]]) -> None:
     loggers = start()
     log(loggers, *range(4, 40, 5))
     loggers[0].finish()
@@ -142,7 +142,7 @@ def test_figures_that_were_removed_are_no_obstacle(whole: list[dict[str, Any]]) 
     assert not any("train/figure._type" in row for row in rows)
 
 
-def test_another_run_in_the_same_folder_starts_from_nothing() -> None:
+def test_another_run_in_the_same_folder_starts_empty() -> None:
     loggers = start()
     log(loggers, 4, 9)
     loggers[0].finish()
@@ -152,7 +152,7 @@ def test_another_run_in_the_same_folder_starts_from_nothing() -> None:
     assert len(last_history()) == 1
 
 
-def test_rows_of_the_users_own_lose_nothing() -> None:
+def test_rows_logged_by_user_code() -> None:
     loggers = start()
     log(loggers, 4)
     for value in (1, 2):
@@ -160,12 +160,12 @@ def test_rows_of_the_users_own_lose_nothing() -> None:
     log(loggers, 4, 9)
     loggers[0].finish()
     rows = last_history()
-    assert [row.get("own") for row in rows] == [1, 2, None, None]  # the first joins the row of its moment
+    assert [row.get("own") for row in rows] == [1, 2, None, None]  # the first joins the current row
     assert [row.get("train/loss") for row in rows] == [0.2, None, 0.2, 0.1]
 
 
 @pytest.mark.parametrize("moment", ["between", "at the end"])
-def test_a_run_whose_w_and_b_service_is_killed_goes_on_in_a_new_part(whole: list[dict[str, Any]], moment: str) -> None:
+def test_a_killed_service_is_replaced(whole: list[dict[str, Any]], moment: str) -> None:
     loggers = start()
     loggers[0].log_hyperparams({"beta": 4})
     log(loggers, *range(4, 20, 5))
@@ -187,7 +187,7 @@ def test_a_run_whose_w_and_b_service_is_killed_goes_on_in_a_new_part(whole: list
     assert last_history() == whole
 
 
-def test_a_service_that_is_killed_again_ends_w_and_b_and_not_the_run() -> None:
+def test_a_second_killed_service_ends_wandb_only() -> None:
     loggers = start()
     log(loggers, 4)
     kill_service()
@@ -206,7 +206,7 @@ def test_a_service_that_is_killed_again_ends_w_and_b_and_not_the_run() -> None:
     assert [row["_step"] for row in last_history()] == [4, 9, 14, 19, 24]
 
 
-def test_the_folder_for_temporary_files_may_be_swept_or_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_temporary_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     from wandb.sdk.data_types._private import MEDIA_TMP
 
     monkeypatch.setattr(MEDIA_TMP, "name", "/proc/none")
@@ -218,10 +218,10 @@ def test_the_folder_for_temporary_files_may_be_swept_or_missing(monkeypatch: pyt
     loggers[0].finish()
     [row] = last_history()
     assert row["train/table.ncols"] == 2
-    assert MEDIA_TMP.name == "/proc/none"  # others have theirs
+    assert MEDIA_TMP.name == "/proc/none"  # unchanged for other code
 
 
-def test_what_w_and_b_does_not_take_is_told_once() -> None:
+def test_a_rejected_value_causes_one_warning() -> None:
     loggers = start()
     with pytest.warns(UserWarning, match="W&B"):
         loggers[0].log_figure("train/figure", FOLDER / "none.png", 9)

@@ -1,4 +1,4 @@
-"""A server on this machine that answers W&B as its own does, as far as a run of scalars needs it."""
+"""A local stand-in for the W&B server, sufficient for runs that log scalars."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class WandbServer:
-    """Keeps the history of one run, by line; may hang or fail from any moment on.
+    """Stores the history of one run, by line; can be made to hang or fail at any time.
 
     Attributes:
         history: Rows by the number of their line.
@@ -39,10 +39,10 @@ class WandbServer:
             do_GET = do_PUT = do_POST  # noqa: N815
 
             def log_message(self, *args: Any) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
             def handle(self) -> None:
-                with suppress(OSError):  # whoever asked has gone
+                with suppress(OSError):  # the client has disconnected
                     super().handle()
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -52,7 +52,7 @@ class WandbServer:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def close(self) -> None:
-        """Answer nobody any more."""
+        """Stop responding."""
         self._ended.set()
         self._server.shutdown()
         self._server.server_close()
