@@ -31,7 +31,7 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     table.add_column(style="bold")
     table.add_column()
     for name, text in [*_loss_rows(scalars, "test" if stage == "test" else "val"), *_assay_rows(trainer, scalars)]:
-        table.add_row(name, text)
+        table.add_row(Text(name), Text(text))  # units in brackets look like markup
     evaluated, available = record["num_evaluated"], record["num_available"]
     if evaluated is not None and evaluated < available:
         limit = "limit_test_batches" if stage == "test" else "limit_val_batches"
