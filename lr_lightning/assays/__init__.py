@@ -1,4 +1,9 @@
-"""Assays: pure functions that probe an autoencoder by intervening on its latents, on any encoder and decoder."""
+"""Assays: pure functions that probe any encoder and decoder by intervening on the latents.
+
+This is the curated list of public functions and results, for users who call assays on their own models. A new assay
+works without a line here: callbacks, figures and other assays import from its module. Add its function and its result
+once their signatures are stable; leave helpers in their modules.
+"""
 
 from lr_lightning.assays.attractors import Attractors, find_attractors
 from lr_lightning.assays.causal_scores import (

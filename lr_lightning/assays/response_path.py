@@ -159,7 +159,9 @@ def compare_with_line(
         TypeError: As :func:`path_profile`.
         ValueError: As :func:`path_profile`, and if the path ends where it starts.
     """
-    if isinstance(path, Tensor) and len(path) > 1 and torch.equal(path[0], path[-1]):
+    with assay_mode(autoencoder):
+        path = check_codes("path", path, autoencoder.latent_dim, minimum=2)
+    if torch.equal(path[0], path[-1]):
         raise ValueError("path must not end where it starts: there is no straight line to compare it with")
     profiles = [
         path_profile(

@@ -18,7 +18,6 @@ from lr_lightning.assays import (
     random_pairs,
     slice_histogram,
     starting_codes,
-    structure_score,
 )
 from tests.assays.models import responding_by
 
@@ -35,7 +34,6 @@ IDENTITY = responding_by(lambda z: z, 2)
         lambda codes: LatentSlice.around(codes, (0, 1)),
         lambda codes: random_pairs(codes, 3),
         lambda codes: maximum_mean_discrepancy(codes, torch.zeros(3, 2)),
-        lambda codes: structure_score(IDENTITY, codes),
         lambda codes: factor_topology([codes]),
         lambda codes: decode_slice(IDENTITY, codes, WINDOW),
         posterior_samples,

@@ -1,6 +1,5 @@
 """Codes to observations."""
 
-import pytest
 import torch
 from torch import Tensor
 
@@ -15,10 +14,3 @@ def test_decodes_in_evaluation_mode_whatever_the_chunks(vae: ConvVAE, codes: Ten
     vae.eval()
     with torch.no_grad():
         torch.testing.assert_close(decoded, vae.decode(codes))
-
-
-def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"codes .*shape"):
-        decode_codes(vae, codes[:, :1])
-    with pytest.raises(ValueError, match="chunk_size"):
-        decode_codes(vae, codes, chunk_size=0)

@@ -75,29 +75,8 @@ def test_undefined_curves_are_nan_with_one_warning(codes: Tensor) -> None:
     assert len(caught) == 1
 
 
-def test_chunks_make_no_difference_and_progress_counts_starts(vae: ConvVAE, codes: Tensor) -> None:
-    calls: list[tuple[int, int]] = []
-    whole = idempotence_curve(vae, codes, chunk_size=100)
-    parts = idempotence_curve(vae, codes, chunk_size=15, progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(15, 40), (30, 40), (40, 40)]
-    for name in ("total", "standard_error", "largest", "latents"):
-        torch.testing.assert_close(getattr(whole, name), getattr(parts, name), rtol=1e-4, atol=1e-7)
-
-
-def test_leaves_model_and_codes_as_they_were(vae: ConvVAE, codes: Tensor) -> None:
-    before, flags = codes.clone(), [module.training for module in vae.modules()]
-    idempotence_curve(vae, codes)
-    assert torch.equal(codes, before)
-    assert [module.training for module in vae.modules()] == flags
-    assert vae.decoded == vae.encoded == 8 * 40
-
-
 def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
     with pytest.raises(ValueError, match=r"num_steps .*got 0"):
         idempotence_curve(vae, codes, num_steps=0)
-    with pytest.raises(ValueError, match=r"starts .*got \(40, 2\)"):
-        idempotence_curve(vae, codes[:, :2])
     with pytest.raises(ValueError, match=r"scale .*finite"):
         idempotence_curve(vae, codes, scale=torch.ones(2))
-    with pytest.raises(ValueError, match=r"chunk_size .*got 0"):
-        idempotence_curve(vae, codes, chunk_size=0)

@@ -64,14 +64,6 @@ def test_decoded_samples_are_those_of_the_decoder(vae: ConvVAE, codes: Tensor) -
     assert torch.equal(result.codes[1].sort(dim=0).values, result.codes[2].sort(dim=0).values)
 
 
-def test_draws_depend_on_the_seed_and_not_on_the_chunks(vae: ConvVAE, codes: Tensor) -> None:
-    first = decoded_samples(vae, codes, 9, generator=seeded(3), chunk_size=4)
-    again = decoded_samples(vae, codes, 9, generator=seeded(3))
-    assert torch.equal(first.codes, again.codes)
-    torch.testing.assert_close(first.observations, again.observations, rtol=0, atol=1e-6)
-    assert not torch.equal(first.codes, decoded_samples(vae, codes, 9, generator=seeded(4)).codes)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

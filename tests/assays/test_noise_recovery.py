@@ -69,25 +69,6 @@ def test_agrees_with_a_few_lines(vae: ConvVAE, codes: Tensor) -> None:
     torch.testing.assert_close(found.latents[0], expected.double(), rtol=1e-4, atol=0)
 
 
-def test_draws_depend_on_the_generator_and_not_on_chunks(vae: ConvVAE, codes: Tensor) -> None:
-    calls: list[tuple[int, int]] = []
-    whole = noise_recovery(vae, codes, chunk_size=64)
-    parts = noise_recovery(vae, codes, chunk_size=15, progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(15, 40), (30, 40), (40, 40)]
-    for name in ("ratio", "standard_error", "latents"):
-        torch.testing.assert_close(getattr(whole, name), getattr(parts, name), rtol=1e-4, atol=1e-7)
-    other = noise_recovery(vae, codes, generator=torch.Generator().manual_seed(9))
-    assert not torch.allclose(whole.ratio, other.ratio, rtol=1e-3)
-
-
-def test_leaves_model_and_codes_as_they_were(vae: ConvVAE, codes: Tensor) -> None:
-    before, flags = codes.clone(), [module.training for module in vae.modules()]
-    noise_recovery(vae, codes, multiples=[1.0, 2.0])
-    assert torch.equal(codes, before)
-    assert [module.training for module in vae.modules()] == flags
-    assert vae.decoded == vae.encoded == 3 * 40
-
-
 def test_undefined_recovery_is_nan_with_one_warning(codes: Tensor) -> None:
     still = responding_by(lambda z: z, 3)
     for model, base, sigma in (

@@ -151,49 +151,6 @@ def test_probes_are_exact_for_diagonal_maps_and_unbiased_for_others() -> None:
     assert hutchinson_divergence(responding_by(circle, 2), torch.ones(1, 2), num_probes=1).standard_error.isnan().all()
 
 
-def test_the_generator_decides_the_probes_and_chunks_do_not(vae: ConvVAE, codes: Tensor) -> None:
-    vae.double()
-
-    def measure(seed: int, chunk_size: int | None = None) -> Tensor:
-        generator = torch.Generator().manual_seed(seed)
-        return hutchinson_divergence(
-            vae, codes.double(), num_probes=3, generator=generator, chunk_size=chunk_size
-        ).divergence
-
-    assert torch.equal(measure(1), measure(1))
-    assert not torch.equal(measure(1), measure(2))
-    torch.testing.assert_close(measure(1, chunk_size=7), measure(1), rtol=1e-9, atol=1e-12)
-    constant = hutchinson_divergence(responding_by(torch.zeros_like, 2), codes[:2, :2], num_probes=3)
-    assert constant.divergence.tolist() == [-2, -2]
-
-
-def test_chunks_change_nothing_and_progress_is_told(vae: ConvVAE, codes: Tensor) -> None:
-    vae.double()
-    seen: list[tuple[int, int]] = []
-
-    def note(done: int, total: int) -> None:
-        seen.append((done, total))
-
-    whole = response_jacobian(vae, codes.double())
-    part = response_jacobian(vae, codes.double(), chunk_size=17, progress=note)
-    torch.testing.assert_close(part.eigenvalues, whole.eigenvalues, rtol=1e-9, atol=1e-12)
-    torch.testing.assert_close(part.mean, whole.mean, rtol=1e-9, atol=1e-12)
-    response_jacobians(vae, codes.double(), chunk_size=17, progress=note)
-    hutchinson_divergence(vae, codes.double(), chunk_size=17, progress=note)
-    assert seen == 3 * [(17, 40), (34, 40), (40, 40)]
-
-
-def test_leaves_codes_model_and_gradients_alone(vae: ConvVAE, codes: Tensor) -> None:
-    before, flags = codes.clone(), [module.training for module in vae.modules()]
-    response_jacobian(vae, codes)
-    hutchinson_divergence(vae, codes)
-    assert torch.equal(codes, before)
-    assert not codes.requires_grad
-    assert [module.training for module in vae.modules()] == flags
-    assert all(parameter.grad is None for parameter in vae.parameters())
-    assert torch.is_grad_enabled()
-
-
 @pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
 def test_runs_inside_validation(vae: ConvVAE, codes: Tensor, context: Callable[[], Any]) -> None:
     expected = response_jacobians(vae, codes)
@@ -257,6 +214,11 @@ def test_gradients_that_are_not_finite_give_nan_with_one_warning() -> None:
         assert not hutchinson_divergence(responding_by(torch.sqrt, 2), codes).divergence[0].isfinite()
 
 
+def test_probes_of_a_constant_map() -> None:
+    constant = hutchinson_divergence(responding_by(torch.zeros_like, 2), torch.ones(2, 2), num_probes=3)
+    assert constant.divergence.tolist() == [-2, -2]
+
+
 @settings(max_examples=20)
 @given(seed=st.integers(0, 1000), dim=st.integers(1, 5))
 def test_laws(seed: int, dim: int) -> None:
@@ -276,14 +238,8 @@ def test_laws(seed: int, dim: int) -> None:
 @pytest.mark.parametrize(
     ("assay", "arguments", "message"),
     [
-        (response_jacobian, {"codes": torch.zeros(4, 2)}, r"codes .*got \(4, 2\)"),
-        (response_jacobian, {"codes": torch.full((4, 3), torch.inf)}, "codes .*finite"),
         (response_jacobian, {"threshold": 0.0}, "threshold .*got 0.0"),
-        (response_jacobian, {"chunk_size": 0}, "chunk_size"),
-        (response_jacobians, {"chunk_size": 0}, "chunk_size"),
-        (hutchinson_divergence, {"codes": torch.zeros(4, 2)}, "codes .*shape"),
         (hutchinson_divergence, {"num_probes": 0}, "num_probes .*got 0"),
-        (hutchinson_divergence, {"chunk_size": 0}, "chunk_size"),
     ],
 )
 def test_rejects(assay: Callable[..., Any], arguments: dict[str, Any], message: str) -> None:

@@ -114,25 +114,6 @@ def test_several_bases_are_averaged(vae: ConvVAE, codes: Tensor) -> None:
     torch.testing.assert_close(result.spread, fields.sub(result.field).square().sum(dim=-1).mean(dim=0).sqrt())
     assert (result.num_bases, single[0].num_bases) == (3, 1)
     assert (single[0].spread == 0).all()
-
-
-def test_chunks_change_nothing(vae: ConvVAE, codes: Tensor) -> None:
-    vae.double()
-    whole = response_map(vae, codes[:2].double(), WINDOW, num_steps=5)
-    seen: list[tuple[int, int]] = []
-    part = response_map(
-        vae, codes[:2].double(), WINDOW, num_steps=5, chunk_size=7, progress=lambda *done: seen.append(done)
-    )
-    torch.testing.assert_close(part.field, whole.field, rtol=1e-9, atol=1e-12)
-    assert seen[-1] == (50, 50)
-    assert [done for done, _ in seen] == [7, 14, 21, 25, 32, 39, 46, 50]
-
-
-def test_leaves_codes_and_model_alone(vae: ConvVAE, codes: Tensor) -> None:
-    before, flags = codes.clone(), [module.training for module in vae.modules()]
-    result = response_map(vae, codes, WINDOW, num_steps=3)
-    assert torch.equal(codes, before)
-    assert [module.training for module in vae.modules()] == flags
     maps = (result.field, result.spread, result.magnitude, result.divergence, result.mean_curvature, result.void_mass)
     assert {tensor.dtype for tensor in maps} == {torch.float64}
 
@@ -181,7 +162,6 @@ def test_the_prior_far_out_is_nothing() -> None:
         ({"base": torch.full((3,), torch.inf)}, "base .*finite"),
         ({"window": LatentSlice((0, 3))}, r"latents .*got \(0, 3\)"),
         ({"num_steps": 2}, "num_steps .*got 2"),
-        ({"chunk_size": 0}, "chunk_size"),
     ],
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:

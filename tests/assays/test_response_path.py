@@ -107,21 +107,6 @@ def test_on_a_ring_the_path_costs_next_to_nothing() -> None:
     assert comparison.line.readout_smoothness < 0.5
 
 
-def test_chunks_make_no_difference(vae: ConvVAE, codes: Tensor) -> None:
-    whole, parts = (path_profile(vae, codes, chunk_size=size, readout=lambda x: x) for size in (64, 9))
-    torch.testing.assert_close(whole.costs, parts.costs, rtol=1e-4, atol=1e-7)
-    torch.testing.assert_close(whole.images, parts.images)
-    assert whole.readout_smoothness == pytest.approx(parts.readout_smoothness, rel=1e-4)
-
-
-def test_leaves_model_and_codes_as_they_were(vae: ConvVAE, codes: Tensor) -> None:
-    before, flags = codes.clone(), [module.training for module in vae.modules()]
-    compare_with_line(vae, codes, num_points=10)
-    assert torch.equal(codes, before)
-    assert [module.training for module in vae.modules()] == flags
-    assert (vae.decoded, vae.encoded) == (40, 20)
-
-
 def test_undefined_scores_are_nan_with_one_warning() -> None:
     with pytest.warns(UserWarning, match="responses on the path are not finite") as caught:
         profile = path_profile(responding_by(lambda z: z / 0, 1), torch.tensor([[1.0], [2.0]]))
@@ -141,8 +126,6 @@ def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
         compare_with_line(vae, codes[[0, 1, 0]])
     with pytest.raises(ValueError, match=r"readout .*got \(2, 1, 8, 8\)"):
         path_profile(vae, codes, readout=lambda x: x[:2], chunk_size=64)
-    with pytest.raises(ValueError, match=r"chunk_size .*got 0"):
-        path_profile(vae, codes, chunk_size=0)
 
 
 def test_a_readout_of_one_number_a_row_is_refused() -> None:

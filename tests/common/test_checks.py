@@ -4,7 +4,12 @@ import math
 
 import pytest
 
-from lr_lightning.common.checks import check_at_least, check_choice, first_line, one_line
+from lr_lightning.common.checks import (
+    check_at_least,
+    check_choice,
+    first_line,
+    one_line,
+)
 
 LONG = ValueError("wrong shape\n  expected (3,)\n\n  got (4,)")
 

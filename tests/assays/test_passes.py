@@ -1,0 +1,19 @@
+"""Passes through a model."""
+
+import torch
+
+from lr_lightning.assays.passes import in_passes, samples_per_pass
+
+
+def test_progress_follows_each_pass() -> None:
+    seen: list[object] = []
+    codes = torch.arange(40.0)[:, None]
+    for chunk in in_passes(codes, 15, lambda *call: seen.append(call)):
+        seen += chunk[0].tolist()
+    assert seen == [0, (15, 40), 15, (30, 40), 30, (40, 40)]
+
+
+def test_default_passes_are_small_on_a_cpu() -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert [samples_per_pass(None, device) for device in (cpu, gpu)] == [32, 1024]
+    assert [samples_per_pass(5, device) for device in (cpu, gpu)] == [5, 5]
