@@ -49,7 +49,7 @@ def test_known_scores(matrix: Tensor, disentanglement: float, completeness: floa
         assert score(matrix, normalized=True).item() == pytest.approx((expected - floor) / (1 - floor), abs=1e-12)
 
 
-def test_column_normalised_weights_count_latents_alike() -> None:
+def test_column_normalized_weights_count_latents_alike() -> None:
     matrix = torch.tensor([[9.0, 1.0, 0.0], [0.0, 1.0, 0.0]])  # the last latent does not respond
     assert causal_disentanglement_score(matrix).item() == pytest.approx(10 / 11)
     by_latent = causal_disentanglement_score(matrix, weights="column-normalized")
@@ -81,7 +81,7 @@ def test_undefined_scores_are_nan_with_a_warning(matrix: Tensor) -> None:
         assert len(caught) == 1
 
 
-def test_one_factor_has_no_normalised_score() -> None:
+def test_one_factor_has_no_normalized_score() -> None:
     assert causal_disentanglement_score(torch.ones(1, 2)) == 1
     with pytest.warns(UserWarning, match="score undefined"):
         assert causal_disentanglement_score(torch.ones(1, 2), normalized=True).isnan()

@@ -116,7 +116,7 @@ def test_order_matters_to_sequences_only() -> None:
     assert factor_topology([line(6)[order][None]]).fit[0, 1].item() < 0.8
 
 
-def test_noise_adds_a_constant_to_all_distances_and_so_favours_categories() -> None:
+def test_noise_adds_a_constant_to_all_distances_and_so_favors_categories() -> None:
     noise = torch.randn(4000, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = factor_topology([line(5) + 2 * noise]).fit[0, 0].item()
     # squared steps of the line are 4.09; two codes' noise of variance 4 in three latents adds 2 * 3 * 4

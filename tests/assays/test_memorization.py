@@ -20,7 +20,7 @@ def test_agrees_with_nearest_neighbors_of_scikit_learn(chunk_size: int) -> None:
     assert found.spacing == pytest.approx(torch.from_numpy(others).median().item())
 
 
-def test_memorised_codes_have_distance_zero() -> None:
+def test_memorized_codes_have_distance_zero() -> None:
     codes = torch.tensor([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
     found = memorization(codes[[2, 0]], codes)
     assert found.distances.tolist() == [0, 0]

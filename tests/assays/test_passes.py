@@ -6,11 +6,11 @@ from lr_lightning.assays.passes import in_passes, samples_per_pass
 
 
 def test_progress_follows_each_pass() -> None:
-    seen: list[object] = []
+    calls: list[tuple[int, int]] = []
     codes = torch.arange(40.0)[:, None]
-    for chunk in in_passes(codes, 15, lambda *call: seen.append(call)):
-        seen += chunk[0].tolist()
-    assert seen == [0, (15, 40), 15, (30, 40), 30, (40, 40)]
+    counts = [(len(chunk), len(calls)) for chunk in in_passes(codes, 15, lambda *call: calls.append(call))]
+    assert counts == [(15, 0), (15, 1), (10, 2)]
+    assert calls == [(15, 40), (30, 40), (40, 40)]
 
 
 def test_default_passes_are_small_on_a_cpu() -> None:

@@ -38,7 +38,7 @@ def test_bernoulli_of_binary_data_is_the_log_probability(raw: Tensor, gray: Tens
     assert_equal_sums(Bernoulli().negative_log_likelihood(raw, binary), expected)
 
 
-def test_bernoulli_of_grey_data_is_the_cross_entropy(raw: Tensor, gray: Tensor) -> None:
+def test_bernoulli_of_gray_data_is_the_cross_entropy(raw: Tensor, gray: Tensor) -> None:
     p, x = raw.double().sigmoid(), gray.double()
     expected = -(x * p.log() + (1 - x) * (1 - p).log()).sum(dim=(1, 2, 3))
     assert_equal_sums(Bernoulli().negative_log_likelihood(raw, gray), expected)

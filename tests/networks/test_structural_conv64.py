@@ -96,7 +96,7 @@ def test_transform_is_the_identity_where_its_network_gives_zero() -> None:
     assert torch.equal(transform(features, torch.randn(4, 2)), features)
 
 
-def test_transform_does_not_normalise_the_features() -> None:
+def test_transform_does_not_normalize_the_features() -> None:
     transform = StructuralTransform(group_size=2, num_features=3)
     features, latents = torch.zeros(1, 3, 5, 6), torch.ones(1, 2)
     shift = transform(features, latents)

@@ -102,7 +102,7 @@ def test_prior_gap_bars_with_the_noise_of_prior_draws() -> None:
     assert f"{float(gap.discrepancy.squared):.4f}" in figure.get_suptitle()
 
 
-def test_invariance_scale_ends_at_one_or_is_centred_on_zero() -> None:
+def test_invariance_scale_ends_at_one_or_is_centered_on_zero() -> None:
     for dim, factor, limits in ((3, 0.5, (0, 1)), (1, 0.5, (0, 1)), (3, 3.0, (-2, 2))):  # for one latent, INV is 0.5
         figure = invariance_figure(shrinking(dim, factor))
         (mesh,) = (artist for artist in draw(figure)[0].collections if isinstance(artist, QuadMesh))

@@ -25,7 +25,7 @@ def draw(figure: Figure) -> list[Axes]:
 
 
 def line(axes: Axes, label: str) -> np.ndarray:
-    """Return the heights of the labelled line."""
+    """Return the heights of the labeled line."""
     (found,) = (drawn for drawn in axes.lines if drawn.get_label() == label)
     return np.asarray(found.get_ydata(), dtype=float)
 

@@ -63,7 +63,7 @@ def test_cells_show_the_matrix_under_its_names() -> None:
         (torch.full((2, 2), torch.nan), (0, 1)),
     ],
 )
-def test_colors_run_from_zero_or_are_centred_on_it(matrix: Tensor, limits: tuple[float, float]) -> None:
+def test_colors_run_from_zero_or_are_centered_on_it(matrix: Tensor, limits: tuple[float, float]) -> None:
     mesh = mesh_of(draw(matrix_heatmap(matrix, title="t", colorbar_label="c")))
     assert mesh.get_clim() == limits
     assert mesh.get_cmap().name == ("PuOr_r" if limits[0] < 0 else "viridis")

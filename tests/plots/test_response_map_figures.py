@@ -92,7 +92,7 @@ def test_arrows_point_where_codes_go() -> None:
     np.testing.assert_allclose(np.hypot(u, v) / np.sqrt(length), (np.hypot(u, v) / np.sqrt(length))[0], rtol=1e-6)
 
 
-def test_signed_scales_are_centred_and_cut_off_at_a_percentile() -> None:
+def test_signed_scales_are_centered_and_cut_off_at_a_percentile() -> None:
     jump = wrap(encode=lambda x: x, decode=torch.sign, latent_dim=2)
     result = response_map(jump, torch.zeros(2), LatentSlice((0, 1)), num_steps=200)
     (axes,) = draw(response_map_figure(result, panels=["divergence"]))
