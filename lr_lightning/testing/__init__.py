@@ -1,6 +1,7 @@
 """Tests for classes of other packages: subclass a tester, name your class, and run pytest."""
 
 import importlib
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,4 +20,9 @@ def __getattr__(name: str) -> Any:
     """Import a tester when it is used: each needs what it tests."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    import pytest
+
+    path = f"{__name__}.{_MODULES[name]}"
+    if path not in sys.modules:
+        pytest.register_assert_rewrite(path)  # failures then show the values that were compared
+    return getattr(importlib.import_module(path), name)
