@@ -16,3 +16,6 @@ else:
         if value is None or name.startswith("_") or (isinstance(value, FunctionType) and value in public.FUNCTIONS):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return value
+
+    def __dir__() -> list[str]:
+        return [name for name in dir(importlib.import_module("lr_lightning.metrics.public")) if name[0] != "_"]

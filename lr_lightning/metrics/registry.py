@@ -216,5 +216,4 @@ def _add(made: dict[str, DisentanglementMetric], cls: type[DisentanglementMetric
 
 def _closest(name: str) -> str:
     close = get_close_matches(name, [*METRICS, *GROUPS, *ALIASES], n=1)
-    known = f"there are {', '.join(METRICS)}, and the groups {', '.join(GROUPS)}"
-    return f"did you mean {close[0]}?" if close else known
+    return f"did you mean {close[0]}?" if close else f"choose from {', '.join([*METRICS, *GROUPS])}"

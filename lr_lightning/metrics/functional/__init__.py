@@ -41,3 +41,7 @@ else:
         if name.startswith("_") or not hasattr(registry, name):
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         return getattr(registry, name)
+
+    def __dir__() -> list[str]:
+        registry = importlib.import_module("lr_lightning.metrics.registry")
+        return [*globals(), *(function.__name__ for function in registry.FUNCTIONS)]

@@ -230,6 +230,12 @@ def test_training_does_not_notice_it(tmp_path: Path) -> None:
     assert torch.equal(weights(alone), weights(watched))
 
 
+def test_metrics_by_their_import_path(tmp_path: Path) -> None:
+    paths = ["lr_lightning.metrics.MED"], ["lr_lightning.metrics.DCIMIG"]
+    trainer = train(tmp_path, DisentanglementAssay(*paths), max_epochs=1)
+    assert {"metric/med/disentanglement", "metric/dcimig/score"} <= trainer.callback_metrics.keys()
+
+
 def test_the_nearest_name_of_a_metric_is_suggested() -> None:
     with pytest.raises(ValueError, match=r"mgi.*mig"):
         DisentanglementAssay(["mgi"])
