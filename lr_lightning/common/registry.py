@@ -5,7 +5,8 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
-from typing import Generic, TypeVar
+from inspect import isabstract
+from typing import Any, Generic, TypeVar
 
 from lr_lightning.common.checks import one_line
 
@@ -39,6 +40,23 @@ class Registry(Collection[str], Generic[T]):
         self.base = base
         self.entries = entries
         self.group = group
+
+    @classmethod
+    def of_exports(cls, kind: str, base: type[T], exports: Mapping[str, Any], *, group: str) -> "Registry[T]":
+        """Return the registry of the classes that a package exports, under the names of the classes.
+
+        Args:
+            kind: As for the constructor, and so are ``base`` and ``group``.
+            base: The class that each of them extends; it is left out itself, and so are abstract classes.
+            exports: The names in the package; ``globals()`` at the end of its ``__init__``.
+            group: Group of entry points.
+        """
+        entries = {
+            name: f"{each.__module__}:{each.__qualname__}"
+            for name, each in exports.items()
+            if isinstance(each, type) and issubclass(each, base) and each is not base and not isabstract(each)
+        }
+        return cls(kind, base, entries, group=group)
 
     @cached_property
     def plugins(self) -> Mapping[str, EntryPoint]:
@@ -90,6 +108,27 @@ class Registry(Collection[str], Generic[T]):
         """Import the classes of this package, so that configs can name them without their module."""
         for name in self.entries:
             self[name]
+
+    def class_path(self, name: str) -> str | None:
+        """Return the import path of a class that is known here by a name other than its own, or is of another package.
+
+        Args:
+            name: A name of the registry, or the name of a class that an installed package provides.
+
+        Returns:
+            The path, such as ``"package.module.Class"``; ``None`` if there is no such class, or if ``name`` is that of
+            a class of this package, which needs no path.
+
+        Raises:
+            ValueError: If it cannot be imported, or does not extend ``base``.
+        """
+        paths = {name: path for name, path in self.entries.items() if not path.endswith(f":{name}")}
+        paths |= {entry.attr: entry.value for entry in self.plugins.values() if entry.attr not in self.entries}
+        paths |= {entry.name: entry.value for entry in self.plugins.values()}
+        if name not in paths:
+            return None
+        self._load(name, paths[name])
+        return paths[name].replace(":", ".")
 
     def name_of(self, cls: type[T]) -> str | None:
         """Return the name of ``cls``, ``None`` if it has none."""

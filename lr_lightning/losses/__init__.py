@@ -1,5 +1,6 @@
 """Building blocks of objectives: likelihoods of observations and divergences of posteriors."""
 
+from lr_lightning.common.registry import Registry
 from lr_lightning.losses.decoder_norms import decoder_gradient_norm, decoder_weight_norm
 from lr_lightning.losses.density_ratio import (
     density_ratio_total_correlation,
@@ -29,6 +30,7 @@ from lr_lightning.losses.total_correlation import (
 __all__ = [
     "ESTIMATORS",
     "KL_FORMS",
+    "LIKELIHOODS",
     "Bernoulli",
     "CovariancePenalties",
     "Estimator",
@@ -57,3 +59,6 @@ __all__ = [
     "stratified_log_weights",
     "weighted_log_weights",
 ]
+
+LIKELIHOODS = Registry.of_exports("likelihood", Likelihood, globals(), group="lr_lightning.likelihoods")
+"""The likelihoods that this package exports, and those of installed packages, by the names of their classes."""

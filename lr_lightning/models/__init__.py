@@ -1,5 +1,6 @@
 """LightningModules, one objective per file, on one small base."""
 
+from lr_lightning.common.registry import Registry
 from lr_lightning.models.ada_gvae import AdaGVAE
 from lr_lightning.models.ada_mlvae import AdaMLVAE
 from lr_lightning.models.annealed_vae import AnnealedVAE
@@ -28,6 +29,7 @@ from lr_lightning.training.schedules import (
 
 __all__ = [
     "DIPVAE",
+    "MODELS",
     "QLAE",
     "RAE",
     "VAE",
@@ -54,3 +56,11 @@ __all__ = [
     "StructuralAutoencoder",
     "WarmUp",
 ]
+
+MODELS = Registry.of_exports(
+    "model",
+    AutoencoderModule,  # type: ignore[type-abstract]
+    globals(),
+    group="lr_lightning.models",
+)
+"""The models that this package exports, and those of installed packages, by the names of their classes."""

@@ -1,5 +1,6 @@
 """Encoder and decoder networks; they contain no training logic."""
 
+from lr_lightning.common.registry import Registry
 from lr_lightning.networks.base import AutoencoderNetwork
 from lr_lightning.networks.conv32 import Conv32
 from lr_lightning.networks.conv64_burgess import Conv64Burgess
@@ -13,6 +14,7 @@ from lr_lightning.networks.structural_conv64 import StructuralConv64
 
 __all__ = [
     "MLP",
+    "NETWORKS",
     "AutoencoderNetwork",
     "Conv32",
     "Conv64Burgess",
@@ -24,3 +26,6 @@ __all__ = [
     "StructuralConv64",
     "check_grouped_network",
 ]
+
+NETWORKS = Registry.of_exports("network", AutoencoderNetwork, globals(), group="lr_lightning.networks")
+"""The networks that this package exports, and those of installed packages, by the names of their classes."""

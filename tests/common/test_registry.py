@@ -78,3 +78,24 @@ def test_a_name_belongs_to_one_package(installed: list[EntryPoint], names: list[
     installed += [EntryPoint(name, f"package_{i}:Thing", GROUP) for i, name in enumerate(names)]
     with pytest.raises(ValueError, match=f"{names[0]!r}.*package_{len(names) - 1}:Thing"):
         list(mappings())
+
+
+def test_the_classes_that_a_package_exports() -> None:
+    exports = {"dict": dict, "ChainMap": ChainMap, "OrderedDict": OrderedDict, "len": len}
+    found = Registry.of_exports("mapping", dict, exports, group=GROUP)
+    assert found.entries == {"OrderedDict": "collections:OrderedDict"}
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("ordered", "collections.OrderedDict"),
+        ("counter", "collections.Counter"),
+        ("Counter", "collections.Counter"),
+        ("collections.Counter", None),
+        ("OrderedDict", None),
+    ],
+)
+def test_class_paths_of_names(installed: list[EntryPoint], name: str, path: str | None) -> None:
+    installed.append(EntryPoint("counter", "collections:Counter", GROUP))
+    assert mappings().class_path(name) == path

@@ -1,6 +1,5 @@
 """How configs are read, and how assays of several configs and options come together: by name."""
 
-import re
 from collections.abc import Mapping
 from contextlib import chdir
 from pathlib import Path
@@ -11,17 +10,17 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ig
 from typing_extensions import override
 
 from lr_lightning.commands.config.file_check import check_config_file
-from lr_lightning.commands.config.registered_names import class_path, with_class_paths
+from lr_lightning.commands.config.registered_names import with_class_paths
 from lr_lightning.common.renamed_keys import with_current_names
 
 ASSAYS = "assays"
-_NAMED_ASSAY = re.compile(rf"--{ASSAYS}\.[^.]+(\.class_path)?")
 
 
 class ComposingConfigFile(ActionConfigFile):
     """A config file whose assays are added to those before it; ``assays: null`` drops them all.
 
-    Names that have changed since the file was written are replaced by the current ones.
+    Names that have changed since the file was written are replaced by the current ones, and names that installed
+    packages have registered by import paths.
     """
 
     @staticmethod
@@ -31,7 +30,7 @@ class ComposingConfigFile(ActionConfigFile):
 
         Raises:
             ValueError: If ``value`` is a file that is not YAML or too large, gives an argument under two names, or
-                names an assay whose class cannot be imported.
+                names a registered class that cannot be imported.
         """
         if not (isinstance(value, str) and _is_file(value)):
             _merge(parser, cfg, dest, value)
@@ -43,7 +42,8 @@ class ComposingConfigFile(ActionConfigFile):
             _merge(parser, cfg, dest, value)
             return
         with chdir(path.parent):  # where files named in the config are looked for, as jsonargparse does
-            _merge(parser, cfg, dest, yaml.safe_dump(with_class_paths(with_current_names(config)), sort_keys=False))
+            text = yaml.safe_dump(with_class_paths(with_current_names(config)), sort_keys=False)
+            _merge(parser, cfg, dest, text)
 
 
 def _merge(parser: ArgumentParser, cfg: Namespace, dest: str, value: str) -> None:
@@ -66,32 +66,23 @@ def split_assays(arguments: list[str]) -> list[str]:
     """Let ``--assays {NAME: ASSAY, ...}`` stand for ``--assays.NAME ASSAY ...``, which keeps the others.
 
     ``--assays null`` and ``--assays {}``, which drop all, are returned as they are, and so is what is no mapping.
-    Registered names of assays become import paths.
-
-    Raises:
-        ValueError: If the class of a registered name cannot be imported.
     """
     found: list[str] = []
     words = iter(arguments)
     for word in words:
         option, equals, value = word.partition("=")
-        if option != f"--{ASSAYS}" and not _NAMED_ASSAY.fullmatch(option):
+        if option != f"--{ASSAYS}":
             found.append(word)
             continue
         given = [value] if equals else [word for word in [next(words, None)] if word is not None]
-        if not given or given[0].startswith("--"):
-            found += [word, *given]
-        elif option == f"--{ASSAYS}":
-            found += _split(given[0])
-        else:
-            found.append(f"{option}={class_path(given[0])}")
+        found += _split(given[0]) if given else [word]
     return found
 
 
 def _split(text: str) -> list[str]:
     """Return the arguments that ``--assays text`` stands for."""
     try:
-        assays = with_class_paths({ASSAYS: yaml.safe_load(text)})[ASSAYS]
+        assays = yaml.safe_load(text)
     except yaml.YAMLError:
         assays = None
     if not isinstance(assays, Mapping) or not assays:

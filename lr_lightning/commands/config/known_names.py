@@ -6,7 +6,7 @@ from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
 
-from lr_lightning.callbacks.registry import ASSAYS
+from lr_lightning.commands.config.registered_names import registered_names
 from lr_lightning.data import FactorDataset, FactorGroups
 from lr_lightning.loggers import RunWandbLogger
 from lr_lightning.losses import Likelihood
@@ -27,7 +27,7 @@ def known_arguments() -> list[str]:
 
 
 def known_classes() -> list[str]:
-    """Return what a config can name without a module: classes, and registered names of assays."""
+    """Return the names that a config can give classes without their module."""
     found: list[str] = []
     open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule, FactorDataset, FactorGroups]
     open_classes += [Callback, Logger, LightningDataModule]
@@ -36,4 +36,4 @@ def known_classes() -> list[str]:
         open_classes += current.__subclasses__()
         if not inspect.isabstract(current) and current.__module__.startswith(("lr_lightning", "pytorch_lightning")):
             found.append(current.__name__)
-    return [*(name for name in found if not name.startswith("_")), *ASSAYS]
+    return [*(name for name in found if not name.startswith("_")), *registered_names()]

@@ -1,44 +1,103 @@
-"""Names of registered assays in configs and on the command line, in place of their import paths."""
+"""Registered names of classes in configs and on the command line, in place of their import paths."""
 
-from collections.abc import Mapping
+import json
+import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from lr_lightning.callbacks.registry import ASSAYS
+from lr_lightning.common.registry import Registry
+from lr_lightning.losses import LIKELIHOODS
+from lr_lightning.models import MODELS
+from lr_lightning.networks import NETWORKS
+
+REGISTRIES: Mapping[str, Registry[Any]] = {
+    "model": MODELS,
+    "network": NETWORKS,
+    "likelihood": LIKELIHOODS,
+    "assays": ASSAYS,
+}
+"""The classes that each key of a config can name; those of ``assays`` are named one level below it."""
 
 
-def with_class_paths(config: Any) -> Any:
-    """Return a config with import paths in place of the registered names of assays.
+def with_class_paths(config: Any, place: Sequence[str] = ()) -> Any:
+    """Return a config with import paths in place of registered names.
+
+    A name stands for a class as the value of a key in :data:`REGISTRIES`, and as ``class_path`` below such a key.
 
     Args:
-        config: A config as read from YAML; it is not changed. What has another form is returned as it is.
+        config: The config, or a part of it, plain values. It is not changed.
+        place: The keys that lead to the part.
 
     Raises:
-        ValueError: If the class of a registered name cannot be imported.
+        ValueError: If a class cannot be imported, or has the wrong type.
 
     Example:
         >>> with_class_paths({"assays": {"mine": "dynamics"}})
         {'assays': {'mine': 'lr_lightning.callbacks.assays.dynamics.DynamicsAssay'}}
     """
-    if not isinstance(config, Mapping) or not isinstance(config.get("assays"), Mapping):
+    if isinstance(config, Mapping):
+        return {key: with_class_paths(value, (*place, str(key))) for key, value in config.items()}
+    if isinstance(config, list):
+        return [with_class_paths(value, place) for value in config]
+    if not isinstance(config, str):
         return config
-    return {**config, "assays": {name: _with_class_path(assay) for name, assay in config["assays"].items()}}
+    registry = _registry_for(place)
+    return config if registry is None else registry.class_path(config) or config
 
 
-def class_path(name: str) -> str:
-    """Return the import path of the assay registered as ``name``; any other text is returned as it is.
+def _registry_for(place: Sequence[str]) -> Registry[Any] | None:
+    """Return the registry of the classes that can be named at a place in a config."""
+    *above, key = [key for key in place if key != "class_path"] or [""]
+    return REGISTRIES.get("assays" if above == ["assays"] else key)
+
+
+def registered_names() -> list[str]:
+    """Return the names of all registries, and the names of the classes of installed packages."""
+    registries = REGISTRIES.values()
+    classes = [entry.attr for registry in registries for entry in registry.plugins.values()]
+    return list(dict.fromkeys([name for registry in registries for name in registry] + classes))
+
+
+def import_registered() -> None:
+    """Import the classes of installed packages, so that ``--help`` lists them; report those that fail."""
+    for registry in REGISTRIES.values():
+        for name in registry.plugins:
+            try:
+                registry[name]
+            except ValueError as error:
+                print(f"not listed: {error}", file=sys.stderr)
+
+
+def words_with_class_paths(arguments: Sequence[str]) -> list[str]:
+    """Return the words of a command line with import paths in place of registered names.
 
     Raises:
-        ValueError: If its class cannot be imported.
+        ValueError: If a class cannot be imported, or has the wrong type.
     """
-    if name not in ASSAYS:
-        return name
-    assay = ASSAYS[name]
-    return f"{assay.__module__}.{assay.__qualname__}"
+    found: list[str] = []
+    option = ""
+    for word in arguments:
+        if word.startswith("--"):
+            option, equals, value = word.partition("=")
+            found.append(f"{option}={_text_with_class_paths(option, value)}" if equals else word)
+            option = "" if equals else option
+        else:
+            found.append(_text_with_class_paths(option, word))
+            option = ""
+    return found
 
 
-def _with_class_path(assay: Any) -> Any:
-    if isinstance(assay, str):
-        return class_path(assay)
-    if isinstance(assay, Mapping) and isinstance(assay.get("class_path"), str):
-        return {**assay, "class_path": class_path(assay["class_path"])}
-    return assay
+def _text_with_class_paths(option: str, text: str) -> str:
+    """Return the value ``text`` of an option, a word or YAML on one line."""
+    place = option.removeprefix("--").split(".")
+    if not text.startswith(("{", "[")):
+        return str(with_class_paths(text, place))
+    try:
+        given = yaml.safe_load(text)
+    except yaml.YAMLError:  # the parser has the message for this
+        return text
+    resolved = with_class_paths(given, place)
+    return text if resolved == given else json.dumps(resolved)

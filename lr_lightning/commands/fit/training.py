@@ -36,6 +36,7 @@ from lr_lightning.commands.config.changes import check_unchanged, recorded_confi
 from lr_lightning.commands.config.completion import check_serializable, complete_config
 from lr_lightning.commands.config.composition import ComposingConfigFile, split_assays
 from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_arguments, known_classes
+from lr_lightning.commands.config.registered_names import import_registered, words_with_class_paths
 from lr_lightning.commands.config.saving import SaveRunConfig
 from lr_lightning.commands.fit.device_check import settle_device_check
 from lr_lightning.commands.fit.finite_loss import FiniteLoss
@@ -374,6 +375,8 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
     settle_device_check()
     silence_foreign_messages()
     options = {"allow_abbrev": False, "exit_on_error": False}
+    if any(word == "-h" or word.endswith(("--help", ".help")) for word in arguments):
+        import_registered()
     try:
         return kind(
             AutoencoderModule,
@@ -384,7 +387,7 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
             seed_everything_default=0,
             parser_kwargs=options | dict.fromkeys(RunCLI.subcommands(), options),
             auto_configure_optimizers=False,
-            args=split_assays(expand_run_argument(arguments)),
+            args=words_with_class_paths(split_assays(expand_run_argument(arguments))),
         )
     except (ArgumentError, ValueError) as error:
         raise UsageError(plain_message(error, known_arguments(), known_classes())) from error
