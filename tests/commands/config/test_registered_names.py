@@ -25,6 +25,7 @@ class ForeignMLP(MLP):
     """A network of another package."""
 
 
+DYNAMICS = "lr_lightning.callbacks.assays.dynamics.DynamicsAssay"
 MODEL, NETWORK = (f"{__name__}.{cls.__name__}" for cls in (ForeignVAE, ForeignMLP))
 
 
@@ -70,6 +71,8 @@ def test_other_names_are_left_to_the_parser(name: str) -> None:
         (["fit", "--model={class_path: foreign}"], ["fit", f'--model={{"class_path": "{MODEL}"}}']),
         (["fit", "--model={class_path: BetaVAE}"], ["fit", "--model={class_path: BetaVAE}"]),
         (["fit", "--wandb.name", "foreign"], ["fit", "--wandb.name", "foreign"]),
+        (["fit", "--assays.mine", "dynamics"], ["fit", "--assays.mine", DYNAMICS]),
+        (["fit", "--assays.mine.class_path=dynamics"], ["fit", f"--assays.mine.class_path={DYNAMICS}"]),
     ],
 )
 def test_options(words: list[str], expected: list[str]) -> None:
@@ -98,7 +101,7 @@ def test_a_run_of_foreign_classes_is_trained_and_tested(capsys: pytest.CaptureFi
         "--data.val_size=32",
         "--data.batch_size=16",
     ]
-    words += ["--trainer.max_steps=1", "--trainer.default_root_dir=runs/x", "--trainer.enable_progress_bar=false"]
+    words += ["--trainer.max_epochs=1", "--trainer.default_root_dir=runs/x", "--trainer.enable_progress_bar=false"]
     assert run("fit", "--config=config.yaml", *words) == 0
     assert f"class_path: {MODEL}" in Path("runs/x/config.yaml").read_text()
     assert run("test", "runs/x", "--assays.disentanglement=null", "--trainer.enable_progress_bar=false") == 0
