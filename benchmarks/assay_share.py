@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
 from measuring import Cell, Table
 from race import CONFIGS
+
+from lr_lightning.commands.config.includes import read_config
 
 CONFIG = CONFIGS / "dsprites_betavae.yaml"
 BURGESS = ("--model.network", "Conv64Burgess")
@@ -26,7 +27,7 @@ _TINY = (
 
 def assay_names() -> list[str]:
     """Return the names of the config's assays."""
-    return list(yaml.safe_load(CONFIG.read_text())["assays"])
+    return list(read_config(CONFIG)["assays"])
 
 
 def without_assays() -> list[str]:
@@ -61,7 +62,7 @@ def assay_share(seconds_per_step: float, quick: bool, arguments: Sequence[str] =
         quick: Whether to measure at tiny sizes.
         arguments: Additional command-line arguments.
     """
-    config = yaml.safe_load(CONFIG.read_text())
+    config = read_config(CONFIG)
     num_steps = config["trainer"]["max_steps"]
     validations = num_steps // config["data"]["init_args"]["batches_per_epoch"]
     during, last = measured_seconds(quick, arguments)

@@ -9,7 +9,7 @@ import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ignore[attr-defined]
 from typing_extensions import override
 
-from lr_lightning.commands.config.file_check import check_config_file
+from lr_lightning.commands.config.includes import read_config
 from lr_lightning.commands.config.registered_names import with_class_paths
 from lr_lightning.common.renamed_keys import with_current_names
 
@@ -29,15 +29,15 @@ class ComposingConfigFile(ActionConfigFile):
         """Merge the config ``value`` into ``cfg``.
 
         Raises:
-            ValueError: If ``value`` is a file that is not YAML or too large, gives an argument under two names, or
-                names a registered class that cannot be imported.
+            FileNotFoundError: If it includes a file that does not exist.
+            ValueError: If ``value`` is a file that is not YAML or too large, includes itself, gives an argument under
+                two names, or names a registered class that cannot be imported.
         """
         if not (isinstance(value, str) and _is_file(value)):
             _merge(parser, cfg, dest, value)
             return
         path = Path(value)
-        check_config_file(path)
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = read_config(path)
         if not isinstance(config, dict):  # the parser has the message for this
             _merge(parser, cfg, dest, value)
             return

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from jsonargparse import ArgumentParser
 
-from lr_lightning.callbacks import AssayCallback
+from lr_lightning.callbacks import ASSAYS, AssayCallback
 from lr_lightning.commands.config.composition import ComposingConfigFile, split_assays
 
 FIRST = """
@@ -18,6 +18,7 @@ assays:
 
 @pytest.fixture(autouse=True)
 def _configs(tmp_path: Path) -> None:
+    ASSAYS.import_own()  # so that the parser knows their class names
     for name, text in {
         "first": FIRST,
         "more": "assays: {dynamics: DynamicsAssay, response: {init_args: {seed: 3}}}",

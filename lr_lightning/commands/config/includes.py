@@ -1,0 +1,63 @@
+"""Configs that build on others: ``include: shared/assays.yaml``."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lr_lightning.commands.config.file_check import check_config_file
+from lr_lightning.configs import CONFIG_FOLDER
+
+INCLUDE = "include"
+
+
+def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
+    """Return the values in a config file, merged into those of the files that it includes.
+
+    The key ``include`` holds a file or a list of files. They are looked for beside the config and then among the
+    configs of this package, so that a copy of one of those works anywhere. Of two values for a key the later wins: a
+    list of files is merged in order, and the config itself comes last. Mappings are merged, unless they name different
+    classes.
+
+    Args:
+        path: The file.
+        including: The files that include it.
+
+    Raises:
+        FileNotFoundError: If an included file does not exist.
+        ValueError: If a file is not YAML or too large, is not a mapping although others include it, or includes itself.
+    """
+    check_config_file(path)
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if not isinstance(config, dict):
+        if including:
+            raise ValueError(f"{path}, which {including[-1]} includes, is not a mapping")
+        return config
+    names = config.pop(INCLUDE, [])
+    merged: dict[str, Any] = {}
+    for name in names if isinstance(names, list) else [names]:
+        included = _find(name, path)
+        if included.samefile(path) or any(included.samefile(each) for each in including):
+            raise ValueError(f"{included} includes itself")
+        merged = _merged(merged, read_config(included, (*including, path)))
+    return _merged(merged, config)
+
+
+def _find(name: Any, path: Path) -> Path:
+    """Return the file that the config ``path`` includes as ``name``."""
+    if not isinstance(name, str):
+        raise ValueError(f"include in {path} must be the path of a config or a list of paths, got {name!r}")
+    for folder in (path.parent, CONFIG_FOLDER):
+        if (folder / name).is_file():
+            return folder / name
+    raise FileNotFoundError(f"{path} includes {name}, which is neither in {path.parent} nor in {CONFIG_FOLDER}")
+
+
+def _merged(base: Any, own: Any) -> Any:
+    """Return ``base`` with the values of ``own`` in it, at any depth."""
+    if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
+        return own
+    if "class_path" in base and own.get("class_path", base["class_path"]) != base["class_path"]:
+        return own  # arguments of one class mean nothing to another
+    return {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}
