@@ -59,7 +59,7 @@ def test_basins_follow_the_boundary_between_them() -> None:
     torch.testing.assert_close(found.positions.flatten(), torch.tensor([-1.0, 1, 0]).double(), rtol=0, atol=1e-5)
 
 
-def test_a_circle_of_fixed_points_is_one_attractor_with_a_spread() -> None:
+def test_circle_of_fixed_points() -> None:
     circle = responding_by(lambda z: z / z.norm(dim=1, keepdim=True), 2)
     found = find_attractors(circle, normal(2000, 2), radius=0.1)
     assert found.shares.tolist() == [1]
@@ -84,7 +84,7 @@ def test_cycles_and_escapes_do_not_converge() -> None:
     assert escape.effective_number == pytest.approx(1)  # of those that converged
 
 
-def test_end_points_are_gathered_as_components_of_the_radius_graph() -> None:
+def test_single_linkage() -> None:
     starts = normal(300, 2, seed=3)
     found = find_attractors(responding_by(lambda z: z, 2), starts, radius=0.15)
     apart = torch.cdist(starts.double(), starts.double())

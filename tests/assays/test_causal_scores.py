@@ -49,7 +49,7 @@ def test_known_scores(matrix: Tensor, disentanglement: float, completeness: floa
         assert score(matrix, normalized=True).item() == pytest.approx((expected - floor) / (1 - floor), abs=1e-12)
 
 
-def test_column_normalized_weights_count_latents_alike() -> None:
+def test_column_normalized_weights() -> None:
     matrix = torch.tensor([[9.0, 1.0, 0.0], [0.0, 1.0, 0.0]])  # the last latent does not respond
     assert causal_disentanglement_score(matrix).item() == pytest.approx(10 / 11)
     by_latent = causal_disentanglement_score(matrix, weights="column-normalized")
@@ -66,7 +66,7 @@ def test_scores_lie_in_range_and_swap_under_transposition(seed: int, num_factors
     assert causal_completeness_score(matrix.T).item() == pytest.approx(score, abs=1e-12)
 
 
-def test_factors_that_cannot_be_traversed_do_not_count() -> None:
+def test_factors_with_one_value_do_not_count() -> None:
     matrix = torch.tensor([[1.0, 1.0], [1.0, 1.0]])
     for score in (causal_disentanglement_score, causal_completeness_score, owned_factors):
         assert score(torch.cat([matrix, NAN_ROW])).equal(score(matrix))
@@ -111,7 +111,7 @@ def test_rejects() -> None:
 
 
 @pytest.mark.parametrize("score", [causal_disentanglement_score, causal_completeness_score])
-def test_permutation_null_tells_structure_from_noise(score: Callable[[Tensor], Tensor]) -> None:
+def test_permutation_null(score: Callable[[Tensor], Tensor]) -> None:
     generator = torch.Generator().manual_seed(0)
     rows = [torch.rand(20, 4, generator=generator).double() for _ in range(4)]
     structured = result_of([row + 3 * torch.eye(4)[c] for c, row in enumerate(rows)])
@@ -140,7 +140,7 @@ def test_p_values_of_noise_are_uniform() -> None:
     assert p_values.mean().item() == pytest.approx(0.525, abs=0.102)
 
 
-def test_bootstrap_interval_covers_the_score_at_its_level() -> None:
+def test_coverage() -> None:
     truth = torch.eye(2).double() + 0.5
     generator, covered = torch.Generator().manual_seed(0), 0
     for _ in range(200):
@@ -152,7 +152,7 @@ def test_bootstrap_interval_covers_the_score_at_its_level() -> None:
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.1, 1.0])
-def test_bootstrap_interval_covers_biased_scores(weight: float) -> None:
+def test_coverage_of_biased_scores(weight: float) -> None:
     truth = 1 + weight * torch.eye(3).double()  # with weight 0 no response depends on the factor
     expected = causal_disentanglement_score(truth)
     generator, covered, above = torch.Generator().manual_seed(0), 0, 0
@@ -166,7 +166,7 @@ def test_bootstrap_interval_covers_biased_scores(weight: float) -> None:
     assert weight > 0 or above > 95
 
 
-def test_interval_takes_two_traversals_and_ends_at_the_bounds() -> None:
+def test_interval_needs_two_traversals_and_respects_bounds() -> None:
     low, high = bootstrap_interval(result_of([torch.eye(5, 2), torch.ones(1, 2)]))
     assert low.isnan()
     assert high.isnan()

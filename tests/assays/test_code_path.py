@@ -22,7 +22,7 @@ def onto_ring(codes: Tensor) -> Tensor:
     return torch.nn.functional.pad(plane, (0, codes.shape[1] - 2))
 
 
-def test_a_path_between_codes_on_a_ring_stays_on_the_ring() -> None:
+def test_path_stays_on_the_ring() -> None:
     inside = torch.nn.functional.pad(torch.tensor([[0.0, 0.3], [0.3, 0.01], [-0.3, 0.01]]).double(), (0, 3))
     codes = torch.cat([ring(100), inside])  # three codes of the void would make a short cut
     graph = code_graph(responding_by(onto_ring, 5), codes, num_neighbors=6)

@@ -81,7 +81,7 @@ def test_codes_of_noise_score_near_the_floor() -> None:
 
 
 @pytest.mark.parametrize("convention", ["paper", "release"])
-def test_matches_a_plain_loop_where_nothing_is_left_to_chance(vae: ConvVAE, convention: Any) -> None:
+def test_matches_a_plain_loop(vae: ConvVAE, convention: Any) -> None:
     vae.double().eval()
     # with two members and two samples, both are bases and each is the other's donor
     codes = torch.randn(4, 2, 3, generator=torch.Generator().manual_seed(0)).double()
@@ -112,7 +112,7 @@ def test_the_donor_is_another_member() -> None:
     assert torch.unique(result.per_traversal[0].float()).tolist() == [1, 2]
 
 
-def test_draws_bases_without_replacement_if_there_are_enough() -> None:
+def test_bases_are_drawn_without_replacement() -> None:
     seen: list[Tensor] = []
 
     def record(codes: Tensor) -> Tensor:
@@ -124,7 +124,7 @@ def test_draws_bases_without_replacement_if_there_are_enough() -> None:
     assert torch.equal(seen[0].flatten(), torch.arange(150.0))  # every member is a base of its traversal
 
 
-def test_runs_each_base_once_and_no_intervention_that_changes_nothing(vae: ConvVAE) -> None:
+def test_redundant_passes_are_skipped(vae: ConvVAE) -> None:
     codes = torch.randn(5, 4, 3, generator=torch.Generator().manual_seed(0))
     codes[:, :, 1] = codes[:, :1, 1]  # the factor does not move latent 1
     matrix = conditioned_response_matrix(vae, [codes], num_samples=4, chunk_size=7).matrix
@@ -178,7 +178,7 @@ def test_merged_traversals_are_the_whole(codes: Tensor, reduction: Any) -> None:
         merge_conditioned_response_matrices([whole, measure_part(pairs)])
 
 
-def test_a_model_that_answers_nan_gives_nan_with_a_warning(codes: Tensor) -> None:
+def test_nan_responses(codes: Tensor) -> None:
     with pytest.warns(UserWarning, match="responses are not finite"):
         result = conditioned_response_matrix(responding_by(lambda z: z / 0 * 0, 3), [codes.view(10, 4, 3)])
     assert result.matrix.isnan().all()

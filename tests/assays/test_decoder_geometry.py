@@ -38,7 +38,7 @@ def test_linear_decoders() -> None:
     assert (result.rank == 2).all()
 
 
-def test_orthogonal_latents_have_nothing_off_the_diagonal() -> None:
+def test_orthogonal_latents() -> None:
     polar = of(
         lambda z: torch.stack([z[:, 0] * z[:, 1].cos(), z[:, 0] * z[:, 1].sin()], dim=1),
         torch.tensor([[2.0, 0.3], [0.5, 1.0]]),
@@ -73,7 +73,7 @@ def test_some_latents_are_their_block_of_the_metric(vae: ConvVAE, codes: Tensor)
     assert some.singular_values.shape == (40, 2)
 
 
-def test_passive_latents_make_the_metric_rank_deficient_until_left_out() -> None:
+def test_passive_latents_make_the_metric_rank_deficient() -> None:
     def g(z: Tensor) -> Tensor:
         return torch.stack([2 * z[:, 0], 3 * z[:, 2]], dim=1)
 
@@ -88,7 +88,7 @@ def test_passive_latents_make_the_metric_rank_deficient_until_left_out() -> None
     assert active.log_magnification.tolist() == pytest.approx([log(6)] * 4)
 
 
-def test_copies_are_rank_deficient_in_single_precision_too() -> None:
+def test_rank_in_float32() -> None:
     directions = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
 
     def g(z: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def test_runs_compiled_modules(vae: ConvVAE, codes: Tensor) -> None:
     torch.testing.assert_close(decoder_geometry(vae, codes).singular_values, expected.singular_values)
 
 
-def test_gradients_that_are_not_finite_give_nan_with_one_warning() -> None:
+def test_non_finite_gradients() -> None:
     with pytest.warns(UserWarning, match="the metric is not finite at 1 of 2 codes") as warned:
         result = of(torch.sqrt, torch.tensor([[0.0, 1.0], [4.0, 1.0]]))
     assert len(warned) == 1
@@ -125,7 +125,7 @@ def test_gradients_that_are_not_finite_give_nan_with_one_warning() -> None:
 
 
 @pytest.mark.parametrize("in_steps", [torch.sign, torch.round])
-def test_decoders_that_are_constant_in_pieces_have_rank_0(in_steps: Callable[[Tensor], Tensor]) -> None:
+def test_piecewise_constant_decoders(in_steps: Callable[[Tensor], Tensor]) -> None:
     with pytest.warns(UserWarning, match="rank-deficient at 1 of 1 codes"):
         result = of(in_steps, torch.tensor([[0.3, -1.2]]))
     assert result.rank.tolist() == [0]

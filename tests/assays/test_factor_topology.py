@@ -100,7 +100,7 @@ def test_standard_errors_are_the_spread_over_repetitions() -> None:
 
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 10_000), factor=st.floats(0.1, 10), shift=st.floats(-5, 5))
-def test_does_not_depend_on_position_size_or_rotation(seed: int, factor: float, shift: float) -> None:
+def test_invariances(seed: int, factor: float, shift: float) -> None:
     generator = torch.Generator().manual_seed(seed)
     codes = torch.randn(3, 6, 4, generator=generator, dtype=torch.float64)
     rotation = torch.linalg.qr(torch.randn(4, 4, generator=generator, dtype=torch.float64)).Q
@@ -116,7 +116,7 @@ def test_order_matters_to_sequences_only() -> None:
     assert factor_topology([line(6)[order][None]]).fit[0, 1].item() < 0.8
 
 
-def test_noise_adds_a_constant_to_all_distances_and_so_favors_categories() -> None:
+def test_noise_favors_categories() -> None:
     noise = torch.randn(4000, 5, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     found = factor_topology([line(5) + 2 * noise]).fit[0, 0].item()
     # squared steps of the line are 4.09; two codes' noise of variance 4 in three latents adds 2 * 3 * 4

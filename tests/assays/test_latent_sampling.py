@@ -14,7 +14,7 @@ def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def test_posterior_samples_without_replacement_are_rows_of_the_means(codes: Tensor) -> None:
+def test_posterior_samples_without_replacement(codes: Tensor) -> None:
     drawn = posterior_samples(codes, 25, generator=seeded())
     matches = (drawn[:, None] == codes).all(dim=2)  # (25, 40)
     assert matches.sum(dim=1).tolist() == [1] * 25

@@ -40,7 +40,7 @@ def test_is_the_double_sum() -> None:
     assert found.p_value.isnan()
 
 
-def test_standard_error_is_that_of_leaving_out_one_pair_at_a_time() -> None:
+def test_standard_error_is_the_jackknife() -> None:
     x, y = draws(12, 3, 0), draws(12, 3, 1) * 2 + 1
     rest = [torch.arange(12) != i for i in range(12)]
     without = torch.tensor([plain(x[kept], y[kept], 3.0) for kept in rest], dtype=torch.float64)
@@ -73,7 +73,7 @@ def test_is_exactly_zero_for_a_sample_and_itself() -> None:
     assert found.p_value.item() == 1
 
 
-def test_is_unbiased_and_its_null_holds_where_the_distributions_are_equal() -> None:
+def test_equal_distributions() -> None:
     runs = [maximum_mean_discrepancy(draws(40, 2, s), draws(40, 2, 1000 + s), num_permutations=99) for s in range(200)]
     values = torch.stack([run.squared for run in runs])
     assert abs(values.mean().item()) < 5 * values.std().item() / 200**0.5
@@ -84,7 +84,7 @@ def test_is_unbiased_and_its_null_holds_where_the_distributions_are_equal() -> N
     assert null.std().item() == pytest.approx(values.std().item(), rel=0.25)
 
 
-def test_standard_error_is_the_spread_over_repetitions_where_they_differ() -> None:
+def test_standard_error_is_the_spread_over_repetitions() -> None:
     runs = [
         maximum_mean_discrepancy(draws(60, 2, s), 1 + draws(60, 2, 500 + s), num_permutations=0) for s in range(100)
     ]
@@ -95,7 +95,7 @@ def test_standard_error_is_the_spread_over_repetitions_where_they_differ() -> No
 
 @settings(max_examples=10, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 1000), angle=st.floats(0, 6.0), shift=st.floats(-5, 5))
-def test_is_the_same_after_rotating_and_shifting_both(seed: int, angle: float, shift: float) -> None:
+def test_invariances(seed: int, angle: float, shift: float) -> None:
     x, y = draws(15, 2, seed), draws(15, 2, seed + 1) + 0.5
     rotation = torch.tensor(
         [[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]], dtype=torch.float64
@@ -106,7 +106,7 @@ def test_is_the_same_after_rotating_and_shifting_both(seed: int, angle: float, s
     assert after.standard_error.item() == pytest.approx(before.standard_error.item(), abs=1e-12)
 
 
-def test_chunks_change_nothing_and_report_their_progress() -> None:
+def test_chunks_and_progress() -> None:
     x, y, seen = draws(30, 3, 0).float(), draws(30, 3, 1).float(), []
     before = x.clone()
     whole = maximum_mean_discrepancy(x, y)

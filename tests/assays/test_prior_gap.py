@@ -70,7 +70,7 @@ def test_draws_are_those_of_the_seed_and_bounded(codes: Tensor) -> None:
     assert torch.equal(codes, before)
 
 
-def test_order_of_the_codes_does_not_matter_to_the_latents(codes: Tensor) -> None:
+def test_order_of_the_codes(codes: Tensor) -> None:
     assert torch.equal(prior_gap(codes).wasserstein, prior_gap(codes.flip(0)).wasserstein)
 
 

@@ -29,7 +29,7 @@ def test_posterior_of_every_form() -> None:
         torch.testing.assert_close(posterior_std(posterior), std)
 
 
-def test_wrapping_makes_a_distribution_of_mean_and_log_variance() -> None:
+def test_wrap_builds_a_distribution() -> None:
     wrapped = wrap(encode=lambda x: (x, 2 * x.abs().log()), decode=lambda z: z, latent_dim=2)
     posterior = wrapped.encode(torch.tensor([[1.0, -2.0]]))
     assert isinstance(wrapped, Autoencoder)
@@ -37,7 +37,7 @@ def test_wrapping_makes_a_distribution_of_mean_and_log_variance() -> None:
     torch.testing.assert_close(posterior.stddev, torch.tensor([[1.0, 2.0]]))
 
 
-def test_rejects_what_is_no_autoencoder_or_posterior() -> None:
+def test_rejects() -> None:
     with pytest.raises(ValueError, match=r"latent_dim .*got 0"):
         wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=0)
     with pytest.raises(TypeError, match=r"autoencoder .*got Identity"):
@@ -46,7 +46,7 @@ def test_rejects_what_is_no_autoencoder_or_posterior() -> None:
         response(wrap(encode=lambda x: cast(Tensor, [x]), decode=lambda z: z, latent_dim=2), torch.zeros(1, 2))
 
 
-def test_evaluates_without_gradients_and_gives_each_module_its_mode_back(vae: ConvVAE) -> None:
+def test_modes_are_restored(vae: ConvVAE) -> None:
     before = training_flags(vae)
     assert len(set(before)) == 2
     with assay_mode(vae):

@@ -14,7 +14,7 @@ def test_decodes_then_encodes() -> None:
     assert response(wrapped, torch.tensor([[1.0, -3.0]])).tolist() == [[3.0, -5.0]]
 
 
-def test_passes_are_small_on_a_processor_unless_told_otherwise() -> None:
+def test_default_pass_size() -> None:
     passes: list[int] = []
 
     def record(codes: Tensor) -> Tensor:

@@ -64,7 +64,7 @@ def test_renaming_latents_renames_the_graph(order: list[int]) -> None:
     )
 
 
-def test_spread_of_the_responding_latent_is_the_unit_of_thresholds() -> None:
+def test_thresholds_in_units_of_spread() -> None:
     matrix = torch.tensor([[0.1, 0.02, 0.0], [0.0, 1.0, 0.0], [0.02, 0.0, 0.03]])
     graph = response_graph(matrix, spread=torch.tensor([0.1, 1.0, 0.1]))
     assert graph.latents == (0, 1)

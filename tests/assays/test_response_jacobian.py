@@ -79,7 +79,7 @@ def test_linear_maps_keep_their_orientation() -> None:
     assert of(lambda z: z @ mixing.T, codes, threshold=0.2).rank.tolist() == [2, 2]
 
 
-def test_a_turn_is_antisymmetric_with_imaginary_eigenvalues() -> None:
+def test_rotation() -> None:
     result = of(lambda z: torch.stack([-z[:, 1], z[:, 0]], dim=1), torch.zeros(1, 2))
     assert result.antisymmetric_share.item() == 1
     assert sorted(result.eigenvalues[0].imag.tolist()) == [-1, 1]
@@ -138,7 +138,7 @@ def test_divergence_is_that_on_the_plane(h: Callable[[Tensor], Tensor]) -> None:
     assert not wrong.any()
 
 
-def test_probes_are_exact_for_diagonal_maps_and_unbiased_for_others() -> None:
+def test_probes_are_unbiased() -> None:
     codes = torch.zeros(3, 4).double()
     exact = hutchinson_divergence(responding_by(lambda z: z * torch.arange(4.0), 4), codes, num_probes=2)
     assert exact.divergence.tolist() == [2, 2, 2]
@@ -168,7 +168,7 @@ def test_runs_compiled_modules(vae: ConvVAE, codes: Tensor) -> None:
     torch.testing.assert_close(response_jacobians(vae, codes), expected)
 
 
-def test_cut_gradients_are_noticed() -> None:
+def test_blocked_gradients() -> None:
     for assay in (response_jacobian, hutchinson_divergence):
         with pytest.raises(ValueError, match="no gradients"):
             assay(responding_by(lambda z: 2 * z.detach(), 2), torch.eye(2))
@@ -182,7 +182,7 @@ class CutVAE(ConvVAE):
         return super().decode(codes.detach())
 
 
-def test_cut_gradients_are_noticed_behind_parameters_and_at_a_single_code() -> None:
+def test_blocked_gradients_at_a_single_code() -> None:
     with torch.random.fork_rng():
         cut = CutVAE(3)
     for assay in (response_jacobian, hutchinson_divergence, decoder_geometry):
@@ -195,7 +195,7 @@ def test_cut_gradients_are_noticed_behind_parameters_and_at_a_single_code() -> N
     assert response_jacobians(constant, torch.eye(2)).abs().sum() == 0
 
 
-def test_gradients_that_are_not_finite_give_nan_with_one_warning() -> None:
+def test_non_finite_gradients() -> None:
     codes = torch.tensor([[0.0, 1.0], [4.0, 1.0]])
     with pytest.warns(UserWarning, match="the Jacobian is not finite at 1 of 2 codes") as warned:
         result = of(torch.sqrt, codes)

@@ -141,7 +141,7 @@ def test_swapping_the_latents_transposes_the_maps(seed: int) -> None:
     torch.testing.assert_close(two.void_mass, one.void_mass)
 
 
-def test_a_model_that_answers_nan_gives_nan_with_one_warning() -> None:
+def test_nan_responses() -> None:
     with pytest.warns(UserWarning, match="responses are not finite") as warned:
         result = plane(lambda z: torch.where(z[:, :1] > 1.9, torch.nan, z), 20)
     assert len(warned) == 1

@@ -117,7 +117,7 @@ def test_distances(distance: Any, expected: float, convention: Any, factor: floa
     assert result.matrix.item() == pytest.approx(factor * expected)
 
 
-def test_decodes_and_encodes_each_intervention_and_each_base_once(vae: ConvVAE, codes: Tensor) -> None:
+def test_number_of_passes(vae: ConvVAE, codes: Tensor) -> None:
     response_matrix(vae, codes, chunk_size=50)
     assert vae.decoded == vae.encoded == (3 + 1) * 40
 
@@ -216,7 +216,7 @@ def in_parts(model: Autoencoder, generator: torch.Generator) -> ResponseMatrix:
     [shuffled, partial(shuffled, distance="abs"), drawn_among(200), drawn_among(40), in_parts],
     ids=["shuffled", "absolute", "as many donors", "few donors", "in parts"],
 )
-def test_standard_errors_count_that_interventions_share_codes(measure: Any) -> None:
+def test_standard_errors_account_for_shared_codes(measure: Any) -> None:
     # the response of an identity and of one that saturates, side by side
     model = responding_by(lambda z: torch.cat([z[:, :2], (2 * z[:, 2:] @ LOWER.T).tanh()], dim=1), 4)
     generator = torch.Generator().manual_seed(0)
@@ -259,7 +259,7 @@ def test_dependence_by_hand() -> None:
 
 
 @pytest.mark.parametrize("num_codes", [2, 3])
-def test_codes_that_all_donate_to_each_other_have_no_standard_error(num_codes: int) -> None:
+def test_no_standard_error_if_all_codes_are_shared(num_codes: int) -> None:
     generator = torch.Generator().manual_seed(0)
     parts = [response_matrix(IDENTITY, torch.randn(num_codes, 2, generator=generator)) for _ in range(30)]
     assert all(part.standard_error.isnan().all() for part in parts)
@@ -331,7 +331,7 @@ def test_scaling_the_code_scales_the_matrix(seed: int, factor: float) -> None:
     torch.testing.assert_close(scaled, factor * plain, rtol=1e-7, atol=1e-12)  # z * factor / factor is off by 1e-16
 
 
-def test_a_model_that_answers_nan_gives_nan_with_a_warning(codes: Tensor) -> None:
+def test_nan_responses(codes: Tensor) -> None:
     with pytest.warns(UserWarning, match="responses are not finite"):
         result = response_matrix(responding_by(lambda z: z / 0 * 0, 3), codes)
     assert result.matrix.isnan().all()

@@ -34,7 +34,7 @@ def test_scores_of_a_map_to_the_origin() -> None:
     assert profile.readout_smoothness is None
 
 
-def test_observation_error_is_that_of_decoding_and_encoding() -> None:
+def test_observation_error() -> None:
     # decodes z to 2 z and encodes x to x / 4, so that the second decoding is half of the first
     model = wrap(encode=lambda x: x / 4, decode=lambda z: 2 * z, latent_dim=2)
     profile = path_profile(model, torch.tensor([[1.0, 1.0], [3.0, 3.0]]), num_points=3)
@@ -73,7 +73,7 @@ def test_smoothness_runs_from_a_jump_to_equal_steps() -> None:
     assert np.isnan(constant)
 
 
-def test_the_path_around_a_void_costs_less_than_the_line_through_it() -> None:
+def test_path_around_a_void() -> None:
     def moved(z: Tensor) -> Tensor:  # points of a void of radius 1 are sent away from it, in a third latent
         return z + torch.tensor([0.0, 0.0, 1.0]) * (-(z[:, :2].square().sum(dim=1, keepdim=True)) / 0.5).exp()
 
@@ -107,7 +107,7 @@ def test_on_a_ring_the_path_costs_next_to_nothing() -> None:
     assert comparison.line.readout_smoothness < 0.5
 
 
-def test_undefined_scores_are_nan_with_one_warning() -> None:
+def test_undefined_scores() -> None:
     with pytest.warns(UserWarning, match="responses on the path are not finite") as caught:
         profile = path_profile(responding_by(lambda z: z / 0, 1), torch.tensor([[1.0], [2.0]]))
     assert len(caught) == 1
@@ -128,12 +128,12 @@ def test_rejects(vae: ConvVAE, codes: Tensor) -> None:
         path_profile(vae, codes, readout=lambda x: x[:2], chunk_size=64)
 
 
-def test_a_readout_of_one_number_a_row_is_refused() -> None:
+def test_rejects_one_dimensional_readouts() -> None:
     with pytest.raises(ValueError, match=r"readout .*got \(5,\)"):
         path_profile(responding_by(lambda z: z, 2), torch.eye(2), num_points=5, readout=lambda x: x.flatten(1)[:, 0])
 
 
-def test_undefined_smoothness_says_why_once() -> None:
+def test_undefined_smoothness() -> None:
     with pytest.warns(UserWarning, match="readout is not finite") as caught:
         profile = path_profile(responding_by(lambda z: z, 2), torch.eye(2), readout=lambda x: x.flatten(1) * torch.nan)
     assert len(caught) == 1

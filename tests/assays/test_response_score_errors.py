@@ -120,7 +120,7 @@ def test_spread_is_the_unit_of_the_threshold() -> None:
     assert jackknife.independence.item() == pytest.approx(0, abs=1e-12)  # equal parts
 
 
-def test_only_the_jackknife_knows_that_rows_of_linear_maps_move_together() -> None:
+def test_jackknife_sees_correlated_rows() -> None:
     parts = parts_of(lambda z: z @ MIX, 0)
     assert jackknife_score_errors(parts).leak.max().item() < 1e-6
     assert response_score_errors(merge_response_matrices(parts)).leak.max().item() > 1e-3
@@ -157,7 +157,7 @@ def test_undefined_scores_have_no_error() -> None:
     assert response_score_errors(largest).independence.isnan()
 
 
-def test_works_without_gradients_and_leaves_the_matrix_alone() -> None:
+def test_matrix_is_left_unchanged() -> None:
     result = merge_response_matrices(parts_of(lambda z: z @ MIX, 1))
     before = result.matrix.clone()
     with torch.no_grad():

@@ -74,7 +74,7 @@ def test_rows_are_the_first_latent() -> None:
     assert path.points[passed].tolist() == [[2, 30]]
 
 
-def test_where_nothing_moves_the_shortest_path_is_taken() -> None:
+def test_shortest_path_where_nothing_moves() -> None:
     values = torch.linspace(0, 1, 5)
     path = slice_path(torch.zeros(5, 5), values, values, (0, 0), (1, 1))
     assert path.nodes.tolist() == [[n, n] for n in range(5)]
@@ -83,7 +83,7 @@ def test_where_nothing_moves_the_shortest_path_is_taken() -> None:
     assert slice_path(torch.ones(5, 5), values, values, (0.1, 0), (0, 0)).nodes.tolist() == [[0, 0]]
 
 
-def test_codes_of_a_slice_stand_still_in_the_other_latents() -> None:
+def test_slice_codes() -> None:
     base = torch.tensor([7.0, 8.0, 9.0], dtype=torch.float64)
     codes = slice_codes(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), base, (2, 0))
     assert codes.tolist() == [[2, 8, 1], [4, 8, 3]]

@@ -13,14 +13,14 @@ def normal(count: int, dim: int, seed: int) -> Tensor:
     return torch.randn(count, dim, generator=torch.Generator().manual_seed(seed))
 
 
-def test_identity_leaves_the_prior_and_the_other_two_equal() -> None:
+def test_identity() -> None:
     score = structure_score(responding_by(lambda z: z, 2), 2 * normal(200, 2, 0) + 1)
     assert score.prior_response.squared.item() == 0
     assert score.prior_posterior.squared.item() == pytest.approx(score.posterior_response.squared.item(), abs=1e-12)
     assert score.prior_posterior.squared.item() > 5 * score.prior_posterior.standard_error.item()
 
 
-def test_a_model_that_takes_the_prior_to_the_codes_of_data() -> None:
+def test_map_of_the_prior_to_the_data() -> None:
     posterior = normal(400, 2, 5)
     posterior = posterior / posterior.norm(dim=1, keepdim=True)
     score = structure_score(responding_by(lambda z: z / z.norm(dim=1, keepdim=True), 2), posterior)
@@ -42,7 +42,7 @@ def test_pairs_are_the_discrepancies_of_their_samples() -> None:
         assert score.pairs[name].squared.item() == pytest.approx(expected.squared.item(), abs=1e-14)
 
 
-def test_answers_of_nan_make_nan_with_one_warning() -> None:
+def test_nan_responses() -> None:
     with pytest.warns(UserWarning, match="responses are not finite") as caught:
         score = structure_score(responding_by(lambda z: z * torch.nan, 2), normal(20, 2, 0))
     assert len(caught) == 1
@@ -61,6 +61,6 @@ def test_rejects() -> None:
         structure_score(model, torch.zeros(2, 2))
 
 
-def test_says_what_a_model_lacks() -> None:
+def test_rejects_objects_without_the_interface() -> None:
     with pytest.raises(TypeError, match="latent_dim, encode and decode"):
         structure_score(object(), normal(9, 2, 0))  # type: ignore[arg-type]

@@ -18,7 +18,7 @@ def grid(num_steps: int, radius: float = 2.0) -> tuple[Tensor, float]:
     return nodes, 2 * radius / (num_steps - 1)
 
 
-def test_divergence_of_quadratic_fields_is_exact_up_to_the_border() -> None:
+def test_divergence_of_quadratic_fields() -> None:
     nodes, spacing = grid(7)
     first, second = nodes.unbind(dim=-1)
     field = torch.stack([3 * first + first**2 + second, second**2 - 5 * first], dim=-1)
@@ -32,7 +32,7 @@ def test_rows_are_the_first_coordinate() -> None:
     torch.testing.assert_close(divergence(across, spacing), torch.zeros(5, 5).double())
 
 
-def test_a_jump_appears_as_its_height_over_the_spacing() -> None:
+def test_divergence_at_a_jump() -> None:
     nodes, spacing = grid(8)
     field = torch.stack([nodes[..., 0].sign(), torch.zeros(8, 8)], dim=-1)
     rates = divergence(field, spacing)
@@ -58,7 +58,7 @@ def test_curvature_does_not_depend_on_length() -> None:
     torch.testing.assert_close(mean_curvature(lengths * nodes, spacing), mean_curvature(nodes, spacing))
 
 
-def test_a_circle_that_attracts_has_the_height_of_the_grid_on_its_nodes() -> None:
+def test_curvature_at_an_attracting_circle() -> None:
     nodes, spacing = grid(81)  # (1, 0) is a node
     distance = nodes.norm(dim=-1, keepdim=True)
     field = nodes / distance.clamp_min(1e-9) - nodes
@@ -79,7 +79,7 @@ def test_what_stands_still_has_no_curvature() -> None:
     assert mean_curvature(field, 1.0, floor=5.0).isnan().all()
 
 
-def test_what_is_not_finite_stays_so() -> None:
+def test_non_finite_entries() -> None:
     nodes, spacing = grid(9)
     nodes[4, 4] = torch.nan
     for values in (divergence(nodes, spacing), mean_curvature(nodes, spacing)):

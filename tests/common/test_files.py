@@ -9,7 +9,7 @@ import pytest
 from lr_lightning.common.files import remove_unfinished, replaced_atomically, write_atomically
 
 
-def test_creates_the_folder_and_nothing_but_the_file(tmp_path: Path) -> None:
+def test_creates_the_folder_and_only_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "results.json"
     write_atomically(path, lambda file: file.write(b"{}"))
     assert path.read_bytes() == b"{}"
@@ -23,7 +23,7 @@ def test_replaces_the_whole_file(tmp_path: Path) -> None:
     assert path.read_bytes() == b"new"
 
 
-def test_readers_see_the_old_file_until_the_new_one_is_complete(tmp_path: Path) -> None:
+def test_readers_never_see_a_partial_file(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     path.write_bytes(b"old")
 
@@ -66,9 +66,7 @@ def test_permissions_follow_the_umask(tmp_path: Path, umask: int) -> None:
     assert path.stat().st_mode & 0o777 == 0o666 & ~umask
 
 
-def test_content_is_flushed_before_the_rename_and_the_folder_after_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_order_of_flushes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path, flushed = tmp_path / "results.json", []
 
     def fsync(descriptor: int) -> None:

@@ -27,7 +27,7 @@ def exact(decoder: nn.Sequential, codes: Tensor) -> float:
     return float(sum(norms)) / len(codes)
 
 
-def test_weight_norm_is_the_sum_of_the_squares_of_all_weights_and_biases() -> None:
+def test_weight_norm() -> None:
     layer = nn.Linear(2, 2)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[1.0, 2.0], [3.0, 4.0]]))
@@ -39,7 +39,7 @@ def test_weight_norm_is_the_sum_of_the_squares_of_all_weights_and_biases() -> No
     assert layer.bias.grad.tolist() == [10, 12]
 
 
-def test_gradient_norm_is_the_squared_jacobian_on_average_over_the_signs(decoder: nn.Sequential, codes: Tensor) -> None:
+def test_gradient_norm_averages_to_the_squared_jacobian(decoder: nn.Sequential, codes: Tensor) -> None:
     generator = torch.Generator().manual_seed(0)
     values = torch.stack([decoder_gradient_norm(decoder, codes, generator) for _ in range(2000)]).double()
     expected = exact(decoder, codes)
@@ -81,9 +81,7 @@ def test_gradients_reach_decoder_and_codes(decoder: nn.Sequential, codes: Tensor
 
 
 @pytest.mark.parametrize("surroundings", [torch.no_grad, torch.inference_mode])
-def test_gradient_norm_is_the_same_without_gradients_around_it(
-    surroundings: type[torch.no_grad], decoder: nn.Sequential, codes: Tensor
-) -> None:
+def test_gradient_norm_inside_no_grad(surroundings: type[torch.no_grad], decoder: nn.Sequential, codes: Tensor) -> None:
     def norm() -> Tensor:
         inputs = codes * 1  # made inside, as the codes of a validation are
         return decoder_gradient_norm(decoder, inputs, torch.Generator().manual_seed(0))
@@ -94,7 +92,7 @@ def test_gradient_norm_is_the_same_without_gradients_around_it(
     assert torch.equal(found, norm().detach())
 
 
-def test_gradient_norm_of_a_convolutional_decoder_in_mixed_precision() -> None:
+def test_gradient_norm_in_mixed_precision() -> None:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         decoder = Conv64Burgess(4, 1).decoder

@@ -33,7 +33,7 @@ def test_permutation_keeps_the_values_of_each_latent() -> None:
     assert not (permuted == codes).all(dim=0).any()
 
 
-def test_each_latent_has_a_uniform_permutation_of_its_own() -> None:
+def test_each_latent_has_its_own_uniform_permutation() -> None:
     draws, source = 7200, generator()
     codes = torch.arange(3.0).repeat(2, 1).T  # (3, 2), the same values in both latents
     counts: dict[tuple[float, ...], int] = {}
@@ -59,7 +59,7 @@ def test_single_code_stays_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.5, -0.9])
-def test_best_discriminator_gives_the_total_correlation_of_gaussians(correlation: float) -> None:
+def test_optimal_discriminator_of_gaussians(correlation: float) -> None:
     matrix = torch.tensor([[1.0, correlation], [correlation, 1.0]], dtype=torch.float64)
     codes = torch.randn(20_000, 2, generator=generator(), dtype=torch.float64) @ torch.linalg.cholesky(matrix).T
     densities = multivariate_normal(cov=matrix.numpy()).logpdf(codes), norm.logpdf(codes).sum(axis=1)
@@ -69,28 +69,28 @@ def test_best_discriminator_gives_the_total_correlation_of_gaussians(correlation
     assert found == pytest.approx(-0.5 * math.log(1 - correlation**2), abs=1e-6 + 5 * abs(correlation) / 20_000**0.5)
 
 
-def test_total_correlation_is_the_first_logit_less_the_second() -> None:
+def test_total_correlation_is_the_logit_difference() -> None:
     assert density_ratio_total_correlation(torch.tensor([[3.0, 1.0], [0.0, 6.0]])).item() == -2.0
 
 
-def test_loss_is_the_mean_of_the_cross_entropies_of_both_kinds(logits: tuple[Tensor, Tensor]) -> None:
+def test_loss_averages_both_cross_entropies(logits: tuple[Tensor, Tensor]) -> None:
     joint, permuted = logits
     expected = F.cross_entropy(joint, torch.zeros(5).long()) / 2 + F.cross_entropy(permuted, torch.ones(3).long()) / 2
     torch.testing.assert_close(discriminator_loss(joint, permuted), expected)
 
 
-def test_loss_is_that_of_the_paper_for_two_batches_of_a_size(logits: tuple[Tensor, Tensor]) -> None:
+def test_loss_of_the_paper(logits: tuple[Tensor, Tensor]) -> None:
     joint, permuted = logits[0][:3], logits[1]
     probability = (joint[:, 0] - joint[:, 1]).sigmoid(), (permuted[:, 0] - permuted[:, 1]).sigmoid()
     expected = -(probability[0].log().sum() + (1 - probability[1]).log().sum()) / (2 * 3)
     torch.testing.assert_close(discriminator_loss(joint, permuted), expected)
 
 
-def test_loss_of_a_discriminator_that_cannot_tell_is_log_two() -> None:
+def test_loss_of_an_uninformative_discriminator() -> None:
     assert discriminator_loss(torch.zeros(4, 2), torch.zeros(6, 2)).item() == pytest.approx(math.log(2))
 
 
-def test_loss_goes_on_where_clipped_probabilities_have_no_gradient() -> None:
+def test_loss_has_gradients_at_extreme_logits() -> None:
     logits = torch.tensor([[-20.0, 20.0]], requires_grad=True)
     loss = discriminator_loss(logits, logits.detach())
     torch.autograd.backward(loss)

@@ -22,7 +22,7 @@ def assert_equal(actual: Tensor, expected: object) -> None:
     torch.testing.assert_close(actual, torch.as_tensor(expected), rtol=1e-12, atol=1e-12)  # float64 round-off
 
 
-def test_covariance_of_means_is_numpys_divided_by_the_batch_size(posterior: tuple[Tensor, Tensor]) -> None:
+def test_covariance_of_means_agrees_with_numpy(posterior: tuple[Tensor, Tensor]) -> None:
     means = posterior[0]
     assert_equal(covariance_of_means(means), np.cov(means.numpy(), rowvar=False, ddof=0))
     assert not np.allclose(covariance_of_means(means), np.cov(means.numpy(), rowvar=False))

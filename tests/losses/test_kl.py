@@ -39,7 +39,7 @@ def test_gaussian_is_zero_for_the_prior_alone() -> None:
     assert gaussian_kl(torch.zeros(1, 2), torch.tensor([[0.1, -0.1]])).min() > 0
 
 
-def test_leeb2022_takes_the_standard_deviation_for_the_variance(posterior: tuple[Tensor, Tensor]) -> None:
+def test_leeb2022_uses_the_standard_deviation(posterior: tuple[Tensor, Tensor]) -> None:
     means, log_variances = posterior
     std = log_variances.exp().sqrt()
     expected = (means**2 + std - std.log() - 1) / 2

@@ -44,7 +44,7 @@ def test_bernoulli_of_gray_data_is_the_cross_entropy(raw: Tensor, gray: Tensor) 
     assert_equal_sums(Bernoulli().negative_log_likelihood(raw, gray), expected)
 
 
-def test_subtracting_the_entropy_makes_a_perfect_reconstruction_free(gray: Tensor) -> None:
+def test_subtracting_the_entropy(gray: Tensor) -> None:
     logits = gray.logit(eps=1e-7)  # finite for the pixels that are 0 or 1
     likelihood = Bernoulli(subtract_entropy=True)
     # The difference of two sums of at most 48 log 2 = 33 nats, each with the round-off of assert_equal_sums; what the
@@ -75,7 +75,7 @@ def test_gaussian_is_the_log_probability_up_to_its_constant(raw: Tensor, gray: T
     assert_equal_sums(fixed, expected - 48 * math.log(std))
 
 
-def test_learned_std_ends_at_the_root_mean_square_of_the_residuals(raw: Tensor, gray: Tensor) -> None:
+def test_learned_std_is_the_rms_residual(raw: Tensor, gray: Tensor) -> None:
     likelihood = Gaussian(std=1.0, learn_std=True)
     optimizer = torch.optim.LBFGS(likelihood.parameters(), line_search_fn="strong_wolfe", max_iter=50)
 
@@ -102,7 +102,7 @@ def test_laplace_is_the_log_probability_up_to_its_constant(raw: Tensor, gray: Te
     assert_equal_sums(fixed, expected - 48 * math.log(scale))
 
 
-def test_learned_scale_is_drawn_to_the_mean_absolute_error(raw: Tensor, gray: Tensor) -> None:
+def test_learned_scale_is_the_mean_absolute_error(raw: Tensor, gray: Tensor) -> None:
     error = (raw.double() - gray.double()).abs().mean().item()
     slopes = []
     for scale in (0.5 * error, error, 2 * error):
@@ -135,7 +135,7 @@ def test_means_are_in_data_range(raw: Tensor) -> None:
 
 
 @pytest.mark.parametrize("likelihood", [Bernoulli(), Bernoulli(subtract_entropy=True), Gaussian(0.1), Laplace(0.1)])
-def test_computes_in_float32_whatever_the_decoder_gives(likelihood: Likelihood, raw: Tensor, gray: Tensor) -> None:
+def test_computes_in_float32(likelihood: Likelihood, raw: Tensor, gray: Tensor) -> None:
     half = raw.bfloat16()
     loss = likelihood.negative_log_likelihood(half, gray)
     assert (loss.dtype, likelihood.mean(half).dtype) == (torch.float32, torch.float32)
@@ -145,9 +145,7 @@ def test_computes_in_float32_whatever_the_decoder_gives(likelihood: Likelihood, 
 
 @pytest.mark.parametrize("likelihood", [Bernoulli(), Bernoulli(subtract_entropy=True), Gaussian(0.1), Laplace(0.1)])
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_computes_in_no_less_than_float32_whatever_the_observations_are(
-    likelihood: Likelihood, dtype: torch.dtype, raw: Tensor, gray: Tensor
-) -> None:
+def test_observations_in_lower_precision(likelihood: Likelihood, dtype: torch.dtype, raw: Tensor, gray: Tensor) -> None:
     observations = gray.to(dtype)
     loss = likelihood.negative_log_likelihood(raw, observations)
     # Sums in bfloat16 would be off by 0.4%; float32 rounds each of some dozen terms by 6e-8 of it.

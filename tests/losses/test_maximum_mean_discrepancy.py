@@ -41,7 +41,7 @@ def test_is_the_double_sum() -> None:
     assert squared_discrepancy(x, y).item() == pytest.approx(plain(x, y), abs=1e-12)  # round-off of sums below 14
 
 
-def test_is_not_the_sum_with_the_diagonal_nor_with_it_taken_from_each_row() -> None:
+def test_diagonal_terms_are_excluded() -> None:
     x, y = draws(7, 3, 0), 1 + 2 * draws(7, 3, 1)
     sums = [sum(kernel(a, b) for a in first for b in second) for first, second in ((x, x), (y, y), (x, y))]
     biased = (sums[0] + sums[1] - 2 * sums[2]) / 49
@@ -78,7 +78,7 @@ def test_tends_to_the_closed_form_in_one_large_sample() -> None:
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(seed=st.integers(0, 1000), angle=st.floats(0, 6.0), shift=st.floats(-5, 5))
-def test_is_symmetric_and_the_same_after_rotating_and_shifting_both(seed: int, angle: float, shift: float) -> None:
+def test_invariances(seed: int, angle: float, shift: float) -> None:
     x, y = draws(9, 2, seed), draws(9, 2, seed + 1) + 0.5
     rotation = torch.tensor([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]]).double()
     before = squared_discrepancy(x, y).item()
@@ -114,7 +114,7 @@ def test_mixed_precision_changes_nothing() -> None:
     assert mixed == squared_discrepancy(x.double(), y.double()).float()
 
 
-def test_draws_as_many_from_the_standard_normal_prior() -> None:
+def test_prior_samples() -> None:
     codes = 1 + draws(6, 3, 0, torch.float32)
     found = discrepancy_from_prior(codes, torch.Generator().manual_seed(7))
     prior = draws(6, 3, 7, torch.float32)

@@ -120,7 +120,7 @@ def test_stratified_estimate_of_the_density_has_no_bias(batch: int) -> None:
         torch.testing.assert_close(average, torch.full((5,), 0.2).double(), rtol=1e-6, atol=0)  # float32 weights
 
 
-def test_peers_weights_are_biased_and_give_other_numbers() -> None:
+def test_weights_of_other_libraries_are_biased() -> None:
     average = average_weights(5, 3, 2, peers_log_weights(3, 5))
     assert (average - 0.2).abs().max() > 0.1
     batch = posteriors()
@@ -135,7 +135,7 @@ def test_weighted_weights_are_one_over_batch_and_data_set() -> None:
 
 
 @pytest.mark.parametrize("make", ESTIMATORS.values())
-def test_weights_are_made_on_the_device_that_is_asked_for(make: Maker) -> None:
+def test_device_of_the_weights(make: Maker) -> None:
     assert make(4, 9, torch.device("meta")).device.type == "meta"
 
 
@@ -159,7 +159,7 @@ def test_parts_match_enumeration(log_weights: Tensor) -> None:
     assert values(parts_of(batch, log_weights)) == pytest.approx(expected, abs=1e-12)  # float64 round-off
 
 
-def test_whole_data_set_as_the_batch_is_exact_and_weighted_sampling_off_by_known_constants() -> None:
+def test_full_batch() -> None:
     batch, size, latents = posteriors(), 6, 3
     exact = enumerate_parts(*batch, torch.full((size, size), 1 / size, dtype=torch.float64))
     uniform = torch.full((size, size), -math.log(size), dtype=torch.float64)
@@ -204,7 +204,7 @@ def test_total_correlation_of_a_gaussian_aggregate(correlation: float, estimator
     assert exact == (0 if correlation == 0 else pytest.approx(0.227, abs=0.001))
 
 
-def test_information_of_posteriors_far_apart_is_that_of_the_data_set_if_stratified() -> None:
+def test_information_of_separated_posteriors() -> None:
     means = 100 * torch.arange(8.0)[:, None].expand(8, 2)
     batch = means, means, torch.zeros(8, 2)
     assert parts_of(batch, stratified_log_weights(8, 500))[0].item() == pytest.approx(math.log(500), abs=1e-5)
@@ -213,9 +213,7 @@ def test_information_of_posteriors_far_apart_is_that_of_the_data_set_if_stratifi
 
 @settings(max_examples=20, deadline=None)
 @given(st.permutations(range(3)), st.integers(0, 5), st.sampled_from(sorted(ESTIMATORS)))
-def test_order_of_latents_and_the_start_of_the_batch_do_not_matter(
-    latents: list[int], shift: int, name: Estimator
-) -> None:
+def test_permutation_of_latents_and_rotation_of_the_batch(latents: list[int], shift: int, name: Estimator) -> None:
     log_weights = ESTIMATORS[name](6, 90, None)
     batch = posteriors()
     moved = [part[:, latents].roll(shift, dims=0) for part in batch]
@@ -232,7 +230,7 @@ def test_gradients_are_those_of_finite_differences() -> None:
     assert torch.autograd.gradcheck(lambda *parts: parts_of(parts, log_weights), batch)
 
 
-def test_gradients_of_weighted_sampling_do_not_depend_on_the_size_of_the_data_set() -> None:
+def test_weighted_gradients_ignore_the_data_set_size() -> None:
     gradients = []
     for dataset_size in (6, 700_000):
         samples, means, log_variances = (part.requires_grad_() for part in posteriors())
@@ -259,7 +257,7 @@ def test_autocast_changes_nothing() -> None:
         assert parts_of(batch, stratified_log_weights(6, 90)) == expected
 
 
-def test_keeps_two_numbers_a_pair_and_latent_for_the_gradients() -> None:
+def test_memory_saved_for_backward() -> None:
     kept = {}
 
     def pack(tensor: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ def test_maps_images_to_codes_and_back(channels: int, variational: bool) -> None
 
 
 @pytest.mark.parametrize(("latent_dim", "channels", "variational"), [(10, 1, True), (6, 3, False)])
-def test_number_of_parameters_follows_from_the_layer_sizes(latent_dim: int, channels: int, variational: bool) -> None:
+def test_number_of_parameters(latent_dim: int, channels: int, variational: bool) -> None:
     inner = 2 * (32 * 32 * 16 + 32)  # two inner convolutions, as many transposed
     outputs = 2 * latent_dim if variational else latent_dim
     encoder = (16 * channels + 1) * 32 + inner + 513 * 256 + 257 * 256 + 257 * outputs

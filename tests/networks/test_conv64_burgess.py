@@ -31,7 +31,7 @@ def decode(parameters: list[Tensor], codes: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize(("latent_dim", "channels", "variational"), [(10, 3, True), (10, 1, True), (6, 3, False)])
-def test_number_of_parameters_follows_from_the_layer_sizes(latent_dim: int, channels: int, variational: bool) -> None:
+def test_number_of_parameters(latent_dim: int, channels: int, variational: bool) -> None:
     inner = 3 * (32 * 32 * 16 + 32)  # three inner convolutions, as many transposed
     outputs = 2 * latent_dim if variational else latent_dim
     encoder = (16 * channels + 1) * 32 + inner + 513 * 256 + 257 * 256 + 257 * outputs
@@ -51,6 +51,6 @@ def test_layers_are_those_of_the_paper() -> None:
     torch.testing.assert_close(network.decoder(codes), decode(list(network.decoder.parameters()), codes))
 
 
-def test_second_half_of_the_encoder_is_a_log_variance() -> None:
+def test_log_variance_output() -> None:
     network, images = Conv64Burgess(latent_dim=4), torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(torch.cat(network.posterior_parameters(images), dim=1), network.encoder(images))

@@ -60,7 +60,7 @@ def test_layers_are_those_of_the_paper() -> None:
     torch.testing.assert_close(network.decoder(codes), decode(list(network.decoder.parameters()), codes))
 
 
-def test_second_half_of_the_encoder_is_a_log_standard_deviation() -> None:
+def test_log_std_output() -> None:
     network, images = Conv64Leeb(latent_dim=4), torch.rand(2, 3, 64, 64)
     means, log_variances = network.posterior_parameters(images)
     torch.testing.assert_close(torch.cat([means, log_variances / 2], dim=1), network.encoder(images))

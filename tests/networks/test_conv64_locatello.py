@@ -48,7 +48,7 @@ def test_has_the_documented_number_of_parameters() -> None:
 
 
 @pytest.mark.parametrize(("latent_dim", "channels", "variational"), [(10, 3, True), (10, 1, True), (6, 3, False)])
-def test_number_of_parameters_follows_from_the_layer_sizes(latent_dim: int, channels: int, variational: bool) -> None:
+def test_number_of_parameters(latent_dim: int, channels: int, variational: bool) -> None:
     outputs = 2 * latent_dim if variational else latent_dim
     convolutions = (16 * channels + 1) * 32 + (16 * 32 + 1) * 32 + (4 * 32 + 1) * 64 + (4 * 64 + 1) * 64
     encoder = convolutions + 1025 * 256 + 257 * outputs
@@ -83,6 +83,6 @@ def test_weights_start_after_he() -> None:
     assert kernel.var().item() == pytest.approx(2 / (16 * 32), rel=0.05)
 
 
-def test_second_half_of_the_encoder_is_a_log_variance() -> None:
+def test_log_variance_output() -> None:
     network, images = Conv64Locatello(latent_dim=4), torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(torch.cat(network.posterior_parameters(images), dim=1), network.encoder(images))

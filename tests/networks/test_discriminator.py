@@ -31,7 +31,7 @@ def test_is_an_affine_map_of_leaky_units() -> None:
     torch.testing.assert_close(discriminator(torch.tensor([[3.0], [-3.0]])), expected)
 
 
-def test_reads_codes_of_another_precision_than_its_weights() -> None:
+def test_converts_codes_to_the_dtype_of_the_weights() -> None:
     discriminator = Discriminator(3, widths=(4,)).bfloat16()
     assert discriminator(torch.ones(2, 3)).dtype == torch.bfloat16
 

@@ -50,7 +50,7 @@ def test_map_images_to_codes_and_back(network_class: Any, channels: int, variati
 
 @pytest.mark.parametrize("num_groups", [2, 3, 4, 6, 12])
 @pytest.mark.parametrize("network_class", CLASSES)
-def test_a_group_changes_nothing_before_its_depth_and_everything_after(network_class: Any, num_groups: int) -> None:
+def test_groups_act_at_their_depth(network_class: Any, num_groups: int) -> None:
     network = make(network_class, num_groups)
     codes = torch.randn(2, 12, generator=torch.Generator().manual_seed(0))
     before = features_at_each_depth(network, codes)
@@ -100,7 +100,7 @@ def test_every_parameter_has_a_gradient(network_class: Any) -> None:
 
 
 @pytest.mark.parametrize("network_class", CLASSES)
-def test_second_half_of_the_encoder_is_a_log_standard_deviation(network_class: Any) -> None:
+def test_log_std_output(network_class: Any) -> None:
     network, images = make(network_class, 3, variational=True), torch.rand(2, 3, 64, 64)
     means, log_variances = network.posterior_parameters(images)
     torch.testing.assert_close(torch.cat([means, log_variances / 2], dim=1), network.encoder(images))

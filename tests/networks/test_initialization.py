@@ -7,7 +7,7 @@ from lr_lightning.networks import Conv64Burgess
 from lr_lightning.networks.initialization import initialize_for_relu
 
 
-def test_activations_keep_their_size_through_many_layers() -> None:
+def test_activations_keep_their_scale() -> None:
     torch.manual_seed(0)
     layers = [module for _ in range(20) for module in (nn.Linear(512, 512), nn.ReLU())]
     network, inputs = nn.Sequential(*layers), torch.randn(256, 512)
@@ -34,7 +34,7 @@ def test_transposed_convolutions_halve_activations() -> None:
     assert abs(ratio / expected - 1) < 5 * 0.03
 
 
-def test_burgess_decoder_answers_to_its_latents_from_the_start() -> None:
+def test_untrained_burgess_decoder_responds_to_its_latents() -> None:
     torch.manual_seed(0)
     network = Conv64Burgess(latent_dim=10, channels=3)
     with torch.no_grad():

@@ -60,9 +60,7 @@ def decode(decoder: GroupedDecoder, codes: Tensor, num_groups: int) -> Tensor:
 @pytest.mark.parametrize(
     ("latent_dim", "num_groups", "channels", "variational"), [(12, 4, 3, True), (12, 12, 1, True), (8, 2, 3, False)]
 )
-def test_number_of_parameters_follows_from_the_layer_sizes(
-    latent_dim: int, num_groups: int, channels: int, variational: bool
-) -> None:
+def test_number_of_parameters(latent_dim: int, num_groups: int, channels: int, variational: bool) -> None:
     inner = 11 * (9 * 64 * 64 + 3 * 64)  # kernel, bias and the two of the norm
     size = latent_dim // num_groups
     inference = num_groups * (65 * 128 + 129 * 64 + 65 * (2 * size if variational else size))
@@ -103,7 +101,7 @@ def test_only_deeper_groups_depend_on_deeper_layers() -> None:
     assert (before[:, :, :2] != after[:, :, :2]).all()
 
 
-def test_generative_rung_keeps_the_features_and_adds_the_same_everywhere() -> None:
+def test_generative_rung() -> None:
     features = torch.randn(2, 5, 3, 4, generator=torch.Generator().manual_seed(0))
     result = GenerativeRung(group_size=2)(features, torch.tensor([[1.0, 2.0], [-1.0, 0.5]]))
     assert result.shape == (2, 21, 3, 4)

@@ -19,7 +19,7 @@ def test_decoder_has_the_widths_of_the_encoder_in_reverse(variational: bool) -> 
     assert decoder == [(3, 7), (7, 8), (8, 20)]
 
 
-def test_activation_lies_between_layers_and_not_after_the_last() -> None:
+def test_no_activation_after_the_last_layer() -> None:
     network = MLP(2, (3,), widths=(4,), activation=nn.Tanh)
     (first, first_bias, last, last_bias) = (p.detach() for p in network.encoder.parameters())
     points = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
@@ -42,7 +42,7 @@ def test_default_is_the_network_of_the_double_helix() -> None:
     assert sum(isinstance(m, nn.ELU) for m in MLP().modules()) == 8
 
 
-def test_decoder_can_have_widths_and_an_activation_of_its_own() -> None:
+def test_decoder_options() -> None:
     network = MLP(10, (1, 8, 8), (20, 30), nn.ReLU, decoder_widths=(30, 40, 50), decoder_activation=nn.Tanh)
     sizes = [[tuple(p.shape) for p in part.parameters()][::2] for part in (network.encoder, network.decoder)]
     assert sizes == [[(20, 64), (30, 20), (20, 30)], [(30, 10), (40, 30), (50, 40), (64, 50)]]

@@ -50,9 +50,7 @@ def decode(decoder: GroupedDecoder, codes: Tensor, num_groups: int) -> Tensor:
     ("latent_dim", "num_groups", "channels", "variational"),
     [(12, 12, 3, False), (12, 6, 1, False), (24, 4, 3, True), (8, 2, 3, False)],
 )
-def test_number_of_parameters_follows_from_the_layer_sizes(
-    latent_dim: int, num_groups: int, channels: int, variational: bool
-) -> None:
+def test_number_of_parameters(latent_dim: int, num_groups: int, channels: int, variational: bool) -> None:
     inner = 11 * (9 * 64 * 64 + 3 * 64)  # kernel, bias and the two of the norm
     outputs = 2 * latent_dim if variational else latent_dim
     encoder = 25 * channels * 64 + 3 * 64 + inner + 257 * 256 + 257 * 128 + 129 * outputs
@@ -88,7 +86,7 @@ def test_transform_scales_and_shifts_each_channel() -> None:
     torch.testing.assert_close(transform(features, torch.zeros(4, 2)), expected, rtol=1e-6, atol=1e-5)
 
 
-def test_transform_is_the_identity_where_its_network_gives_zero() -> None:
+def test_transform_with_zero_parameters_is_the_identity() -> None:
     transform = StructuralTransform(group_size=2, num_features=3)
     for parameter in transform.parameters():
         nn.init.zeros_(parameter)

@@ -78,7 +78,7 @@ def test_points_are_colored_by_each_factor(dimensions: int) -> None:
             assert to_hex(np.asarray(collection.get_facecolor())[0]).lower() == color.lower()
 
 
-def test_many_values_go_from_dark_to_light_and_the_legend_stays_short() -> None:
+def test_many_values_have_sequential_colors_and_a_short_legend() -> None:
     factors = torch.arange(20)[:, None]
     figure = draw(factor_scatter_figure(torch.rand(20, 2), factors, ["x"], [[str(v) for v in range(20)]], title="Many"))
     (axes,) = figure.axes

@@ -64,7 +64,7 @@ def score_of(factor: float, num_permutations: int = 50) -> StructureScore:
     return structure_score(model, normal(40, 2, 7), num_permutations=num_permutations)
 
 
-def test_structure_bars_have_heights_errors_and_levels_of_chance() -> None:
+def test_structure_bars() -> None:
     score = score_of(0.3)
     (axes,) = draw(structure_score_figure(score))
     pairs = list(score.pairs.values())
@@ -81,7 +81,7 @@ def test_structure_bars_have_heights_errors_and_levels_of_chance() -> None:
     assert "40 samples each" in axes.get_title()
 
 
-def test_structure_figure_without_null_or_with_undefined_pairs() -> None:
+def test_structure_without_null_or_with_undefined_pairs() -> None:
     (axes,) = draw(structure_score_figure(score_of(0.3, num_permutations=0)))
     assert axes.get_legend() is None
     with pytest.warns(UserWarning, match="not finite"):
@@ -90,7 +90,7 @@ def test_structure_figure_without_null_or_with_undefined_pairs() -> None:
     assert np.isfinite(heights(axes)).tolist() == [False, True, False]
 
 
-def test_prior_gap_bars_with_the_noise_of_prior_draws() -> None:
+def test_prior_gap_bars() -> None:
     gap = prior_gap(normal(50, 3) * torch.tensor([1.0, 2.0, 0.1]))
     figure = prior_gap_figure(gap)
     upper, lower = draw(figure)
@@ -102,7 +102,7 @@ def test_prior_gap_bars_with_the_noise_of_prior_draws() -> None:
     assert f"{float(gap.discrepancy.squared):.4f}" in figure.get_suptitle()
 
 
-def test_invariance_scale_ends_at_one_or_is_centered_on_zero() -> None:
+def test_invariance_color_scale() -> None:
     for dim, factor, limits in ((3, 0.5, (0, 1)), (1, 0.5, (0, 1)), (3, 3.0, (-2, 2))):  # for one latent, INV is 0.5
         figure = invariance_figure(shrinking(dim, factor))
         (mesh,) = (artist for artist in draw(figure)[0].collections if isinstance(artist, QuadMesh))
@@ -113,7 +113,7 @@ def test_invariance_scale_ends_at_one_or_is_centered_on_zero() -> None:
         )
 
 
-def test_equivariance_bars_are_named_by_their_latents() -> None:
+def test_equivariance_bars() -> None:
     model = wrap(encode=lambda x: x, decode=lambda z: 0.5 * z, latent_dim=4)
     result = consistency(model, normal(40, 4), latents=[3, 1])
     (axes,) = draw(equivariance_figure(result))
@@ -121,7 +121,7 @@ def test_equivariance_bars_are_named_by_their_latents() -> None:
     assert [label.get_text() for label in axes.get_xticklabels()] == ["3", "1"]
 
 
-def test_self_consistency_names_the_least_consistent_latents() -> None:
+def test_least_consistent_latents_are_labeled() -> None:
     scales = torch.linspace(0.05, 0.95, 10)
     model = wrap(encode=lambda x: x, decode=lambda z: z * scales, latent_dim=10)
     result = consistency(model, normal(200, 10), num_steps=3)
@@ -146,7 +146,7 @@ def topology() -> FactorTopology:
     return factor_topology([circle, circle[:, :2], circle[:, :1]])
 
 
-def test_topology_shows_distances_beside_templates_and_frames_the_best(topology: FactorTopology) -> None:
+def test_topology_frames_the_best_template(topology: FactorTopology) -> None:
     figure = factor_topology_figure(topology, ["hue", "side", "world"])
     axes = draw(figure)[:8]  # two factors with two values or more, four panels each
     assert axes[0].get_ylabel() == "hue\n(6 values)"

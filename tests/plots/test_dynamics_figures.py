@@ -35,7 +35,7 @@ def starts() -> Tensor:
     return torch.randn(1200, 3, generator=torch.Generator().manual_seed(0))
 
 
-def test_idempotence_curve_falls_on_a_logarithmic_scale(starts: Tensor) -> None:
+def test_idempotence_curve(starts: Tensor) -> None:
     rates = torch.tensor([0.5, 0.1, 0.0])
     curve = idempotence_curve(responding_by(lambda z: rates * z, 3), starts)
     (axes,) = draw(idempotence_figure(curve))
@@ -50,7 +50,7 @@ def test_idempotence_curve_falls_on_a_logarithmic_scale(starts: Tensor) -> None:
 
 
 @pytest.mark.parametrize("num_starts", [1, 20])
-def test_idempotence_figure_leaves_steps_of_zero_out(starts: Tensor, num_starts: int) -> None:
+def test_steps_of_zero_are_omitted(starts: Tensor, num_starts: int) -> None:
     projected = idempotence_curve(responding_by(torch.sign, 3), starts[:num_starts])
     (axes,) = draw(idempotence_figure(projected))
     assert np.isnan(line(axes, "mean length")).tolist() == [False] + 7 * [True]
@@ -58,7 +58,7 @@ def test_idempotence_figure_leaves_steps_of_zero_out(starts: Tensor, num_starts:
     assert draw(idempotence_figure(still))[0].get_yscale() == "linear"
 
 
-def test_recovery_is_drawn_against_the_size_of_the_noise(starts: Tensor) -> None:
+def test_noise_recovery(starts: Tensor) -> None:
     result = noise_recovery(responding_by(torch.tanh, 3), starts, torch.tensor([1.0, 1.0, 0.0]))
     (axes,) = draw(noise_recovery_figure(result))
     (bars,) = axes.containers
@@ -79,7 +79,7 @@ def signs(starts: Tensor) -> Attractors:
     return find_attractors(responding_by(torch.sign, 3), starts)
 
 
-def test_attractors_are_pictures_under_their_shares(signs: Attractors, starts: Tensor) -> None:
+def test_attractor_images(signs: Attractors, starts: Tensor) -> None:
     images = torch.arange(5.0).view(5, 1, 1, 1).expand(5, 1, 4, 6) / 5
     memorized = memorization(signs.positions, starts)
     figure = attractors_figure(signs, images, memorized)
@@ -104,7 +104,7 @@ def test_pictures_fill_rows_of_eight() -> None:
     assert [bool(one.images) for one in axes] == [True] * 11 + [False] * 5
 
 
-def test_without_pictures_attractors_are_bars(signs: Attractors) -> None:
+def test_attractor_bars(signs: Attractors) -> None:
     (axes,) = draw(attractors_figure(signs))
     heights = [bar.get_height() for bar in axes.patches]  # type: ignore[attr-defined]
     assert heights == pytest.approx([*(100 * signs.shares).tolist(), 0])
@@ -112,7 +112,7 @@ def test_without_pictures_attractors_are_bars(signs: Attractors) -> None:
     assert axes.get_ylabel().endswith("[%]")
 
 
-def test_no_attractor_is_a_bar_of_those_without(starts: Tensor) -> None:
+def test_bars_without_attractors(starts: Tensor) -> None:
     growing = find_attractors(responding_by(lambda z: torch.where(z > 0, 1e30 * z, -z), 3), starts[:4], max_steps=4)
     assert growing.diverged == 1
     (axes,) = draw(attractors_figure(growing, torch.empty(0, 1, 4, 4)))

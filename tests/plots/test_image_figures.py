@@ -56,7 +56,7 @@ def test_grid_places_each_image_in_its_cell() -> None:
     assert axes.get_xticks().tolist() == [4, 11, 18]  # middle columns of pixels
 
 
-def test_grid_takes_bytes_colors_and_values_out_of_range() -> None:
+def test_grid_of_bytes_colors_and_values_out_of_range() -> None:
     colors = torch.tensor([255, 51, 0], dtype=torch.uint8).view(1, 1, 3, 1, 1)
     np.testing.assert_allclose(shown(image_grid(colors, title="t"))[2, 2], [1, 0.2, 0])
     strange = torch.tensor([-1.0, 2.0, torch.nan]).view(1, 1, 3, 1, 1)
@@ -87,7 +87,7 @@ def test_reconstructions_lie_below_their_originals() -> None:
     assert shown(reconstruction_figure(images[:3], reconstructions[:3])).shape == (8, 11, 3)
 
 
-def test_points_are_shown_beside_their_reconstructions() -> None:
+def test_points_and_reconstructions() -> None:
     points = torch.randn(30, 3, generator=torch.Generator().manual_seed(0))
     strands = torch.arange(30) % 2
     figure = draw(scatter_reconstruction(points, points + torch.tensor([2.0, 0, 0]), strands, title="Helix"))
@@ -101,7 +101,7 @@ def test_points_are_shown_beside_their_reconstructions() -> None:
     assert not scatter_reconstruction(points, points).legends
 
 
-def test_bars_show_divergence_and_spread_in_the_color_of_the_regime() -> None:
+def test_latent_bars_are_colored_by_regime() -> None:
     means = torch.tensor([[-1.0, 0.0, 0.3], [1.0, 0.0, -0.3]])
     statistics = latent_statistics(means, torch.tensor([[-4.0, 0.0, -0.7], [-4.0, 0.0, -0.7]]))
     figure = draw(latent_statistics_figure(statistics))
@@ -117,7 +117,7 @@ def test_bars_show_divergence_and_spread_in_the_color_of_the_regime() -> None:
     assert figure.get_suptitle().endswith("(2 active units, 2 samples)")
 
 
-def test_a_deterministic_code_has_bars_of_spread_only() -> None:
+def test_deterministic_code() -> None:
     figure = draw(latent_statistics_figure(latent_statistics(torch.rand(9, 40))))
     assert len(figure.axes) == 1
     assert not figure.legends

@@ -38,7 +38,7 @@ def heights(axes: Axes) -> list[float]:
 
 
 @pytest.mark.filterwarnings("ignore:the Jacobian is not finite")
-def test_jacobians_show_their_spectrum_and_what_spreads() -> None:
+def test_response_jacobian_panels() -> None:
     result = jacobian()
     figure = response_jacobian_figure(result, title="Squares")
     spectrum, growth, divergence, rank = draw(figure)
@@ -57,7 +57,7 @@ def test_jacobians_show_their_spectrum_and_what_spreads() -> None:
     assert rank.get_title() == "rank (eigenvalues above 0.5)"
 
 
-def test_geometry_shows_singular_values_and_what_follows() -> None:
+def test_decoder_geometry_panels() -> None:
     result = geometry(torch.linspace(0.1, 1, 80).view(40, 2))
     figure = decoder_geometry_figure(result)
     singular, magnification, condition, share = draw(figure)
@@ -70,7 +70,7 @@ def test_geometry_shows_singular_values_and_what_follows() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:the metric is rank-deficient")
-def test_rank_deficient_metrics_are_counted_and_left_out() -> None:
+def test_rank_deficient_metrics_are_counted() -> None:
     codes = torch.ones(5, 2)
     codes[:2, 0] = 0
     figure = decoder_geometry_figure(geometry(codes))

@@ -69,12 +69,12 @@ def test_colors_run_from_zero_or_are_centered_on_it(matrix: Tensor, limits: tupl
     assert mesh.get_cmap().name == ("PuOr_r" if limits[0] < 0 else "viridis")
 
 
-def test_scale_and_map_can_be_fixed_so_that_figures_compare() -> None:
+def test_fixed_color_scale() -> None:
     mesh = mesh_of(draw(matrix_heatmap(torch.ones(1, 2), title="t", colorbar_label="c", signed=True, limit=4)))
     assert mesh.get_clim() == (-4, 4)
 
 
-def test_large_matrices_keep_few_labels_and_no_numbers() -> None:
+def test_large_matrices_have_few_labels_and_no_numbers() -> None:
     axes = draw(matrix_heatmap(torch.rand(64, 64), title="t", colorbar_label="c"))
     assert tick_texts(axes) == ([str(n) for n in range(0, 64, 2)], [str(n) for n in range(0, 64, 5)])
     assert not axes.texts
@@ -111,7 +111,7 @@ def test_no_label_is_cut_at_the_edges(shape: tuple[int, int]) -> None:
         assert max(outside(figure)) <= 0
 
 
-def test_numbers_of_ticks_do_not_run_into_each_other() -> None:
+def test_tick_labels_do_not_overlap() -> None:
     figure = matrix_heatmap(torch.zeros(3, 1024), title="t", colorbar_label="c")
     axes = draw(figure)
     boxes = [label.get_window_extent() for label in axes.get_xticklabels()]
@@ -143,14 +143,14 @@ def conditioned() -> ConditionedResponseMatrix:
     )
 
 
-def test_conditioned_figure_names_factors_and_choices(conditioned: ConditionedResponseMatrix) -> None:
+def test_conditioned_response_labels(conditioned: ConditionedResponseMatrix) -> None:
     axes = draw(conditioned_response_figure(conditioned, ["shape", "color"]))
     assert axes.get_title() == "Conditioned response matrix\ndiagonal, release convention, mean of 5 traversals"
     assert tick_texts(axes)[0] == ["shape", "color"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("factor", "latent")
 
 
-def test_response_figure_names_rows_and_choices() -> None:
+def test_response_matrix_labels() -> None:
     codes = torch.randn(1200, 3, generator=torch.Generator().manual_seed(0))
     identity = wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=3)
     axes = draw(response_matrix_figure(response_matrix(identity, codes, latents=[2, 0])))

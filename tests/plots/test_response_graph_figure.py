@@ -24,7 +24,7 @@ def draw(figure: Figure) -> Axes:
 MATRIX = torch.tensor([[1.0, 0.0, 0.4, 0.0], [0.0, 0.8, 0.0, 0.0], [0.2, 0.0, 0.9, 0.0], [0.0, 0.0, 0.0, 0.1]])
 
 
-def test_nodes_are_active_latents_and_arrows_are_edges() -> None:
+def test_nodes_and_arrows() -> None:
     matrix = MATRIX.clone()
     matrix[1, 2] = 0.2
     figure = response_graph_figure(response_graph(matrix))
@@ -61,7 +61,7 @@ def test_any_number_of_latents_fits(size: int) -> None:
     assert len(axes.texts) == size
 
 
-def test_no_active_latent_is_said() -> None:
+def test_no_active_latent() -> None:
     axes = draw(response_graph_figure(response_graph(torch.zeros(3, 3))))
     assert [text.get_text().endswith("more than 0.5") for text in axes.texts] == [True]
 

@@ -92,7 +92,7 @@ def test_arrows_point_where_codes_go() -> None:
     np.testing.assert_allclose(np.hypot(u, v) / np.sqrt(length), (np.hypot(u, v) / np.sqrt(length))[0], rtol=1e-6)
 
 
-def test_signed_scales_are_centered_and_cut_off_at_a_percentile() -> None:
+def test_signed_color_scales() -> None:
     jump = wrap(encode=lambda x: x, decode=torch.sign, latent_dim=2)
     result = response_map(jump, torch.zeros(2), LatentSlice((0, 1)), num_steps=200)
     (axes,) = draw(response_map_figure(result, panels=["divergence"]))
@@ -130,7 +130,7 @@ def test_points_are_drawn_as_a_net(dim: int, label: str) -> None:
         assert [text.get_text() for text in axes.get_legend().get_texts()] == ["along latent 2", "along latent 0"]
 
 
-def test_grid_units_bases_and_names_are_told() -> None:
+def test_grid_units_bases_and_names() -> None:
     figure = response_map_figure(measure(grid_units=True), latent_names=["hue", "size", "angle"])
     magnitude, divergence, curvature = draw(figure)
     assert (magnitude.get_xlabel(), magnitude.get_ylabel()) == ("angle", "hue")

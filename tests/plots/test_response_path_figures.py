@@ -30,7 +30,7 @@ def comparison() -> PathComparison:
     return compare_with_line(model, torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0]]), num_points=21, num_images=5)
 
 
-def test_map_has_the_first_latent_from_left_to_right() -> None:
+def test_first_latent_runs_to_the_right() -> None:
     magnitude = torch.tensor([[0.0, 1.0], [2.0, 3.0], [4.0, 5.0]])
     first, second = torch.tensor([0.0, 1.0, 2.0]), torch.tensor([5.0, 7.0])
     points = torch.tensor([[0.0, 5.0], [1.0, 7.0], [2.0, 7.0]])
@@ -62,7 +62,7 @@ def test_strips_lie_one_above_the_other(comparison: PathComparison) -> None:
     assert [text.get_text() for text in axes.get_xticklabels()] == ["0 %", "25 %", "50 %", "75 %", "100 %"]
 
 
-def test_costs_are_drawn_against_the_part_of_the_length(comparison: PathComparison) -> None:
+def test_costs_along_the_path(comparison: PathComparison) -> None:
     axes = draw(path_cost_figure(comparison))
     lines = {str(line.get_label()).split("\n")[0]: line for line in axes.lines}
     for name, profile in (("path", comparison.path), ("straight line", comparison.line)):

@@ -12,7 +12,7 @@ from lr_lightning.plots.scores import distinct_matrices, score_matrix_figure
 from tests.metrics.cases import FIRST_ROWS, reference_case
 
 
-def test_latents_in_rows_factors_in_columns_with_the_scores_above() -> None:
+def test_latents_in_rows_and_factors_in_columns() -> None:
     codes, factors, _ = reference_case("noise_and_leak")
     result = mutual_information_gap(codes, factors, sampling=FIRST_ROWS)
     axes = score_matrix_figure(result, ["shape", "scale", "x", "y"]).axes[0]
@@ -22,7 +22,7 @@ def test_latents_in_rows_factors_in_columns_with_the_scores_above() -> None:
     assert axes.get_title() == "mig 0.675"
 
 
-def test_latents_against_latents_have_no_factor_names() -> None:
+def test_square_matrix_of_latents() -> None:
     result = MetricResult(
         "pairs", {"pairs": Score(0.5)}, 10, matrix=torch.eye(3), matrix_axes=("latent", "latent"), matrix_label="nats"
     )
@@ -53,7 +53,7 @@ def test_a_matrix_that_scores_share_is_drawn_once() -> None:
     assert list(distinct_matrices(ScoreTable((), {"a": results["a"], "b": copies}))) == ["a"]
 
 
-def test_equal_entries_that_mean_something_else_are_drawn_too() -> None:
+def test_equal_entries_with_another_meaning_are_distinct() -> None:
     results = {
         label: MetricResult(label, {label: Score(1.0)}, 10, matrix=torch.zeros(2, 2), matrix_label=label)
         for label in ("accuracy", "importance")
