@@ -16,10 +16,12 @@ import numpy as np
 import pytest
 import torch
 from jsonargparse import ArgumentParser
-from pytorch_lightning import LightningModule
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor
 from torch.distributions import Normal
 from torch.nn import functional as F
+from typing_extensions import override
 
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.assay_failure import DATA_CAUSES
@@ -31,6 +33,7 @@ from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.data import FactorDataset
 from lr_lightning.testing.bars import Bars
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
+from lr_lightning.testing.two_processes import in_two_processes
 
 CASES = ("variational", "deterministic", "dead latent", "constant input", "not finite", "two samples")
 """What the assay runs on: codes of a variational and of a deterministic model, and what goes wrong in training."""
@@ -193,6 +196,12 @@ class AssayTester:
         """Weights after training, with dropout, do not depend on whether the assay runs."""
         assert torch.equal(self.train(tmp_path, self.make()), weights_without_assays(type(self)))
 
+    def test_two_processes_equal_one(self, tmp_path: Path) -> None:
+        """Scalars of a validation are the same on both of two processes, and on one."""
+        expected = validate(self.make(), self.model(), self.dataset(), tmp_path)
+        for found in in_two_processes(validate_in_pair, self.make(), self.model(), self.dataset(), tmp_path):
+            assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-4, abs=1e-5, nan_ok=True)
+
     def run(self, assay: AssayCallback, case: str = "variational") -> AssayResult:
         """Run the assay on one of :data:`CASES`."""
         with warnings.catch_warnings():
@@ -236,7 +245,7 @@ class AssayTester:
             table=CodeTable(codes, None if case == "deterministic" else log_variances, dataset.factors(rows)),
             observations=images[: assay.num_observations] if assay.num_observations else torch.empty(0),
             dataset=dataset,
-            trainer=tiny_trainer(Path.cwd()),  # writes nothing there
+            trainer=Trainer(accelerator="cpu", devices=1, barebones=True),  # without a folder for files
             generator=torch.Generator().manual_seed(assay.seed),
         )
 
@@ -263,6 +272,41 @@ def assert_same(first: AssayResult, second: AssayResult) -> None:
     for key, array in first.arrays.items():
         np.testing.assert_array_equal(array.numpy(force=True), second.arrays[key].numpy(force=True), err_msg=key)
     assert tuple(first.warnings) == tuple(second.warnings)
+
+
+def validate(
+    assay: AssayCallback, model: LightningModule, dataset: FactorDataset, folder: Path, **options: Any
+) -> dict[str, float]:
+    """Return the scalars of the assay in a validation, without the time it took."""
+    trainer = tiny_trainer(folder, assay, **options)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # one of two processes has a sample more, and a batch more
+        trainer.validate(model, tiny_data(dataset, val_size=13, eval_batch_size=6), verbose=False)
+    scalars = {key: value.item() for key, value in trainer.callback_metrics.items()}
+    return {key: value for key, value in scalars.items() if key.startswith(assay.prefix) and "seconds" not in key}
+
+
+def validate_in_pair(assay: AssayCallback, rank: int, *others: Any) -> dict[str, float]:
+    """Return what :func:`validate` does as process ``rank`` of two."""
+    return validate(assay, *others, devices=2, strategy="ddp", plugins=[PairEnvironment(rank)])
+
+
+class PairEnvironment(LightningEnvironment):
+    """Two processes that have been started and joined already."""
+
+    def __init__(self, rank: int) -> None:
+        super().__init__()
+        self.rank = rank
+
+    @property
+    @override
+    def creates_processes_externally(self) -> bool:
+        return True
+
+    @override
+    def local_rank(self) -> int:
+        return self.rank
 
 
 def global_states() -> tuple[Any, ...]:

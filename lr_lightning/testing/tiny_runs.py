@@ -1,5 +1,6 @@
 """A tiny model, data module and Trainer, for tests that take a second or two."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def tiny_model(latent_dim: int = 3) -> BetaVAE:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MLP(latent_dim, (3, 8, 8), widths=(16,))
-        return BetaVAE(network, beta=0.1, optimizer=lambda p: torch.optim.Adam(p, lr=1e-2))
+        return BetaVAE(network, beta=0.1, optimizer=partial(torch.optim.Adam, lr=1e-2))
 
 
 def tiny_data(dataset: FactorDataset, **options: Any) -> FactorDataModule:

@@ -16,7 +16,7 @@ class TestConditionedResponseAssay(AssayTester):
     """It passes the tests of all assays."""
 
     assay = ConditionedResponseAssay
-    arguments = {"num_traversals": 2, "num_samples": 2, "num_resamples": 5}
+    arguments = {"num_traversals": 4, "num_samples": 8, "num_resamples": 5}
     invalid_arguments = ({"num_traversals": 0}, {"num_samples": 0}, {"num_resamples": 0})
     reports_progress = True
 
