@@ -1,1 +1,1 @@
-"""Run folders: which one, who holds it, and its checkpoints."""
+"""Run folders: choosing and locking them, and their checkpoints."""

@@ -1,4 +1,4 @@
-"""How checkpoints reach the disk."""
+"""Atomic writes of checkpoints."""
 
 from functools import partial
 from pathlib import Path
@@ -13,18 +13,18 @@ from lr_lightning.common.files import write_atomically
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes each checkpoint beside its target and renames it when it is complete and on the disk.
+    """Writes each checkpoint to a temporary file in the same folder, flushes it to disk and renames it.
 
-    Lightning's own goes through the system's temporary folder: where that lies on another file system, the checkpoint
-    is copied from there onto the old one, which is lost if the copy does not end.
+    Lightning writes to the system's temporary folder. If this is on another file system, the checkpoint is then copied
+    over the old one, which is lost if the copy is interrupted.
     """
 
     @override
     def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
-        """Write ``checkpoint`` to ``path``, a file or an address that fsspec knows.
+        """Write ``checkpoint`` to ``path``, a local path or an fsspec URL.
 
         Raises:
-            OSError: If it cannot be written; what was there before is still there.
+            OSError: If it cannot be written; an earlier checkpoint at ``path`` is kept.
         """
         if storage_options is not None or "://" in str(path):
             super().save_checkpoint(checkpoint, path, storage_options)
@@ -32,14 +32,14 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         try:
             write_atomically(Path(path), partial(torch.save, checkpoint))
         except (OSError, RuntimeError) as error:
-            reason = error if isinstance(error, OSError) else error.__context__  # torch replaces it by one of its own
+            reason = error if isinstance(error, OSError) else error.__context__  # torch wraps it in a RuntimeError
             if not isinstance(reason, OSError):
                 raise
             raise OSError(f"cannot write the checkpoint {path} ({reason.strerror})") from error
 
     @override
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the checkpoint at ``path``; one without the Trainer's version counts as one of the present version."""
+        """Return the checkpoint at ``path``; without a Trainer version, the current one is assumed."""
         checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
         checkpoint.setdefault("pytorch-lightning_version", version)
         return checkpoint

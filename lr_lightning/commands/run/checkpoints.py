@@ -1,4 +1,4 @@
-"""Checks a checkpoint before a Trainer is given it."""
+"""Checks a checkpoint before it is passed to a Trainer."""
 
 import zipfile
 from collections.abc import Mapping
@@ -13,43 +13,44 @@ from lr_lightning.common.checks import first_line
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return a checkpoint, whose tensors are read from the file when they are looked at.
+    """Return a checkpoint, whose tensors are read from the file on first access.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it may not be read.
-        ValueError: If it is no checkpoint, is damaged, or holds more than tensors and plain values.
+        OSError: If it is not readable.
+        ValueError: If it is not a checkpoint, is damaged, or contains other objects than tensors and plain values.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no checkpoint {path}")
     with path.open("rb"):
-        pass  # raises if it may not be read, which says nothing of its contents
+        pass  # raises if permission is missing, as opposed to damaged content
     try:
-        if zipfile.is_zipfile(path):  # torch refuses to map any other file
+        if zipfile.is_zipfile(path):  # torch maps no other files
             check_archive(path)
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # whatever the bytes of a strange pickle lead to
-        raise ValueError(f"{path} is no readable checkpoint ({first_line(error)})") from error
+    except Exception as error:  # a damaged pickle can raise anything
+        raise ValueError(f"{path} is not a readable checkpoint ({first_line(error)})") from error
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
-        raise ValueError(f"{path} is no readable checkpoint (it lacks state_dict)")
+        raise ValueError(f"{path} is not a readable checkpoint (it lacks state_dict)")
     optional = {key: kind for key, kind in _OPTIONAL.items() if key in checkpoint}
     check_kinds(path, checkpoint, {"state_dict": dict, "global_step": int} | optional)
     return checkpoint
 
 
 def check_checkpoint(path: Path, model: nn.Module) -> int:
-    """Return the step of a checkpoint; raise a clear error if it is unreadable or of another model than ``model``.
+    """Return the step of a checkpoint; raise a clear error if it is unreadable or does not fit ``model``.
 
     Args:
-        path: A checkpoint of Lightning; weights and their step are enough.
-        model: The model that its weights are meant for.
+        path: A Lightning checkpoint; weights and their step are enough.
+        model: The model for the weights.
 
     Returns:
         The number of optimizer steps after which it was saved.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no checkpoint, is damaged, holds more than tensors and plain values, or does not fit.
+        ValueError: If it is not a checkpoint, is damaged, contains other objects than tensors and plain values, or
+            does not fit.
     """
     checkpoint = read_checkpoint(path)
     weights = checkpoint["state_dict"]
@@ -62,7 +63,7 @@ def check_checkpoint(path: Path, model: nn.Module) -> int:
     if differing:
         name = differing[0]
         raise ValueError(
-            f"{path} was saved from another model: {name} is {shapes.get(name, 'missing')} there and "
+            f"{path} was saved from another model: {name} is {shapes.get(name, 'missing')} in the checkpoint and "
             f"{wanted.get(name, 'missing')} in this {type(model).__name__}; use the config.yaml of its run folder"
         )
     return int(checkpoint["global_step"])
@@ -73,9 +74,9 @@ def check_kinds(path: Path, found: Mapping[str, Any], wanted: Mapping[str, type]
 
     Args:
         path: The checkpoint.
-        found: A mapping in it.
+        found: A mapping in the checkpoint.
         wanted: The type of each key's value; numbers of type ``int`` must not be negative.
-        place: What the mapping is called in the checkpoint, with a dot behind.
+        place: Path of the mapping in the checkpoint, with a trailing dot.
     """
     for key, kind in wanted.items():
         if key not in found:
@@ -88,4 +89,4 @@ def check_kinds(path: Path, found: Mapping[str, Any], wanted: Mapping[str, type]
 
 
 _OPTIONAL = {"pytorch-lightning_version": str, "noise_seed": int, "seeds": list, "members": list}
-"""Types of what evaluation makes use of, but can do without."""
+"""Types of entries that evaluation uses but does not need."""

@@ -1,4 +1,4 @@
-"""Which folder a command works in, and which checkpoint it starts from."""
+"""Chooses the folder of a command and the checkpoint that it starts from."""
 
 from pathlib import Path
 
@@ -16,20 +16,21 @@ from lr_lightning.common.files import quoted_path
 
 
 def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolder, Path | None]:
-    """Return the folder of a run, held by this process, and the checkpoint that it starts from.
+    """Return the folder of a run, locked by this process, and the checkpoint that it starts from.
 
-    A checkpoint of a run with the configured name belongs to that run; with any other, a new folder is begun.
+    A checkpoint of a run with the configured name belongs to that run; with any other checkpoint, training starts a new
+    folder.
 
     Args:
         subcommand: ``"fit"``, ``"validate"``, ``"test"`` or ``"predict"``.
-        root: The configured folder.
-        given: Path of a checkpoint; ``"last"`` or ``"best"`` for one of this run; ``None`` to train from the beginning.
+        root: The folder in the config.
+        given: Path of a checkpoint; ``"last"`` or ``"best"`` for one of this run; ``None`` to train from scratch.
 
     Raises:
         ValueError: If there is nothing to evaluate.
         FileNotFoundError: If there is no run to resume.
         FolderInUseError: If another process writes there.
-        OSError: If the folder cannot be made or written to.
+        OSError: If the folder cannot be created or written to.
     """
     training = subcommand == "fit"
     if given is None:
@@ -49,15 +50,15 @@ def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolde
 
 
 def _held_folder(folder: Path, training: bool) -> RunFolder:
-    """Return ``folder`` once no other process writes there.
+    """Return ``folder``, locked by this process.
 
     Raises:
-        FolderInUseError: If one does; the text says what can be done meanwhile.
+        FolderInUseError: If another process writes there; the message suggests what to do in the meantime.
     """
     try:
         return RunFolder(folder)
     except FolderInUseError as error:
-        meanwhile = f"lr-lightning assay {quoted_path(folder)} --out FOLDER writes nothing there"
+        meanwhile = f"lr-lightning assay {quoted_path(folder)} --out FOLDER works in the meantime"
         if training:
-            meanwhile = "without --ckpt_path, another run is started"
-        raise FolderInUseError(f"{error}; wait until that has ended; {meanwhile}") from error
+            meanwhile = "without --ckpt_path, a new run is started"
+        raise FolderInUseError(f"{error}; wait until it has ended; {meanwhile}") from error

@@ -1,4 +1,4 @@
-"""Which folder a run lives in, and where its config and checkpoints lie."""
+"""The folder of a run, and the paths of its config and checkpoints."""
 
 import os
 import re
@@ -20,20 +20,20 @@ _FOLDER_VARIABLE = "LR_LIGHTNING_RUN_FOLDER"
 
 
 class RunFolder:
-    """A run folder that this process holds until :meth:`leave`.
+    """A run folder that is locked by this process until :meth:`leave`.
 
     Attributes:
         path: The folder.
-        lease: What keeps other processes out; ``None`` in the further processes of a distributed run.
-        is_begun: Whether there is something worth keeping in it, set by whoever begins to train or evaluate.
+        lease: The lock; ``None`` on ranks above 0 of a distributed run.
+        is_begun: Whether the folder has content worth keeping; set when training or evaluation begins.
 
     Args:
-        path: The folder; it is made if needed.
-        wait: Whether to watch a holder on another machine for a while, or to take it for alive.
+        path: The folder; created if needed.
+        wait: Whether to wait for a sign of life of a holder on another machine; otherwise it is assumed to be alive.
 
     Raises:
         FolderInUseError: If another process holds it.
-        OSError: If it cannot be made or written to.
+        OSError: If it cannot be created or written to.
     """
 
     def __init__(self, path: Path, wait: bool = True) -> None:
@@ -46,27 +46,27 @@ class RunFolder:
             self.lease = acquire(path, wait)
 
     def leave(self) -> None:
-        """Let others in. A folder that was made for a run which never began goes away again."""
+        """Release the folder. A new folder whose run never began is removed."""
         if self.lease is None:
             return
         is_removed = not self.is_begun and self.path in self._made
         if is_removed:
-            shutil.rmtree(self.path, ignore_errors=True)  # while others are still kept out
+            shutil.rmtree(self.path, ignore_errors=True)  # before the lease is released
         self.lease.release()
         self.lease = None
-        with suppress(OSError):  # somebody has put something there
+        with suppress(OSError):  # no longer empty
             for parent in self._made[1:] if is_removed else ():
                 parent.rmdir()
 
 
 def new_run_folder(root: Path) -> RunFolder:
-    """Return ``root``, or if that holds a run or is in use the first of ``root-1``, ``root-2``, ... that does not.
+    """Return ``root``, or, if it has a run or is in use, the first free one of ``root-1``, ``root-2``, ...
 
-    Runs that start at the same time get different folders. The other processes of a distributed run return the folder
-    that their first one has taken; they write nothing there.
+    Runs that start at the same time get different folders. Ranks above 0 of a distributed run return the folder chosen
+    by rank 0; they write nothing there.
 
     Raises:
-        OSError: If the folder cannot be made or written to.
+        OSError: If the folder cannot be created or written to.
     """
     if not _is_first_process():
         return RunFolder(Path(os.environ.get(_FOLDER_VARIABLE, root)))
@@ -79,16 +79,16 @@ def new_run_folder(root: Path) -> RunFolder:
 
 
 def _take(path: Path) -> RunFolder | None:
-    """Return ``path`` unless it holds a run or is in use."""
+    """Return ``path`` unless it has a run or is in use."""
     if (path / CONFIG).exists():
         return None
-    # One that a killed run has left on another machine is worth a wait; those who start now are not
+    # wait for an old lease, which a killed run on another machine may have left, but not for runs that start now
     wait = path.is_dir() and lease_age(path) > _ABANDONED_AFTER
     try:
         folder = RunFolder(path, wait)
     except FolderInUseError:
         return None
-    if (path / CONFIG).exists():  # of a run that has just ended
+    if (path / CONFIG).exists():  # a run has just ended
         folder.leave()
         return None
     return folder
@@ -99,7 +99,7 @@ def _is_first_process() -> bool:
 
 
 def newest_run_folder(root: Path) -> Path:
-    """Return that of ``root``, ``root-1``, ... whose ``checkpoints/last.ckpt`` is the newest.
+    """Return the one of ``root``, ``root-1``, ... with the newest ``checkpoints/last.ckpt``.
 
     Raises:
         FileNotFoundError: If none has one.
@@ -109,25 +109,25 @@ def newest_run_folder(root: Path) -> Path:
     present = {folder: path.stat().st_mtime for folder, path in last.items() if path.is_file()}
     if not present:
         raise FileNotFoundError(
-            f"no run to resume: {root / CHECKPOINTS / 'last.ckpt'} does not exist; leave out --ckpt_path"
+            f"no run to resume: {root / CHECKPOINTS / 'last.ckpt'} does not exist; omit --ckpt_path"
         )
     return max(present, key=lambda folder: present[folder])
 
 
 def folder_of_checkpoint(checkpoint: Path) -> Path | None:
-    """Return the run folder that ``checkpoint`` lies in, ``None`` if it lies outside of one."""
+    """Return the run folder of ``checkpoint``, ``None`` if it is not in one."""
     checkpoints = checkpoint.resolve().parent
     folder = checkpoints.parent
     return folder if checkpoints.name == CHECKPOINTS and (folder / CONFIG).is_file() else None
 
 
 def check_writable(folder: Path, what: str = "run folder", option: str = "--trainer.default_root_dir") -> None:
-    """Make ``folder`` and raise ``OSError`` with a clear sentence if files cannot be written there.
+    """Create ``folder``; raise ``OSError`` if files cannot be written there.
 
     Args:
         folder: The folder.
-        what: What it is.
-        option: How another can be chosen.
+        what: Its description in the message.
+        option: The option that selects another folder, for the message.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -148,11 +148,11 @@ def is_run_of(root: Path, folder: Path) -> bool:
 def wandb_run_id(folder: Path, chosen: str | None = None) -> str:
     """Return the W&B id of the run in ``folder``, a new one if it has none yet.
 
-    It is no part of the config, so that a repeated config is a run of its own.
+    It is not part of the config, so a repeated config is a separate run.
 
     Args:
         folder: The run folder.
-        chosen: An id to use instead; later starts of a run that has none yet use it too.
+        chosen: An id to use instead; if the run has none yet, later starts use it too.
     """
     path = folder / RUN_ID
     if not path.is_file():
@@ -162,16 +162,15 @@ def wandb_run_id(folder: Path, chosen: str | None = None) -> str:
 
 
 def what_is_missing(command: str) -> str:
-    """Return the sentence for a ``command`` that was not told what to work on."""
-    return f"say what to {command}: lr-lightning {command} {'--config CONFIG' if command == 'fit' else 'RUN_FOLDER'}"
+    """Return the error for a ``command`` without arguments."""
+    return f"missing argument: lr-lightning {command} {'--config CONFIG' if command == 'fit' else 'RUN_FOLDER'}"
 
 
 def expand_run_argument(arguments: list[str]) -> list[str]:
-    """Let ``test RUN`` stand for ``test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt``.
+    """Expand ``test RUN`` to ``test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt``.
 
-    ``RUN`` may also be a checkpoint inside a run folder. ``fit RUN`` resumes ``last.ckpt`` where ``RUN`` lies now, even
-    if it was begun elsewhere, unless another ``--trainer.default_root_dir`` follows. Other arguments are returned as
-    they are.
+    ``RUN`` may also be a checkpoint inside a run folder. ``fit RUN`` resumes ``last.ckpt`` in ``RUN``, even if the run
+    has been moved, unless another ``--trainer.default_root_dir`` follows. Other arguments are returned unchanged.
 
     Raises:
         FileNotFoundError: If the config or the checkpoint does not exist.
@@ -187,6 +186,6 @@ def expand_run_argument(arguments: list[str]) -> list[str]:
         folder, checkpoint = target.parent.parent, target
     for path in (folder / CONFIG, checkpoint):
         if not path.is_file():
-            raise FileNotFoundError(f"{target} is not a run folder or a checkpoint in one: there is no {path}")
+            raise FileNotFoundError(f"{target} is not a run folder or a checkpoint in one: {path} does not exist")
     place = [f"--trainer.default_root_dir={folder.resolve()}"] if command == "fit" else []
     return [command, f"--config={folder / CONFIG}", f"--ckpt_path={checkpoint}", *place, *rest]

@@ -1,4 +1,4 @@
-"""Ends a run whose folder was taken away."""
+"""Ends a run whose folder has been removed or taken over."""
 
 from typing import Any
 
@@ -9,10 +9,10 @@ from lr_lightning.commands.run.folder import CONFIG, RunFolder
 
 
 class FolderGuard(Callback):
-    """Raises ``LeaseLostError`` in a run whose folder was removed or taken over, before it writes there again.
+    """Raises ``LeaseLostError`` if the run folder has been removed or taken over, before the run writes there again.
 
     Args:
-        folder: The folder that this process holds.
+        folder: The folder locked by this process.
     """
 
     def __init__(self, folder: RunFolder) -> None:
@@ -28,7 +28,7 @@ class FolderGuard(Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.folder.is_begun = True  # it has results, also where there was no step left to train
+        self.folder.is_begun = True  # it has results, even if there was no step left to train
 
     @override
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -56,7 +56,7 @@ class FolderGuard(Callback):
         self._check()
         config = self.folder.path / CONFIG
         if trainer.is_global_zero and not trainer.fast_dev_run and not config.exists():  # type: ignore[attr-defined]
-            raise FileNotFoundError(f"{config} was removed during training; what the run left there is incomplete")
+            raise FileNotFoundError(f"{config} was removed during training; the run folder is incomplete")
 
     @override
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""A new run that starts from the weights of another."""
+"""Starts a new run from the weights of another."""
 
 import shlex
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ OPTION = "--initial_weights"
 
 
 def load_initial_weights(path: Path, model: nn.Module) -> None:
-    """Give ``model`` the weights of a checkpoint, and nothing else of it: no optimizer, step or random state.
+    """Load the weights of a checkpoint into ``model``, but no optimizer, step or random state.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no readable checkpoint or one of another model.
+        ValueError: If it is not a readable checkpoint or does not fit the model.
     """
     check_checkpoint(path, model)
     model.load_state_dict(read_checkpoint(path)["state_dict"])
@@ -26,7 +26,7 @@ def command_from_weights(arguments: Sequence[str], checkpoint: Path) -> str:
     """Return the command that starts a new run from the weights of the run that ``arguments`` resume.
 
     Args:
-        arguments: Those of the command line, the subcommand first.
+        arguments: The command line, starting with the subcommand.
         checkpoint: The checkpoint that it resumes.
     """
     kept: list[str] = []
@@ -37,6 +37,6 @@ def command_from_weights(arguments: Sequence[str], checkpoint: Path) -> str:
             kept.append(word)
         elif not equals:
             next(words, None)
-    if len(kept) == len(arguments):  # a config says what to resume
+    if len(kept) == len(arguments):  # the checkpoint is set in a config
         kept.append("--ckpt_path=null")
     return shlex.join(["lr-lightning", *kept, f"{OPTION}={checkpoint}"])

@@ -1,4 +1,4 @@
-"""A folder that one process at a time works in, on any host that sees it."""
+"""A lock on a folder for one process at a time, across all hosts that share the file system."""
 
 import json
 import os
@@ -19,14 +19,14 @@ LEASE = ".lease"
 HEARTBEAT = 10.0
 """Seconds between two heartbeats."""
 STALE_AFTER = 60.0
-"""Seconds without a heartbeat after which a holder on another machine is taken for dead."""
+"""Seconds without a heartbeat after which a holder on another machine is considered dead."""
 _SETTLE = 0.5
 _POLL = 0.25
 _BEAT = "{:012d}\n"
 
 
 class FolderInUseError(OSError):
-    """Another process works in the folder."""
+    """Another process holds the folder."""
 
 
 class LeaseLostError(OSError):
@@ -35,16 +35,15 @@ class LeaseLostError(OSError):
 
 @dataclass(frozen=True)
 class Holder:
-    """Who holds a lease.
+    """The holder of a lease.
 
     Attributes:
-        token: Drawn for this lease alone.
-        host: Name of the host, to be shown.
-        pid: Process id, which means something on ``machine`` only.
-        machine: The start of the operating system and the set of processes that ``pid`` belongs to (a container has
-            one of its own); empty where the system does not tell.
-        born: When the process began, which tells it apart from a later one with the same id; empty if not known.
-        since: When the lease began, in the holder's time, to be shown.
+        token: A random token of this lease.
+        host: Name of the host, for messages.
+        pid: Process id, meaningful only on ``machine``.
+        machine: Boot id and PID namespace (containers have their own) to which ``pid`` belongs; empty if unknown.
+        born: Start time of the process, which distinguishes it from later ones with the same id; empty if unknown.
+        since: Start time of the lease, on the holder's clock, for messages.
     """
 
     token: str
@@ -56,19 +55,19 @@ class Holder:
 
     @classmethod
     def this_process(cls) -> "Holder":
-        """Return this process, with a token of its own."""
+        """Return this process as a holder, with a new token."""
         pid = os.getpid()
         since = time.strftime("%Y-%m-%d %H:%M:%S")
         return cls(secrets.token_hex(8), socket.gethostname(), pid, _machine(), _birth(pid) or "", since)
 
     @property
     def is_near(self) -> bool:
-        """Whether the holder's process id means something here."""
+        """Whether the holder's process id is meaningful on this machine."""
         return bool(self.machine) and self.machine == _machine()
 
     @property
     def is_dead(self) -> bool:
-        """Whether the process is known to have ended; ``False`` if it cannot be known from here."""
+        """Whether the process is known to have ended; ``False`` if unknown."""
         if not self.is_near:
             return False
         born = _birth(self.pid)
@@ -81,10 +80,10 @@ class Holder:
 class Lease:
     """The right to write to a folder, from :func:`acquire` until :meth:`release` or the end of the process.
 
-    A thread renews it with a heartbeat every :data:`HEARTBEAT` seconds. A process that stops for longer than
-    :data:`STALE_AFTER` seconds may lose it, which :meth:`check` tells.
+    A thread renews it with a heartbeat every :data:`HEARTBEAT` seconds. A process that is suspended for longer than
+    :data:`STALE_AFTER` seconds may lose it; :meth:`check` detects this.
 
-    A copy made by pickling can check the lease and neither renews nor releases it.
+    Pickled copies can check the lease, but neither renew nor release it.
 
     Attributes:
         folder: The folder.
@@ -112,26 +111,26 @@ class Lease:
 
     @property
     def loss(self) -> str | None:
-        """How the lease was lost, as far as the last heartbeat or check knows; ``None`` while it is held."""
+        """How the lease was lost, as of the last heartbeat or check; ``None`` while it is held."""
         return self._loss
 
     def check(self) -> None:
-        """Look whether the lease is still held.
+        """Check that the lease is still held.
 
         Raises:
             LeaseLostError: If it is not.
         """
-        with suppress(OSError):  # a file system that does not answer now tells nothing
+        with suppress(OSError):  # an unresponsive file system is no proof of a loss
             self._look()
         self.raise_if_lost()
 
     def raise_if_lost(self) -> None:
-        """Raise ``LeaseLostError`` if the last heartbeat or check found the lease lost; does not look at the disk."""
+        """Raise ``LeaseLostError`` if the last heartbeat or check found the lease lost, without accessing the disk."""
         if self._loss is not None:
             raise LeaseLostError(self._loss)
 
     def release(self) -> None:
-        """Give the folder back; does nothing if that has been done or the lease is lost."""
+        """Release the folder; does nothing if it has been released or lost already."""
         if self._descriptor is None:
             return
         self._ended.set()
@@ -142,12 +141,12 @@ class Lease:
 
     def _renew(self) -> None:
         while not self._ended.wait(HEARTBEAT) and self._loss is None:
-            with suppress(OSError):  # if others take over while the file system does not answer, the next look tells
+            with suppress(OSError):  # a takeover while the file system is unresponsive is noticed at the next heartbeat
                 self._beat()
                 self._look()
 
     def _beat(self) -> None:
-        """Count on in the file that this process made: if another has taken its place, that one is not touched."""
+        """Write a heartbeat through this process's own descriptor, so that a file that replaced it is not changed."""
         assert self._descriptor is not None
         self._beats += 1
         os.pwrite(self._descriptor, _BEAT.format(self._beats).encode(), self._offset)
@@ -160,17 +159,17 @@ class Lease:
     def _find_loss(self) -> None:
         deadline = time.monotonic() + 2 * _SETTLE
         while (content := _read(self.folder / LEASE)) is None and _inode(self.folder) == self._inode:
-            # Another process may have moved the file away by mistake and put it back at once
+            # another process may have moved the file away by mistake, and be about to put it back
             if time.monotonic() > deadline and not self._write_again():
                 break
             time.sleep(_SETTLE / 10)
         if content is None:
             self._loss = f"{self.folder} was removed while it was in use"
         elif (holder := _holder(content)) != self.holder:
-            self._loss = f"{self.folder} was taken over by {holder or 'another process'}, which works there now"
+            self._loss = f"{self.folder} was taken over by {holder or 'another process'}"
 
     def _write_again(self) -> bool:
-        """Write a lease file that was deleted from a folder that is still there; return whether that was possible."""
+        """Restore a lease file that was deleted from an existing folder; return whether this succeeded."""
         if self._descriptor is None or (descriptor := _create(self.folder / LEASE, self.holder)) is None:
             return False
         os.dup2(descriptor, self._descriptor, inheritable=False)
@@ -183,18 +182,18 @@ def _say(text: str) -> None:
 
 
 def acquire(folder: Path, wait: bool = True, tell: Callable[[str], object] = _say) -> Lease:
-    """Return the lease of ``folder``, of which there is one at a time.
+    """Acquire the lease of ``folder``.
 
-    A holder on this machine is known to live or not, and is replaced at once if it does not. One on another machine is
-    watched: a heartbeat shows that it lives, :data:`STALE_AFTER` seconds without one that it does not. Time is
-    measured on this machine's clock alone, so that those of the two need not agree.
+    Whether a holder on this machine is alive is known; a dead one is replaced at once. A holder on another machine is
+    watched: a heartbeat shows that it is alive, :data:`STALE_AFTER` seconds without one that it is dead. Time is
+    measured by this machine's clock only, so the clocks need not agree.
 
-    It is exclusive on file systems that create files exclusively, which NFS does from version 3 on.
+    The lease is exclusive on file systems with exclusive file creation, including NFS from version 3.
 
     Args:
-        folder: The folder, which exists.
-        wait: Whether to watch a holder on another machine, or to take it for alive.
-        tell: Called with a sentence before a wait and when a dead holder is replaced.
+        folder: An existing folder.
+        wait: Whether to wait for a sign of life of a holder on another machine; otherwise it is assumed to be alive.
+        tell: Called with a message before waiting, and when a dead holder is replaced.
 
     Raises:
         FolderInUseError: If another process holds it.
@@ -205,24 +204,24 @@ def acquire(folder: Path, wait: bool = True, tell: Callable[[str], object] = _sa
     while (descriptor := _create(path, holder)) is None:
         content = _read(path)
         if content is None:
-            continue  # just given back
+            continue  # just released
         other = _holder(content)
         name = other or "another process"
         if other is not None and other.is_dead:
-            tell(f"{folder}: {name} has ended without giving the folder back, which is taken over")
+            tell(f"{folder}: taken over from {name}, which ended without releasing it")
         elif (other is not None and other.is_near) or not wait or watch.shows_life(content):
             raise FolderInUseError(f"{folder} is in use by {name}")
         elif watch.seconds < STALE_AFTER:
             if watch.looks == 1:
-                tell(f"{folder}: {name} holds the folder; waiting {STALE_AFTER:.0f} s at most for a sign of its life")
+                tell(f"{folder}: in use by {name}; waiting up to {STALE_AFTER:.0f} s for a sign of life")
             time.sleep(_POLL)
             continue
         else:
-            tell(f"{folder}: no sign of life of {name} for {STALE_AFTER:.0f} s; the folder is taken over")
+            tell(f"{folder}: taken over from {name}, which gave no sign of life for {STALE_AFTER:.0f} s")
         replaced = _remove(path, partial(eq, content)) or replaced
     lease = Lease(folder, holder, descriptor)
     if replaced:
-        time.sleep(_SETTLE)  # until whoever else found the same holder dead has seen that it was too late
+        time.sleep(_SETTLE)  # until other processes that replace the same dead holder have noticed this lease
         try:
             lease.check()
         except LeaseLostError as error:
@@ -234,7 +233,7 @@ def acquire(folder: Path, wait: bool = True, tell: Callable[[str], object] = _sa
 def age(folder: Path) -> float:
     """Return the seconds since the last heartbeat in ``folder`` by the clock of its file system, 0 without a lease.
 
-    Only a hint, since some network file systems take the time of whoever writes.
+    This is only a hint: some network file systems use the clock of the writing host.
     """
     probe = folder / f"{LEASE}.{secrets.token_hex(4)}"
     try:
@@ -247,10 +246,10 @@ def age(folder: Path) -> float:
 
 
 class _Watch:
-    """What was seen of the lease of another machine, timed by this machine's clock.
+    """Observations of another machine's lease, timed by this machine's clock.
 
     Attributes:
-        looks: How often it was looked at.
+        looks: Number of observations.
     """
 
     def __init__(self) -> None:
@@ -260,11 +259,11 @@ class _Watch:
 
     @property
     def seconds(self) -> float:
-        """Time since the first look."""
+        """Seconds since the first observation."""
         return time.monotonic() - self._begin
 
     def shows_life(self, content: bytes) -> bool:
-        """Return whether ``content`` is another than at the first look."""
+        """Return whether ``content`` has changed since the first observation."""
         self.looks += 1
         if self.looks == 1:
             self._first, self._begin = content, time.monotonic()
@@ -272,7 +271,7 @@ class _Watch:
 
 
 def _create(path: Path, holder: Holder) -> int | None:
-    """Return the open lease file with ``holder`` and a first beat in it, ``None`` if there is one already."""
+    """Create the lease file with ``holder`` and a first heartbeat; return it open, ``None`` if a lease exists."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o644)
     except FileExistsError:
@@ -283,9 +282,9 @@ def _create(path: Path, holder: Holder) -> int | None:
 
 
 def _remove(path: Path, is_meant: Callable[[bytes], bool]) -> bool:
-    """Remove the lease file if ``is_meant`` says so of what it holds; one that has taken its place stays.
+    """Remove the lease file if ``is_meant`` accepts its content; a file that has replaced it is kept.
 
-    Only one of several processes succeeds, since the file is renamed before it is looked at.
+    Only one of several processes succeeds, because the file is renamed before it is read.
     """
     aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
     content = _read(path)
@@ -300,8 +299,8 @@ def _remove(path: Path, is_meant: Callable[[bytes], bool]) -> bool:
         try:
             os.link(aside, path)
         except FileExistsError:
-            pass  # a third process was quicker; the one that lost its file will see that
-        except OSError:  # no hard links here
+            pass  # a third process was faster; the one whose file was moved will notice
+        except OSError:  # no hard links on this file system
             if not path.exists():
                 aside.rename(path)
     aside.unlink(missing_ok=True)
@@ -310,13 +309,13 @@ def _remove(path: Path, is_meant: Callable[[bytes], bool]) -> bool:
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()  # opened anew each time, or a network file system answers from memory
+        return path.read_bytes()  # reopened each time, because network file systems cache open files
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
 def _holder(content: bytes) -> Holder | None:
-    """Return whom a lease file names, ``None`` while it is being written or if it is damaged."""
+    """Return the holder in a lease file, ``None`` while it is being written or if it is damaged."""
     try:
         return Holder(**json.loads(content.split(b"\n")[0]))
     except (ValueError, TypeError):
@@ -332,7 +331,7 @@ def _inode(folder: Path) -> tuple[int, int] | None:
 
 
 def _machine() -> str:
-    """Return what processes share whose ids can be compared; empty where the system does not tell."""
+    """Return an identifier of the scope within which process ids can be compared; empty if unknown."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{socket.gethostname()} {boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -341,13 +340,13 @@ def _machine() -> str:
 
 
 def _birth(pid: int) -> str | None:
-    """Return when a process of this machine began, empty if that is not known, ``None`` if it has ended."""
+    """Return the start time of a process on this machine, empty if unknown, ``None`` if it has ended."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return None
     except PermissionError:
-        pass  # somebody else's
+        pass  # another user's process
     try:
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,4 +1,4 @@
-"""Checks that a checkpoint holds all that training needs to go on as if it had not been interrupted."""
+"""Checks that a checkpoint contains everything needed to resume training as if it had not been interrupted."""
 
 import traceback
 import warnings
@@ -25,20 +25,20 @@ _COUNTERS = (
     "epoch_loop.val_loop.batch_progress",
     "state_dict",
 )
-"""What of the state of the Trainer's loop a resumed run cannot do without."""
+"""Parts of the state of the Trainer's loop that a resumed run needs."""
 
 
 def check_resumable(
     path: Path, checkpoint: Mapping[str, Any], trainer: Trainer, model: LightningModule, data: LightningDataModule
 ) -> None:
-    """Raise ``ValueError`` if training cannot go on from a checkpoint; the text names the part that is not there.
+    """Raise ``ValueError`` if training cannot resume from a checkpoint; the message names the faulty part.
 
     Args:
-        path: Its file.
-        checkpoint: Its contents, with weights that fit the model.
-        trainer: What is to go on; it has not been started.
+        path: The checkpoint's file.
+        checkpoint: Its content, with weights that fit the model.
+        trainer: The Trainer that is to resume, before its start.
         model: The model under training.
-        data: The data that it is trained on.
+        data: The training data.
     """
     try:
         check_kinds(path, checkpoint, _TRAINING)
@@ -56,11 +56,11 @@ def check_resumable(
         for i, scheduler in enumerate(schedulers):
             _check_alike(path, f"lr_schedulers[{i}]", checkpoint["lr_schedulers"][i], scheduler.state_dict())
     except ValueError as error:
-        raise ValueError(f"{error}; it can be evaluated, but training cannot go on from it") from error
+        raise ValueError(f"{error}; it can be evaluated, but training cannot resume from it") from error
 
 
 def while_restoring(error: BaseException) -> bool:
-    """Return whether ``error`` was raised while the Trainer put the parts of a checkpoint in place."""
+    """Return whether ``error`` was raised while the Trainer restored a checkpoint."""
     return any(
         frame.f_code.co_filename == checkpoint_connector.__file__ and "restore" in frame.f_code.co_name
         for frame, _ in traceback.walk_tb(error.__traceback__)
@@ -76,7 +76,7 @@ def _check_loops(path: Path, loops: Mapping[str, Any], trainer: Trainer) -> None
 
 
 def _check_model_state(path: Path, checkpoint: Mapping[str, Any], model: LightningModule) -> None:
-    """Check what our models keep: the seed of the noise and the random state."""
+    """Check the entries of this package's models: the noise seed and the random state."""
     if isinstance(model, SeedEnsemble):
         check_kinds(path, checkpoint, {"seeds": list, "members": list})
         _check_number(path, "members", checkpoint["members"], len(model.members))
@@ -103,7 +103,7 @@ def _check_random_state(path: Path, state: Any, place: str) -> None:
 
 
 def _configured(model: LightningModule) -> tuple[list[Optimizer], list[Any]]:
-    """Return fresh optimizers and schedules of the model, those of our models; none for any other."""
+    """Return new optimizers and schedulers of the model; none for models of other packages."""
     if not isinstance(model, AutoencoderModule | SeedEnsemble):
         return [], []
     configured = model.configure_optimizers()
@@ -129,28 +129,28 @@ def _check_optimizers(path: Path, states: Sequence[Any], optimizers: Sequence[Op
             _check_alike(path, f"{place}.param_groups[{j}]", state["param_groups"][j], group)
             numbers = state["param_groups"][j]["params"]
             if not isinstance(numbers, list) or any(type(number) is not int for number in numbers):
-                raise ValueError(f"{path} is malformed: {place}.param_groups[{j}].params is no list of numbers")
+                raise ValueError(f"{path} is malformed: {place}.param_groups[{j}].params is not a list of integers")
             if numbers != group["params"]:
-                raise ValueError(f"{path} is of another optimizer: {place}.param_groups[{j}] has other parameters")
+                raise ValueError(f"{path} belongs to another optimizer: {place}.param_groups[{j}] differs")
         if step > 0:
             _check_moments(path, place, state["state"], optimizer)
 
 
 def _check_moments(path: Path, place: str, state: Mapping[Any, Any], optimizer: Optimizer) -> None:
-    """Check that all that an optimizer keeps of each parameter is there, in the shape of the parameter."""
+    """Check that the state of each parameter is complete and has the shape of the parameter."""
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     wanted = _kept_for_a_parameter(optimizer)
     if wanted and not state:
-        raise ValueError(f"{path} is incomplete: {place} lacks {', '.join(wanted)} of all parameters")
+        raise ValueError(f"{path} is incomplete: {place} lacks {', '.join(wanted)} for all parameters")
     missing = [i for i in range(len(parameters)) if wanted and i not in state]
-    if missing:  # true of parameters that the loss does not depend on, too
+    if missing:  # also the case for parameters that do not affect the loss
         text = (
-            f"{path} has nothing of {len(missing)} of {len(parameters)} parameters in {place}, the first {missing[0]}"
+            f"{path} has no state for {len(missing)} of {len(parameters)} parameters in {place}, first for {missing[0]}"
         )
         warnings.warn(text, stacklevel=2)
     for i, kept in state.items():
         if not isinstance(i, int) or not 0 <= i < len(parameters) or not isinstance(kept, Mapping):
-            raise ValueError(f"{path} is malformed: {place}.state[{i!r}] is of no parameter")
+            raise ValueError(f"{path} is malformed: {place}.state[{i!r}] belongs to no parameter")
         check_kinds(path, kept, dict.fromkeys(wanted, object), f"{place}.state[{i}].")
         for name, like_parameter in wanted.items():
             shape = parameters[i].shape if like_parameter else torch.Size([])
@@ -163,10 +163,10 @@ def _check_moments(path: Path, place: str, state: Mapping[Any, Any], optimizer: 
 
 
 def _kept_for_a_parameter(optimizer: Optimizer) -> dict[str, bool]:
-    """Return the names of the tensors that an optimizer keeps for a parameter, and whether each has its shape.
+    """Return the names of the tensors in an optimizer's state of a parameter, and whether each has its shape.
 
-    It is found out with a parameter that is added to it for one step, which leaves the others as they are. Tensors of
-    any other shape than that of the parameter or a scalar are left out.
+    They are determined by one step on a temporary parameter, which does not change the others. Tensors that have
+    neither the shape of the parameter nor are scalar are ignored.
     """
     probe, groups = nn.Parameter(torch.zeros(2, 3)), optimizer.param_groups
     probe.grad = torch.zeros_like(probe)
@@ -174,7 +174,7 @@ def _kept_for_a_parameter(optimizer: Optimizer) -> dict[str, bool]:
         optimizer.add_param_group({"params": [probe]})
         optimizer.param_groups = [groups.pop()]
         optimizer.step()
-    except (AssertionError, RuntimeError, TypeError, ValueError):  # LBFGS: one group only, and a closure
+    except (AssertionError, RuntimeError, TypeError, ValueError):  # LBFGS needs a single group and a closure
         return {}
     finally:
         optimizer.param_groups = groups
@@ -184,11 +184,11 @@ def _kept_for_a_parameter(optimizer: Optimizer) -> dict[str, bool]:
 
 def _check_number(path: Path, place: str, found: Sequence[Any], wanted: int) -> None:
     if len(found) != wanted:
-        raise ValueError(f"{path} does not fit: it has {len(found)} entries of {place}, this model {wanted}")
+        raise ValueError(f"{path} does not fit: it has {len(found)} entries in {place}, this model {wanted}")
 
 
 def _check_alike(path: Path, place: str, found: Any, fresh: Any) -> None:
-    """Raise ``ValueError`` unless ``found`` has the keys of ``fresh``, at any depth, and values of the same kind."""
+    """Raise ``ValueError`` unless ``found`` has the keys of ``fresh``, at any depth, and values of similar types."""
     if isinstance(fresh, Mapping):
         if not isinstance(found, Mapping):
             raise ValueError(f"{path} is malformed: {place} is a {type(found).__name__}, not a dict")
@@ -197,11 +197,11 @@ def _check_alike(path: Path, place: str, found: Any, fresh: Any) -> None:
                 raise ValueError(f"{path} is incomplete: it lacks {place}.{key}")
             _check_alike(path, f"{place}.{key}", found[key], value)
     elif not _is_alike(found, fresh):
-        raise ValueError(f"{path} is malformed: {place} is {found!r:.40}, where {fresh!r:.40} was expected")
+        raise ValueError(f"{path} is malformed: {place} is {found!r:.40}, expected a value like {fresh!r:.40}")
 
 
 def _is_alike(found: Any, fresh: Any) -> bool:
-    """Return whether ``found`` is of the kind of ``fresh``; ``None`` stands for any kind, but for no number."""
+    """Return whether the types of ``found`` and ``fresh`` are similar; ``None`` matches anything but numbers."""
     if isinstance(fresh, int) and not isinstance(fresh, bool) and fresh >= 0:
         return isinstance(found, int) and not isinstance(found, bool) and found >= 0
     if isinstance(fresh, float):
