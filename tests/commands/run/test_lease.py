@@ -62,13 +62,12 @@ def test_a_heartbeat_changes_the_file_and_leaves_its_holder(tmp_path: Path) -> N
     held.release()
 
 
-@pytest.mark.parametrize("changes", [{"pid": None}, {"born": "1"}], ids=["gone", "its number given to another"])
+@pytest.mark.parametrize("changes", [{"pid": None}, {"born": "1"}], ids=["gone", "id reused"])
 def test_one_that_died_on_this_machine_is_replaced_at_once(tmp_path: Path, changes: dict[str, Any]) -> None:
     write_lease(tmp_path, **{key: value or pid_of_the_dead() for key, value in changes.items()})
     told: list[str] = []
     acquire(tmp_path, wait=False, tell=told.append).release()
     assert len(told) == 1
-    assert "has ended" in told[0]
     assert list(tmp_path.iterdir()) == []
 
 
