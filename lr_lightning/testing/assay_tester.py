@@ -17,7 +17,7 @@ import pytest
 import torch
 from jsonargparse import ArgumentParser
 from pytorch_lightning import LightningModule, Trainer
-from pytorch_lightning.plugins.environments import LightningEnvironment
+from pytorch_lightning.plugins.environments import LightningEnvironment  # type: ignore[attr-defined]
 from torch import Tensor
 from torch.distributions import Normal
 from torch.nn import functional as F
