@@ -47,7 +47,7 @@ class AssayCallback(Callback):
     Attributes:
         name: Middle part of the logged keys. A second assay of one class needs another name.
         summary: One line on what the assay measures, for lists and reports.
-        needs: What it needs of the model and the data; see :mod:`lr_lightning.callbacks.needs`.
+        needs: Requirements on the model and the data; see :mod:`lr_lightning.callbacks.needs`.
         size_argument: Name of the argument that sets the number of codes it measures; ``None`` if there is none.
         report_options: Arguments of ``lr-lightning assay`` that differ from the defaults, which are for validations.
         captions: Captions of its figures by key; a key may hold ``*``.
@@ -116,7 +116,7 @@ class AssayCallback(Callback):
         """Return labels and texts for the summary at the end of a run; by default those of ``headlines``.
 
         Args:
-            scalars: What was logged of the assay, without its prefix.
+            scalars: Logged scalars of the assay, without its prefix.
         """
         return labeled_rows(self.headlines, scalars)
 

@@ -1,4 +1,4 @@
-"""What an assay callback works on."""
+"""The context that an assay callback runs in."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

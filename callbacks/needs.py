@@ -1,4 +1,4 @@
-"""What assays need of a model and its data: functions that return what is missing."""
+"""Requirements of assays on the model and its data."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, TypeAlias

@@ -1,4 +1,4 @@
-"""What an assay callback returns."""
+"""The result of an assay callback."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What callbacks read from a Trainer."""
+"""The state of a Trainer, as callbacks need it."""
 
 from typing import Any
 

@@ -79,19 +79,19 @@ def test_runs_at_the_first_every_nth_and_last_validation(
     assert remember.seen == seen  # in between, the last scalar is carried forward
 
 
-def test_runs_once_when_only_the_last_validation_is_asked_for(bars: Bars, tmp_path: Path) -> None:
+def test_runs_at_the_last_validation_only(bars: Bars, tmp_path: Path) -> None:
     probe = Probe(every_n_validations=0)
     tiny_trainer(tmp_path, probe).fit(tiny_model(), datamodule=tiny_data(bars))
     assert len(probe.contexts) == 1
 
 
-def test_last_validation_is_known_from_the_number_of_steps_too(bars: Bars, tmp_path: Path) -> None:
+def test_max_steps_set_the_last_validation(bars: Bars, tmp_path: Path) -> None:
     probe = Probe(every_n_validations=0)
     tiny_trainer(tmp_path, probe, max_epochs=-1, max_steps=8).fit(tiny_model(), datamodule=tiny_data(bars))
     assert len(probe.contexts) == 1
 
 
-def test_sees_codes_and_factors_of_the_whole_validation_set_in_order(bars: Bars, tmp_path: Path) -> None:
+def test_table_is_the_whole_validation_set_in_order(bars: Bars, tmp_path: Path) -> None:
     first, second, model, data = Probe(), Probe(name="second"), tiny_model(), tiny_data(bars)
     tiny_trainer(tmp_path, first, second, max_epochs=1).fit(model, datamodule=data)
     images = bars.images(data.val_indices).float() / 255
@@ -113,9 +113,7 @@ def test_draws_are_those_of_its_seed_at_each_validation(bars: Bars, tmp_path: Pa
     assert first.draws[0] == first.draws[1] != second.draws[0]
 
 
-def test_images_are_encoded_once_however_many_assays_there_are(
-    bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_images_are_encoded_once(bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, encoded = tiny_model(), []
     forward = model.network.posterior_parameters
 
@@ -131,7 +129,7 @@ def test_images_are_encoded_once_however_many_assays_there_are(
 
 
 @pytest.mark.filterwarnings("ignore:independence is undefined")  # barely trained
-def test_weights_are_the_same_to_the_bit_with_and_without_assays(bars: Bars, tmp_path: Path) -> None:
+def test_training_is_bit_for_bit_the_same(bars: Bars, tmp_path: Path) -> None:
     alone, watched = tiny_model(), tiny_model()
     start = weights(alone)
     tiny_trainer(tmp_path).fit(alone, datamodule=tiny_data(bars))
@@ -140,7 +138,7 @@ def test_weights_are_the_same_to_the_bit_with_and_without_assays(bars: Bars, tmp
     assert torch.equal(weights(alone), weights(watched))
 
 
-def test_an_assay_that_draws_from_the_global_generator_does_not_disturb_dropout(bars: Bars, tmp_path: Path) -> None:
+def test_global_draws_do_not_disturb_dropout(bars: Bars, tmp_path: Path) -> None:
     found = []
     for assays in ([], [Probe()]):  # the probe draws from it on purpose
         model = tiny_model()
@@ -152,7 +150,7 @@ def test_an_assay_that_draws_from_the_global_generator_does_not_disturb_dropout(
 
 
 @pytest.mark.filterwarnings("ignore:independence is undefined")  # barely trained
-def test_every_assay_logs_its_scalars_time_figures_and_arrays(bars: Bars, tmp_path: Path) -> None:
+def test_logs_scalars_time_figures_and_arrays(bars: Bars, tmp_path: Path) -> None:
     trainer = tiny_trainer(tmp_path, *five_assays(), max_epochs=1)
     trainer.fit(tiny_model(), datamodule=tiny_data(bars))
     names = {key.split("/")[1] for key in trainer.callback_metrics if key.startswith("assay/")}
@@ -164,7 +162,7 @@ def test_every_assay_logs_its_scalars_time_figures_and_arrays(bars: Bars, tmp_pa
     assert {path.name.split("-")[0] for path in (tmp_path / "assays").glob("*-step000004.npz")} == with_arrays
 
 
-def test_checkpoints_and_early_stopping_can_monitor_an_assay(bars: Bars, tmp_path: Path) -> None:
+def test_scalars_can_be_monitored(bars: Bars, tmp_path: Path) -> None:
     best = ModelCheckpoint(tmp_path, monitor="assay/probe/runs", mode="max", filename="best")
     stop = EarlyStopping("assay/probe/runs", patience=1, mode="min")  # the counter only grows
     trainer = tiny_trainer(tmp_path, Probe(), best, stop, max_epochs=9, enable_checkpointing=True)
@@ -180,7 +178,7 @@ def test_runs_in_a_test_over_the_whole_set(bars: Bars, tmp_path: Path) -> None:
     assert metrics["assay/probe/runs"] == 1
 
 
-def test_conditioned_assay_takes_traversals_from_the_codes_of_a_full_test(
+def test_traversals_come_from_the_codes_of_a_full_test(
     bars: Bars, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: Any, **__: Any) -> None:
@@ -231,9 +229,7 @@ def test_rejects_two_assays_of_one_name(bars: Bars, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [ConditionedResponseAssay, FactorTopologyAssay])
-def test_assays_of_traversals_are_skipped_without_a_full_grid(
-    make: type[AssayCallback], bars: Bars, tmp_path: Path
-) -> None:
+def test_traversals_need_a_full_grid(make: type[AssayCallback], bars: Bars, tmp_path: Path) -> None:
     bars.full_grid = False
     assay = make()
     assay.name = "mine"
@@ -249,7 +245,7 @@ def test_rejects_a_negative_period() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:independence is undefined")
-def test_results_are_kept_with_reasons_to_distrust_scalars(bars: Bars, tmp_path: Path) -> None:
+def test_results_have_warnings(bars: Bars, tmp_path: Path) -> None:
     few, enough = ResponseMatrixAssay(num_samples=2), ResponseMatrixAssay(num_samples=12)
     enough.name = "enough"
     assays = [few, enough, ConditionedResponseAssay(num_traversals=2, num_samples=2, num_resamples=5)]

@@ -1,4 +1,4 @@
-"""Assays that cannot run: training goes on to the bit, and everybody is told."""
+"""Assays that fail: training continues bit for bit, and warning, results and summary give the reason."""
 
 import json
 import logging
@@ -51,7 +51,7 @@ class Failing(AssayCallback):
 
 
 @pytest.mark.parametrize("in_figure", [False, True])
-def test_training_goes_on_to_the_bit_with_one_warning(bars: Bars, tmp_path: Path, in_figure: bool) -> None:
+def test_training_continues_with_one_warning(bars: Bars, tmp_path: Path, in_figure: bool) -> None:
     alone, watched = tiny_model(), tiny_model()
     tiny_trainer(tmp_path).fit(alone, datamodule=tiny_data(bars))
     assay = Failing([ValueError("too few\n rows"), ValueError("another"), ValueError("too few rows")], in_figure)
@@ -68,7 +68,7 @@ def test_training_goes_on_to_the_bit_with_one_warning(bars: Bars, tmp_path: Path
     assert any("failing was skipped: too few rows" in sentence for sentence in record["cautions"])
 
 
-def test_an_assay_is_tried_again_and_its_scalars_stay_what_they_were(bars: Bars, tmp_path: Path) -> None:
+def test_a_failed_assay_is_tried_again(bars: Bars, tmp_path: Path) -> None:
     assay = Failing([None, ValueError("once"), None])
     trainer = tiny_trainer(tmp_path, assay, RunRecord(), max_epochs=2)
     with pytest.warns(UserWarning, match="once"):
@@ -93,7 +93,7 @@ def test_an_assay_is_tried_again_and_its_scalars_stay_what_they_were(bars: Bars,
     assert record["validate"]["cautions"] == ["Do not trust it."]
 
 
-def test_a_fault_is_logged_in_training_and_raises_outside(
+def test_a_bug_is_logged_in_training_and_raises_outside(
     bars: Bars, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.ERROR), pytest.warns(UserWarning, match="bug .*KeyError: 'lost'"):
@@ -109,7 +109,7 @@ def test_a_fault_is_logged_in_training_and_raises_outside(
         tiny_trainer(tmp_path, strict).test(tiny_model(), datamodule=tiny_data(bars))
 
 
-def test_a_single_validation_sample_ends_no_training(bars: Bars, tmp_path: Path) -> None:
+def test_a_single_sample_is_no_error_in_training(bars: Bars, tmp_path: Path) -> None:
     trainer = tiny_trainer(tmp_path, ResponseMatrixAssay(), LatentStatisticsAssay(), RunRecord(), max_epochs=1)
     with pytest.warns(UserWarning, match="the assay (response_matrix|latent_statistics) cannot run here"):
         trainer.fit(tiny_model(), datamodule=tiny_data(bars, val_size=1))
@@ -117,7 +117,7 @@ def test_a_single_validation_sample_ends_no_training(bars: Bars, tmp_path: Path)
     assert failed.keys() == {"response_matrix", "latent_statistics"}
 
 
-def test_lack_of_memory_on_one_of_several_processes_ends_the_run() -> None:
+def test_out_of_memory_on_one_process_ends_the_run() -> None:
     for error in (MemoryError(), torch.OutOfMemoryError()):
         assert ends_the_run(error, in_training=True, world_size=2)
         assert not ends_the_run(error, in_training=True, world_size=1)
@@ -147,9 +147,7 @@ def test_an_error_of_one_process_is_raised_on_all(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.filterwarnings("ignore:.* undefined")
-def test_summary_is_short_and_says_why_scores_cannot_be_trusted(
-    bars: Bars, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_summary_has_cautions(bars: Bars, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     def assays(print_table: bool) -> list[AssayCallback]:
         return [
             LatentStatisticsAssay(),
@@ -172,6 +170,6 @@ def test_summary_is_short_and_says_why_scores_cannot_be_trusted(
     assert printed.index("modularity") < printed.index("after 0 steps (test)") < printed.index("No latent is active")
 
 
-def test_members_of_an_ensemble_are_named_in_cautions() -> None:
+def test_cautions_name_the_seeds() -> None:
     cautions = [("all say so", "one says"), ("all say so",), ("all say so", "one says")]
     assert of_seeds([3, 4, 7], cautions) == ("all say so", "one says (seed 3, 7)")

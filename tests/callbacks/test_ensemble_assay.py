@@ -78,7 +78,7 @@ def assays() -> list[AssayCallback]:
     ]
 
 
-def test_scalars_files_and_statistics_are_those_of_each_seed_alone(tmp_path: Path) -> None:
+def test_each_seed_is_as_alone(tmp_path: Path) -> None:
     together = tiny_trainer(tmp_path / "together", *map(EnsembleAssay, assays()))
     together.fit(ensemble(), datamodule=tiny_data(Bars()))
     found = {key: value.item() for key, value in together.callback_metrics.items()}
@@ -179,7 +179,7 @@ def test_members_are_checked_as_a_single_model_is(tmp_path: Path) -> None:
         trainer.fit(ensemble(), datamodule=tiny_data(Bars()))
 
 
-def test_rejects_a_single_model_and_one_assay_an_ensemble(tmp_path: Path) -> None:
+def test_rejects_modules_of_the_wrong_kind(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="EnsembleAssay needs a SeedEnsemble, got BetaVAE"):
         tiny_trainer(tmp_path, EnsembleAssay(Count())).fit(tiny_model(), datamodule=tiny_data(Bars()))
     with pytest.raises(TypeError, match="needs a module with encode, decode and latent_dim, got SeedEnsemble"):

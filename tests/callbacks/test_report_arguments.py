@@ -13,7 +13,7 @@ from lr_lightning.callbacks import (
 from lr_lightning.callbacks.report_arguments import default_size, report_arguments
 
 
-def test_seed_and_size_go_to_assays_that_have_them() -> None:
+def test_seed_and_size() -> None:
     assert report_arguments(SamplingAssay, seed=3, num_samples=50) == {"seed": 3, "num_codes": 50}
     assert report_arguments(SamplingAssay, seed=3) == {"seed": 3}
     assert report_arguments(LatentStatisticsAssay, seed=3, num_samples=50) == {}

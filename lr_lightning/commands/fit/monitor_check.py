@@ -8,7 +8,7 @@ from typing import cast
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, ModelCheckpoint
 
-from lr_lightning.callbacks import AssayCallback, EnsembleAssay, RunCheckpoint
+from lr_lightning.callbacks import AssayCallback, RunCheckpoint
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
 from lr_lightning.training.seed_statistics import seed_name
@@ -50,9 +50,8 @@ def logged_keys(callbacks: Sequence[Callback], module: LightningModule, trainer:
 
 def assay_keys(assay: AssayCallback) -> list[str]:
     """Return the keys under which an assay logs."""
-    inner = assay.assay if isinstance(assay, EnsembleAssay) else assay
-    quantities = ("*",) if inner.quantities is None else inner.quantities
-    return [f"{inner.prefix}/{quantity}" for quantity in quantities] + [f"assay/{assay.name}/seconds"]
+    quantities = ("*",) if assay.quantities is None else assay.quantities
+    return [f"{assay.prefix}/{quantity}" for quantity in quantities] + [f"assay/{assay.name}/seconds"]
 
 
 def _terms(model: AutoencoderModule) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What the tests of assays share."""
+"""Fixtures of the tests of assays."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""What the tests of assays share: an assay's view of a model without a run, and its sentences."""
+"""Shared by the tests of assays: a context without a run, and a check of interpretations."""
 
 from collections.abc import Mapping, Sequence
 

@@ -61,7 +61,7 @@ def train(folder: Path, *callbacks: Callback, **options: Any) -> Trainer:
     return trainer
 
 
-def test_scores_are_those_of_the_codes_of_the_validation_pass(tmp_path: Path) -> None:
+def test_scores_are_of_the_validation_pass(tmp_path: Path) -> None:
     assay, data, model = DisentanglementAssay(CHEAP, DEAR, seed=3), tiny_data(Bars(), val_size=40), tiny_model()
     trainer = tiny_trainer(tmp_path, assay, max_epochs=2)
     trainer.fit(model, datamodule=data)
@@ -79,14 +79,14 @@ def test_scores_are_those_of_the_codes_of_the_validation_pass(tmp_path: Path) ->
     assert assay.table["mig"] == pytest.approx(expected.value, abs=1e-5)
 
 
-def test_cheap_metrics_run_often_and_expensive_ones_at_the_end(tmp_path: Path) -> None:
+def test_expensive_metrics_run_at_the_end(tmp_path: Path) -> None:
     remember = Remember()
     train(tmp_path, DisentanglementAssay(CHEAP, DEAR), remember, max_epochs=3)
     assert ["metric/modularity/score" in seen for seen in remember.seen] == [False, False, True]
     assert len({seen["metric/mig/score"] for seen in remember.seen}) > 1
 
 
-def test_scores_between_are_those_of_the_last_time(tmp_path: Path) -> None:
+def test_last_scores_are_logged_in_between(tmp_path: Path) -> None:
     remember = Remember()
     assay = DisentanglementAssay(CHEAP, DEAR, every_n_validations=2, final_every_n_validations=3)
     train(tmp_path, assay, remember, max_epochs=5)
@@ -97,7 +97,7 @@ def test_scores_between_are_those_of_the_last_time(tmp_path: Path) -> None:
     assert [later == earlier for earlier, later in pairwise(modularity)] == [True, True, False, False]
 
 
-def test_matrices_are_drawn_and_kept_and_the_table_is_written(tmp_path: Path) -> None:
+def test_files(tmp_path: Path) -> None:
     train(tmp_path, DisentanglementAssay(["mig", "dcimig", "sap_r2"], []), max_epochs=1)
     figures = sorted(path.name for path in (tmp_path / "figures").iterdir())
     assert figures == ["metric-mig-matrix-step000004.png", "metric-sap_r2-matrix-step000004.png"]
@@ -107,9 +107,7 @@ def test_matrices_are_drawn_and_kept_and_the_table_is_written(tmp_path: Path) ->
     assert {"mig", "dcimig", "sap_r2"} <= {row["name"] for row in rows}
 
 
-def test_figures_name_the_factors_and_the_table_says_nan_for_what_is_not_known(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_factor_names_and_logged_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     axes, tables = {}, {}
     monkeypatch.setattr(
         "lr_lightning.callbacks.assay.save_figure", lambda _, key, figure: axes.update({key: figure.axes[0]})
@@ -130,7 +128,7 @@ def test_figures_name_the_factors_and_the_table_says_nan_for_what_is_not_known(
     assert all(not math.isnan(row[columns.index("value")]) for row in rows)
 
 
-def test_factors_that_are_not_all_those_of_the_data_set_are_taken_as_they_are(tmp_path: Path) -> None:
+def test_a_subset_of_factors_is_unnamed(tmp_path: Path) -> None:
     class TwoFactors(Callback):
         def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *arguments: Any) -> None:
             outputs["factors"] = outputs["factors"][:, 1:]
@@ -141,7 +139,7 @@ def test_factors_that_are_not_all_those_of_the_data_set_are_taken_as_they_are(tm
 
 
 @pytest.mark.filterwarnings("ignore:Be aware that when using `ckpt_path`")  # the run resumed writes none
-def test_a_resumed_run_goes_on_with_its_schedule_and_its_scores(tmp_path: Path) -> None:
+def test_a_resumed_run_keeps_schedule_and_scores(tmp_path: Path) -> None:
     """Expensive metrics, due at validations 0 and 3, keep their scores where training goes on at validation 2."""
 
     def assay() -> DisentanglementAssay:
@@ -159,7 +157,7 @@ def test_a_resumed_run_goes_on_with_its_schedule_and_its_scores(tmp_path: Path) 
         assert resumed == pytest.approx(whole, rel=0, abs=0, nan_ok=True)
 
 
-def test_levels_of_metrics_that_fit_predictors_are_for_tests_or_on_request(tmp_path: Path) -> None:
+def test_levels(tmp_path: Path) -> None:
     metrics = ["mig", "dci_lasso"]
 
     def known(assay: DisentanglementAssay) -> list[bool]:
@@ -187,9 +185,7 @@ def test_every_metric_runs_in_a_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("output", "value"), [("codes", torch.nan), ("log_variances", -torch.inf)])
-def test_codes_that_are_not_finite_make_scores_nan_and_training_goes_on(
-    tmp_path: Path, output: str, value: float
-) -> None:
+def test_codes_that_are_not_finite_give_nan(tmp_path: Path, output: str, value: float) -> None:
     """From the second validation on, and with more rows to train on than are looked at then."""
 
     class Broken(Callback):
@@ -212,7 +208,7 @@ def test_codes_that_are_not_finite_make_scores_nan_and_training_goes_on(
     assert all(math.isnan(row.value) and row.ceiling is None and not row.num_train for row in assay.table.rows)
 
 
-def test_data_without_factors_get_scores_that_need_none(tmp_path: Path) -> None:
+def test_data_without_factors(tmp_path: Path) -> None:
     class WithoutFactors(Callback):
         def on_validation_batch_end(self, trainer: Any, pl_module: Any, outputs: Any, *arguments: Any) -> None:
             outputs["factors"] = None
@@ -236,7 +232,7 @@ def test_metrics_by_their_import_path(tmp_path: Path) -> None:
     assert {"metric/med/disentanglement", "metric/dcimig/score"} <= trainer.callback_metrics.keys()
 
 
-def test_the_nearest_name_of_a_metric_is_suggested() -> None:
+def test_suggests_the_nearest_metric() -> None:
     with pytest.raises(ValueError, match=r"mgi.*mig"):
         DisentanglementAssay(["mgi"])
 
@@ -252,7 +248,7 @@ def test_repeats_and_rows_reach_the_suite(tmp_path: Path) -> None:
     assert {"low", "high", "error_over"} <= json.loads(written.read_text())[0].keys()
 
 
-def test_factors_with_one_value_are_no_factors(tmp_path: Path) -> None:
+def test_constant_factors_are_left_out(tmp_path: Path) -> None:
     """The data set says so: nothing to warn of at each validation."""
     data = tiny_data(Bars(num_columns=1), val_size=8, batch_size=4, batches_per_epoch=1)
     trainer = tiny_trainer(tmp_path, DisentanglementAssay(["mig"], []), max_epochs=1)

@@ -31,7 +31,7 @@ class TwoColumns(AssayTester):
         return Bars(num_columns=2)
 
 
-def test_topology_is_that_of_traversals_of_the_factors() -> None:
+def test_topology_is_that_of_traversals() -> None:
     assay = FactorTopologyAssay(num_traversals=6, templates="linear")
 
     def context() -> AssayContext:

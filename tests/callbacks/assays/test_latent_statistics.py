@@ -28,7 +28,7 @@ def test_interpretations(scalars: dict[str, float], parts: list[str]) -> None:
     assert_says(LatentStatisticsAssay(), scalars, parts)
 
 
-def test_summary_has_the_divergence_of_each_latent() -> None:
+def test_summary_has_kl_per_latent() -> None:
     rows = dict(LatentStatisticsAssay().summary_rows({"active_units": 2.0, "kl_latent_00": 0.5, "kl_latent_01": 1e9}))
     assert rows["KL per latent"].split() == ["0.50", "1e+09"]
     assert rows["Active units"].startswith("2")

@@ -39,7 +39,7 @@ def test_noise_has_the_size_of_the_posterior(codes: Tensor) -> None:
     assert deterministic.scalars["ratio_1"] != result.scalars["ratio_1"]
 
 
-def test_noise_of_passive_latents_does_not_count() -> None:
+def test_passive_latents_do_not_count() -> None:
     codes = torch.randn(400, 5, generator=torch.Generator().manual_seed(1))
     codes[:, 3:] *= 0.01  # of a collapsed posterior, whose noise is the largest and which the decoder ignores
     kept = torch.tensor([0.9, 0.7, 0.5, 0.0, 0.0])
@@ -72,5 +72,5 @@ def test_noise_of_passive_latents_does_not_count() -> None:
         ({"ratio_8": 0.9, "ratio_2": 0.3}, ["30% of noise of 2 standard deviations "]),
     ],
 )
-def test_interpretations_are_of_the_noise_of_the_posterior(scalars: dict[str, float], parts: list[str]) -> None:
+def test_interpretations(scalars: dict[str, float], parts: list[str]) -> None:
     assert_says(NoiseRecoveryAssay(), scalars, parts)

@@ -53,7 +53,7 @@ def test_pairs_are_of_different_latents() -> None:
 
 
 @pytest.mark.parametrize(("pairs", "latent_dim"), [([(0, 1), (1, 3)], 3), (None, 1)])
-def test_models_without_the_latents_are_refused_at_the_start(
+def test_rejects_models_without_the_latents(
     tmp_path: Path, pairs: list[tuple[int, int]] | None, latent_dim: int
 ) -> None:
     trainer = tiny_trainer(tmp_path, ResponseMapAssay(pairs=pairs))

@@ -34,7 +34,7 @@ def test_paths_on_a_ring_cost_less_than_lines(codes: Tensor) -> None:
     assert set(result.figures) == {"cost"}  # these observations are no images
 
 
-def test_paths_between_equal_codes_are_nan_and_not_an_error() -> None:
+def test_paths_between_equal_codes_are_nan() -> None:
     result = ResponsePathAssay().run(context_of(responding_by(lambda z: z, 2), torch.ones(9, 2)))
     assert np.isnan(list(result.scalars.values())).all()
     assert len(result.scalars) == 6

@@ -18,7 +18,7 @@ def run(*arguments: str) -> int:
 
 
 class Page(HTMLParser):
-    """What a browser would load, link to and show."""
+    """The sources, links, sections, captions and text of a page, as a browser would show them."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()

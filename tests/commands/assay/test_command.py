@@ -73,7 +73,7 @@ def test_report_on_points_leaves_the_run_alone(helix: Path, capsys: pytest.Captu
     assert results["scalars"]["assay/response_map/void_mass"] is not None
 
 
-def test_report_on_images_has_every_assay_and_needs_no_other_file(bars_run: Path) -> None:
+def test_report_on_images_is_complete(bars_run: Path) -> None:
     assert run("assay", str(bars_run), "--out=report", "--split=test", *FEW, *FEW_FACTORS) == 0
     page = Page(Path("report/index.html"))
     assert page.sections == list(ASSAYS)
@@ -135,7 +135,7 @@ def test_assays_can_be_changed_dropped_and_added(helix: Path) -> None:
     assert Path("report/figures/mine-latents-validate.png").is_file()
 
 
-def test_another_assay_under_a_known_name_keeps_its_own_texts(helix: Path) -> None:
+def test_texts_are_those_of_the_class(helix: Path) -> None:
     changes = ["--assays=response_matrix", "--assays.response_matrix=LatentStatisticsAssay"]
     assert run("assay", str(helix), "--out=report", *changes) == 0
     page = Page(Path("report/index.html"))
@@ -168,9 +168,7 @@ def test_what_is_undefined_is_a_note(
     assert Page(Path("report/index.html")).text.count("nothing is known") == 1
 
 
-def test_a_folder_with_files_is_left_alone_unless_it_may_be_overwritten(
-    helix: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_overwriting_needs_the_option(helix: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("assay", str(helix), "--out=report", TWO) == 0
     Path("report/notes.txt").write_text("mine")
     Path("report/figures/mine.png").write_bytes(b"mine")

@@ -53,7 +53,7 @@ def test_the_first_reading_of_each_section_is_on_top() -> None:
     assert '<a href="#dynamics">Dynamics</a>' in page
 
 
-def test_scalars_say_what_is_undefined_and_tables_leave_out_what_nobody_knows() -> None:
+def test_undefined_scalars_and_empty_columns() -> None:
     page = render(REPORT)
     assert "<tr><td>independence</td><td>undefined</td></tr>" in page
     assert '<tr><td>active_latents</td><td class="number">2</td></tr>' in page
@@ -62,7 +62,7 @@ def test_scalars_say_what_is_undefined_and_tables_leave_out_what_nobody_knows() 
     assert '<tr><td>1</td><td class="number"></td></tr>' in page
 
 
-def test_long_lists_of_scalars_open_on_demand_and_many_pictures_stand_in_two_columns() -> None:
+def test_long_lists_and_many_pictures_are_compact() -> None:
     assert "<details open><summary>Scalars" in render(REPORT)
     assert '<div class="pictures">' in render(REPORT)
     long = replace(SECTION, scalars={str(index): 0.0 for index in range(20)}, pictures=[Picture("a", PNG)] * 5)

@@ -81,7 +81,7 @@ def test_a_report_has_everything_about_it(
     assert f"{largest:.3f}" in printed
 
 
-def test_a_report_of_all_leaves_out_what_cannot_be_imported() -> None:
+def test_all_skips_broken_plugins() -> None:
     choice = choose_assays(["all"])
     assert list(choice.assays) == [*ASSAYS.entries, "code_range"]
     assert choice.unavailable.keys() == {"broken"}
@@ -94,7 +94,7 @@ def test_needs_are_checked_under_any_name(helix: Path, capsys: pytest.CaptureFix
     assert "mine was skipped: observations of shape (3,)" in capsys.readouterr().out
 
 
-def test_the_list_has_it_and_why_another_cannot_be_imported(capsys: pytest.CaptureFixture[str]) -> None:
+def test_list_has_plugins_and_broken_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("assay", "--list") == 0
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert f"{RangeAssay.summary}  (50 codes)" in lines["code_range"]
