@@ -5,8 +5,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from lr_lightning.data.custom.description_yaml import read_yaml
-from lr_lightning.data.custom.factors import read_factors, shown
+from lr_lightning.data.custom.described_factors import read_factors, shown
+from lr_lightning.data.custom.strict_yaml import read_yaml
 from lr_lightning.data.factor_space import FactorSpace
 
 LAYOUTS = ("NHWC", "NCHW", "NHW")

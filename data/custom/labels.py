@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lr_lightning.data.custom.description import CustomDescription
-from lr_lightning.data.custom.description_yaml import as_number
+from lr_lightning.data.custom.strict_yaml import as_number
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.storage.h5_images import h5_header, h5_table, open_h5
 from lr_lightning.data.storage.npz_member import npz_array, npz_header

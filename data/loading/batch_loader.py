@@ -1,4 +1,4 @@
-"""Batches gathered by index tensor, in a seeded order that can be resumed anywhere."""
+"""Batches gathered by index tensor, in a seeded order that can be resumed at any batch."""
 
 from collections.abc import Callable, Iterator
 
@@ -14,18 +14,18 @@ Batch = FactorBatch | PairBatch | TripletBatch
 class BatchLoader:
     """Iterable of whole batches: one gather each, no per-item Python, no collating.
 
-    Shuffled, it walks through an endless sequence of passes over ``indices``, each in an order that depends on
-    ``seed`` and the number of the pass alone; one iteration yields the next ``num_batches`` of it, and the last,
-    incomplete batch of a pass is left out. Not shuffled, one iteration is one pass in order, last batch included.
-    Processes take turns: process ``r`` of ``n`` gets every ``n``-th sample, beginning with ``r``.
+    With ``shuffle``, it runs through an endless sequence of passes over ``indices``. The order of a pass depends only
+    on ``seed`` and the number of the pass. One iteration yields the next ``num_batches``; the last, incomplete batch of
+    a pass is dropped. Without ``shuffle``, one iteration is one pass in order, including the last batch.
+    Process ``r`` of ``n`` gets every ``n``-th sample, starting with ``r``.
 
-    With ``draw``, a shuffled loader draws each batch anew instead, by ``seed`` and the number of the batch alone; all
-    processes draw the batch of all, and each takes its part.
+    With ``draw``, a shuffled loader draws each batch independently, which depends only on ``seed`` and the number of
+    the batch. Every process draws the batch of all processes and takes its share.
 
     Args:
-        dataset: Where the batches come from.
+        dataset: The data.
         indices: Samples to use, shape ``(N,)`` int64.
-        batch_size: Samples a batch and process.
+        batch_size: Samples per batch and process.
         shuffle: Whether to shuffle, for training.
         seed: Seed of the order.
         num_batches: Batches in one iteration when shuffled; one pass if ``None``.
@@ -33,12 +33,12 @@ class BatchLoader:
         world_size: Number of processes.
         draw: Called with a number of samples and a generator, returns sample numbers ``(N,)`` for training, or groups
             of them ``(N, G)``.
-        batch_type: Called with images and then factors of each of the ``G`` members, makes the batch.
-        batches_at_once: How many batches a shuffled loader gathers at once and yields as one, one after the other.
+        batch_type: Makes a batch; called with the images and then the factors of each of the ``G`` members.
+        batches_at_once: Number of consecutive batches that a shuffled loader gathers and yields as one.
 
     Raises:
-        ValueError: If ``batch_size``, ``num_batches`` or ``batches_at_once`` is below 1, or fewer samples than
-            one batch for each process are there.
+        ValueError: If ``batch_size``, ``num_batches`` or ``batches_at_once`` is below 1, or there are too few samples
+            for one batch per process.
     """
 
     def __init__(
@@ -80,11 +80,11 @@ class BatchLoader:
         self._num_batches = self._batches_per_pass if num_batches is None else num_batches
         self._pass: tuple[int, Tensor] | None = None
         self._position = 0  # batches yielded since the beginning of training
-        self._taken = 0  # batches yielded in the present iteration
-        self._skipped = 0  # batches that the next iteration leaves out, after a resume inside of one
+        self._taken = 0  # batches yielded in the current iteration
+        self._skipped = 0  # batches that the next iteration skips, after a resume within one
 
     def __len__(self) -> int:
-        """Return how often one iteration yields."""
+        """Return the number of batches that one iteration yields."""
         if self.shuffle:
             return -(-self._num_batches // self.batches_at_once)
         own = len(range(self.rank, len(self.indices), self.world_size))
@@ -94,20 +94,20 @@ class BatchLoader:
         return self._shuffled() if self.shuffle else self._in_order()
 
     def state_dict(self) -> dict[str, int]:
-        """Return how many batches were taken, in all and in the present iteration: with the seed, the whole state."""
+        """Return the number of batches so far, in total and in the current iteration; the seed determines the rest."""
         return {"position": self._position, "taken": self._taken}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue inside the iteration that ``state`` was saved in, if it was not at its end."""
+        """Continue within the iteration in which ``state`` was saved, unless it had ended."""
         self._position = state["position"]
         self._skipped = state["taken"] % self._num_batches
 
     def move_to(self, position: int) -> None:
-        """Let the next iteration be a whole one that begins after ``position`` batches."""
+        """Start the next iteration after ``position`` batches, and make it a whole one."""
         self._position, self._skipped = position, 0
 
     def give_back(self, num_batches: int) -> None:
-        """Count the last ``num_batches`` of this iteration as not taken."""
+        """Count the last ``num_batches`` of this iteration as not yielded."""
         self._position, self._taken = self._position - num_batches, self._taken - num_batches
 
     def _in_order(self) -> Iterator[Batch]:
@@ -119,16 +119,16 @@ class BatchLoader:
         skipped, self._skipped = self._skipped, 0
         taken = skipped
         while taken < self._num_batches:
-            # after a resume, first the rest of the batches that were to be yielded as one
+            # after a resume within a group of batches, finish that group first
             count = min(self.batches_at_once - taken % self.batches_at_once, self._num_batches - taken)
             batches = range(self._position, self._position + count)
             taken += count
-            # before the yield, so that a checkpoint saved during this batch counts it
+            # before the yield: a checkpoint saved during this batch must count it
             self._position, self._taken = self._position + count, taken
             yield self._gather(torch.cat([self._samples(batch) for batch in batches]))
 
     def _samples(self, batch: int) -> Tensor:
-        """Return what this process sees of training batch number ``batch``."""
+        """Return this process's samples of training batch number ``batch``."""
         if self.draw is not None:
             start, order = 0, self.draw(self.batch_size * self.world_size, self._generator(batch))
         else:
@@ -138,7 +138,7 @@ class BatchLoader:
         return order[start : start + self.batch_size]
 
     def _order(self, number: int) -> Tensor:
-        """Return the samples of pass ``number`` in its order, which is kept for the next batch."""
+        """Return the samples of pass ``number`` in order; the order is cached for the next batch."""
         if self._pass is None or self._pass[0] != number:
             permutation = torch.randperm(len(self.indices), generator=self._generator(number))
             self._pass = number, self.indices[permutation]

@@ -1,4 +1,4 @@
-"""Correlated factors: how often training shows a combination, and draws in these proportions."""
+"""Correlated factors: the density of factor combinations in training, and draws from it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from lr_lightning.data.factor_space import FactorSpace, factor_position
 
 @dataclass(frozen=True)
 class FactorCorrelation:
-    r"""Two factors that rise together: their density is high around a line.
+    r"""Two positively correlated factors: their density is high around a line.
 
     .. math:: p(c_1, c_2) \propto \exp \left( - \frac{(c_1 - \alpha c_2)^2}{2 \sigma^2} \right),
         \quad \alpha = \frac{c_1^{\max}}{c_2^{\max}}
 
-    The values :math:`c` of both factors run from 0 to 1 in equal steps, so that :math:`\alpha = 1`, the two may be
-    exchanged, and :math:`\sigma` is a part of a factor's range whatever its size, as in the code of Roth et al.
+    The values :math:`c` of both factors run from 0 to 1 in equal steps. Then :math:`\alpha = 1`, the factors are
+    interchangeable, and :math:`\sigma` is a fraction of a factor's range whatever its size, as in Roth et al.'s code.
 
     Args:
         first: Name of one factor.
@@ -55,7 +55,7 @@ class FactorCorrelation:
         )
         for column in columns:
             if space.sizes[column] < 2:
-                raise ValueError(f"correlations: {space.names[column]} has a single value, so nothing goes with it")
+                raise ValueError(f"correlations: {space.names[column]} has a single value and cannot be correlated")
         return columns
 
 
@@ -83,7 +83,7 @@ def log_density(correlations: Sequence[FactorCorrelation], space: FactorSpace, f
 
 
 class WeightedDraw:
-    """Draws samples with replacement, each in proportion to its weight.
+    """Draw samples with replacement, in proportion to their weights.
 
     Args:
         indices: Sample numbers, shape ``(N,)`` int64.

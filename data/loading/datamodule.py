@@ -21,36 +21,36 @@ from lr_lightning.data.loading.training_grid import TrainingGrid
 class FactorDataModule(LightningDataModule):
     """Training, validation and test batches of one :class:`~lr_lightning.data.FactorDataset`.
 
-    Validation is a seeded random part of the set that training never sees; testing runs over the whole set in its own
-    order, so that every combination of factors is there. Where the Trainer cuts an evaluation (``limit_val_batches``,
-    ``limit_test_batches``, ``limit_predict_batches``), it sees a seeded random part, not the beginning of the grid.
+    Validation uses a seeded random subset that training never sees. Testing runs over the whole set in its own order,
+    which covers every combination of factors. If the Trainer limits an evaluation (``limit_val_batches``,
+    ``limit_test_batches``, ``limit_predict_batches``), it uses a seeded random subset, not the beginning of the grid.
 
-    ``correlations``, ``held_out``, ``restricted`` and ``groups`` shape training alone: validation and testing stay
-    what they are without them, on all combinations. Factor values are given by index, from 0.
+    ``correlations``, ``held_out``, ``restricted`` and ``groups`` affect training only: validation and testing still use
+    all combinations. Factor values are given by index, from 0.
 
     Args:
         dataset: The data.
-        batch_size: Training samples a batch, per process.
-        eval_batch_size: Samples a batch in validation and testing.
+        batch_size: Samples per training batch and process.
+        eval_batch_size: Samples per batch in validation and testing.
         val_size: Number of samples held out for validation.
-        test_size: Number of samples of the test: the whole set if ``None``, else a seeded random part of it.
+        test_size: Number of test samples, drawn at random with ``split_seed``; the whole set if ``None``.
         batches_per_epoch: Training batches between two validations; a whole pass over the data if ``None``.
-        split_seed: Seed of the split, apart from the run's seed so that runs share a split.
-        shuffle_seed: Seed of the order of training.
-        device_resident: Keep what the data set holds in memory on the Trainer's device.
-        correlations: Pairs of factors that go together in training. Samples are then drawn with replacement, each in
-            proportion to the product of the densities at its factors, as the paper draws; without correlations, or
-            with infinite ``sigma`` only, training walks through the set in passes.
-        held_out: Combinations that training leaves out, each entry those in which all its factors have one of the
-            values listed, such as ``[{"shape": [0], "object_hue": [3, 4]}]``.
-        restricted: The only values of a factor that training shows, such as ``{"scale": [0, 1, 2]}``.
+        split_seed: Seed of the split. It is separate from the run's seed, so that runs share a split.
+        shuffle_seed: Seed of the training order.
+        device_resident: Keep the data in the memory of the Trainer's device.
+        correlations: Pairs of factors that are correlated in training. Samples are then drawn with replacement, in
+            proportion to the product of the densities at their factors, as in the paper. Without correlations, or if
+            every ``sigma`` is infinite, training passes through the set epoch by epoch.
+        held_out: Combinations held out from training. Each entry holds out those in which all its factors have one of
+            the values listed, such as ``[{"shape": [0], "object_hue": [3, 4]}]``.
+        restricted: The only values of a factor used in training, such as ``{"scale": [0, 1, 2]}``.
         groups: Train on pairs or triplets of samples that share factors, such as ``FactorPairs(num_changed=1)``.
-        test_on: ``"full"``, or ``"held_out"`` to test on those combinations alone that ``held_out`` and
-            ``restricted`` leave out. ``test_size`` then counts these.
+        test_on: ``"full"``, or ``"held_out"`` to test only on combinations held out by ``held_out`` and
+            ``restricted``; ``test_size`` then counts those.
 
     Raises:
         ValueError: If ``val_size`` leaves nothing to train on, a size or ``batches_per_epoch`` is below 1, a seed has
-            more than 64 bits, a factor or value does not exist, ``groups`` are asked of a set that lacks combinations,
+            more than 64 bits, a factor or value does not exist, ``groups`` are used with a set that is not a full grid,
             there is nothing to test on, or there are fewer samples to evaluate than processes.
     """
 
@@ -109,7 +109,7 @@ class FactorDataModule(LightningDataModule):
 
     @override
     def setup(self, stage: str) -> None:
-        """Draw the split; move the data to the device where that is asked for."""
+        """Draw the split, and move the data to the device if ``device_resident`` is set."""
         order = torch.randperm(len(self.dataset), generator=torch.Generator().manual_seed(self.split_seed))
         self.val_indices, rest = order[: self.val_size], order[self.val_size :]
         self.train_indices = rest[~self._held_out[rest]]
@@ -122,7 +122,7 @@ class FactorDataModule(LightningDataModule):
 
     @override
     def train_dataloader(self) -> BatchLoader:
-        """Return shuffled training batches, of groups where these are asked for."""
+        """Return shuffled training batches, of groups if ``groups`` is set."""
         self._position = self.state_dict()["position"]  # that of an earlier loader, if this one replaces it
         self._train_loader = self._loader(self.train_indices, self.batch_size, training=True)
         self._train_loader.move_to(self._position)
@@ -135,33 +135,34 @@ class FactorDataModule(LightningDataModule):
 
     @override
     def test_dataloader(self) -> BatchLoader:
-        """Return the batches of the test in the order of the data set; ``limit_test_batches`` draws a part of them."""
+        """Return the test batches in the order of the data set; ``limit_test_batches`` selects a random subset."""
         return self._test_loader("limit_test_batches")
 
     @override
     def predict_dataloader(self) -> BatchLoader:
-        """Return the same batches as for testing; ``limit_predict_batches`` draws a part of them."""
+        """Return the same batches as for testing; ``limit_predict_batches`` selects a random subset."""
         return self._test_loader("limit_predict_batches")
 
     @override
     def state_dict(self) -> dict[str, int]:
-        """Return how far training has come in the data.
+        """Return the number of training batches so far.
 
-        The Trainer keeps the loader's state itself, but restores it only inside an epoch.
+        The Trainer saves the loader's state as well, but restores it only within an epoch.
         """
         loader = self._train_loader
         return {"position": self._position if loader is None else loader.state_dict()["position"]}
 
     @override
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Let training continue after the batches that ``state_dict`` counts."""
-        self._position, self._train_loader = state_dict["position"], None  # one of an earlier run knows nothing of it
+        """Continue training after the batches counted in ``state_dict``."""
+        # a loader of an earlier run has another position
+        self._position, self._train_loader = state_dict["position"], None
 
     @override
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch | list[Batch]:
         """Convert uint8 images to floats in ``[0, 1]``, on the device.
 
-        For a model that makes several updates a batch, a training batch becomes a list of batches of ``batch_size``.
+        For a model that makes several updates per batch, a training batch becomes a list of batches of ``batch_size``.
         """
         converted = [as_float(field) for field in batch]
         if self.trainer is None or not self.trainer.training or self._batches_at_once() == 1:
@@ -170,9 +171,9 @@ class FactorDataModule(LightningDataModule):
         return [type(batch)(*parts) for parts in zip(*fields, strict=True)]
 
     def _test_loader(self, limit: str) -> BatchLoader:
-        """Return batches of the test; those that the Trainer's ``limit`` leaves come first and are a random part.
+        """Return test batches, ordered so that the Trainer's ``limit`` selects a random subset.
 
-        The grid's own order begins with a few combinations only. A part that ``test_size`` draws is in random order.
+        The beginning of the grid covers only a few combinations. A subset drawn by ``test_size`` is already random.
         """
         whole = self._loader(self.test_indices, self.eval_batch_size)
         kept = getattr(self.trainer, limit, 1.0)
@@ -185,14 +186,14 @@ class FactorDataModule(LightningDataModule):
         return self._loader(self.test_indices[torch.cat([part.sort().values for part in parts])], self.eval_batch_size)
 
     def _batches_at_once(self) -> int:
-        """Return how many training batches the model takes at once."""
+        """Return how many training batches the model uses at once."""
         return int(getattr(self.trainer.lightning_module, "updates_per_batch", 1)) if self.trainer else 1
 
     def _check_training(self) -> None:
         for correlation in self.correlations:
             correlation.positions(self.dataset.factor_space)
         if self.groups is not None and not self.dataset.full_grid:
-            raise ValueError(f"groups need every combination of factors once, which {self.dataset.name} has not")
+            raise ValueError(f"groups require a full factor grid; {self.dataset.name} is missing combinations")
         if self._held_out.all():
             raise ValueError("held_out and restricted hold out all combinations; leave some to train on")
 
@@ -206,7 +207,7 @@ class FactorDataModule(LightningDataModule):
             raise ValueError(f"test_size must lie in 1..{available}, got {self.test_size}")
 
     def _training_draw(self) -> Callable[[int, torch.Generator], Tensor] | None:
-        """Return what draws the samples of a training batch, ``None`` where training walks through them."""
+        """Return the function that draws a training batch; ``None`` if training passes through the samples in order."""
         space = self.dataset.factor_space
         if self.groups is not None:
             grid = TrainingGrid(space, self.train_indices, self.correlations)
@@ -219,9 +220,9 @@ class FactorDataModule(LightningDataModule):
 
     def _loader(self, indices: Tensor, batch_size: int, training: bool = False) -> BatchLoader:
         rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
-        if not training and len(indices) < world_size:  # the Trainer waits for ever for a process without batches
+        if not training and len(indices) < world_size:  # the Trainer would wait forever for a process without batches
             raise ValueError(
-                f"{len(indices)} samples leave some of {world_size} processes without any; lower trainer.devices, or "
+                f"{len(indices)} samples are too few for {world_size} processes; lower trainer.devices, or "
                 "raise val_size or test_size"
             )
         return BatchLoader(

@@ -53,12 +53,12 @@ class TripletBatch(NamedTuple):
 class FactorGroups(ABC):
     """How groups of samples are drawn: an anchor, and others that differ from it in some factors.
 
-    Anchors are drawn with replacement from what training may show, by its density; the factors that change get other
-    values, by the density given those that stay. Where that leads to a combination that training leaves out (or that
-    validation uses), the whole group is redrawn, anchor included.
+    Anchors are drawn with replacement from the training combinations, by their density. Factors that change get new
+    values, by the density given the other factors. If the result is held out from training (or used for validation),
+    the whole group is redrawn, including the anchor.
 
     Attributes:
-        batch_type: What a batch of groups is: images of each member, then factors of each member.
+        batch_type: Type of a batch of groups: images of each member, then factors of each member.
     """
 
     batch_type: ClassVar[type[PairBatch] | type[TripletBatch]]
@@ -75,7 +75,7 @@ class FactorGroups(ABC):
         """Return the sample numbers of groups, ``(num_groups, members)`` int64, the anchors first.
 
         Raises:
-            ValueError: If groups inside of ``grid`` cannot be found.
+            ValueError: If no groups within ``grid`` are found.
         """
         groups = self._propose(grid, num_groups, generator)
         for _ in range(_MAX_REDRAWS):
@@ -84,12 +84,12 @@ class FactorGroups(ABC):
                 return groups
             groups[outside] = self._propose(grid, int(outside.sum()), generator)
         raise ValueError(
-            f"{type(self).__name__} finds no samples to go with others, as held_out and validation leave out nearly "
-            "all that it would show; hold out less, lower val_size or let other factors change"
+            f"{type(self).__name__} cannot form groups: held_out and val_size exclude nearly all of them; hold out "
+            "less, lower val_size or change other factors"
         )
 
     def _propose(self, grid: TrainingGrid, num_groups: int, generator: torch.Generator) -> Tensor:
-        """Return sample numbers of groups that may lead outside of ``grid``, ``(num_groups, members)`` int64."""
+        """Draw groups that may lie outside ``grid``; sample numbers ``(num_groups, members)`` int64."""
         anchors = grid.sample(num_groups, generator)
         changes = self.changes(grid, num_groups, generator)
         others = [grid.change(anchors, changed, generator) for changed in changes]
@@ -103,9 +103,9 @@ class FactorPairs(FactorGroups):
     and new values may be the old ones.
 
     Args:
-        num_changed: Factors that differ, at least one less than can change in training; drawn from 1 up to that for
-            each pair, uniformly, if ``None``. Which ones is drawn uniformly.
-        changed: Names of the factors that differ in every pair, instead of a number.
+        num_changed: Number of factors that differ, fewer than can change in training; for each pair drawn uniformly
+            from 1 up to that if ``None``. Which factors differ is drawn uniformly.
+        changed: Names of the factors that differ in every pair; use instead of ``num_changed``.
 
     Raises:
         ValueError: If ``num_changed`` is below 1, both arguments are given, or ``changed`` is empty.
@@ -154,8 +154,8 @@ class FactorPairs(FactorGroups):
 class FactorTriplets(FactorGroups):
     """Triplets in which the positive differs from the anchor in fewer factors than the negative.
 
-    Each of the two is drawn as the second of :class:`FactorPairs` is, apart from the other: of ``K`` factors the
-    positive shares ``K - positive_changed`` with the anchor, the negative ``K - negative_changed``.
+    Both are drawn independently, like the second member of :class:`FactorPairs`: of ``K`` factors the positive shares
+    ``K - positive_changed`` with the anchor, the negative ``K - negative_changed``.
 
     Args:
         positive_changed: Factors in which the positive differs from the anchor.

@@ -1,4 +1,4 @@
-"""The part of a factor grid that training may show, from which groups of related samples are drawn."""
+"""The part of a factor grid used in training, from which groups of related samples are drawn."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, Self
@@ -12,14 +12,14 @@ from lr_lightning.data.loading.correlation import FactorCorrelation, WeightedDra
 
 
 class TrainingGrid:
-    """Combinations of factors with their density, to draw from and to change within.
+    """Combinations of factors with their density, for drawing samples and changing factors.
 
     Factors that correlations link are drawn jointly, from a table of all combinations of their values.
 
     Args:
         space: The factors.
-        indices: Numbers of the combinations that training may show, shape ``(N,)`` int64.
-        correlations: Which factors go together.
+        indices: Numbers of the combinations used in training, shape ``(N,)`` int64.
+        correlations: Which factors are correlated.
 
     Attributes:
         changeable: Columns of the factors that have two values or more in training, in order.
@@ -43,9 +43,9 @@ class TrainingGrid:
         return self.space.factors(self._draw(num_samples, generator))
 
     def change(self, factors: Tensor, changed: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw other values for some factors, by the density given the factors that stay.
+        """Draw new values for some factors, by the density given the other factors.
 
-        Values that never occur in training are not drawn, combinations that it leaves out may be.
+        Values that never occur in training are not drawn, but held-out combinations may be.
 
         Args:
             factors: Factor values, shape ``(N, K)`` int64.
@@ -53,25 +53,25 @@ class TrainingGrid:
             generator: Source of the draws.
 
         Returns:
-            Factor values ``(N, K)`` int64 that differ from ``factors`` exactly where ``changed`` says so.
+            Factor values ``(N, K)`` int64 that differ from ``factors`` exactly where ``changed`` is true.
         """
         result = factors.clone()
         for columns, combinations, density in self._tables:
             differs = combinations != factors[:, columns][:, :, None]  # (N, S, M, C)
             fits = (differs == changed[:, columns][:, :, None]).all(dim=3)
-            # the largest of log densities with Gumbel noise is a draw by density
+            # Gumbel-max trick: the argmax of log densities plus Gumbel noise is a draw from the density
             noise = -torch.empty(fits.shape, dtype=torch.float64).exponential_(generator=generator).log()
             drawn = (density + noise).masked_fill_(~fits, -torch.inf).argmax(dim=2)  # (N, S)
             result[:, columns] = combinations[torch.arange(len(columns)), drawn]
         return result
 
     def contains(self, indices: Tensor) -> Tensor:
-        """Tell which combinations, given by number, training may show; bool of the shape of ``indices``."""
+        """Return which combinations, given by number, are used in training; bool of the shape of ``indices``."""
         return self._contained[indices]
 
 
 class _Table(NamedTuple):
-    """Combinations of values, and their log density, of ``S`` sets of factors that are drawn apart from each other.
+    """Combinations of values, and their log density, of ``S`` sets of factors that are drawn independently.
 
     Attributes:
         columns: Factors of each set, shape ``(S, C)``.
@@ -108,7 +108,7 @@ class _Table(NamedTuple):
 
 
 def _linked_columns(space: FactorSpace, correlations: Sequence[FactorCorrelation]) -> list[list[int]]:
-    """Return the columns of ``space`` in sets that no correlation leads out of."""
+    """Return the columns of ``space`` in sets: the connected components of the correlations."""
     sets = [{column} for column in range(space.num_factors)]
     for correlation in correlations:
         linked = [part for part in sets if part & set(correlation.positions(space))]

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
-from lr_lightning.data.storage.disk_room import room_for
+from lr_lightning.data.storage.disk_space import require_disk_space
 from lr_lightning.data.storage.write_lock import write_lock
 
 _BLOCK_BYTES = 1 << 20
@@ -103,7 +103,7 @@ def _fetch(
             part.unlink(missing_ok=True)  # its room is needed
         left = None if total is None else total - done
         with (
-            room_for(str(part), left, part.parent, "free some and run again to go on"),
+            require_disk_space(str(part), left, part.parent, "free some and run again to go on"),
             part.open("ab" if done else "wb") as file,
         ):
             for block in _blocks(response, url, remedy):

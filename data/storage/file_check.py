@@ -9,7 +9,7 @@ _JPEG, _GZIP = b"\xff\xd8\xff", b"\x1f\x8b\x08"
 _TAR_BLOCK = 512
 
 
-def looks_whole(path: Path, size: int | None = None) -> bool:
+def looks_complete(path: Path, size: int | None = None) -> bool:
     """Tell whether a file looks whole, without reading more of it than its ends.
 
     HDF5 files and zip archives say where they end. A tar archive packed with gzip ends with its unpacked length, which

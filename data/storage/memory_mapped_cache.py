@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lr_lightning.data.storage.disk_room import room_for
+from lr_lightning.data.storage.disk_space import require_disk_space
 from lr_lightning.data.storage.download import file_md5
 from lr_lightning.data.storage.image_source import ImageSource
 from lr_lightning.data.storage.write_lock import write_lock
@@ -119,7 +119,7 @@ class MemoryMappedCache:
         unfinished = self.path.with_name(f"{self.path.name}.unfinished")
         unfinished.unlink(missing_ok=True)  # of a killed process: its room is needed
         try:
-            with room_for(f"the memory-mapped cache {self.path}", size, self.path.parent, _REMEDY):
+            with require_disk_space(f"the memory-mapped cache {self.path}", size, self.path.parent, _REMEDY):
                 with unfinished.open("wb") as file:
                     file.write(_header_line(header))
                     header["blake2b"] = self._write_rows(file, progress)

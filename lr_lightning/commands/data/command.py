@@ -22,11 +22,11 @@ from lr_lightning.data.registry import find_data_set, public_path
 from lr_lightning.data.storage.write_h5 import write_h5
 
 _DESCRIPTION = (
-    "Data sets lie in the folder --root, by default $LR_LIGHTNING_DATA, or data_sets/ in the current folder without it."
+    "Data sets are in the folder --root; by default in $LR_LIGHTNING_DATA, or in ./data_sets if that is not set."
 )
 _NAME = "name of the data set, see list"
-_OR_DESCRIPTION = f"{_NAME}, or a YAML file that describes a set of your own"
-_OR_CLASS = f"{_OR_DESCRIPTION}, or a class, such as ColorDSprites, with --dataset.ARGUMENT VALUE for its arguments"
+_OR_DESCRIPTION = f"{_NAME}, the import path of its class, or a YAML file that describes your own set"
+_OR_CLASS = f"{_OR_DESCRIPTION}; a class, such as ColorDSprites, takes arguments as --dataset.ARGUMENT VALUE"
 
 
 def main(argv: Sequence[str]) -> int:
@@ -36,8 +36,8 @@ def main(argv: Sequence[str]) -> int:
         argv: Arguments, such as ``["render", "shapes3d"]``.
 
     Returns:
-        Exit code: 0 if all went well, 1 if something could not be done, 2 for a wrong command or name, and 130 after
-        Ctrl-C. What went wrong is one sentence on standard error.
+        Exit code: 0 on success, 1 on failure, 2 for a wrong command or name, 130 after Ctrl-C. Errors are printed as
+        one sentence on standard error.
     """
     try:
         arguments = _parse(argv)
@@ -47,7 +47,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         _run(arguments, root)
     except KeyboardInterrupt:
-        print("interrupted; no unfinished file has a final name", file=sys.stderr)
+        print("interrupted; unfinished files keep their temporary names", file=sys.stderr)
         return 130
     except Exception as error:
         return fail("data", error)
@@ -69,28 +69,28 @@ def _run(arguments: argparse.Namespace, root: Path) -> None:
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    """Parse the command line; what only a class can take goes to ``class_arguments``."""
+    """Parse the command line; ``--dataset.*`` arguments are collected in ``class_arguments``."""
     parser = argparse.ArgumentParser(prog="lr-lightning data", description=_DESCRIPTION, allow_abbrev=False)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    list_ = commands.add_parser("list", help="list the data sets and which are there", description=_DESCRIPTION)
-    info = commands.add_parser("info", help="show factors, files and licence of a data set")
+    list_ = commands.add_parser("list", help="list the data sets and which are present", description=_DESCRIPTION)
+    info = commands.add_parser("info", help="show factors, files and license of a data set")
     preview = commands.add_parser(
-        "preview", help="draw what each factor of a data set does", description="Draw what each factor does."
+        "preview", help="draw the effect of each factor", description="Draw the effect of each factor of a data set."
     )
     render = commands.add_parser("render", help="write a rendered twin of a public set as an HDF5 file")
     prepare = commands.add_parser(
-        "prepare", help="fetch the files of a public set, verify and convert them for fast reading"
+        "prepare", help="download the files of a public set, verify them and convert them for fast reading"
     )
     for command in (list_, info, preview, render, prepare):
         command.add_argument("--root", type=Path, help="folder of the data sets")
     for command, text in ((info, _OR_DESCRIPTION), (preview, _OR_CLASS), (render, _NAME), (prepare, _OR_DESCRIPTION)):
         command.add_argument("name", metavar="NAME", help=text)
     preview.add_argument("out", type=Path, metavar="OUT", help="figure to write: .png, .pdf or .svg")
-    preview.add_argument("--num-columns", type=int, default=10, help="images of a row at most (10)")
-    preview.add_argument("--seed", type=int, default=0, help="seed of the choice of images (0)")
-    render.add_argument("--out", type=Path, help="file to write instead of one in the folder of the data sets")
-    render.add_argument("--overwrite", action="store_true", help="replace a file that is there")
-    prepare.add_argument("--no-cache", action="store_true", help="fetch and verify only, convert nothing")
+    preview.add_argument("--num-columns", type=int, default=10, help="maximum number of images in a row (10)")
+    preview.add_argument("--seed", type=int, default=0, help="seed that selects the images (0)")
+    render.add_argument("--out", type=Path, help="file to write; by default in the folder of the data sets")
+    render.add_argument("--overwrite", action="store_true", help="replace an existing file")
+    prepare.add_argument("--no-cache", action="store_true", help="download and verify, but do not convert")
     arguments, rest = parser.parse_known_args(argv)
     if rest and (arguments.command != "preview" or not rest[0].startswith("--dataset.")):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")

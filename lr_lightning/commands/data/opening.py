@@ -59,7 +59,7 @@ def _instantiate(path: str, root: Path, arguments: Sequence[str]) -> FactorDatas
     """Return an instance of the class at ``path``, which opens its files in ``root`` unless ``arguments`` differ."""
     from jsonargparse import ArgumentError, ArgumentParser
 
-    DATA_SETS.import_own()  # short names in arguments, such as --dataset.sprites DSprites
+    DATA_SETS.import_own()  # so that arguments can name classes without their module
     cls = DATA_SETS[path]
     # the class of several sets cannot know which of them is meant
     known = cls.records[0].init_args(root) if len(cls.records) == 1 else {}

@@ -1,4 +1,4 @@
-"""``lr-lightning data preview``: a figure of what each factor of a data set does."""
+"""``lr-lightning data preview``: a figure of the effect of each factor."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,20 +21,20 @@ _MOST_POINTS = 4000
 def write_preview(dataset: FactorDataset, out: Path, num_columns: int, seed: int) -> None:
     """Draw a data set and write the figure.
 
-    Images along each factor, from one random image; where the only factor is a label, samples of each label instead.
-    Points in two or three dimensions are drawn as such, coloured by each factor.
+    Each row varies one factor, starting from one random image. If the only factor is a label, each row shows samples of
+    one label. Points in two or three dimensions are drawn as scatter plots, colored by each factor.
 
     Args:
         dataset: Images with 1 or 3 channels, or points.
-        out: File to write, ``.png``, ``.pdf`` or ``.svg``; one that is there is replaced.
-        num_columns: Images of a row at most.
-        seed: Seed of the choice of images.
+        out: File to write, ``.png``, ``.pdf`` or ``.svg``; an existing file is replaced.
+        num_columns: Maximum number of images in a row.
+        seed: Seed that selects the images.
 
     Raises:
         ValueError: If the observations are neither images nor points, ``num_columns`` is below 2, or ``out`` has
             another suffix.
     """
-    from lr_lightning.common.files import write_atomically  # imports Lightning
+    from lr_lightning.common.files import write_atomically
 
     check_suffix(out)
     if num_columns < 2:
@@ -44,7 +44,7 @@ def write_preview(dataset: FactorDataset, out: Path, num_columns: int, seed: int
 
 
 def check_suffix(out: Path) -> None:
-    """Raise ``ValueError`` if ``out`` is no name of a figure."""
+    """Raise ``ValueError`` unless ``out`` ends in a known format of figures."""
     if out.suffix not in _SUFFIXES:
         raise ValueError(f"{out} must end in one of {', '.join(_SUFFIXES)}")
 
@@ -64,14 +64,14 @@ def _draw(dataset: FactorDataset, num_columns: int, generator: torch.Generator) 
         )
     label_only = not dataset.full_grid and space.num_factors == 1
     rows = (_sample_rows if label_only else _traversal_rows)(dataset, values, num_columns, generator)
-    near = "" if label_only or dataset.full_grid else ", the other factors as near as there are"
+    near = "" if label_only or dataset.full_grid else ", other factors as similar as available"
     return image_rows_figure(rows, title=f"{title}{near}")
 
 
 def _traversal_rows(
     dataset: FactorDataset, values: Sequence[Sequence[str]], num_columns: int, generator: torch.Generator
 ) -> "list[ImageRow]":
-    """Return a row for each factor, all from one image."""
+    """Return one row for each factor, all starting from one image."""
     from lr_lightning.plots import ImageRow
 
     traversals = preview_rows(dataset, num_columns, generator)
@@ -85,7 +85,7 @@ def _traversal_rows(
 def _sample_rows(
     dataset: FactorDataset, values: Sequence[Sequence[str]], num_columns: int, generator: torch.Generator
 ) -> "list[ImageRow]":
-    """Return a row for each value of the only factor, of random images that have it."""
+    """Return one row of random images for each value of the only factor."""
     from lr_lightning.plots import ImageRow
 
     [name], [texts] = dataset.factor_space.names, values

@@ -1,4 +1,4 @@
-"""What ``lr-lightning data list`` and ``info`` print."""
+"""The output of ``lr-lightning data list`` and ``info``."""
 
 from math import prod
 from pathlib import Path
@@ -12,7 +12,7 @@ from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.registry import DATA_SETS, find_data_set, public_path
-from lr_lightning.data.storage.file_check import looks_whole
+from lr_lightning.data.storage.file_check import looks_complete
 
 _ROW = "{:<18}  {:>9}  {:>9}  {:>7}  {:<12}  {}"
 
@@ -40,7 +40,7 @@ def print_list(root: Path) -> None:
 
 
 def print_info(cls: type[FactorDataset], record: DataSetRecord, root: Path) -> None:
-    """Print what is known of the data set in ``record``, which ``cls`` opens."""
+    """Print the facts in ``record`` about a data set that ``cls`` opens."""
     console = Console(highlight=False, emoji=False)
     shape = " x ".join(map(str, record.image_shape))
     console.print(f"[bold]{escape(record.name)}[/]  {escape(record.title)}", soft_wrap=True)
@@ -58,7 +58,7 @@ def print_info(cls: type[FactorDataset], record: DataSetRecord, root: Path) -> N
 
 
 def print_custom_info(dataset: CustomDataset) -> None:
-    """Print what is known of a set that a YAML file describes."""
+    """Print the facts about a data set that a YAML file describes."""
     console, space = Console(highlight=False, emoji=False), dataset.factor_space
     grid = "every combination once" if dataset.full_grid else f"no full grid: there are {len(space):,} combinations"
     shape = " x ".join(map(str, dataset.image_shape))
@@ -78,11 +78,11 @@ def _factor_table(space: FactorSpace) -> Table:
 
 
 def _whereabouts(record: DataSetRecord, root: Path) -> tuple[str, str]:
-    """Say whether the set is there, and where, or how to come by it."""
+    """Return whether the set is present, and where it is or which command gets it."""
     paths = record.paths(root)
     present = [path for path in paths if path.is_file()]
-    sizes = [file.size for file in record.files] + [None] * (len(paths) - len(record.files))
-    broken = [path for path, size in zip(paths, sizes, strict=True) if path in present and not looks_whole(path, size)]
+    sizes = {root / file.path: file.size for file in record.files}
+    broken = [path for path in present if not looks_complete(path, sizes.get(path))]
     if broken:
         again = f"prepare {record.name}" if record.files else f"render {record.name} --overwrite"
         return "incomplete", f"{broken[0]}; move it away and run lr-lightning data {again}"

@@ -113,7 +113,7 @@ def test_the_title_tells_that_other_factors_are_not_fixed(figures: list[Figure],
     space = FactorSpace(["x", "y"], [3, 3])
     dataset = TensorFactorDataset("t", torch.zeros(3, 1, 4, 4), torch.arange(3)[:, None].repeat(1, 2), space)
     write_preview(dataset, tmp_path / "p.png", 3, 0)
-    assert figures[0].get_suptitle() == "t: 3 observations, the other factors as near as there are"
+    assert "other factors" in figures[0].get_suptitle()
 
 
 @pytest.mark.parametrize("name", ["ColorDSprites", "lr_lightning.data.ColorDSprites"])

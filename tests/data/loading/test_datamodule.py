@@ -419,7 +419,7 @@ def test_rejects_training_and_tests_that_cannot_be(bars: FactorDataset, options:
 
 
 def test_rejects_groups_of_sets_that_lack_combinations() -> None:
-    with pytest.raises(ValueError, match="groups need every combination of factors once, which labels has not"):
+    with pytest.raises(ValueError, match=r"groups.*labels"):
         FactorDataModule(LABELS, val_size=2, groups=FactorPairs())
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lr_lightning.data.storage.file_check import looks_whole
+from lr_lightning.data.storage.file_check import looks_complete
 
 
 def h5(path: Path) -> None:
@@ -39,18 +39,18 @@ def test_whole_files_and_others(tmp_path: Path, name: str, write: Callable[[Path
     path = tmp_path / name
     write(path)
     content = path.read_bytes()
-    assert looks_whole(path)
-    assert not looks_whole(path, len(content) + 1)
+    assert looks_complete(path)
+    assert not looks_complete(path, len(content) + 1)
     for other in (b"", b"<html", b"<html>" + bytes(3000), *([] if name == "a.jpg" else [content[: len(content) // 2]])):
         path.write_bytes(other)
-        assert not looks_whole(path)
+        assert not looks_complete(path)
 
 
 def test_a_size_tells_where_a_file_does_not(tmp_path: Path) -> None:
     path = tmp_path / "labels.gz"
     path.write_bytes(gzip.compress(b"labels" * 100)[:-8])
     size = path.stat().st_size
-    assert looks_whole(path)
-    assert looks_whole(path, size)
-    assert not looks_whole(path, size + 8)
-    assert not looks_whole(tmp_path / "missing")
+    assert looks_complete(path)
+    assert looks_complete(path, size)
+    assert not looks_complete(path, size + 8)
+    assert not looks_complete(tmp_path / "missing")

@@ -6,7 +6,7 @@ from pathlib import Path
 from reprlib import Repr
 from typing import Any, NamedTuple
 
-from lr_lightning.data.custom.description_yaml import as_number
+from lr_lightning.data.custom.strict_yaml import as_number
 
 _MOST_FACTORS = 1000
 _MOST_VALUES = 1_000_000

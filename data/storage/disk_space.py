@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 @contextmanager
-def room_for(what: str, num_bytes: int | None, folder: Path, remedy: str) -> Iterator[None]:
+def require_disk_space(what: str, num_bytes: int | None, folder: Path, remedy: str) -> Iterator[None]:
     """Check that there is room before the block begins, and say the same where it turns out inside that there is none.
 
     Args:
