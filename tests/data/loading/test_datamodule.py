@@ -133,7 +133,7 @@ def test_rejects_fewer_samples_than_processes(bars: FactorDataset) -> None:
     """A process without batches would let the others wait for it for ever."""
     data = make(bars, val_size=2, test_size=3)
     data.trainer = SimpleNamespace(global_rank=2, world_size=3)  # type: ignore[assignment]
-    with pytest.raises(ValueError, match="2 samples leave some of 3 processes"):
+    with pytest.raises(ValueError, match=r"2 samples.*3 processes"):
         data.val_dataloader()
     assert len(data.test_dataloader()) == 1
 

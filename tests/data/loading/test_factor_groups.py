@@ -126,7 +126,7 @@ def test_draws_depend_on_the_generator_alone(groups: FactorGroups) -> None:
 
 def test_gives_up_with_a_sentence_where_nothing_goes_together() -> None:
     on = TrainingGrid(SPACE, SPACE.indices(torch.tensor([[0, 0, 0, 0, 0], [1, 0, 1, 1, 1]])))
-    with pytest.raises(ValueError, match="FactorPairs finds no samples to go with others, as held_out and validation"):
+    with pytest.raises(ValueError, match=r"FactorPairs.*held_out.*val_size"):
         FactorPairs(1).draw(on, 4, generator())
 
 
