@@ -9,6 +9,7 @@ import yaml
 
 from lr_lightning.callbacks.registry import ASSAYS
 from lr_lightning.common.registry import Registry
+from lr_lightning.data.registry import DATA_SETS
 from lr_lightning.losses import LIKELIHOODS
 from lr_lightning.models import MODELS
 from lr_lightning.networks import NETWORKS
@@ -18,6 +19,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "network": NETWORKS,
     "likelihood": LIKELIHOODS,
     "assays": ASSAYS,
+    "dataset": DATA_SETS,
 }
 """The classes that each key of a config can name; those of ``assays`` are named one level below it."""
 

@@ -25,6 +25,7 @@ class ForeignMLP(MLP):
     """A network of another package."""
 
 
+HELIX = "lr_lightning.data.sets.double_helix.DoubleHelix"
 DYNAMICS = "lr_lightning.callbacks.assays.dynamics.DynamicsAssay"
 MODEL, NETWORK = (f"{__name__}.{cls.__name__}" for cls in (ForeignVAE, ForeignMLP))
 
@@ -72,6 +73,7 @@ def test_other_names_are_left_to_the_parser(name: str) -> None:
         (["fit", "--model={class_path: BetaVAE}"], ["fit", "--model={class_path: BetaVAE}"]),
         (["fit", "--wandb.name", "foreign"], ["fit", "--wandb.name", "foreign"]),
         (["fit", "--assays.mine", "dynamics"], ["fit", "--assays.mine", DYNAMICS]),
+        (["fit", "--data.dataset", "double_helix"], ["fit", "--data.dataset", HELIX]),
         (["fit", "--assays.mine.class_path=dynamics"], ["fit", f"--assays.mine.class_path={DYNAMICS}"]),
     ],
 )
