@@ -1,6 +1,5 @@
 """Run folders of an earlier version can be evaluated, assayed and resumed."""
 
-import csv
 import importlib
 import json
 import shutil
@@ -14,6 +13,7 @@ import wandb
 from lr_lightning.cli import main
 from lr_lightning.common.renamed_keys import current_class_path
 from lr_lightning.models import BetaVAE, FactorVAE
+from tests.logged_rows import logged_rows
 
 RUNS = Path(__file__).parent / "fixtures" / "runs"
 NAMES = sorted(path.name for path in RUNS.iterdir() if path.is_dir())
@@ -42,12 +42,6 @@ def run(*arguments: str) -> int | str | None:
         main(list(arguments))
     wandb.finish()
     return stopped.value.code
-
-
-def rows(folder: Path) -> list[dict[str, str]]:
-    """Return the rows of ``metrics.csv``, without empty cells."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
 
 
 def test_kinds_of_runs() -> None:
@@ -80,10 +74,10 @@ def test_an_old_run_is_evaluated(folder: Path) -> None:
 
 
 def test_an_old_run_is_resumed(folder: Path) -> None:
-    before = rows(folder)
+    before = logged_rows(folder)
     limit = "--trainer.max_steps=16" if folder.name == "resumed" else "--trainer.max_epochs=4"
     assert run("fit", f"--config={folder / 'config.yaml'}", "--ckpt_path=last", limit, *QUIET) == 0
-    after = rows(folder)
+    after = logged_rows(folder)
     assert [row for row in after if row in before] == before  # every earlier row, unchanged
     assert [int(row["step"]) for row in after if "val/loss" in row][-1] == 15
     checkpoint = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)

@@ -15,12 +15,12 @@ class MetricsFile(NamedTuple):
     Attributes:
         columns: Names in its header; empty if there is no file.
         rows: Its rows as text; quantities that were not logged at a step are empty.
-        left_out: Whether the file contains more: later rows or damaged lines.
+        has_dropped_lines: Whether the file has other lines: later rows, or damaged ones.
     """
 
     columns: list[str]
     rows: list[dict[str, str]]
-    left_out: bool
+    has_dropped_lines: bool
 
 
 def read_metrics(path: Path, last_step: int | None = None) -> MetricsFile:

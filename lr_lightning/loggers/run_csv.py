@@ -70,7 +70,7 @@ class _MetricsWriter(ExperimentWriter):
         self._path = Path(self.metrics_file_path)
         earlier = read_metrics(self._path, resume_step)
         self.metrics_keys = earlier.columns
-        if earlier.left_out:
+        if earlier.has_dropped_lines:
             self._replace(earlier.columns, earlier.rows)
 
     @override

@@ -28,10 +28,10 @@ _OBJECTS = ("network", "likelihood", "optimizer", "lr_scheduler", "assays", "dis
 
 
 class Objective(NamedTuple):
-    """What an objective says about one batch.
+    """Loss, terms and codes of one batch.
 
     Attributes:
-        loss: Scalar to minimise, in nats per observation.
+        loss: Scalar to minimize, in nats per observation.
         terms: Its parts by name, scalars averaged over the batch, in nats per observation.
         codes: Posterior means, or the codes of a deterministic model, ``(B, D)``.
         log_variances: Logarithms of the posterior variances ``(B, D)``, ``None`` for a deterministic model.
@@ -44,7 +44,7 @@ class Objective(NamedTuple):
 
     @classmethod
     def of(cls, loss: Tensor, terms: dict[str, Tensor], codes: Tensor, log_variances: Tensor | None = None) -> Self:
-        """Return the objective with gradients on ``loss`` alone, so that what is kept for logging holds no graph."""
+        """Return the objective with gradients on ``loss`` alone, so that logging keeps no graph alive."""
         detached = {name: term.detach() for name, term in terms.items()}
         return cls(loss, detached, codes.detach(), None if log_variances is None else log_variances.detach())
 
@@ -54,12 +54,12 @@ class Objective(NamedTuple):
 
 
 class Penalty(NamedTuple):
-    """What an objective adds to the reconstruction.
+    """The part of a loss that is added to the reconstruction.
 
     Attributes:
-        value: Scalar that is added, in nats per observation.
-        terms: Its parts by name, before they are weighted, scalars in nats per observation unless a model's
-            documentation says otherwise.
+        value: Scalar to add, in nats per observation.
+        terms: Its parts by name, before weighting; scalars in nats per observation unless the model documents another
+            unit.
     """
 
     value: Tensor
@@ -67,28 +67,29 @@ class Penalty(NamedTuple):
 
 
 class AutoencoderModule(LightningModule, ABC):
-    """An autoencoder under training; subclasses say what they minimise in :meth:`objective`.
+    """An autoencoder under training; subclasses define the loss in :meth:`objective`.
 
     Losses are summed over pixels and latents and averaged over the batch, in nats. Every attribute that is a
     :class:`~lr_lightning.models.Schedule` is logged in training under its name.
 
     Attributes:
-        needs_variational: Whether the network must be variational (or must not be, if ``False``); ``None`` if either
-            will do. A config that leaves the network's ``variational`` open gets this value.
-        steps_trained: Updates of the network so far, which schedules depend on; a checkpoint keeps it.
-        optimizer_index: Place of its first optimizer among the Trainer's; above 0 in a :class:`SeedEnsemble` only.
+        needs_variational: Whether the network must be variational (``True``) or must not be (``False``); ``None`` if
+            both work. It is the default of the network's ``variational`` in configs.
+        steps_trained: Number of updates so far; schedules depend on it, and checkpoints keep it.
+        optimizer_index: Index of its first optimizer in ``trainer.optimizers``; nonzero only inside a
+            :class:`SeedEnsemble`.
 
     Args:
         network: Encoder and decoder.
-        likelihood: What the decoder's output means.
-        optimizer: Called with the parameters; Adam with a learning rate of 1e-4, the field's habit, by default.
+        likelihood: Distribution that the decoder's output parameterizes; Bernoulli if ``None``.
+        optimizer: Called with the parameters. The default is Adam with a learning rate of 1e-4, as is common.
         lr_scheduler: Called with the optimizer; stepped after every batch.
         assays: Callbacks that belong to this model; more can be given to the Trainer.
         channels_last: Keep convolution weights in channels-last order, which is faster on most processors.
         compile_network: Compile encoder and decoder with ``torch.compile``.
-        updates_per_batch: Updates that the model makes on what the Trainer counts as one batch, each on a batch of its
-            own that the data module gathers along; see :class:`~lr_lightning.training.update_loop.UpdateLoop`. Steps
-            count updates as ever.
+        updates_per_batch: Number of updates on what the Trainer counts as one batch; above 1, the data module returns
+            lists of batches, one batch per update. Steps count updates. See
+            :class:`~lr_lightning.training.update_loop.UpdateLoop`.
 
     Raises:
         ValueError: If ``updates_per_batch`` is below 1.
@@ -155,7 +156,7 @@ class AutoencoderModule(LightningModule, ABC):
         """Return loss, terms and codes of a batch ``(B, *observation_shape)``; noise comes from ``generator``."""
 
     def training_objective(self, batch: Any, generator: torch.Generator) -> Objective:
-        """Return the objective of a training batch; to be overridden where that is more than ``(images, factors)``."""
+        """Return the objective of a training batch; override it for batches other than ``(images, factors)``."""
         return self.objective(batch[0], generator)
 
     def term_names(self) -> list[str]:
@@ -170,7 +171,7 @@ class AutoencoderModule(LightningModule, ABC):
         observations = torch.rand(shape, generator=generator, device=self.device, dtype=dtype)
         try:
             self.eval()
-            # Nothing is to be compiled for this
+            # do not compile the network just for this
             with torch.compiler.set_stance("force_eager"), torch.no_grad(), isolate_rng():
                 return list(self.objective(observations, generator).terms_and_loss())
         finally:
@@ -190,9 +191,9 @@ class AutoencoderModule(LightningModule, ABC):
         return self.likelihood.negative_log_likelihood(self.network.decode(codes), observations).mean()
 
     def current_value(self, value: float | Schedule) -> float | Tensor:
-        """Return ``value`` itself, or what the schedule says at the present step.
+        """Return ``value``, or the value of the schedule at the current step.
 
-        While an update is recorded, that is a tensor, which is given the value of each step when it is replayed.
+        While an update is recorded as a CUDA graph, that is a tensor, whose value is set before each replay.
         """
         if id(value) in self.recorded_weights:
             return self.recorded_weights[id(value)]
@@ -207,7 +208,7 @@ class AutoencoderModule(LightningModule, ABC):
         return {name: schedule(step) for name, schedule in self.schedules().items()}
 
     def response(self, codes: Tensor) -> Tensor:
-        """Return the latent response ``(B, D)``: the mean of what the encoder makes of decoded ``codes``."""
+        """Return the latent response ``(B, D)``: the mean codes of decoded ``codes``."""
         return self._mean_codes(self.decode(codes))
 
     @override
@@ -234,17 +235,17 @@ class AutoencoderModule(LightningModule, ABC):
         return objective.terms_and_loss()
 
     def step_optimizer(self, loss: Tensor) -> None:
-        """Take one step of the first optimizer down the gradient of ``loss``; the Trainer does not count it."""
+        """Take one step of the first optimizer on ``loss``; the Trainer does not count it."""
         optimizer = self.trainer.optimizers[self.optimizer_index]
         optimizer.zero_grad()
         with self._full_precision():
             self.manual_backward(loss)
         self.trainer.strategy.optimizer_step(optimizer, closure=lambda: None, model=self)
-        torch.clear_autocast_cache()  # the copies of the weights in low precision, which are out of date now
+        torch.clear_autocast_cache()  # its low-precision copies of the weights are out of date now
 
     @override
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Hand the terms to the loggers every ``log_every_n_steps``; ``self.log`` would cost time at every step."""
+        """Send the terms to the loggers every ``log_every_n_steps``; ``self.log`` would cost time at each step."""
         updates = self._update_loop.num_updates if self._update_loop is not None else 1
         if is_logging_due(self.trainer, updates) and not self.trainer.fit_loop._should_accumulate():
             step = logging_step(self.trainer)
@@ -275,7 +276,7 @@ class AutoencoderModule(LightningModule, ABC):
         return {"codes": posterior, "log_variances": None}
 
     def evaluation_means(self) -> dict[str, Tensor]:
-        """Return loss and terms by name, float32, averaged over the validation or test set that was just seen."""
+        """Return loss and terms by name, float32, averaged over the last validation or test set."""
         totals = {name: self.trainer.strategy.reduce(total, reduce_op="sum") for name, total in self._totals.items()}
         count = totals.pop("count")
         return {name: (total / count).float() for name, total in totals.items()}
@@ -296,12 +297,12 @@ class AutoencoderModule(LightningModule, ABC):
         return self.assays
 
     def optimized_parameters(self) -> ParamsT:
-        """Return what the optimizer is given: all parameters that are trained, or groups of them with options."""
+        """Return what to optimize: all parameters that require gradients, or groups of them with options."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
     @override
     def configure_optimizers(self) -> Any:
-        """Build the optimizer, and the schedule if there is one, that the constructor was given."""
+        """Build the optimizer, and the learning-rate schedule if there is one."""
         optimizer = self.optimizer(self.optimized_parameters())
         if self.lr_scheduler is None:
             return optimizer
@@ -339,7 +340,7 @@ class AutoencoderModule(LightningModule, ABC):
         return posterior.mean if isinstance(posterior, Normal) else posterior
 
     def _full_precision(self) -> torch.autocast:
-        """Return a context without autocast: what is measured is computed in the precision of the weights."""
+        """Return a context without autocast: evaluation runs in the precision of the weights."""
         return torch.autocast(self.device.type, enabled=False)
 
     def noise_seed_of(self, batch: int) -> int:

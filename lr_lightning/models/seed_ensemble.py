@@ -16,7 +16,7 @@ from lr_lightning.training.update_loop import UpdateLoop
 
 
 class SeedEnsemble(LightningModule):
-    """Independent seeds of one model: every batch updates each member, and each ends as if it were trained alone.
+    """Independent seeds of one model: every batch updates each member, and each ends as if trained alone.
 
     Members have their own weights, optimizers, learning rates and noise, and see the same batches, whose order depends
     on the data module alone. On a CPU a member's weights equal those of its own run to the bit. On a CUDA device the
@@ -68,7 +68,7 @@ class SeedEnsemble(LightningModule):
 
     @override
     def setup(self, stage: str) -> None:
-        """Hand the Trainer to the members."""
+        """Attach the members to the Trainer."""
         if self.trainer.world_size > 1:
             raise ValueError(
                 f"an ensemble of seeds trains on one device, got {self.trainer.world_size}; set trainer.devices to 1"
@@ -107,7 +107,7 @@ class SeedEnsemble(LightningModule):
 
     @override
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Hand the terms to the loggers every ``log_every_n_steps``."""
+        """Send the terms to the loggers every ``log_every_n_steps``."""
         assert self._update_loop is not None
         if not is_logging_due(self.trainer, self._update_loop.num_updates):
             return
@@ -121,12 +121,12 @@ class SeedEnsemble(LightningModule):
 
     @override
     def validation_step(self, batch: Any, batch_idx: int) -> Any:
-        """Return what each member says about a batch, for the callbacks."""
+        """Return the outputs of each member for a batch, for the callbacks."""
         return [member.validation_step(batch, batch_idx) for member in self.members]
 
     @override
     def test_step(self, batch: Any, batch_idx: int) -> Any:
-        """Return what each member says about a batch, for the callbacks."""
+        """Return the outputs of each member for a batch, for the callbacks."""
         return [member.test_step(batch, batch_idx) for member in self.members]
 
     @override

@@ -8,11 +8,13 @@ if TYPE_CHECKING:
     from lr_lightning.testing.assay_tester import AssayTester as AssayTester
     from lr_lightning.testing.data_set_tester import DataSetTester as DataSetTester
     from lr_lightning.testing.metric_tester import MetricTester as MetricTester
+    from lr_lightning.testing.model_tester import ModelTester as ModelTester
 
 _MODULES = {
     "AssayTester": "assay_tester",
     "DataSetTester": "data_set_tester",
     "MetricTester": "metric_tester",
+    "ModelTester": "model_tester",
 }
 
 

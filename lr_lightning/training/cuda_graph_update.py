@@ -10,20 +10,21 @@ from torch.optim import SGD, Optimizer
 from lr_lightning.training.schedules import Schedule
 from lr_lightning.training.trainee import Trainee
 
-# Updates before the recording, in which libraries choose their algorithms and optimizers make their state
+# Updates before the recording, during which libraries choose their algorithms and optimizers create their state
 _WARM_UP = 3
 
 
 class CUDAGraphUpdate:
-    """Records one update of each model and replays it: the processor then hands over one graph, not each kernel.
+    """Records one update of each model and replays it: the CPU then launches one graph instead of each kernel.
 
-    What a replay reads is copied to where the recording read it: the batch, the seeds of the noise, the values of
-    schedules and learning rates. Callbacks at single optimizer steps (``on_before_optimizer_step``) are not called in a
-    replay. A batch of another size than the recorded one is trained on without it.
+    A replay reads the addresses that were recorded, so its inputs are copied there first: the batch, the seeds of the
+    noise, and the values of schedules and learning rates. Callbacks at single optimizer steps
+    (``on_before_optimizer_step``) are not called in a replay. A batch whose size differs from the recorded one is
+    trained on without the graph.
 
-    Each model is recorded on a stream of its own, so that the kernels of several small models, which fill no GPU alone,
-    run side by side: 16 models make 2.5 times the updates that one makes in the same time. One batched computation on
-    stacked weights would make 3.3 times as many, but with other round-off than that of each model alone.
+    Each model is recorded on its own stream, so that the kernels of several small models, none of which fills a GPU,
+    run side by side: 16 models make 2.5 times as many updates as one model in the same time. One batched computation on
+    stacked weights would make 3.3 times as many, but its round-off would differ from that of each model alone.
 
     Args:
         models: The models, on one CUDA device, with manual optimization and schedules at the same step.
@@ -36,7 +37,7 @@ class CUDAGraphUpdate:
         self._models = models
         self._device = device = models[0].device
         self._generators = [torch.Generator(device) for _ in models]
-        # The same for warming up and recording: libraries keep a workspace for each stream
+        # Warm-up and recording use the same streams: libraries keep one workspace per stream
         self._streams = [torch.cuda.Stream(device) for _ in models]  # type: ignore[no-untyped-call]
         self._graph: torch.cuda.CUDAGraph | None = None
         self._done = 0
@@ -48,9 +49,9 @@ class CUDAGraphUpdate:
             make_recordable(optimizer, device, scheduled=bool(trainer.lr_scheduler_configs))
 
     def __call__(self, batch: Any, seeds: Sequence[int]) -> list[dict[str, Tensor]]:
-        """Update on ``batch``, a tuple of tensors, with noise from a seed for each model; return the terms of each.
+        """Update on ``batch``, a tuple of tensors, with noise from one seed per model; return the terms of each model.
 
-        The terms are overwritten by the next update.
+        The next update overwrites the terms.
         """
         for generator, seed in zip(self._generators, seeds, strict=True):
             generator.manual_seed(seed)
@@ -60,6 +61,7 @@ class CUDAGraphUpdate:
         graph = self._graph or self._record(batch)
         if any(place.shape != value.shape for place, value in zip(self._batch, batch, strict=True)):
             return self._update_all(batch)
+        # Everything the replay reads is at a fixed address: the batch, and the value of each schedule
         for place, value in zip(self._batch, batch, strict=True):
             place.copy_(value)
         for schedule, weight in self._weights:
@@ -68,7 +70,7 @@ class CUDAGraphUpdate:
         return self._terms
 
     def _update_all(self, batch: Any) -> list[dict[str, Tensor]]:
-        """Update each model on its own stream, which recordings ask for while they warm up too."""
+        """Update each model on its own stream; recording requires that the warm-up does so too."""
         present = torch.cuda.current_stream(self._device)
         terms = []
         for model, generator, stream in zip(self._models, self._generators, self._streams, strict=True):
@@ -80,19 +82,21 @@ class CUDAGraphUpdate:
         return terms
 
     def _record(self, batch: Any) -> torch.cuda.CUDAGraph:
-        """Record an update of all models, which does not make it."""
+        """Record an update of all models without making it."""
         copies = [value.clone() for value in batch]
         self._batch = batch._make(copies) if hasattr(batch, "_make") else copies
         schedules = [schedule for model in self._models for schedule in model.schedules().values()]
         self._weights = [(s, torch.zeros((), dtype=torch.float32, device=self._device)) for s in schedules]
         for optimizer in self._models[0].trainer.optimizers:
-            optimizer.zero_grad()  # gradients are to lie in the graph's memory
+            optimizer.zero_grad()  # backward then allocates the gradients in the graph's memory
         self._graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             self._graph.register_generator_state(generator)
+        # While recording, models read schedules from these tensors: a Python number would be baked into the graph
         for model in self._models:
             model.recorded_weights = {id(schedule): weight for schedule, weight in self._weights}
-        torch.clear_autocast_cache()  # the copies of weights in low precision must be part of the recording
+        # Cached low-precision copies of the weights would stay as they are now: the graph must make its own
+        torch.clear_autocast_cache()
         with torch.cuda.graph(self._graph):
             self._terms = self._update_all(self._batch)
         for model in self._models:
@@ -101,15 +105,15 @@ class CUDAGraphUpdate:
 
 
 def make_recordable(optimizer: Optimizer, device: torch.device, scheduled: bool) -> None:
-    """Let ``optimizer`` keep all that changes on the device.
+    """Make ``optimizer`` keep everything that changes between steps on the device.
 
     Args:
-        optimizer: Any whose groups have the option ``capturable``, as Adam has, or SGD.
+        optimizer: SGD, or an optimizer whose groups have the option ``capturable``, such as Adam.
         device: The device of its parameters.
         scheduled: Whether a schedule changes its learning rates.
 
     Raises:
-        ValueError: If it is neither.
+        ValueError: If it is another optimizer.
     """
     for group in optimizer.param_groups:
         if "capturable" in group:
@@ -121,6 +125,7 @@ def make_recordable(optimizer: Optimizer, device: torch.device, scheduled: bool)
             )
         if "fused" in group and not group.get("foreach"):
             group["fused"] = True
+        # As a number, the learning rate would be baked into the graph; as a tensor, schedulers change it in place
         if scheduled and not isinstance(group["lr"], Tensor):
             group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
     for state in optimizer.state.values():

@@ -11,7 +11,7 @@ from lr_lightning.common.checks import check_at_least, check_non_negative
 
 
 class Schedule(ABC):
-    """A function of the step alone, so that a resumed run goes on where it stopped."""
+    """A function of the step alone, so that a resumed run continues where it stopped."""
 
     @abstractmethod
     def __call__(self, step: int) -> float:
@@ -20,7 +20,7 @@ class Schedule(ABC):
 
 @dataclass(frozen=True)
 class _Ramp(Schedule, ABC):
-    """What leads from one value to another in some steps and stays there."""
+    """A change from one value to another within some steps, constant afterwards."""
 
     start: float
     end: float
@@ -69,13 +69,13 @@ class CosineSchedule(_Ramp):
 
 @dataclass(frozen=True)
 class CyclicSchedule(Schedule):
-    """A line from ``start`` to ``end`` that begins anew every ``period`` steps.
+    """A line from ``start`` to ``end`` that restarts every ``period`` steps.
 
     Args:
         start: Value at the beginning of each cycle.
-        end: Value that is reached in each cycle, and kept for the rest of it.
-        period: Steps of a cycle.
-        rise: Part of a cycle that the line takes, in ``(0, 1]``.
+        end: Value reached in each cycle and kept for the rest of it.
+        period: Number of steps per cycle.
+        rise: Fraction of a cycle that the line takes, in ``(0, 1]``.
 
     Raises:
         ValueError: If ``period`` is below 1 or ``rise`` outside of its range.
@@ -103,11 +103,11 @@ class CyclicSchedule(Schedule):
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """A rise from 0 over ``num_steps`` steps to where ``then`` begins, and ``then`` from there.
+    """A rise from 0 to the first value of ``then`` over ``num_steps`` steps, followed by ``then``.
 
     Args:
         num_steps: Length of the rise.
-        then: What follows; its step 0 is the end of the rise. A number stays as it is.
+        then: What follows; its step 0 is the end of the rise. A number is a constant.
 
     Raises:
         ValueError: If ``num_steps`` is below 1.
@@ -134,12 +134,12 @@ class ScheduledLearningRate(LambdaLR):
     """
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
-        # As a function, which checkpoints leave out; an object would be pickled into them.
+        # LambdaLR leaves functions out of its state, but pickles callable objects into checkpoints
         super().__init__(optimizer, lambda step: schedule(step))
 
 
 def value_at(value: float | Schedule, step: int) -> float:
-    """Return ``value`` itself, or what the schedule says at ``step``."""
+    """Return ``value``, or the value of the schedule at ``step``."""
     return value(step) if isinstance(value, Schedule) else value
 
 

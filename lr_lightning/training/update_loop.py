@@ -12,19 +12,19 @@ from lr_lightning.training.trainee import Trainee
 class UpdateLoop:
     """Makes one update of each model for each batch of a list.
 
-    The Trainer spends about a millisecond on each batch, more than a GPU needs for an update of a small network. A list
-    of batches, or several models on one batch, cost it that once. On a single CUDA device such updates are recorded and
-    replayed as well, see :class:`CUDAGraphUpdate`. Batches, noise, schedules and the number of steps are those of a run
-    of one model with one update a batch; validation, checkpoints and progress can only come between lists.
+    The Trainer spends about a millisecond on each batch, more than a GPU needs to update a small network. A list of
+    batches, or several models on one batch, pay that overhead once. On a single CUDA device, such updates are also
+    recorded and replayed; see :class:`CUDAGraphUpdate`. Batches, noise, schedules and the number of steps equal those
+    of a run of one model with one update per batch. Validation, checkpoints and progress happen between lists only.
 
-    Where ``max_steps`` ends a run inside a list, the rest of it goes back to the loader: a run that is resumed there
-    makes it and ends the list as a run would that was not stopped. The unfinished list is not logged or validated.
+    If ``max_steps`` ends a run inside a list, the remaining batches return to the loader. A resumed run trains on them
+    and finishes the list, as an uninterrupted run would. The unfinished list is neither logged nor validated.
 
     Args:
-        models: The models, with manual optimization, all under one Trainer and equally many ``updates_per_batch``.
+        models: The models, with manual optimization, attached to one Trainer and with equal ``updates_per_batch``.
 
     Attributes:
-        num_updates: Updates of each model on the last list.
+        num_updates: Number of updates of each model on the last list.
     """
 
     def __init__(self, models: Sequence[Trainee]) -> None:
@@ -37,7 +37,7 @@ class UpdateLoop:
         self.num_updates = 0
 
     def run(self, batch: Any) -> list[dict[str, Tensor]]:
-        """Update on a batch or a list of them, as far as ``max_steps`` allows; return the last terms of each model."""
+        """Update on a batch or a list of batches, up to ``max_steps``; return the last terms of each model."""
         trainer, loop = self._trainer, self._trainer.fit_loop.epoch_loop
         batches = batch if self._takes_lists and isinstance(batch, list) else [batch]
         room = len(batches) if trainer.max_steps < 0 else trainer.max_steps - trainer.global_step
@@ -49,15 +49,17 @@ class UpdateLoop:
             self._give_back(len(batches) - room)
         else:
             before = loop._batches_that_stepped
-            loop._batches_that_stepped = trainer.global_step - 1  # the Trainer adds the last
-            self.num_updates = trainer.global_step - before  # those before a resume inside of this list as well
+            # The Trainer counts a list as one batch and adds 1 after it; loggers read this counter as the step
+            loop._batches_that_stepped = trainer.global_step - 1
+            self.num_updates = trainer.global_step - before  # includes those before a resume inside this list
         return terms
 
     def _give_back(self, num_batches: int) -> None:
-        """Let the Trainer stop before the present list, as far as it counts lists, and the loader where it is."""
+        """Return unused batches to the loader, and make the Trainer stop as if this list had not begun."""
         loop = self._trainer.fit_loop.epoch_loop
         self._trainer.train_dataloader.give_back(num_batches)  # type: ignore[union-attr]
         self.num_updates = 0
+        # The Trainer has already counted this list as a batch, will count it as a step, and may be due to validate
         loop.batch_progress.increment_by(-1)
         loop._batches_that_stepped -= 1
         loop._skip_next_val = True
@@ -68,7 +70,7 @@ class UpdateLoop:
         return [model.update(batch, model.noise(model.steps_trained + 1)) for model in self._models]
 
     def _count(self) -> None:
-        """Count an update of all models as one step, and let learning rates follow."""
+        """Count an update of all models as one step, and step the learning-rate schedulers."""
         progress = self._trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
         progress.increment_ready()
         progress.increment_completed()

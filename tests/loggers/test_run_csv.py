@@ -14,12 +14,7 @@ from torch import Tensor
 
 from lr_lightning.loggers import RunCSVLogger
 from lr_lightning.loggers.metrics_file import read_metrics
-
-
-def read(folder: Path) -> list[dict[str, str]]:
-    """Return the rows of the file, without empty cells."""
-    with (folder / "metrics.csv").open(newline="") as file:
-        return [{key: value for key, value in row.items() if value} for row in csv.DictReader(file)]
+from tests.logged_rows import logged_rows
 
 
 def log(folder: Path, rows: dict[int, dict[str, Tensor | float]], **options: Any) -> None:
@@ -32,7 +27,7 @@ def log(folder: Path, rows: dict[int, dict[str, Tensor | float]], **options: Any
 
 def test_writes_straight_into_the_run_folder(tmp_path: Path) -> None:
     log(tmp_path / "run", {3: {"train/loss": 0.5}, 7: {"train/loss": 0.25, "val/loss": 2.0}})
-    assert read(tmp_path / "run") == [
+    assert logged_rows(tmp_path / "run") == [
         {"step": "3", "train/loss": "0.5"},
         {"step": "7", "train/loss": "0.25", "val/loss": "2.0"},
     ]
@@ -42,7 +37,7 @@ def test_keeps_the_rows_of_earlier_starts(tmp_path: Path) -> None:
     log(tmp_path, {3: {"train/loss": 0.1}, 7: {"train/loss": 1e-7}})
     log(tmp_path, {11: {"val/loss": 2.0}})
     log(tmp_path, {15: {"train/loss": 0.0}})
-    assert read(tmp_path) == [
+    assert logged_rows(tmp_path) == [
         {"step": "3", "train/loss": "0.1"},
         {"step": "7", "train/loss": "1e-07"},
         {"step": "11", "val/loss": "2.0"},
@@ -53,20 +48,20 @@ def test_keeps_the_rows_of_earlier_starts(tmp_path: Path) -> None:
 def test_drops_the_rows_that_a_resumed_run_writes_again(tmp_path: Path) -> None:
     log(tmp_path, {3: {"train/loss": 3.0}, 7: {"train/loss": 7.0}, 11: {"train/loss": 11.0}})
     log(tmp_path, {11: {"train/loss": 0.5}}, resume_step=7)
-    assert [row["train/loss"] for row in read(tmp_path)] == ["3.0", "7.0", "0.5"]
+    assert [row["train/loss"] for row in logged_rows(tmp_path)] == ["3.0", "7.0", "0.5"]
 
 
 def test_a_start_killed_before_its_first_row_loses_nothing(tmp_path: Path) -> None:
     log(tmp_path, {3: {"train/loss": 3.0}})
     for _ in range(2):
         _ = RunCSVLogger(tmp_path).experiment  # what the Trainer does before training
-    assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
+    assert logged_rows(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
 
 
 def test_drops_an_incomplete_line(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("epoch,step,train/loss\n0,3,3.0\n0,7")
     log(tmp_path, {7: {"train/loss": 7.0}})
-    assert [row["train/loss"] for row in read(tmp_path)] == ["3.0", "7.0"]
+    assert [row["train/loss"] for row in logged_rows(tmp_path)] == ["3.0", "7.0"]
 
 
 def test_ignores_other_files(tmp_path: Path) -> None:
@@ -81,7 +76,7 @@ def test_other_processes_leave_the_file_alone(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(rank_zero_only, "rank", 1)
     log(tmp_path, {7: {"train/loss": 7.0}})
     _ = RunCSVLogger(tmp_path).experiment
-    assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
+    assert logged_rows(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
 
 
 @pytest.mark.parametrize("half", ["0,7", "0,7,3.", "0,7,3.125\r"])
@@ -89,14 +84,14 @@ def test_incomplete_last_lines_are_dropped(tmp_path: Path, half: str) -> None:
     (tmp_path / "metrics.csv").write_text(f"epoch,step,train/loss\r\n0,3,3.0\r\n{half}", newline="")
     assert [row["step"] for row in read_metrics(tmp_path / "metrics.csv").rows] == ["3"]
     log(tmp_path, {11: {"epoch": 0, "train/loss": 11.0}})
-    assert [row["step"] for row in read(tmp_path)] == ["3", "11"]
+    assert [row["step"] for row in logged_rows(tmp_path)] == ["3", "11"]
 
 
 def test_damaged_lines_are_ignored_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / "metrics.csv").write_text("step,train/loss\n3,3.0\n\0\0,1.0\n7\n9,9.0,9.0\n11,11.0\n")
     with pytest.warns(UserWarning, match=r"\b3\b.*metrics.csv"):
         log(tmp_path, {15: {"train/loss": 15.0}})
-    assert [row["step"] for row in read(tmp_path)] == ["3", "11", "15"]
+    assert [row["step"] for row in logged_rows(tmp_path)] == ["3", "11", "15"]
 
 
 def test_rejects_another_table(tmp_path: Path) -> None:
@@ -116,7 +111,7 @@ def test_only_a_new_column_rewrites_the_file(tmp_path: Path) -> None:
     before = inodes[3]
     log(tmp_path, {4: {"train/loss": 1.0}}, resume_step=3)  # drops nothing
     assert (tmp_path / "metrics.csv").stat().st_ino == before
-    assert [row["step"] for row in read(tmp_path)] == ["0", "1", "2", "3", "4"]
+    assert [row["step"] for row in logged_rows(tmp_path)] == ["0", "1", "2", "3", "4"]
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 
@@ -135,9 +130,9 @@ def test_a_full_disk_leaves_whole_rows(
         patch.setattr(csv.DictWriter, "writerows", full)
         with pytest.raises(OSError, match="disk full"):
             logger.log_metrics(written, step=7)
-    assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
+    assert logged_rows(tmp_path) == [{"step": "3", "train/loss": "3.0"}]
     logger.finalize("failed")  # some space has been freed
-    assert read(tmp_path) == [{"step": "3", "train/loss": "3.0"}, {"step": "7"} | dict.fromkeys(written, "7.0")]
+    assert logged_rows(tmp_path) == [{"step": "3", "train/loss": "3.0"}, {"step": "7"} | dict.fromkeys(written, "7.0")]
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -155,7 +150,7 @@ def test_a_run_killed_while_it_resumes_or_adds_a_column_loses_no_row(tmp_path: P
         steps = [int(row["step"]) for row in read_metrics(path).rows]
         assert steps[:19_000] == list(range(19_000))
     log(tmp_path, {19_000: {"train/loss": 1.0}}, resume_step=18_999)
-    assert len(read(tmp_path)) == 19_001
+    assert len(logged_rows(tmp_path)) == 19_001
 
 
 def test_checkpoints_flush_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """The W&B history survives a killed W&B service or run."""
 
-import csv
 import os
 import shutil
 import signal
@@ -15,6 +14,7 @@ import wandb
 from PIL import Image
 
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
+from tests.logged_rows import logged_rows
 from tests.wandb_history import history, parts
 
 FOLDER = Path("run")
@@ -109,8 +109,7 @@ def test_the_last_part_has_the_whole_history(whole: list[dict[str, Any]]) -> Non
             kill_run()
     assert loggers[0].finish() is None
     assert last_history() == whole
-    with (FOLDER / "metrics.csv").open(newline="") as file:
-        assert [int(row["step"]) for row in csv.DictReader(file)] == [row["_step"] for row in whole]
+    assert [int(row["step"]) for row in logged_rows(FOLDER)] == [row["_step"] for row in whole]
 
 
 def test_an_evaluation_adds_rows(whole: list[dict[str, Any]]) -> None:

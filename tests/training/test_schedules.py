@@ -1,6 +1,5 @@
 """Schedules against closed forms, in training and on the command line."""
 
-import csv
 import math
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from lr_lightning.models import (
 )
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 from lr_lightning.training.schedules import check_weight, value_at
+from tests.logged_rows import logged_rows
 from tests.models.test_base import Recorder
 
 # Values
@@ -224,8 +224,7 @@ def test_command_line_takes_schedules_and_its_checkpoints_reload_alone(tmp_path:
         main(["fit", *arguments])
     assert stopped.value.code == 0
     [table] = (tmp_path / "log").rglob("metrics.csv")
-    with table.open(newline="") as file:
-        betas = [float(row["train/beta"]) for row in csv.DictReader(file) if row["train/beta"]]
+    betas = [float(row["train/beta"]) for row in logged_rows(table.parent) if "train/beta" in row]
     assert betas == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 0.8], rel=1e-12)
     checkpoint = Path("runs/helix/checkpoints/last.ckpt")
     model = BetaVAE.load_from_checkpoint(checkpoint, weights_only=True)

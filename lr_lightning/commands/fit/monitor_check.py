@@ -1,6 +1,7 @@
 """Finds a misspelt key of what a run monitors before its first step."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import cast
@@ -37,8 +38,8 @@ def check_monitored(trainer: Trainer, model: LightningModule) -> None:
 def logged_keys(callbacks: Sequence[Callback], module: LightningModule, trainer: Trainer) -> list[str]:
     """Return the keys that validations will log, with ``*`` for parts that depend on the model or data."""
     model = cast(AutoencoderModule, module.members[0] if isinstance(module, SeedEnsemble) else module)
-    model.trainer = trainer  # some objectives ask it for its data
-    keys = [f"val/{name}" for name in _terms(model)]
+    with _attached(model, trainer):
+        keys = [f"val/{name}" for name in _terms(model)]
     for callback in callbacks:
         if isinstance(callback, AssayCallback):
             keys += assay_keys(callback)
@@ -46,6 +47,17 @@ def logged_keys(callbacks: Sequence[Callback], module: LightningModule, trainer:
         deviations = [f"{key}_sd" for key in keys] if len(module.seeds) > 1 else []
         keys += deviations + [f"{seed_name(seed)}/{key}" for seed in module.seeds for key in keys]
     return keys + ["lr-*"] * any(isinstance(callback, LearningRateMonitor) for callback in callbacks)
+
+
+@contextmanager
+def _attached(model: AutoencoderModule, trainer: Trainer) -> Iterator[None]:
+    """Attach ``model`` to ``trainer`` within this context: some objectives need its data module."""
+    before = model._trainer
+    model.trainer = trainer
+    try:
+        yield
+    finally:
+        model._trainer = before
 
 
 def assay_keys(assay: AssayCallback) -> list[str]:

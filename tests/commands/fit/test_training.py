@@ -1,6 +1,5 @@
 """The command line end to end, on runs of a few steps."""
 
-import csv
 import json
 import os
 import re
@@ -25,6 +24,7 @@ from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.loggers import RunWandbLogger
 from tests.arrays import read_arrays
+from tests.logged_rows import logged_rows
 from tests.wandb_history import history, parts
 
 TINY = ["--trainer.max_epochs=2", "--data.batches_per_epoch=4", "--trainer.log_every_n_steps=2"]
@@ -83,10 +83,9 @@ def test_fit_leaves_a_complete_run_folder(capsys: pytest.CaptureFixture[str], mo
     assert results["config"]["model"] == saved["model"]
     assert saved["wandb"]["run_id"] is saved["ckpt_path"] is None  # a repeated config is a run of its own
 
-    with (folder / "metrics.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [int(row["step"]) for row in rows if row["train/loss"]] == [1, 3, 5, 7]
-    last = next(row for row in reversed(rows) if row["val/loss"])
+    rows = logged_rows(folder)
+    assert [int(row["step"]) for row in rows if "train/loss" in row] == [1, 3, 5, 7]
+    last = next(row for row in reversed(rows) if "val/loss" in row)
     assert {key: float(last[key]) for key in scalars} == pytest.approx(scalars)
 
     for name in ("best", "last"):
@@ -156,8 +155,7 @@ def test_test_adds_its_results_and_repeats_itself() -> None:
     assert timeless(again["test"]) == timeless(results["test"])
     assert again["fit"] == results["fit"]
     assert again["test"]["step"] == 8
-    with Path("runs/helix/metrics.csv").open(newline="") as file:
-        assert [row["step"] for row in csv.DictReader(file)][-1] == "7"  # the last training step of the checkpoint
+    assert logged_rows(Path("runs/helix"))[-1]["step"] == "7"  # the last training step of the checkpoint
     assert Path("runs/helix/config.yaml").read_bytes() == config
 
 
@@ -251,10 +249,9 @@ def test_a_resumed_run_drops_the_rows_that_it_writes_again() -> None:
     lost = [*last.split(",")[:position], "9", *last.split(",")[position + 1 :]]  # after the checkpoint, then killed
     path.write_text(path.read_text() + ",".join(lost) + "\n")
     assert run("fit", *HELIX, "--ckpt_path=last", "--trainer.max_epochs=3") == 0
-    with path.open(newline="") as file:
-        steps = [int(row["step"]) for row in csv.DictReader(file) if row["train/loss"]]
-        file.seek(0)
-        assert sum(row["step"] == "9" for row in csv.DictReader(file)) == 1  # the new one
+    rows = logged_rows(path.parent)
+    assert sum(row["step"] == "9" for row in rows) == 1  # the new one
+    steps = [int(row["step"]) for row in rows if "train/loss" in row]
     assert steps == [1, 3, 5, 7, 9, 11]
 
 
@@ -391,8 +388,7 @@ def test_a_killed_and_resumed_run_ends_with_the_weights_of_one_that_was_not(tmp_
     assert len(run_ids) == 1  # both starts belong to one W&B run
     tables = []
     for name in ("killed", "whole"):
-        with Path(f"runs/{name}/metrics.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = logged_rows(Path("runs") / name)
         tables.append([{key: row[key] for key in row if not key.endswith("/seconds")} for row in rows])
     assert tables[0] == tables[1]
 

@@ -1,0 +1,243 @@
+"""Tests that every model should pass."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+import pytest
+import torch
+import yaml
+from jsonargparse import ArgumentParser
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.cli import instantiate_module
+from pytorch_lightning.core.mixins.hparams_mixin import _given_hyperparameters_context
+from torch import Tensor
+from torch.distributions import Normal
+from typing_extensions import override
+
+from lr_lightning.assays import Autoencoder
+from lr_lightning.callbacks import ASSAYS, AssayCallback
+from lr_lightning.callbacks.needs import Target, first_missing
+from lr_lightning.callbacks.report_arguments import report_arguments
+from lr_lightning.data import FactorDataModule
+from lr_lightning.losses import Bernoulli
+from lr_lightning.models import AutoencoderModule
+from lr_lightning.testing.bars import Bars
+from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer
+
+SMALL_ASSAYS: Mapping[str, Mapping[str, Any]] = {
+    "conditioned_response": {"num_traversals": 2, "num_samples": 2, "num_resamples": 3},
+    "factor_topology": {"num_traversals": 2},
+    "disentanglement": {"metrics": ["mig"], "final_metrics": []},
+    "response_map": {"num_pairs": 1, "num_steps": 3, "num_images": 4, "num_samples": 16},
+    "dynamics": {"num_steps": 2, "max_steps": 4},
+    "sampling": {"num_samples": 4},
+}
+"""Arguments of assays that make them fast."""
+
+
+class ModelTester:
+    """Tests a model: training, resumption, checkpoints, evaluation, codes, and the assays of this package.
+
+    Subclass it and give the model as a config names it; pytest then collects the subclass. The data are 48 images
+    ``(3, 8, 8)``; a test class can replace :meth:`data` for a model that needs others, and :meth:`make` for one that no
+    config can describe.
+
+    Attributes:
+        config: ``class_path`` and ``init_args`` of the model, plain values, with a small network.
+
+    Example:
+        .. code-block:: python
+
+            class TestMyVAE(ModelTester):
+                config = {
+                    "class_path": "mypackage.MyVAE",
+                    "init_args": {
+                        "beta": 2.0,
+                        "network": {
+                            "class_path": "lr_lightning.networks.MLP",
+                            "init_args": {"latent_dim": 3, "observation_shape": [3, 8, 8], "widths": [16]},
+                        },
+                    },
+                }
+    """
+
+    config: ClassVar[Mapping[str, Any] | None] = None
+
+    def make(self) -> AutoencoderModule:
+        """Return a fresh model as the command line builds it; its weights are drawn from torch's global generator."""
+        assert self.config is not None, "set config, or override make"
+        parser = ArgumentParser(exit_on_error=False)
+        parser.add_subclass_arguments(AutoencoderModule, "model", fail_untyped=False)
+        config = parser.parse_object({"model": self.config})
+        plain = yaml.safe_load(parser.dump(config, skip_none=False))["model"]
+        hyperparameters = {"_class_path": plain["class_path"], **plain.get("init_args", {})}
+        instantiator = f"{instantiate_module.__module__}.{instantiate_module.__qualname__}"
+        with _given_hyperparameters_context(hyperparameters, instantiator):
+            return cast(AutoencoderModule, parser.instantiate_classes(config).model)
+
+    def data(self) -> FactorDataModule:
+        """Return the data: at least two batches per epoch, and a validation set."""
+        return tiny_data(Bars())
+
+    def model(self) -> AutoencoderModule:
+        """Return a fresh model, the same one each time."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return self.make()
+
+    @pytest.fixture
+    def observations(self) -> Tensor:
+        """The first validation batch."""
+        data = self.data()
+        data.setup("validate")
+        batch = next(iter(data.val_dataloader()))
+        return cast(Tensor, data.on_after_batch_transfer(batch, 0)[0])
+
+    @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+    def test_training_changes_weights_and_loss_is_finite(self, tmp_path: Path, precision: str) -> None:
+        """Two steps change the network, and each term of the loss is a finite number."""
+        model, terms = self.model(), _Terms()
+        before = [parameter.clone() for parameter in model.network.parameters()]
+        self._fit(model, tmp_path, 2, terms, precision=precision)
+        assert len(terms.rows) == 2
+        for row in terms.rows:
+            assert "loss" in row
+            assert all(torch.isfinite(torch.tensor(value)) for value in row.values()), row
+        after = list(model.network.parameters())
+        assert any(not torch.equal(old, new) for old, new in zip(before, after, strict=True))
+        assert all(parameter.isfinite().all() for parameter in model.parameters())
+
+    def test_resumed_run_equals_uninterrupted_run(self, tmp_path: Path) -> None:
+        """A checkpoint holds all that training needs: the final weights are equal bit for bit."""
+        whole, half, resumed = self.model(), self.model(), self.model()
+        self._fit(whole, tmp_path, 4)
+        self._fit(half, tmp_path, 2).save_checkpoint(tmp_path / "half.ckpt")
+        resumed.noise_seed = 123  # the checkpoint has it
+        self._fit(resumed, tmp_path, 4, checkpoint=tmp_path / "half.ckpt")
+        assert whole.steps_trained == resumed.steps_trained == 4
+        assert _same_weights(whole, resumed)
+        assert not _same_weights(whole, half)
+
+    def test_training_does_not_depend_on_other_random_draws(self, tmp_path: Path) -> None:
+        """Callbacks may draw from the global generators without changing the run."""
+        undisturbed, disturbed = self.model(), self.model()
+        self._fit(undisturbed, tmp_path, 3)
+        self._fit(disturbed, tmp_path, 3, _Draws())
+        assert _same_weights(undisturbed, disturbed)
+
+    def test_checkpoint_restores_the_model(self, tmp_path: Path, observations: Tensor) -> None:
+        """A checkpoint holds tensors and plain values only; built from a config, it reloads by itself."""
+        model = self.model()
+        self._fit(model, tmp_path, 2).save_checkpoint(tmp_path / "model.ckpt")
+        torch.load(tmp_path / "model.ckpt", weights_only=True)
+        known = {} if self.config is not None else {"network": self.model().network}
+        other = type(model).load_from_checkpoint(tmp_path / "model.ckpt", "cpu", weights_only=True, **known)
+        assert _same_weights(model, other)
+        assert torch.equal(_codes(model.eval(), observations), _codes(other.eval(), observations))
+
+    def test_weights_survive_pickling(self, observations: Tensor) -> None:
+        """The state is restored from a pickle into a model with other weights."""
+        model, other = self.model().eval(), self.make().eval()
+        assert not torch.equal(_codes(model, observations), _codes(other, observations))
+        other.load_state_dict(pickle.loads(pickle.dumps(model.state_dict())))
+        assert torch.equal(_codes(model, observations), _codes(other, observations))
+
+    def test_codes_and_reconstructions(self, observations: Tensor) -> None:
+        """Shapes and dtypes are those that assays expect; the response is decoding and encoding again."""
+        model = self.model().eval()
+        assert isinstance(model, Autoencoder)
+        posterior = model.encode(observations)
+        codes = posterior.mean if isinstance(posterior, Normal) else posterior
+        assert codes.shape == (len(observations), model.latent_dim)
+        if isinstance(posterior, Normal):
+            assert posterior.stddev.shape == codes.shape
+            assert (posterior.stddev > 0).all()
+        decoded = model.decode(codes)
+        assert decoded.shape == observations.shape
+        assert codes.dtype == decoded.dtype == torch.float32
+        if isinstance(model.likelihood, Bernoulli):
+            assert ((decoded >= 0) & (decoded <= 1)).all()
+        torch.testing.assert_close(model.response(codes), _codes(model, decoded), rtol=1e-4, atol=1e-4)
+        alone = torch.cat([_codes(model, each[None]) for each in observations])
+        torch.testing.assert_close(alone, codes, rtol=1e-4, atol=1e-4)  # an observation does not depend on its batch
+
+    def test_evaluation_is_deterministic(self, tmp_path: Path) -> None:
+        """A second validation logs the same numbers, whatever the global generators hold."""
+        model, trainer = self.model(), tiny_trainer(tmp_path)
+        [first] = trainer.validate(model, datamodule=self.data(), verbose=False)
+        torch.rand(7)
+        [second] = trainer.validate(model, datamodule=self.data(), verbose=False)
+        assert first == second
+
+    def test_every_logged_term_is_named(self, tmp_path: Path) -> None:
+        """``term_names`` returns what validation logs, and leaves the model and the random state as they are."""
+        model = self.model()
+        state, modes = torch.get_rng_state(), [module.training for module in model.modules()]
+        names = model.term_names()
+        assert torch.equal(torch.get_rng_state(), state)
+        assert [module.training for module in model.modules()] == modes
+        assert _same_weights(model, self.model())
+        [logged] = tiny_trainer(tmp_path).validate(model, datamodule=self.data(), verbose=False)
+        assert {f"val/{name}" for name in names} == logged.keys()
+
+    @pytest.mark.filterwarnings("ignore")  # assays of an untrained model warn
+    def test_every_assay_runs(self, tmp_path: Path) -> None:
+        """The assays of this package run on the model in validation, as far as its data meet their needs."""
+        model, data = self.model(), self.data()
+        target = Target(tuple(model.network.observation_shape), model.latent_dim, data.dataset)
+        assays = [
+            ASSAYS[name](**(report_arguments(ASSAYS[name], num_samples=6) | dict(SMALL_ASSAYS.get(name, {}))))
+            for name in ASSAYS.entries
+            if first_missing(ASSAYS[name].needs, target) is None
+        ]
+        trainer = tiny_trainer(tmp_path, *assays)
+        trainer.validate(model, datamodule=data, verbose=False)
+        failures = {assay.name: assay.failure for assay in assays if isinstance(assay, AssayCallback) and assay.failure}
+        assert not failures
+
+    def _fit(
+        self,
+        model: AutoencoderModule,
+        folder: Path,
+        max_steps: int,
+        *callbacks: Callback,
+        checkpoint: Path | None = None,
+        **options: Any,
+    ) -> Trainer:
+        """Train without validation, up to ``max_steps``; return the Trainer."""
+        trainer = tiny_trainer(folder, *callbacks, max_epochs=-1, max_steps=max_steps, limit_val_batches=0, **options)
+        trainer.fit(model, datamodule=self.data(), ckpt_path=checkpoint, weights_only=True)
+        return trainer
+
+
+class _Terms(Callback):
+    """Keeps the loss and its terms of each training batch."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, float]] = []
+
+    @override
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        assert isinstance(pl_module, AutoencoderModule)
+        self.rows.append({name: value.item() for name, value in pl_module.train_terms.items()})
+
+
+class _Draws(Callback):
+    """Draws from the global generator after each batch."""
+
+    @override
+    def on_train_batch_end(self, *args: Any, **kwargs: Any) -> None:
+        torch.rand(7)
+
+
+def _codes(model: AutoencoderModule, observations: Tensor) -> Tensor:
+    with torch.no_grad():
+        posterior = model.encode(observations)
+    return posterior.mean if isinstance(posterior, Normal) else posterior
+
+
+def _same_weights(first: AutoencoderModule, second: AutoencoderModule) -> bool:
+    other = second.state_dict()
+    return all(torch.equal(value, other[name]) for name, value in first.state_dict().items())
