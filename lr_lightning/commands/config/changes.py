@@ -1,4 +1,4 @@
-"""What a run cannot go on with, since it was started with something else."""
+"""Detects config changes with which a run cannot be resumed."""
 
 from argparse import ArgumentError
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,10 +32,10 @@ _FREE = {
         for name in (
             # what ends training
             *("fast_dev_run", "max_epochs", "max_steps", "max_time", "min_epochs", "min_steps"),
-            # what is logged, shown and kept
+            # what is logged, shown and saved
             *("barebones", "default_root_dir", "detect_anomaly", "enable_checkpointing", "enable_model_summary"),
             *("enable_progress_bar", "log_every_n_steps", "logger", "num_sanity_val_steps", "profiler"),
-            # of other commands
+            # used by other commands only
             *("limit_predict_batches", "limit_test_batches"),
         )
     ),
@@ -52,16 +52,17 @@ _FREE_CALLBACKS = (
     callbacks.Timer,
 )
 _UNKNOWN = "Unable to serialize"
-"""What jsonargparse wrote of a default that has no name."""
+"""Beginning of jsonargparse's text for a default that has no name."""
 
 
 def recorded_config(checkpoint: Path) -> dict[str, Any]:
-    """Return what is known of the config that a checkpoint was trained with: plain values under their current names.
+    """Return the recorded config of a checkpoint: plain values with current names.
 
-    That is the config of its run folder. For a checkpoint elsewhere it is the part on the model, which the file holds.
+    It is the config of the run folder. For a checkpoint outside a run folder, it is the model's part, stored in the
+    checkpoint.
 
     Raises:
-        ValueError: If the config is no YAML file of a run, or the checkpoint cannot be read.
+        ValueError: If the config is not the YAML file of a run, or the checkpoint cannot be read.
     """
     folder = folder_of_checkpoint(checkpoint)
     if folder is None:
@@ -73,17 +74,17 @@ def recorded_config(checkpoint: Path) -> dict[str, Any]:
     check_config_file(folder / CONFIG)
     config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
     if not isinstance(config, dict):
-        raise ValueError(f"{folder / CONFIG} is no config of a run")
+        raise ValueError(f"{folder / CONFIG} is not the config of a run")
     current: dict[str, Any] = with_current_names(config)
     return current
 
 
 def with_defaults(recorded: dict[str, Any], parser: ArgumentParser) -> dict[str, Any]:
-    """Return a recorded config with the defaults of what an earlier version did not know.
+    """Add the defaults of arguments that an earlier version did not have to a recorded config.
 
     Args:
         recorded: Plain values.
-        parser: That of the command; a config that it cannot parse is returned as it is.
+        parser: The parser of the command; a config that it cannot parse is returned unchanged.
     """
     try:
         config = parser.parse_object(recorded)
@@ -101,17 +102,18 @@ def check_unchanged(
     model: nn.Module,
     arguments: Sequence[str],
 ) -> None:
-    """Compare the config with that of the run to be resumed, before anything of that is overwritten.
+    """Compare the config with that of the run to be resumed, before anything is overwritten.
 
     Args:
-        before: The config that the run was started with, or what is known of it, plain values.
-        after: The one that it is to go on with.
-        checkpoint: What is to be resumed.
+        before: The config with which the run was started, or the known part of it, plain values.
+        after: The new config.
+        checkpoint: The checkpoint to resume.
         model: The model of the new config.
-        arguments: Those of the command line, the subcommand first.
+        arguments: The command line, starting with the subcommand.
 
     Raises:
-        ValueError: If something differs that must not; the text says what, and how to start another run.
+        ValueError: If the configs differ in a way that is not allowed; the message lists the differences and shows how
+            to start a new run.
     """
     changes = config_changes(before, after)
     if not changes:
@@ -119,24 +121,24 @@ def check_unchanged(
     try:
         check_checkpoint(checkpoint, model)
     except ValueError:
-        how = "train this model without --ckpt_path, as these weights are not of its shape"
+        how = "train this model without --ckpt_path, because these weights do not fit it"
     else:
         how = f"start a new run from its weights: {command_from_weights(arguments, checkpoint)}"
     run = folder_of_checkpoint(checkpoint) or checkpoint
-    raise ValueError(f"{run} was trained with another config ({'; '.join(changes)}); resume it with that, or {how}")
+    raise ValueError(f"{run} was trained with another config ({'; '.join(changes)}); resume it unchanged, or {how}")
 
 
 def config_changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return what differs between two configs of one run, without what may change when it is resumed.
+    """Return the differences between two configs of one run, except those allowed when resuming.
 
-    What ends training, logging, assays, checkpoints and the callbacks of Lightning for these may change.
+    The end of training, logging, assays, checkpoints and the corresponding Lightning callbacks may change.
 
     Args:
-        before: The config that the run was started with, or what is known of it, plain values.
-        after: The one that it is to go on with.
+        before: The config with which the run was started, or the known part of it, plain values.
+        after: The new config.
 
     Returns:
-        Texts such as ``"model.optimizer.lr: 0.01 -> 0.0001"``, named as on the command line.
+        Differences, e.g. ``"model.optimizer.lr: 0.01 -> 0.0001"``, with the names of the command line.
     """
     known = {key: after.get(key) for key in before}
     return [f"{key}: {_text(old)} -> {_text(new)}" for key, old, new in _differences(before, known, "")]
@@ -157,7 +159,7 @@ def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any,
 
 
 def _binding(given: Any) -> list[Any]:
-    """Return those callbacks that may change what is trained."""
+    """Return the callbacks that may affect training."""
     given = given if isinstance(given, list) else [given]
     return [entry for entry in given if entry is not None and not _is_free(entry)]
 
@@ -172,7 +174,7 @@ def _is_free(entry: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Return a value as it is written in a config, on one line; of an object its class alone."""
+    """Format a value as in a config, on one line; an object is shown by its class."""
     if isinstance(value, Mapping) and "class_path" in value:
         return str(value["class_path"]).rpartition(".")[2]
     if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):

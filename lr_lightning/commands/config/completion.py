@@ -1,4 +1,4 @@
-"""Settles what a parsed config leaves open, so that it means the same wherever it is read again."""
+"""Completes a parsed config, so that it has the same meaning wherever it is read again."""
 
 import inspect
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from typing import Any, get_args, get_type_hints
 
 from jsonargparse import Namespace
 
-_UNSERIALIZABLE = "Unable to serialize instance"  # what jsonargparse writes in place of such a value
+_UNSERIALIZABLE = "Unable to serialize instance"  # jsonargparse's text for a value that it cannot write
 
 
 def complete_config(config: Namespace) -> None:
-    """Fill in what the model decides about its network, and make paths of the model and the data absolute, in place.
+    """Set the arguments of the network that the model determines, and make paths absolute, in place.
 
     Args:
-        config: Parsed config of one command.
+        config: The parsed config of one command.
     """
     for key in ("model", "data"):
         for entry in _class_entries(config.get(key)):
@@ -25,16 +25,16 @@ def complete_config(config: Namespace) -> None:
 
 
 def check_serializable(plain: Any, key: str = "") -> None:
-    """Raise ``ValueError`` if a dumped config holds what cannot be read back, such as a function without a name.
+    """Raise ``ValueError`` if a dumped config contains a value that cannot be read back, e.g. an unnamed function.
 
     Args:
         plain: The config, or a part of it, after dumping and loading.
-        key: Where the part stands in the config.
+        key: Key of the part in the config.
     """
     if isinstance(plain, str) and plain.startswith(_UNSERIALIZABLE):
         raise ValueError(
-            f"{key} is a Python object that config.yaml cannot hold, so the run could not be read back; set {key} to a "
-            "class_path with init_args, or give it a default of plain values"
+            f"{key} is a Python object that cannot be written to config.yaml; set {key} to a class_path with init_args, "
+            "or give it a default of plain values"
         )
     parts = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
     for name, part in parts:
@@ -42,7 +42,7 @@ def check_serializable(plain: Any, key: str = "") -> None:
 
 
 def _choose_variational(model: Namespace) -> None:
-    """Give the network of ``model`` the ``variational`` that the model needs, unless the config sets it."""
+    """Set ``variational`` of the network as the model requires, unless the config sets it."""
     needed = getattr(_class_of(model), "needs_variational", None)
     network = (model.get("init_args") or {}).get("network")
     arguments = (network.get("init_args") or {}) if isinstance(network, Namespace) else {}
@@ -51,7 +51,7 @@ def _choose_variational(model: Namespace) -> None:
 
 
 def _make_paths_absolute(entry: Namespace) -> None:
-    """Let the paths among the arguments of one class begin at the root; ``~`` is the user's home."""
+    """Make the paths among the arguments of one class absolute, and expand ``~``."""
     arguments = entry.get("init_args") or {}
     for name, annotation in _annotations(_class_of(entry)).items():
         if name in arguments and _holds_paths(annotation):
@@ -65,7 +65,7 @@ def _absolute(value: Any) -> Any:
 
 
 def _class_entries(value: Any) -> Iterator[Namespace]:
-    """Yield each ``class_path`` with its ``init_args`` in a part of a config, at any depth."""
+    """Yield every ``class_path`` with its ``init_args`` in a part of a config, at any depth."""
     if isinstance(value, Namespace):
         if "class_path" in value:
             yield value
@@ -84,7 +84,7 @@ def _class_of(entry: Namespace) -> Any:
 
 
 def _annotations(kind: Any) -> dict[str, Any]:
-    """Return the type of each argument of a class, those included that it hands on to its bases."""
+    """Return the type of each argument of a class, including arguments passed on to base classes."""
     found: dict[str, Any] = {}
     for base in inspect.getmro(kind) if inspect.isclass(kind) else ():
         constructor = vars(base).get("__init__")
@@ -92,7 +92,7 @@ def _annotations(kind: Any) -> dict[str, Any]:
             continue
         try:
             hints = get_type_hints(constructor)
-        except NameError:  # a name that is imported for type checkers only
+        except NameError:  # the name is imported for type checkers only
             hints = {}
         found = hints | found
         if "kwargs" not in inspect.signature(constructor).parameters:

@@ -1,4 +1,4 @@
-"""How configs are read, and how assays of several configs and options come together: by name."""
+"""Reads configs, and merges the assays of several configs and options by name."""
 
 from collections.abc import Mapping
 from contextlib import chdir
@@ -17,10 +17,9 @@ ASSAYS = "assays"
 
 
 class ComposingConfigFile(ActionConfigFile):
-    """A config file whose assays are added to those before it; ``assays: null`` drops them all.
+    """A config file whose assays are merged with earlier ones; ``assays: null`` removes them all.
 
-    Names that have changed since the file was written are replaced by the current ones, and names that installed
-    packages have registered by import paths.
+    Names of earlier versions are replaced by current ones, and registered names by import paths.
     """
 
     @staticmethod
@@ -29,43 +28,43 @@ class ComposingConfigFile(ActionConfigFile):
         """Merge the config ``value`` into ``cfg``.
 
         Raises:
-            FileNotFoundError: If it includes a file that does not exist.
-            ValueError: If ``value`` is a file that is not YAML or too large, includes itself, gives an argument under
-                two names, or names a registered class that cannot be imported.
+            FileNotFoundError: If it includes a file that does not exist. ValueError: If ``value`` is a file that is not
+            YAML or too large, includes itself, has an argument under both
+                its earlier and its current name, or names a registered class that cannot be imported.
         """
         if not (isinstance(value, str) and _is_file(value)):
             _merge(parser, cfg, dest, value)
             return
         path = Path(value)
         config = read_config(path)
-        if not isinstance(config, dict):  # the parser has the message for this
+        if not isinstance(config, dict):  # reported by the parser
             _merge(parser, cfg, dest, value)
             return
-        with chdir(path.parent):  # where files named in the config are looked for, as jsonargparse does
+        with chdir(path.parent):  # relative paths in the config start here, as in jsonargparse
             text = yaml.safe_dump(with_class_paths(with_current_names(config)), sort_keys=False)
             _merge(parser, cfg, dest, text)
 
 
 def _merge(parser: ArgumentParser, cfg: Namespace, dest: str, value: str) -> None:
-    """Merge a config, a file or text, into ``cfg``; its assays are added to those that are there."""
+    """Merge a config, a file or text, into ``cfg``; its assays are added to the present ones."""
     before = cfg.get(ASSAYS)
     ActionConfigFile.apply_config(parser, cfg, dest, value)
     after = cfg.get(ASSAYS)
-    if before and after:  # arguments of assays in both have been merged by the parser
+    if before and after:  # the parser has merged the arguments of assays in both
         cfg[ASSAYS] = before | after
 
 
 def _is_file(value: str) -> bool:
     try:
         return Path(value).is_file()
-    except (OSError, ValueError):  # the text of a config
+    except (OSError, ValueError):  # ``value`` is the text of a config
         return False
 
 
 def split_assays(arguments: list[str]) -> list[str]:
-    """Let ``--assays {NAME: ASSAY, ...}`` stand for ``--assays.NAME ASSAY ...``, which keeps the others.
+    """Expand ``--assays {NAME: ASSAY, ...}`` to ``--assays.NAME ASSAY ...``, which keeps other assays.
 
-    ``--assays null`` and ``--assays {}``, which drop all, are returned as they are, and so is what is no mapping.
+    ``--assays null`` and ``--assays {}``, which remove all, are returned unchanged, as is anything but a mapping.
     """
     found: list[str] = []
     words = iter(arguments)
@@ -80,13 +79,13 @@ def split_assays(arguments: list[str]) -> list[str]:
 
 
 def _split(text: str) -> list[str]:
-    """Return the arguments that ``--assays text`` stands for."""
+    """Return the expansion of ``--assays text``."""
     try:
         assays = yaml.safe_load(text)
     except yaml.YAMLError:
         assays = None
     if not isinstance(assays, Mapping) or not assays:
         return [f"--{ASSAYS}={text}"]
-    # YAML on one line: what it reads back is what was given
+    # YAML on one line, which preserves types
     lines = {name: yaml.safe_dump(assay, default_flow_style=True, width=10**9) for name, assay in assays.items()}
     return [f"--{ASSAYS}.{name}={line.removesuffix('...' + chr(10)).strip()}" for name, line in lines.items()]

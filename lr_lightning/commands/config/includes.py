@@ -15,10 +15,9 @@ INCLUDE = "include"
 def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
     """Return the values in a config file, merged into those of the files that it includes.
 
-    The key ``include`` holds a file or a list of files. They are looked for beside the config and then among the
-    configs of this package, so that a copy of one of those works anywhere. Of two values for a key the later wins: a
-    list of files is merged in order, and the config itself comes last. Mappings are merged, unless they name different
-    classes.
+    The key ``include`` is a file or a list of files. They are searched for next to the config, then among the configs
+    of this package, so that a copy of one of these works anywhere. Files are merged in order, and the config itself
+    comes last; later values take precedence. Mappings are merged, unless they name different classes.
 
     Args:
         path: The file.
@@ -32,7 +31,7 @@ def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         if including:
-            raise ValueError(f"{path}, which {including[-1]} includes, is not a mapping")
+            raise ValueError(f"{path}, included by {including[-1]}, is not a mapping")
         return config
     names = config.pop(INCLUDE, [])
     merged: dict[str, Any] = {}
@@ -45,7 +44,7 @@ def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
 
 
 def _find(name: Any, path: Path) -> Path:
-    """Return the file that the config ``path`` includes as ``name``."""
+    """Return the file included as ``name`` by the config ``path``."""
     if not isinstance(name, str):
         raise ValueError(f"include in {path} must be the path of a config or a list of paths, got {name!r}")
     for folder in (path.parent, CONFIG_FOLDER):
@@ -55,9 +54,9 @@ def _find(name: Any, path: Path) -> Path:
 
 
 def _merged(base: Any, own: Any) -> Any:
-    """Return ``base`` with the values of ``own`` in it, at any depth."""
+    """Return ``base`` updated by ``own``, at any depth."""
     if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
         return own
     if "class_path" in base and own.get("class_path", base["class_path"]) != base["class_path"]:
-        return own  # arguments of one class mean nothing to another
+        return own  # arguments of one class do not apply to another
     return {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}

@@ -1,4 +1,4 @@
-"""The names that a command line or a config may hold, with which a misspelt one is compared."""
+"""The names allowed on the command line and in configs, for suggestions on misspelled ones."""
 
 import inspect
 
@@ -14,11 +14,11 @@ from lr_lightning.models import AutoencoderModule, Schedule
 from lr_lightning.networks import AutoencoderNetwork
 
 SET_BY_THE_RUN = {"save_dir", "resume_step"}
-"""Arguments of the W&B logger that are no options."""
+"""Arguments of the W&B logger that are not options."""
 
 
 def known_arguments() -> list[str]:
-    """Return the arguments of the commands that need a Trainer, such as ``--trainer.max_epochs``."""
+    """Return the options of commands that need a Trainer, e.g. ``--trainer.max_epochs``."""
     own = ["config", "seed_everything", "seeds", "ckpt_path", "initial_weights", "model", "data", "assays", "wandb"]
     own += ["checkpoint.monitor", "checkpoint.mode"]
     own += [f"wandb.{name}" for name in inspect.signature(RunWandbLogger).parameters if name not in SET_BY_THE_RUN]
@@ -27,7 +27,7 @@ def known_arguments() -> list[str]:
 
 
 def known_classes() -> list[str]:
-    """Return the names that a config can give classes without their module."""
+    """Return the class names that a config may use without their module."""
     found: list[str] = []
     open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule, FactorDataset, FactorGroups]
     open_classes += [Callback, Logger, LightningDataModule]

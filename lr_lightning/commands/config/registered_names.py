@@ -1,4 +1,4 @@
-"""Registered names of classes in configs and on the command line, in place of their import paths."""
+"""Replaces registered names of classes, in configs and on the command line, by import paths."""
 
 import json
 import sys
@@ -21,16 +21,16 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
     "assays": ASSAYS,
     "dataset": DATA_SETS,
 }
-"""The classes that each key of a config can name; those of ``assays`` are named one level below it."""
+"""The registry for each key of a config; assays are one level below the key ``assays``."""
 
 
 def with_class_paths(config: Any, place: Sequence[str] = ()) -> Any:
-    """Return a config with import paths in place of registered names.
+    """Replace registered names in a config by import paths.
 
-    A name stands for a class as the value of a key in :data:`REGISTRIES`, and as ``class_path`` below such a key.
+    A name is replaced as the value of a key in :data:`REGISTRIES`, and as ``class_path`` below such a key.
 
     Args:
-        config: The config, or a part of it, plain values. It is not changed.
+        config: The config, or a part of it, plain values; not modified.
         place: The keys that lead to the part.
 
     Raises:
@@ -51,13 +51,13 @@ def with_class_paths(config: Any, place: Sequence[str] = ()) -> Any:
 
 
 def _registry_for(place: Sequence[str]) -> Registry[Any] | None:
-    """Return the registry of the classes that can be named at a place in a config."""
+    """Return the registry for a place in a config, ``None`` if there is none."""
     *above, key = [key for key in place if key != "class_path"] or [""]
     return REGISTRIES.get("assays" if above == ["assays"] else key)
 
 
 def registered_names() -> list[str]:
-    """Return the names of all registries, and the names of the classes of installed packages."""
+    """Return all registered names, and the class names of installed packages."""
     registries = REGISTRIES.values()
     classes = [entry.attr for registry in registries for entry in registry.plugins.values()]
     return list(dict.fromkeys([name for registry in registries for name in registry] + classes))
@@ -74,7 +74,7 @@ def import_registered() -> None:
 
 
 def words_with_class_paths(arguments: Sequence[str]) -> list[str]:
-    """Return the words of a command line with import paths in place of registered names.
+    """Replace registered names in the words of a command line by import paths.
 
     Raises:
         ValueError: If a class cannot be imported, or has the wrong type.
@@ -93,13 +93,13 @@ def words_with_class_paths(arguments: Sequence[str]) -> list[str]:
 
 
 def _text_with_class_paths(option: str, text: str) -> str:
-    """Return the value ``text`` of an option, a word or YAML on one line."""
+    """Replace registered names in the value ``text`` of an option, a word or YAML on one line."""
     place = option.removeprefix("--").split(".")
     if not text.startswith(("{", "[")):
         return str(with_class_paths(text, place))
     try:
         given = yaml.safe_load(text)
-    except yaml.YAMLError:  # the parser has the message for this
+    except yaml.YAMLError:  # reported by the parser
         return text
     resolved = with_class_paths(given, place)
     return text if resolved == given else json.dumps(resolved)

@@ -1,4 +1,4 @@
-"""``config.yaml`` in the run folder."""
+"""Saves ``config.yaml`` in the run folder."""
 
 from pathlib import Path
 
@@ -11,9 +11,9 @@ from lr_lightning.common.files import remove_unfinished, write_atomically
 
 
 class SaveRunConfig(SaveConfigCallback):
-    """Writes the resolved config into the run folder when training starts; evaluation leaves it alone.
+    """Writes the resolved config to the run folder when training starts; evaluation does not change it.
 
-    What belongs to this start of this run alone is left out: a repeated config is a run of its own.
+    Values that belong only to this start are omitted: repeating the config gives a separate run.
     """
 
     @override
