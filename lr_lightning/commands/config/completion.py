@@ -33,8 +33,8 @@ def check_serializable(plain: Any, key: str = "") -> None:
     """
     if isinstance(plain, str) and plain.startswith(_UNSERIALIZABLE):
         raise ValueError(
-            f"{key} is a Python object that cannot be written to config.yaml; set {key} to a class_path with init_args, "
-            "or give it a default of plain values"
+            f"{key} is a Python object that cannot be written to config.yaml; set {key} to a class_path with "
+            "init_args, or give it a default of plain values"
         )
     parts = plain.items() if isinstance(plain, dict) else enumerate(plain) if isinstance(plain, list) else ()
     for name, part in parts:
