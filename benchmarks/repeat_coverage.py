@@ -54,17 +54,18 @@ class Case:
 
 
 def _counting() -> list[DisentanglementMetric]:
-    return [MutualInformationGap(), SeparatedAttributePredictability("r2"), Modularity()]
+    return [MutualInformationGap(), SeparatedAttributePredictability(predictor="r2"), Modularity()]
 
 
 CASES = {
     **{f"counting {n}": Case(_counting, ("mig", "sap_r2", "modularity"), n) for n in (1500, 15_000, 60_000)},
     "dci 1500": Case(
-        lambda: [DCI("lightgbm", num_trees=20)],
+        lambda: [DCI(estimator="lightgbm", num_trees=20)],
         ("dci_lightgbm_disentanglement", "dci_lightgbm_completeness", "dci_lightgbm_informativeness_test"),
     ),
     "held out 1500": Case(
-        lambda: [SeparatedAttributePredictability("tree"), Explicitness()], ("sap_tree", "explicitness_auc_test")
+        lambda: [SeparatedAttributePredictability(predictor="tree"), Explicitness()],
+        ("sap_tree", "explicitness_auc_test"),
     ),
     "noise 1500": Case(_counting, ("mig", "modularity", "modularity_informative"), noise=True),
     "full grid 1500": Case(_counting, ("mig", "sap_r2", "modularity"), full_grid=True),
