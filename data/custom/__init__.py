@@ -1,1 +1,1 @@
-"""Data sets of the user, described in YAML."""
+"""Users' data sets, described in YAML."""

@@ -1,4 +1,4 @@
-"""A data set of one's own, from arrays or a folder of images and a small YAML file."""
+"""A user's data set: arrays or a folder of images, described by a YAML file."""
 
 from math import prod
 from pathlib import Path
@@ -36,14 +36,15 @@ class CustomDataset(FileFactorDataset):
         layout: NHWC  # or NCHW, or NHW for grey images without an axis of channels; NHWC if left out
         labels: labels  # array (N, K) in the file, or a CSV table for a folder; left out for a full grid
 
-    Without ``labels`` the images must be all combinations of the factors in row-major order, those of a folder in the
-    natural order of their names. With ``labels`` any combinations in any order will do, as often as they like: row
-    ``i`` of the array has the value of each factor in image ``i``. For a folder the table has a row for each image, a
-    column for each factor and one with the names of the files, seen from the folder, called ``file`` or whatever
-    ``key`` says. If the labels turn out to be the full grid, the images are put into its order.
+    Without ``labels``, the images must be all combinations of the factors in row-major order; images in a folder are
+    sorted naturally by name. With ``labels``, combinations may be missing, repeat and come in any order: row ``i`` of
+    the array holds the value of each factor in image ``i``. For a folder, the table has one row per image, one column
+    per factor, and a column with file names relative to the folder, called ``file`` unless ``key`` names another. If
+    the labels form the full grid, the images are sorted into its order.
 
-    A label of listed numbers is one of them, up to a hundredth of the distance between values, as it may be rounded;
-    else it is the whole number of a value, from 0, or, in a table, its name. Text that is a number counts as one.
+    If the values of a factor are listed as numbers, a label is one of them; rounding up to a hundredth of the distance
+    between values is accepted. Otherwise a label is the index of a value, from 0, or its name in a table. Text that is
+    a number counts as a number.
 
     Images are uint8 in 0..255 with one or three channels, or bool.
 
@@ -52,13 +53,13 @@ class CustomDataset(FileFactorDataset):
         storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
 
     Attributes:
-        description: What the file says.
+        description: The content of the file.
 
     Raises:
-        FileNotFoundError: If there is no such file, not the images or the table that it names.
+        FileNotFoundError: If the file, or the images or the table that it names, do not exist.
         OSError: If a file is damaged.
         KeyError: If an array or a column is missing; the message lists those there are.
-        ValueError: If something in the description or the files is not as above; the message says how to mend it.
+        ValueError: If the description or the files differ from the above; the message says how to fix them.
 
     Example:
         >>> CustomDataset("bars.yaml").factor_space  # doctest: +SKIP

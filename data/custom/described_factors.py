@@ -1,4 +1,4 @@
-"""The factors that a description of a data set names: how many values they have, which, and what these are called."""
+"""The factors in the description of a data set: their values and the names of these."""
 
 from collections.abc import Sequence
 from math import isfinite

@@ -1,4 +1,4 @@
-"""What a user writes down about a data set of their own: a small YAML file."""
+"""The YAML file that describes a user's data set."""
 
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -41,21 +41,21 @@ class CustomDescription:
 
     @property
     def is_folder(self) -> bool:
-        """Whether the images are files of their own."""
+        """Whether the images are separate files in a folder."""
         return self.images.is_dir()
 
     @property
     def remedy(self) -> str:
-        """What the user can do about wrong files; ends error messages."""
-        return f"mend the file or what {self.path} says of it"
+        """How the user can fix wrong files; ends error messages."""
+        return f"correct the file, or its description in {self.path}"
 
 
 def read_description(path: Path) -> CustomDescription:
-    """Read the description of a data set; see :class:`~lr_lightning.data.CustomDataset` for what it holds.
+    """Read the description of a data set; see :class:`~lr_lightning.data.CustomDataset` for its format.
 
     Raises:
-        FileNotFoundError: If there is no such file, or not the images that it names.
-        ValueError: If it is no such description; the message says what is wrong.
+        FileNotFoundError: If the file, or the images that it names, do not exist.
+        ValueError: If the description is invalid; the message names the key and the value.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; give the YAML file that describes your data set")

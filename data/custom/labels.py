@@ -1,4 +1,4 @@
-"""Labels of a data set of one's own: which values of its factors they stand for."""
+"""Labels of a user's data set, matched with the values of its factors."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -90,8 +90,8 @@ def label_array(description: CustomDescription, num_images: int) -> dict[str, An
 def positions(description: CustomDescription, labels: Mapping[str, Sequence[Any]]) -> Tensor:
     """Return which of its factor's values each label stands for, ``(N, K)`` int64.
 
-    Of a factor whose values are listed, a label is a value, up to a hundredth of the distance between values. Of one
-    whose values are counted or called something, it is the whole number of a value, from 0, or what it is called.
+    If the values of a factor are listed, a label is a value, up to a hundredth of the distance between values.
+    Otherwise it is the index of a value, from 0, or its name.
 
     Args:
         description: The set.
@@ -135,7 +135,7 @@ def _column(description: CustomDescription, name: str, values: Floats, labels: S
             f"{name} of image {row} is {labels[row]!s:.100} in {description.labels}, but {description.path} has the "
             f"values {', '.join(known[:_MOST_SHOWN])}{more}"
         )
-    # of one value there may be several roundings, but not several labels that were told apart on purpose
+    # a value may appear with several roundings, but not as several labels that differ on purpose
     apart = (np.diff(unique) > _ROUND_OFF * _scale(values)) & (np.diff(nearest) == 0)
     if apart.any():
         first = int(apart.argmax())

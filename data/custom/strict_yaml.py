@@ -1,4 +1,4 @@
-"""YAML as a description of a data set may use it: numbers as configs read them, and nothing that could be misread."""
+"""A strict subset of YAML for descriptions of data sets, without constructs that are easily misread."""
 
 import re
 from pathlib import Path

@@ -148,7 +148,7 @@ def _wall_texture(along: Tensor, height: Tensor) -> Tensor:
 
 
 def _in_patch(x: Tensor, y: Tensor) -> Tensor:
-    """Tell by the even-odd rule whether points of a tile lie in its dark patch; bool."""
+    """Return which points of a tile lie in its dark patch, by the even-odd rule; bool."""
     corners = [((px - 200) / 640, WALL_HEIGHT * (1 - py / 376)) for px, py in _PATCH_CORNERS]
     inside = torch.zeros_like(x, dtype=torch.bool)
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):

@@ -48,7 +48,7 @@ class Cars3D(FileFactorDataset):
 
     The archive is read as a stream and nothing of it is unpacked to disk.
 
-    The archive states no licence.
+    The archive states no license.
 
     Args:
         path: The archive, with ``cars/list.txt`` and the ``cars/*.mat`` that it names, or the folder ``cars`` of an

@@ -48,7 +48,7 @@ class DSprites(FileFactorDataset):
     they were rendered. The classes are checked against the order of the factors when the file is opened. The file's {0,
     1} become {0, 255}. Of the ``.npz`` nothing is unpickled: its ``metadata`` is ignored.
 
-    Licence of the public file: zlib/libpng.
+    License of the public file: zlib/libpng.
 
     Args:
         path: The file, with ``imgs`` (N, 64, 64) uint8 in {0, 1} and ``latents/classes``, in the ``.npz``

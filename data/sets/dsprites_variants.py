@@ -1,4 +1,4 @@
-"""dSprites in random colours, on noise and on a picture: made on the fly, each image from a seed of its own."""
+"""dSprites in random colors, on noise and on a picture, generated on the fly from one seed per image."""
 
 from abc import abstractmethod
 from collections.abc import Callable

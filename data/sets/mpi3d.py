@@ -107,7 +107,7 @@ class MPI3D(FileFactorDataset):
     An older release of the toy and realistic sets has four colors and four shapes, 460,800 images, and sometimes the
     name of the present one. It is refused, as its images are other combinations.
 
-    Licence of the public files: CC-BY-4.0.
+    License of the public files: CC-BY-4.0.
 
     Args:
         path: The file, with ``images`` (N, 64, 64, 3) uint8.
@@ -169,7 +169,7 @@ def _open(path: Path, variant: str, space: FactorSpace) -> NpzImages:
 
 
 def _holds(path: Path, space: FactorSpace) -> bool:
-    """Tell whether the file has the images of another grid."""
+    """Return whether the file has as many images as ``space`` has combinations."""
     try:
         NpzImages(path, "images", (len(space), 64, 64, 3), "uint8", remedy="")
     except ValueError:

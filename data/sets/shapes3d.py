@@ -35,7 +35,7 @@ class Shapes3D(FileFactorDataset):
     by :func:`~lr_lightning.data.storage.write_h5.write_h5`, and then calls itself ``"rendered_shapes3d"`` if they were
     rendered. The labels are checked against the order of the factors when the file is opened.
 
-    Licence of the public file: Apache-2.0.
+    License of the public file: Apache-2.0.
 
     Args:
         path: The file, with ``images`` (N, 64, 64, 3) uint8 and ``labels`` (N, 6) float64.

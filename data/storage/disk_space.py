@@ -1,4 +1,4 @@
-"""A full disk, told before or while a large file is written."""
+"""Detect a full disk before or while a large file is written."""
 
 import errno
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @contextmanager
 def require_disk_space(what: str, num_bytes: int | None, folder: Path, remedy: str) -> Iterator[None]:
-    """Check that there is room before the block begins, and say the same where it turns out inside that there is none.
+    """Check for free disk space before the block, and raise the same error if the disk fills up within it.
 
     Args:
         what: What is written, for the message.

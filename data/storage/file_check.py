@@ -1,4 +1,4 @@
-"""A quick look at a file that was fetched or copied: is it whole, as far as its size and its ends tell."""
+"""A quick check that a downloaded or copied file is complete, by its size and its ends."""
 
 import zipfile
 from pathlib import Path
@@ -10,14 +10,14 @@ _TAR_BLOCK = 512
 
 
 def looks_complete(path: Path, size: int | None = None) -> bool:
-    """Tell whether a file looks whole, without reading more of it than its ends.
+    """Return whether a file looks complete, reading only its ends.
 
     HDF5 files and zip archives say where they end. A tar archive packed with gzip ends with its unpacked length, which
     is one of whole blocks. Of others, the first bytes and the size are all that is looked at.
 
     Args:
-        path: The file; its suffix says what it should be.
-        size: Bytes that it should have at least, where that is known.
+        path: The file; its suffix determines the expected format.
+        size: Its minimum size in bytes, if known.
     """
     try:
         if size is not None and path.stat().st_size < size:

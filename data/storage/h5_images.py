@@ -89,7 +89,7 @@ def h5_table(file: h5py.File, key: str, shape: tuple[int, ...], dtype: str, reme
 
 
 def h5_renderer(file: h5py.File, remedy: str) -> tuple[bool, int | None]:
-    """Return whether the images in ``file`` were rendered, and by which version of the renderer, as it says itself.
+    """Return whether the images in ``file`` were rendered, and the version of the renderer, from its attributes.
 
     Raises:
         OSError: If the file is damaged there.
@@ -101,7 +101,7 @@ def h5_renderer(file: h5py.File, remedy: str) -> tuple[bool, int | None]:
 
 @contextmanager
 def _named(path: Path, key: str, remedy: str) -> Iterator[None]:
-    """Say which file is damaged, where HDF5 or h5py stumbles over it."""
+    """Name the damaged file in errors of HDF5 and h5py."""
     try:
         yield
     except _NoArrayError:

@@ -37,7 +37,7 @@ def image_files(folder: Path) -> list[Path]:
 
 
 class FolderImages:
-    """Images from files of their own as rows ``(N, H, W, C)`` uint8, all of one size.
+    """Images from separate files as rows ``(N, H, W, C)`` uint8, all of one size.
 
     Whether they are grey (``C`` = 1) or in colour (3) is decided by the first; grey images among coloured ones become
     coloured.
@@ -95,7 +95,7 @@ def _check_there(path: Path) -> None:
 
 
 def _read(path: Path, gray: bool | None) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
-    """Return the image ``(H, W, C)``, grey or not as told, or as it is in the file."""
+    """Return the image ``(H, W, C)``, gray or not as requested, or as in the file."""
     try:
         image = read_picture(path)
     except FileNotFoundError as error:

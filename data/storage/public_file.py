@@ -12,15 +12,15 @@ from lr_lightning.data.storage.write_lock import write_lock
 
 @dataclass(frozen=True)
 class PublicFile:
-    """A file to fetch.
+    """A public file to download.
 
     Attributes:
-        path: Where it belongs, under the folder for data sets.
+        path: Where it is stored, relative to the folder of the data sets.
         url: Its address.
-        md5: Its checksum; ``None`` where nobody has published one. A zip archive, such as an ``.npz``, is then read
-            through once and held against the checksums inside of it; any other file is taken as it comes.
-        mirrors: Other addresses of the same bytes, tried in order where the first gives no right file.
-        size: Its bytes; ``None`` where they are not known, or the file tells itself whether it is whole.
+        md5: Its checksum; ``None`` if none is published. A zip archive, such as an ``.npz``, is then read once and
+            verified by the checksums inside it; any other file is not verified.
+        mirrors: Other addresses of the same file, tried in order if the first fails.
+        size: Its size in bytes; ``None`` if unknown, or if the format itself shows whether the file is complete.
     """
 
     path: str
@@ -39,10 +39,10 @@ class PublicFile:
         )
 
     def fetch(self, root: Path, *, remedy: str, progress: Callable[[int, int | None], None] | None = None) -> Path:
-        """Fetch the file into ``root``, from the first address that gives it, and verify it.
+        """Download the file into ``root`` from the first address that works, and verify it.
 
         Args:
-            root: Folder for data sets.
+            root: Folder of the data sets.
             remedy: What the user can do without the server; ends the error message.
             progress: As for :func:`~lr_lightning.data.storage.download.download`.
 
@@ -50,8 +50,8 @@ class PublicFile:
             The path of the file.
 
         Raises:
-            ConnectionError: If no address gives a right file; the message tells of each.
-            ValueError: If the only address gives a wrong file, or a file that was there is wrong, which is left alone.
+            ConnectionError: If no address works; the message lists what failed at each.
+            ValueError: If the only address gives a wrong file, or an existing file is wrong; that file is kept.
         """
         path, failures = root / self.path, list[ConnectionError | ValueError]()
         addresses = (self.url, *self.mirrors)
@@ -73,7 +73,7 @@ class PublicFile:
 
 
 def _fetch_archive(url: str, path: Path, remedy: str, progress: Callable[[int, int | None], None] | None) -> Path:
-    """Fetch a zip archive of unknown checksum, which bears its name only once its members have theirs."""
+    """Download a zip archive without a published checksum; it gets its final name once its members are verified."""
     if path.exists():
         if damage := _damage(path):
             raise ValueError(f"{path} is no whole zip archive ({damage}); move it away to have it fetched")
@@ -90,7 +90,7 @@ def _fetch_archive(url: str, path: Path, remedy: str, progress: Callable[[int, i
 
 
 def _damage(path: Path) -> str | None:
-    """Say what is wrong with a zip archive, whose members have checksums; ``None`` if nothing is."""
+    """Return what is wrong with a zip archive, by the checksums of its members; ``None`` if nothing is."""
     try:
         with zipfile.ZipFile(path) as archive:
             member = archive.testzip()

@@ -297,7 +297,7 @@ def test_values_need_not_increase(tmp_path: Path) -> None:
             {"labels": "flat"},
             r"'flat' in .* must be numbers \(18, 3\), a row for each .* of colour, height, position, got",
         ),
-        ({"labels": "words"}, r"'words' in .* must be numbers \(18, 3\), .* got \(18, 3\) <U1; mend the file or what"),
+        ({"labels": "words"}, r"'words' in .* must be numbers \(18, 3\), .* got \(18, 3\) <U1"),
         ({"labels": "odd"}, r"position of image 4 is 0\.25 in odd, but .*set\.yaml has the values 0, 0\.1, 0\.3"),
         ({"labels": "nan"}, r"height of image 17 is nan in nan, but .*set\.yaml has the values 0, 1, 2"),
         (
@@ -306,7 +306,7 @@ def test_values_need_not_increase(tmp_path: Path) -> None:
         ),
         ({"key": "two"}, r"have 2 channels, by their shape \(18, 6, 5, 2\) and layout NHWC; one or three channels are"),
         ({"key": "nothing"}, r"'nothing' in .* must have the axes NHWC, got shape \(0, 6, 5, 3\)"),
-        ({"key": "fortran"}, r"'fortran' in .* in Fortran order; mend the file or what .*set\.yaml says of it"),
+        ({"key": "fortran"}, r"'fortran' in .* in Fortran order.*set\.yaml"),
         ({"key": "objects"}, r"'objects' in .* holds pickled objects, which are never loaded"),
     ],
 )
@@ -340,11 +340,11 @@ def test_refuses_missing_files_and_arrays(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no .*images\.npz; set `images` in .*set\.yaml to a file or folder"):
         CustomDataset(describe(tmp_path))
     write_npz(tmp_path)
-    with pytest.raises(KeyError, match=r"no array 'frames' in .*images\.npz, which has images; mend the file or what"):
+    with pytest.raises(KeyError, match=r"no array 'frames' in .*images\.npz, which has images"):
         CustomDataset(describe(tmp_path, key="frames"))
     with pytest.raises(KeyError, match=r"no array 'classes' in .*images\.npz, which has images"):
         CustomDataset(describe(tmp_path, labels="classes"))
-    with pytest.raises(KeyError, match=r"no array 'frames' in .*images\.h5, which has images; mend the file or what"):
+    with pytest.raises(KeyError, match=r"no array 'frames' in .*images\.h5, which has images"):
         CustomDataset(describe(tmp_path, images=write_h5(tmp_path).name, key="frames"))
     (tmp_path / "images.npz").write_text("no archive")
     with pytest.raises(OSError, match=r"images\.npz cannot be read as an \.npz archive"):
@@ -390,7 +390,7 @@ def test_refuses_a_damaged_group(tmp_path: Path) -> None:
     for signature in (b"TREE", b"HEAP", b"SNOD"):
         images.write_bytes(whole.replace(signature, b"XXXX"))
         with pytest.raises(
-            OSError, match=r"images\.h5 (is damaged inside 'images'|cannot be read as HDF5) \(.*\); mend"
+            OSError, match=r"images\.h5 (is damaged inside 'images'|cannot be read as HDF5) \(.*\)"
         ):
             CustomDataset(path)
 
