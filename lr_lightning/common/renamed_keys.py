@@ -33,6 +33,11 @@ MODULES: Mapping[str, str] = {
 }
 """Earlier module of a class -> current module."""
 
+CLASSES: Mapping[str, str] = {
+    "lr_lightning.data.tensors.TensorFactors": "lr_lightning.data.storage.tensor_dataset.TensorFactorDataset",
+}
+"""Earlier path of a renamed class -> current path."""
+
 ARGUMENTS: Mapping[str, Mapping[str, str]] = {
     "ConditionedResponseAssay": {"samples": "num_samples"},
 }
@@ -49,7 +54,7 @@ def current_class_path(path: str) -> str:
         'WarmUp'
     """
     module, _, name = path.rpartition(".")
-    return f"{MODULES[module]}.{name}" if module in MODULES else path
+    return CLASSES.get(path) or (f"{MODULES[module]}.{name}" if module in MODULES else path)
 
 
 def with_current_names(config: Any) -> Any:
