@@ -1,1 +1,1 @@
-"""Callbacks of a run that are no assays: its record, its checkpoints, its summary."""
+"""Callbacks of a run other than assays: record, checkpoints, summary."""

@@ -1,4 +1,4 @@
-"""The codes of a data set as files, for tools that score them."""
+"""Writes the codes of a data set to files."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,14 +18,14 @@ from lr_lightning.training.seed_statistics import seed_name
 
 
 class CodeFiles(Callback):
-    """Writes what ``predict_step`` returns to ``codes.npz``, or to ``codes_seed_<s>.npz`` for each seed of an ensemble.
+    """Writes the output of ``predict_step`` to ``codes.npz``, or ``codes_seed_<s>.npz`` for each seed of an ensemble.
 
     The arrays are ``codes`` (N, D) float32 and, where known, ``log_variances`` (N, D) float32, ``factors`` (N, K) int64
-    and ``indices`` (N,) int64, the place of each observation in the data set. On several processes each encodes its
-    share, and the first writes all rows, in the order of one process.
+    and ``indices`` (N,) int64, the index of each observation in the data set. With several processes, each encodes its
+    share, and rank 0 writes all rows, in the same order as a single process.
 
     Args:
-        folder: Where to write; under a temporary name first.
+        folder: Folder of the files.
         seeds: The seeds of an ensemble, ``None`` for a single model.
     """
 
@@ -62,7 +62,7 @@ class CodeFiles(Callback):
                 self._write(self.folder / name, shares)
 
     def _arrays(self, trainer: Trainer, collected: Sequence[dict[str, Tensor | None]]) -> dict[str, np.ndarray]:
-        """Return the rows of this process; nothing if it had none."""
+        """Return the rows of this process, empty if it had none."""
         columns = {"codes": _joined(collected, "codes"), "log_variances": _joined(collected, "log_variances")}
         arrays = {name: column.float().numpy() for name, column in columns.items() if column is not None}
         if self._factors:
@@ -73,13 +73,13 @@ class CodeFiles(Callback):
         return arrays
 
     def _write(self, path: Path, shares: Sequence[dict[str, np.ndarray]]) -> None:
-        """Write the rows of all processes, of which each holds every n-th of the set.
+        """Write the rows of all processes, each of which has every n-th row of the data set.
 
         Raises:
-            ValueError: If there are none.
+            ValueError: If there are no rows.
         """
         if not shares:
-            raise ValueError("there is nothing to encode; raise trainer.limit_predict_batches, or give other data")
+            raise ValueError("there is nothing to encode; increase trainer.limit_predict_batches, or use other data")
         arrays = {name: _interleaved([share[name] for share in shares]) for name in shares[0]}
         write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
         codes = arrays["codes"]
@@ -92,7 +92,7 @@ def _joined(outputs: Sequence[dict[str, Tensor | None]], name: str) -> Tensor | 
 
 
 def _interleaved(shares: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the rows of which process ``r`` of ``n`` has number ``r``, ``r + n``, ..."""
+    """Merge the rows of ``n`` processes, where process ``r`` has rows ``r``, ``r + n``, ..."""
     rows = np.empty((sum(map(len, shares)), *shares[0].shape[1:]), shares[0].dtype)
     for rank, share in enumerate(shares):
         rows[rank :: len(shares)] = share

@@ -1,4 +1,4 @@
-"""How much of a validation or test set was seen."""
+"""The part of a validation or test set that was evaluated."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from lr_lightning.data.loading.batch_loader import BatchLoader
 
 
 class EvaluatedPart(NamedTuple):
-    """How many observations an evaluation saw.
+    """Number of observations in an evaluation.
 
     Attributes:
-        num_evaluated: Observations that were seen, by all processes together.
-        num_available: Observations of the set; more if ``limit_val_batches`` or ``limit_test_batches`` cut it.
+        num_evaluated: Evaluated observations, over all processes.
+        num_available: Observations of the data set; more if ``limit_val_batches`` or ``limit_test_batches`` applies.
     """
 
     num_evaluated: int
@@ -20,10 +20,10 @@ class EvaluatedPart(NamedTuple):
 
 
 def evaluated_part(trainer: Trainer, stage: str) -> EvaluatedPart | None:
-    """Return what the last evaluation of ``trainer`` saw; ``None`` if its data are not known to this package.
+    """Return the evaluated part in the last evaluation of ``trainer``; ``None`` for data modules of other packages.
 
     Args:
-        trainer: After the evaluation.
+        trainer: The Trainer after the evaluation.
         stage: ``"fit"``, ``"validate"`` or ``"test"``.
     """
     loader = trainer.test_dataloaders if stage == "test" else trainer.val_dataloaders

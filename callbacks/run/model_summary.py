@@ -1,4 +1,4 @@
-"""The table of a model's parts before training."""
+"""The table of a model's modules, printed before training."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from typing_extensions import override
 
 
 class RunModelSummary(ModelSummary):
-    """Lightning's table of parts and their parameters, without what it only knows of models with an example input."""
+    """Lightning's table of modules and parameters, without columns that need an example input."""
 
     @staticmethod
     @override
@@ -24,7 +24,7 @@ class RunModelSummary(ModelSummary):
         total_flops: int,
         **summarize_kwargs: Any,
     ) -> None:
-        """Print the table; ``model_size`` is in megabytes."""
+        """Print the table; ``model_size`` is in MB."""
         columns = {name: values for name, values in summary_data if name in ("Name", "Type", "Params")}
         table = Table()
         for name in columns:

@@ -1,4 +1,4 @@
-"""What is printed at the end of a run: where its files are, and commands that work on them."""
+"""The last lines of a run's output: where its files are, and commands that use them."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from lr_lightning.loggers import RunWandbLogger
 
 
 def next_steps(trainer: Trainer, stage: str) -> list[str]:
-    """Return lines on the files of a run and on what can be done with them, with commands for a POSIX shell.
+    """Return lines about the files of a run and the next steps, with commands for a POSIX shell.
 
     Args:
-        trainer: Trainer at the end of its run; its ``default_root_dir`` is the run folder.
+        trainer: The Trainer at the end of its run; its ``default_root_dir`` is the run folder.
         stage: ``"fit"``, ``"validate"`` or ``"test"``.
     """
     folder = Path(trainer.default_root_dir)
@@ -26,7 +26,7 @@ def _wandb_lines(trainer: Trainer) -> list[str]:
 
 
 def _lines_after_training(trainer: Trainer, folder: Path) -> list[str]:
-    """Return what was missing in training, and the command that evaluates what there is."""
+    """Return notes about missing validations or checkpoints, and the command for an evaluation."""
     best, last = (folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
     lines = []
     if not any(key.startswith("val/") for key in trainer.callback_metrics):
@@ -36,5 +36,5 @@ def _lines_after_training(trainer: Trainer, folder: Path) -> list[str]:
     elif last.is_file():
         lines.append(f"Next:  lr-lightning test {quoted_path(last)}")
     else:
-        lines.append("Note:  no checkpoint was saved, so this model can be neither evaluated nor trained on")
+        lines.append("Note:  no checkpoint was saved, so this model can be neither evaluated nor trained further")
     return lines

@@ -1,4 +1,4 @@
-"""The progress bar, which reads the terms of the loss without ``self.log``."""
+"""The progress bar, which reads the loss terms without ``self.log``."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from typing_extensions import override
 
 
 class RunProgressBar(TQDMProgressBar):
-    """Lightning's bar with the latest terms of the training loss.
+    """Lightning's progress bar with the latest terms of the training loss.
 
     Args:
-        refresh_rate: Batches between two updates.
+        refresh_rate: Batches between updates.
     """
 
     def __init__(self, refresh_rate: int = 10) -> None:

@@ -1,4 +1,4 @@
-"""Where results come from: versions, data set and commit."""
+"""Provenance of results: versions, data set and commit."""
 
 import hashlib
 import platform
@@ -13,7 +13,7 @@ _PACKAGES = ("lr-lightning", "torch", "torchvision", "pytorch-lightning", "torch
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python, this package and the ones it computes with; those not installed are left out."""
+    """Return the versions of Python, this package and its main dependencies, if installed."""
     found = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -26,8 +26,8 @@ def versions() -> dict[str, str]:
 def data_record(dataset: Any) -> dict[str, Any] | None:
     """Return name, factors and a hash of a data set, ``None`` without one.
 
-    The hash is the SHA-256 of 64 evenly spaced observations and their factors: equal for the same data however they are
-    stored, and cheap for a set that is rendered on demand.
+    The hash is the SHA-256 of 64 evenly spaced observations and their factors: the same for all storage formats,
+    and cheap for data sets that are rendered on demand.
     """
     if dataset is None:
         return None
@@ -45,7 +45,7 @@ def data_record(dataset: Any) -> dict[str, Any] | None:
 
 
 def git_commit() -> str | None:
-    """Return the commit of this package's checkout, with ``-dirty`` if it was changed; ``None`` outside of one."""
+    """Return the commit of this package's checkout, with ``-dirty`` if it has changes; ``None`` outside a checkout."""
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

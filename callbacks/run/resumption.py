@@ -1,4 +1,4 @@
-"""Resuming a run where its checkpoint was saved, to the step."""
+"""Resumes a run at the exact step of its checkpoint."""
 
 from typing import Any
 
@@ -12,15 +12,15 @@ from lr_lightning.callbacks.run.run_checkpoint import RunCheckpoint
 
 
 class Resumption(Callback):
-    """Lets a resumed run go on as one that was not interrupted: same steps, epochs, validations and checkpoints.
+    """Makes a resumed run equal to an uninterrupted one: same steps, epochs, validations and checkpoints.
 
-    The Trainer alone does so only where a checkpoint was saved inside an epoch and away from a validation. Else it
-    counts the last batch once more, and with ``max_steps`` it ends an epoch that had ended, or one that has not. This
-    callback reads from the counters of a checkpoint at which moment it was saved, and gives the Trainer those of a run
-    at that moment. It also keeps the metrics of the last validation, which callbacks monitor and records hold.
+    The Trainer alone achieves this only for checkpoints saved inside an epoch and not at a validation. Otherwise it
+    counts the last batch twice, and with ``max_steps`` it ends an epoch that has already ended, or that has not. This
+    callback infers from the counters in a checkpoint when it was saved, and sets the Trainer's counters to those of an
+    uninterrupted run at that moment. It also restores the metrics of the last validation, for callbacks and records.
 
-    A run that ``max_steps`` or a time limit stops inside an epoch is saved as it stands there, before the hooks with
-    which the Trainer ends every run's last epoch. Give it to the Trainer as the first of its callbacks.
+    A run that ``max_steps`` or a time limit stops inside an epoch is saved before the hooks with which the Trainer ends
+    the last epoch of every run. Pass it to the Trainer as the first callback.
     """
 
     def __init__(self) -> None:
@@ -39,11 +39,11 @@ class Resumption(Callback):
             return
         self._metrics = checkpoint.get("metrics", {})
         self._resumed = True
-        trainer.num_sanity_val_steps = 0  # it would set back the counters of validation
+        trainer.num_sanity_val_steps = 0  # it would reset the counters of validation
         loops = checkpoint["loops"]
         loops["fit_loop"], self._inside_epoch, self._validation_due = _completed(loops["fit_loop"])
         steps = loops["fit_loop"]["epoch_loop.state_dict"]
-        # No more batches can have stepped than there were steps; resumed runs of earlier versions counted some twice
+        # at most one batch per step; resumed runs of earlier versions counted some twice
         steps["_batches_that_stepped"] = min(steps["_batches_that_stepped"], checkpoint["global_step"])
 
     @override
@@ -56,7 +56,7 @@ class Resumption(Callback):
             return
         self._resumed = False
         if any(c.stopping_reason != EarlyStoppingReason.NOT_STOPPED for c in trainer.early_stopping_callbacks):
-            trainer.should_stop = True  # as it was; the Trainer does not keep it
+            trainer.should_stop = True  # restored here, because the Trainer does not save it
         loop = trainer.fit_loop.epoch_loop
         trainer.fit_loop._restarting = False
         if not self._inside_epoch:
@@ -67,17 +67,17 @@ class Resumption(Callback):
         last_batch, validates = loop._num_ready_batches_reached(), loop._should_check_val_fx(data)
         if validates and self._validation_due:
             loop.val_loop.restarting = False
-            loop.val_loop._restart_stage = RestartStage.RESTARTED_MID_EVALUATION  # it begins with the validation
+            loop.val_loop._restart_stage = RestartStage.RESTARTED_MID_EVALUATION  # starts with the validation
         elif validates and not last_batch:
-            pass  # it begins by passing over the validation, and counts the batch in doing so
+            pass  # starts by skipping the validation, which counts the batch
         else:
-            loop.val_loop._has_run = last_batch  # there is nothing left of the epoch but its end
+            loop.val_loop._has_run = last_batch  # only the end of the epoch is left
             if not loop._should_accumulate():
                 loop._batches_that_stepped += 1
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        trainer.fit_loop.epoch_loop.restarting = False  # also after an epoch of which only this was left
+        trainer.fit_loop.epoch_loop.restarting = False  # also if only the end of the epoch was left
         if not trainer.is_last_batch:
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, RunCheckpoint) and callback.monitor is None:
@@ -85,7 +85,7 @@ class Resumption(Callback):
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Take back the end of an epoch that was stopped inside."""
+        """Undo the end of an epoch that was stopped before its last batch."""
         progress = trainer.fit_loop.epoch_progress
         if not trainer.is_last_batch and progress.current.completed == progress.current.ready > 0:
             for counter in (progress.current, progress.total):
@@ -93,21 +93,21 @@ class Resumption(Callback):
 
 
 def _completed(fit_loop: dict[str, Any]) -> tuple[dict[str, Any], bool, bool]:
-    """Return the state of a loop as it is with the last batch or epoch completed, as far as it was at all.
+    """Return the state of a loop after its last batch or epoch is completed, if it had finished.
 
     Args:
-        fit_loop: State of the Trainer's fit loop, saved by any callback at any moment of training.
+        fit_loop: State of the Trainer's fit loop, saved by any callback at any time during training.
 
     Returns:
-        The state; whether it lies inside an epoch; and whether the validation that may be due after its last batch is
-        still to be made. Inside an epoch, ``_batches_that_stepped`` does not count the last batch yet.
+        The state; whether it is inside an epoch; and whether the validation that may follow its last batch is still
+        due. Inside an epoch, ``_batches_that_stepped`` does not count the last batch yet.
     """
     epoch, batch = fit_loop["epoch_progress"], fit_loop["epoch_loop.batch_progress"]
     steps = dict(fit_loop["epoch_loop.state_dict"])
     ready, processed = epoch["current"]["ready"], epoch["current"]["processed"]
     stopped = processed >= ready > 0 and not batch["is_last_batch"]
     inside = stopped or epoch["current"]["started"] == ready > processed
-    finished = batch["current"]["processed"] == batch["current"]["ready"]  # else the batch is made again
+    finished = batch["current"]["processed"] == batch["current"]["ready"]  # otherwise the batch is repeated
     just_now = finished and batch["current"]["completed"] < batch["current"]["processed"]
     validation = fit_loop["epoch_loop.val_loop.batch_progress"]
     validated = validation["is_last_batch"] and validation["current"]["completed"] == validation["current"]["ready"]
@@ -123,13 +123,13 @@ def _completed(fit_loop: dict[str, Any]) -> tuple[dict[str, Any], bool, bool]:
         "epoch_loop.batch_progress": batch
         | {key: _counters(batch[key]["completed"] + int(just_now)) for key in ("total", "current")},
     }
-    if not inside:  # the data module knows where the next epoch begins
+    if not inside:  # the data module stores where the next epoch begins
         state["state_dict"] = {key: value for key, value in state["state_dict"].items() if key != "combined_loader"}
     return state, inside, inside and not stopped and finished and (just_now or not validated)
 
 
 def _counters(begun: int, unfinished: int = 0) -> dict[str, int]:
-    """Return how often something has begun and ended."""
+    """Return the Trainer's counters for something that has begun ``begun`` times."""
     return {
         "ready": begun,
         "started": begun,

@@ -9,20 +9,20 @@ from typing_extensions import override
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """Saves a checkpoint at each validation and at the end of each epoch: always, or where a score is the best so far.
+    """Saves a checkpoint at each validation and at the end of each epoch: always, or if a score is the best so far.
 
     A score belongs to the weights that are saved with it, those of its validation. At a validation that ends an epoch,
-    the checkpoint is saved a moment later, when the epoch has ended. Before a checkpoint is saved, loggers write what
-    they hold, so that no row is lost which the rest of the run will not write again.
+    the checkpoint is saved right after the end of the epoch. Loggers write their buffered rows before a checkpoint is
+    saved, so that no row is lost that the rest of the run would not write again.
 
-    What is to be resumed is not saved between the batches of one update (``accumulate_grad_batches``), as a checkpoint
-    holds no gradients.
+    Checkpoints for resuming are not saved between the batches of one update (``accumulate_grad_batches``), because they
+    contain no gradients.
 
     Args:
-        folder: Where it is written.
-        name: Its name, without ``.ckpt``.
-        monitor: Key of the score; each time if ``None``.
-        mode: Whether the ``"min"`` or the ``"max"`` is best.
+        folder: Folder of the checkpoint.
+        name: Name of the checkpoint, without ``.ckpt``.
+        monitor: Key of the score; ``None`` to save every time.
+        mode: Whether ``"min"`` or ``"max"`` is best.
     """
 
     def __init__(
@@ -34,20 +34,20 @@ class RunCheckpoint(ModelCheckpoint):
     @property
     @override
     def state_key(self) -> str:
-        """Name of the state in checkpoints, which another monitored score has not."""
+        """Key of the state in checkpoints, which differs between monitored scores."""
         return f"{type(self).__qualname__}{(self.filename, self.monitor, self.mode)}"
 
     @override
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Do nothing: there is no score of this moment."""
+        """Do nothing: there is no new score after a batch."""
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._has_validated |= not trainer.sanity_checking
         between_updates = not trainer.fit_loop._should_accumulate()
-        # A score that is logged at the end of epochs only is not there yet
+        # scores that are logged only at the end of epochs are not available yet
         due = between_updates if self.monitor is None else self.monitor in trainer.callback_metrics
         if due and not trainer.is_last_batch:
             self.save(trainer)
@@ -58,7 +58,7 @@ class RunCheckpoint(ModelCheckpoint):
             self.save(trainer)
 
     def save(self, trainer: Trainer) -> None:
-        """Save the present state, if the score is the best so far and it is not saved already."""
+        """Save the current state, unless it is saved already or its score is not the best so far."""
         measured = self.monitor is None or self.monitor in trainer.callback_metrics
         if self._should_skip_saving_checkpoint(trainer) or not (measured or self._has_validated):
             return
@@ -72,11 +72,11 @@ class RunCheckpoint(ModelCheckpoint):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Leave it to :meth:`on_load_checkpoint`, which knows where the run is."""
+        """Do nothing: :meth:`on_load_checkpoint` restores the state, because it needs the run folder."""
 
     @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Take over the best score, if the checkpoint that it belongs to is there."""
+        """Restore the best score, if its checkpoint exists."""
         if trainer.state.fn != "fit":
             return
         states = checkpoint["callbacks"]

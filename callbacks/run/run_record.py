@@ -27,14 +27,14 @@ RESULTS = "results.json"
 class RunRecord(RunFolderOwner, Callback):
     """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
 
-    The file has an entry for each command that has run, ``fit``, ``validate`` and ``test``: every scalar (``null`` for
-    one that is undefined), with the step, the resolved config, seed, versions, data set and git commit that they belong
-    to; how many observations were evaluated of how many there are; ``cautions``, reasons not to trust scores; and
-    ``failed_assays``, how often an assay was skipped, and why the last time that it was due, ``null`` if it ran then.
+    The file has an entry for each command that has run, ``fit``, ``validate`` and ``test``: every scalar (``null`` if
+    undefined) with its step, resolved config, seed, versions, data set and git commit; the numbers of evaluated and
+    available observations; ``cautions``, reasons not to trust scores; and ``failed_assays``: how often each assay was
+    skipped, and the reason the last time it was due, ``null`` if it ran then.
 
     Args:
         config: Resolved config of the run, plain values.
-        step: Number of steps that the checkpoint was trained for from which the run starts.
+        step: Step of the checkpoint from which the run starts.
     """
 
     def __init__(self, config: dict[str, Any] | None = None, step: int = 0) -> None:
@@ -61,9 +61,9 @@ class RunRecord(RunFolderOwner, Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the record of training, also for a run that had ended before but was killed before it had one."""
+        """Write the record of training, also for a finished run that was killed before it could write one."""
         if trainer.global_step > self.step or (trainer.global_step > 0 and not self._is_recorded(trainer)):
-            trainer.fit_loop.epoch_loop.val_loop.setup_data()  # where the validations were those of an earlier start
+            trainer.fit_loop.epoch_loop.val_loop.setup_data()  # if all validations belong to an earlier start
             self._finish(trainer, pl_module)
 
     @override
@@ -84,9 +84,9 @@ class RunRecord(RunFolderOwner, Callback):
         self._seconds_before = state_dict["seconds"]
 
     def _restart_clock(self, trainer: Trainer) -> None:
-        """Take the step of the checkpoint but not the time of its training, in an evaluation outside of training."""
+        """In a separate evaluation, use the step of the checkpoint but not its training time."""
         if trainer.state.fn != "fit":
-            # That of training: this part of the W&B run may be the one that is uploaded
+            # the config of training, because this part of the W&B run may be the one that is uploaded
             recorded = self._record_of_training(trainer).get("config", self.config)
             self._log_config(trainer, with_current_names(recorded))
             set_logging_step(trainer, self.step)
@@ -98,7 +98,7 @@ class RunRecord(RunFolderOwner, Callback):
     def _log_config(self, trainer: Trainer, config: dict[str, Any]) -> None:
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger) and trainer.is_global_zero:
-                logger.log_hyperparams({"config": config})  # the model's own arguments are there already
+                logger.log_hyperparams({"config": config})  # the model's arguments are logged already
 
     def _is_recorded(self, trainer: Trainer) -> bool:
         return bool(self._record_of_training(trainer).get("step") == trainer.global_step)
@@ -143,5 +143,5 @@ class RunRecord(RunFolderOwner, Callback):
 
 
 def _json_number(value: float) -> float | None:
-    """Return ``value``, or ``None`` for a number that JSON does not know."""
+    """Return ``value``, or ``None`` for numbers that JSON cannot represent."""
     return value if math.isfinite(value) else None

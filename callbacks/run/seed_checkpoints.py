@@ -1,4 +1,4 @@
-"""A checkpoint of each member of an ensemble."""
+"""Saves a checkpoint of each member of an ensemble."""
 
 from functools import partial
 from pathlib import Path
@@ -15,11 +15,11 @@ from lr_lightning.training.seed_statistics import seed_name
 class SeedCheckpoints(Callback):
     """Writes ``seed_<s>.ckpt`` for each seed of a :class:`~lr_lightning.models.SeedEnsemble` when training ends.
 
-    Each is a checkpoint of a single model with its last weights, as a run of this seed alone would have saved it but
-    for the optimizers: it can be evaluated, not trained on.
+    Each is a checkpoint of a single model with its final weights, as saved by a run with this seed alone but without
+    optimizers: it can be evaluated, but not trained further.
 
     Args:
-        folder: Where to write.
+        folder: Folder of the checkpoints.
     """
 
     def __init__(self, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The readable summary of a run in the terminal."""
+"""The summary of a run in the terminal."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from lr_lightning.callbacks.sentences import with_deviation
 
 
 def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, record: dict[str, Any]) -> None:
-    """Print what was reached, reasons not to trust it, where the files are and how to sync the W&B run.
+    """Print scores, caveats, the paths of files and the next steps.
 
     Args:
-        trainer: Trainer at the end of its run.
+        trainer: The Trainer at the end of its run.
         pl_module: The model.
         stage: ``"fit"``, ``"validate"`` or ``"test"``.
         record: The entry of this run in ``results.json``.
@@ -31,7 +31,7 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     table.add_column(style="bold")
     table.add_column()
     for name, text in [*_loss_rows(scalars, "test" if stage == "test" else "val"), *_assay_rows(trainer, scalars)]:
-        table.add_row(Text(name), Text(text))  # units in brackets look like markup
+        table.add_row(Text(name), Text(text))  # brackets of units would be read as markup
     evaluated, available = record["num_evaluated"], record["num_available"]
     if evaluated is not None and evaluated < available:
         limit = "limit_test_batches" if stage == "test" else "limit_val_batches"
@@ -47,18 +47,18 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     for sentence in record["cautions"]:
         console.print(Padding(Text(f"! {sentence}", style="yellow"), (0, 0, 0, 1)))
     for line in next_steps(trainer, stage):
-        print(line)  # as it is: paths may hold what looks like markup
+        print(line)  # verbatim, because paths may look like markup
 
 
 def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
-    """Return the lines on the terms of the loss."""
+    """Return the rows of the loss terms."""
     names = {"reconstruction": "Reconstruction", "kl": "KL"}
     present = {label: f"{stage}/{term}" for term, label in names.items() if f"{stage}/{term}" in scalars}
     return [(label, f"{with_deviation(scalars, key, 2)} nats per observation") for label, key in present.items()]
 
 
 def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, str]]:
-    """Return the lines of the assays that have logged anything."""
+    """Return the rows of the assays that have logged something."""
     rows: list[tuple[str, str]] = []
     for assay in assays_of(trainer):
         prefix = f"{assay.prefix}/"

@@ -1,4 +1,4 @@
-"""Ends a run whose loss is not finite before its assays meet the codes of such a model."""
+"""Ends a run whose loss is not finite, before assays run on its codes."""
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
@@ -10,7 +10,7 @@ from lr_lightning.models.base import check_finite
 class FiniteLoss(Callback):
     """Raises ``FloatingPointError`` after a validation or test whose mean loss is not finite.
 
-    Models check it too, but after the callbacks have run. Give it to the Trainer before the assays.
+    Models check this too, but after all callbacks. It must precede the assays in the Trainer's callbacks.
     """
 
     @override

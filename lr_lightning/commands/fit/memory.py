@@ -1,4 +1,4 @@
-"""Keeps the C library from handing memory back to the system at every training step."""
+"""Keeps the C library from returning memory to the system at every training step."""
 
 import ctypes
 import sys
@@ -7,14 +7,14 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # from malloc.h
 
 
 def keep_freed_memory() -> bool:
-    """Let glibc keep freed memory for the next step, instead of returning it and having it zeroed page by page again.
+    """Make glibc keep freed memory for the next step instead of returning it to the system.
 
-    A training step frees and allocates the same tens of megabytes each time. Under the Trainer their order is such that
-    glibc's defaults return most of them to the system in between: the page faults cost a third of a small
-    convolutional network's time on a CPU. Up to 1 GiB of freed memory is kept.
+    A training step frees and allocates the same tens of megabytes each time. Under the Trainer, their order makes
+    glibc's defaults return most of it to the system in between; the page faults cost a third of a small convolutional
+    network's time on a CPU. Up to 1 GiB of freed memory is kept.
 
     Returns:
-        Whether it took effect: ``False`` where the C library is not glibc.
+        Whether the setting took effect; ``False`` if the C library is not glibc.
     """
     if not sys.platform.startswith("linux"):
         return False

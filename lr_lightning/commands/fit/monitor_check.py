@@ -1,4 +1,4 @@
-"""Finds a misspelt key of what a run monitors before its first step."""
+"""Rejects a monitored key that will not be logged, before the first step."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,8 +20,8 @@ _LOGGING_HOOKS = ("validation_step", "on_validation_batch_end", "on_validation_e
 def check_monitored(trainer: Trainer, model: LightningModule) -> None:
     """Raise ``UsageError`` if a callback of ``trainer`` monitors a key that no validation of ``model`` will log.
 
-    Terms of the loss are found by computing it once on random observations; assays state their quantities. Nothing is
-    refused where callbacks or hooks of the user may log more.
+    The terms of the loss are found by computing it once on random observations; assays declare their quantities.
+    Nothing is rejected if callbacks or hooks of other packages may log more.
     """
     callbacks = [*trainer.callbacks, *model.configure_callbacks()]  # type: ignore[attr-defined, misc]
     monitored = list(_monitored(callbacks))
@@ -32,7 +32,7 @@ def check_monitored(trainer: Trainer, model: LightningModule) -> None:
         if not any(fnmatchcase(key, pattern) for pattern in patterns):
             close = get_close_matches(key, [pattern for pattern in patterns if "*" not in pattern], n=1)
             hint = f"did you mean {close[0]}? " if close else ""
-            raise UsageError(f"{what} {key!r} will not be there; {hint}there will be {', '.join(patterns)}")
+            raise UsageError(f"{what} {key!r} is not logged; {hint}logged keys: {', '.join(patterns)}")
 
 
 def logged_keys(callbacks: Sequence[Callback], module: LightningModule, trainer: Trainer) -> list[str]:
@@ -69,12 +69,12 @@ def assay_keys(assay: AssayCallback) -> list[str]:
 def _terms(model: AutoencoderModule) -> Sequence[str]:
     try:
         return model.term_names()
-    except Exception:  # an objective of the user's that needs more than observations: its terms are not known
+    except Exception:  # an objective of another package that needs more than observations
         return ["*"]
 
 
 def _monitored(callbacks: Sequence[Callback]) -> Iterator[tuple[str, str]]:
-    """Yield what each callback monitors that fails without it."""
+    """Yield the key that each callback requires, with a name for it in messages."""
     for callback in callbacks:
         if isinstance(callback, ModelCheckpoint) and callback.monitor not in (None, "epoch", "step"):
             own = isinstance(callback, RunCheckpoint)
@@ -84,7 +84,7 @@ def _monitored(callbacks: Sequence[Callback]) -> Iterator[tuple[str, str]]:
 
 
 def _others_may_log(callbacks: Sequence[Callback], module: LightningModule) -> bool:
-    """Return whether keys may be logged by callbacks or hooks that this package does not know."""
+    """Return whether callbacks or hooks of other packages may log keys."""
     known = ("lr_lightning.", "pytorch_lightning.")
     others = [callback for callback in callbacks if not type(callback).__module__.startswith(known)]
     if not all(isinstance(callback, AssayCallback) for callback in others):

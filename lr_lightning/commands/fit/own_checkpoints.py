@@ -1,4 +1,4 @@
-"""Checkpoint callbacks that the user has added to those of a run."""
+"""Checkpoint callbacks in ``trainer.callbacks``, besides those of the run."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +10,21 @@ _OWN_NAMES = ("best", "last")
 
 
 def place_checkpoints(callbacks: Sequence[Callback], folder: Path) -> None:
-    """Let the checkpoint callbacks among ``callbacks`` write to ``folder``, unless they name another.
+    """Make the checkpoint callbacks among ``callbacks`` write to ``folder``, unless they have a ``dirpath``.
 
     Args:
-        callbacks: The user's.
-        folder: The run's folder of checkpoints.
+        callbacks: The callbacks of the config.
+        folder: The run's checkpoint folder.
 
     Raises:
-        ValueError: If two are alike, or one would write a file that the run itself writes.
+        ValueError: If two callbacks are equivalent, or one would overwrite a file of the run.
     """
     checkpoints = [callback for callback in callbacks if isinstance(callback, ModelCheckpoint)]
     if len({callback.state_key for callback in checkpoints}) < len(checkpoints):
         raise ValueError(
-            "trainer.callbacks holds two ModelCheckpoints that save at the same moments and monitor the same; a run "
-            "saves its last and best checkpoint without any (--checkpoint.monitor and --checkpoint.mode say which is "
-            "best), so leave one out, or let it save at other moments"
+            "trainer.callbacks has two ModelCheckpoints with the same trigger and the same monitor; remove one, or "
+            "change its trigger (a run saves its last and best checkpoint without any, see --checkpoint.monitor and "
+            "--checkpoint.mode)"
         )
     for callback in checkpoints:
         if callback.dirpath is None:
@@ -33,7 +33,6 @@ def place_checkpoints(callbacks: Sequence[Callback], folder: Path) -> None:
         if name in _OWN_NAMES and Path(callback.dirpath).absolute() == folder.absolute():
             what = "save_last" if callback.save_last else f"filename {name!r}"
             raise ValueError(
-                f"a ModelCheckpoint of trainer.callbacks with {what} would write {name}.ckpt, which the run writes "
-                f"itself (--checkpoint.monitor and --checkpoint.mode say which is best); leave {what} out, or give it "
-                "a dirpath of its own"
+                f"a ModelCheckpoint in trainer.callbacks with {what} would overwrite the run's own {name}.ckpt (see "
+                f"--checkpoint.monitor and --checkpoint.mode); remove {what}, or give it a different dirpath"
             )

@@ -1,13 +1,13 @@
-"""The precision that training uses when none is asked for."""
+"""The default precision of training."""
 
 import torch
 
 
 def default_precision(accelerator: str) -> str:
-    """Return ``"bf16-mixed"`` where the processor computes in bfloat16 itself, else ``"32-true"``.
+    """Return ``"bf16-mixed"`` if the hardware supports bfloat16 natively, otherwise ``"32-true"``.
 
     Args:
-        accelerator: The Trainer's, such as ``"auto"``, ``"cpu"`` or ``"gpu"``.
+        accelerator: The Trainer's accelerator, e.g. ``"auto"``, ``"cpu"`` or ``"gpu"``.
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"

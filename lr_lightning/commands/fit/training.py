@@ -1,4 +1,4 @@
-"""Training and evaluation from the command line, on Lightning's own command line class."""
+"""Training and evaluation from the command line, based on LightningCLI."""
 
 import os
 import warnings
@@ -63,9 +63,9 @@ from lr_lightning.models import AutoencoderModule, SeedEnsemble
 class RunCLI(LightningCLI):
     """LightningCLI with named assays, one folder per run, W&B with an offline fallback and two checkpoints.
 
-    Added keys: ``seeds`` (how many seeds of the model to train, or which), ``assays.NAME`` (any assay callback,
-    ``null`` to drop one), ``wandb.*`` (arguments of :class:`RunWandbLogger`) and ``checkpoint.*`` (which checkpoint is
-    the best). The run folder is ``trainer.default_root_dir``, with a number added if it holds a run already.
+    Added keys: ``seeds`` (number or list of seeds to train), ``assays.NAME`` (an assay callback, ``null`` to remove
+    one), ``wandb.*`` (arguments of :class:`RunWandbLogger`) and ``checkpoint.*`` (which checkpoint is the best). The
+    run folder is ``trainer.default_root_dir``, with a number appended if it already has a run.
     """
 
     _held: RunFolder | None = None
@@ -103,39 +103,39 @@ class RunCLI(LightningCLI):
             "--assays",
             type=dict[str, AssayCallback | None] | None,
             default={},
-            help="Assays by a name of your choice, added to those of configs before; null drops one, or all.",
+            help="Assays by a name of your choice, merged with those of earlier configs; null removes one, or all.",
         )
         parser.add_argument(
             OPTION,
             type=str | None,
             default=None,
-            help="Checkpoint whose weights a new run starts from; nothing else is taken from it.",
+            help="Checkpoint with the initial weights of a new run; only its weights are used.",
         )
         parser.add_class_arguments(RunWandbLogger, "wandb", skip=SET_BY_THE_RUN, instantiate=False)
         parser.add_argument(
-            "--checkpoint.monitor", type=str, default="val/loss", help="What the best checkpoint is best in."
+            "--checkpoint.monitor", type=str, default="val/loss", help="Key that selects the best checkpoint."
         )
-        parser.add_argument("--checkpoint.mode", type=str, default="min", help="Whether 'min' or 'max' is best.")
+        parser.add_argument("--checkpoint.mode", type=str, default="min", help="'min' or 'max'.")
 
     @override
     def init_parser(self, **kwargs: Any) -> LightningArgumentParser:
-        """Return a parser that composes the assays of several configs."""
+        """Return a parser that merges the assays of several configs."""
         kwargs.setdefault("dump_header", [f"pytorch_lightning=={version}"])
         parser = LightningArgumentParser(**kwargs)
-        help_text = "A config file; of several, later ones override and add to earlier ones."
+        help_text = "A config file; may be repeated, later files override and extend earlier ones."
         parser.add_argument("-c", "--config", action=ComposingConfigFile, help=help_text)
         return parser
 
     @override
     def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
-        """Parse ``args`` without Lightning's warning against giving them from Python; settle what they leave open."""
+        """Parse ``args``, without Lightning's warning about arguments from Python, and complete the config."""
         self._arguments = list(args)  # type: ignore[arg-type]
         self.config = parser.parse_args(args)  # type: ignore[arg-type]
         complete_config(self.config[self.config.subcommand])
 
     @override
     def _parse_ckpt_path(self) -> None:
-        """Take the model from the config alone: a checkpoint must not silently override what was asked for."""
+        """Ignore hyperparameters in the checkpoint, which must not silently override the config."""
 
     @override
     def before_instantiate_classes(self) -> None:
@@ -148,37 +148,37 @@ class RunCLI(LightningCLI):
         config.trainer.default_root_dir = str(folder)
         config.weights_only = config.weights_only is not False
         if "verbose" in config:
-            config.verbose = False  # the summary at the end says it more readably
+            config.verbose = False  # the summary at the end is more readable
         self._recorded = {}
         if self.subcommand == "fit" and checkpoint is not None:
             self._recorded = recorded_config(checkpoint)
-            # What was not asked for anew stays, also on a machine with other defaults
+            # values that are not given again are kept, even on a machine with other defaults
             config.trainer.precision = config.trainer.precision or self._recorded.get("trainer", {}).get("precision")
             config.initial_weights = config.initial_weights or self._recorded.get("initial_weights")
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
         if config.initial_weights is not None:
-            config.initial_weights = str(Path(config.initial_weights).absolute())  # to be read from any folder
+            config.initial_weights = str(Path(config.initial_weights).absolute())  # readable from any folder
         self._dump_config()
 
     def _check_seeds(self, checkpoint: Path) -> None:
-        """Evaluate a single model if ``checkpoint`` is one of the seeds of the configured ensemble.
+        """Evaluate a single model if ``checkpoint`` belongs to one seed of the configured ensemble.
 
         Raises:
-            ValueError: If it is to be trained on.
+            ValueError: If the command is ``fit``.
         """
         seed = seed_of_checkpoint(checkpoint)
         if seed is None:
             return
         if self.subcommand == "fit":
             raise ValueError(
-                f"{checkpoint} holds one model, which cannot go on as {len(self._seeds or ())} seeds; "
-                "resume from the last.ckpt of the run"
+                f"{checkpoint} has one model, and cannot be resumed with {len(self._seeds or ())} seeds; resume from the "
+                "last.ckpt of the run"
             )
         config = self.config[self.subcommand]
         config.seeds, config.seed_everything, self._seeds = None, seed, None
 
     def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
-        """Return where this run lives and what it starts from."""
+        """Return the run folder and the checkpoint from which the run starts."""
         config = self.config[self.subcommand]
         root = Path(config.trainer.default_root_dir or "runs/unnamed")
         self._held, checkpoint = choose_run(str(self.subcommand), root, config.ckpt_path)
@@ -202,7 +202,7 @@ class RunCLI(LightningCLI):
             enable_model_summary=False,  # there is one of our own
             **kwargs,
         )
-        if type(built.strategy.checkpoint_io) is TorchCheckpointIO:  # none of the user's or of a special strategy
+        if type(built.strategy.checkpoint_io) is TorchCheckpointIO:  # neither custom nor of a special strategy
             built.strategy.checkpoint_io = AtomicCheckpointIO()
         if self.subcommand == "fit":
             check_monitored(built, self.model)
@@ -212,10 +212,10 @@ class RunCLI(LightningCLI):
         return built
 
     def _callbacks(self, trainer: Namespace) -> list[Callback]:
-        """Return the callbacks of a run in their order, those of the config ``trainer`` included.
+        """Return the callbacks of a run in order, including those in the config of the Trainer.
 
         Raises:
-            ValueError: If a checkpoint callback of the user would be in the way of the run's own.
+            ValueError: If a checkpoint callback of the config conflicts with the run's own.
         """
         folder = Path(trainer["default_root_dir"])
         callbacks = self._assay_callbacks()
@@ -235,7 +235,7 @@ class RunCLI(LightningCLI):
         return [Resumption(), *guard, FiniteLoss(), *given, *callbacks, record]
 
     def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
-        """Return the configured model once for each seed, built as a run with that seed alone builds it."""
+        """Return the configured model for each seed, built as in a run with this seed alone."""
         model = {"model": self._get(self.config, "model")}
         config = Namespace({"subcommand": self.subcommand, str(self.subcommand): Namespace(model)})  # type: ignore[no-untyped-call]
         members = []
@@ -249,15 +249,15 @@ class RunCLI(LightningCLI):
         return EnsembleAssay(callback) if isinstance(callback, AssayCallback) else callback
 
     def _assay_callbacks(self) -> list[Callback]:
-        """Return the assays of the config, and in a test the disentanglement scores."""
+        """Return the assays of the config, plus disentanglement scores in a test."""
         assays = dict(self._get(self.config_init, "assays") or {})
         if self.subcommand == "test" and not any(isinstance(assay, DisentanglementAssay) for assay in assays.values()):
-            assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null turns it off
+            assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null disables it
         named = named_assays(assays)
         return list(named) if self._seeds is None else [self._of_each_seed(assay) for assay in named]
 
     def _checkpoints(self, folder: Path) -> list[Callback]:
-        """Return what writes ``best.ckpt`` and ``last.ckpt`` at validations and at the end of each epoch."""
+        """Return the callbacks that save ``best.ckpt`` and ``last.ckpt`` at validations and at the end of each epoch."""
         callbacks: list[Callback] = [RunCheckpoint(folder / CHECKPOINTS, "last")]
         if self._get(self.config, "trainer").limit_val_batches != 0:
             wanted = self._get(self.config, "checkpoint")
@@ -265,7 +265,7 @@ class RunCLI(LightningCLI):
         return callbacks if self._seeds is None else [*callbacks, SeedCheckpoints(folder / CHECKPOINTS)]
 
     def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
-        """Return the loggers: W&B unless others were given, and a CSV file in any case but ``logger=False``.
+        """Return the loggers: W&B unless others are given, and a CSV logger, except with ``logger=False``.
 
         A resumed run writes the rows after its checkpoint again.
         """
@@ -284,7 +284,7 @@ class RunCLI(LightningCLI):
         return RunWandbLogger(folder, **options, resume_step=resume_step)
 
     def _plain_config(self) -> dict[str, Any]:
-        """Return the config for the records; that of a training run is the same however often it was resumed."""
+        """Return the config for records; for training, it does not depend on how often the run was resumed."""
         plain: dict[str, Any] = dict(self.config_dump)
         if self.subcommand == "fit":
             plain |= {"ckpt_path": None, "wandb": plain["wandb"] | {"run_id": None}}
@@ -295,7 +295,7 @@ class RunCLI(LightningCLI):
         """Set ``config_dump``, the config as plain values.
 
         Raises:
-            ValueError: If something in it could not be read back.
+            ValueError: If it contains a value that cannot be read back.
         """
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"\s*Unable to serialize")
@@ -304,18 +304,18 @@ class RunCLI(LightningCLI):
 
     @override
     def _run_subcommand(self, subcommand: str) -> None:
-        """Do nothing yet: what goes wrong from :meth:`start` on is no fault of the command line."""
+        """Do nothing: deferred to :meth:`start`, so that runtime errors are not reported as usage errors."""
 
     def start(self) -> None:
         """Run the Trainer.
 
         Raises:
-            KeyboardInterrupt: If it was interrupted; the text says how to go on.
+            KeyboardInterrupt: If it was interrupted; the message shows how to resume.
             ValueError: If the checkpoint cannot be restored.
         """
         try:
             super()._run_subcommand(str(self.subcommand))
-        except SystemExit as stopped:  # Lightning's answer to Ctrl-C
+        except SystemExit as stopped:  # how Lightning handles Ctrl-C
             folder = Path(self.trainer.default_root_dir)
             resumable = self.subcommand == "fit" and (folder / CHECKPOINTS / "last.ckpt").is_file()
             how = f"resume with: lr-lightning fit {quoted_path(folder)}"
@@ -324,17 +324,21 @@ class RunCLI(LightningCLI):
             if not while_restoring(error):
                 raise
             checkpoint = self._get(self.config, "ckpt_path")
-            raise ValueError(f"{checkpoint} is malformed ({type(error).__name__} in restoring it: {error})") from error
+            raise ValueError(
+                f"{checkpoint} is malformed ({type(error).__name__} while restoring it: {error})"
+            ) from error
         finally:
             self._leave_folder()
         for logger in self.trainer.loggers:
             if isinstance(logger, RunWandbLogger) and (told := logger.finish()) is not None:
                 print(told)
         if self.subcommand == "fit" and 0 < self._step == self.trainer.global_step:
-            print(f"This run had ended at step {self._step:,}; raise --trainer.max_epochs or max_steps to train on.")
+            print(
+                f"This run ended at step {self._step:,}; increase --trainer.max_epochs or max_steps to continue training."
+            )
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **options: Any) -> None:
-        """Encode the data; :class:`~lr_lightning.callbacks.CodeFiles` writes the codes into the run folder."""
+        """Encode the data; :class:`~lr_lightning.callbacks.CodeFiles` writes the codes to the run folder."""
         self.trainer.predict(model, datamodule=datamodule, **options | {"return_predictions": False})
 
 
@@ -342,7 +346,7 @@ _Prepared = TypeVar("_Prepared", bound=RunCLI)
 
 
 def named_assays(assays: Mapping[str, AssayCallback | None]) -> list[AssayCallback]:
-    """Return those assays that are not ``None``, each named as it is in the mapping, which is what it logs under."""
+    """Return the assays that are not ``None``; each is named, and logs, as in the mapping."""
     named = []
     for name, assay in assays.items():
         if assay is not None:
@@ -352,7 +356,7 @@ def named_assays(assays: Mapping[str, AssayCallback | None]) -> list[AssayCallba
 
 
 def run(arguments: list[str]) -> None:
-    """Run ``fit``, ``validate``, ``test`` or ``predict`` with ``arguments``, the subcommand first.
+    """Run ``fit``, ``validate``, ``test`` or ``predict`` with ``arguments``, starting with the subcommand.
 
     Raises:
         UsageError: If the arguments or a config cannot be parsed.
@@ -366,7 +370,7 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
 
     Args:
         arguments: As for :func:`run`.
-        kind: :class:`RunCLI`, or what makes a subclass of it.
+        kind: :class:`RunCLI`, or a factory of a subclass.
 
     Raises:
         UsageError: If the arguments or a config cannot be parsed.
