@@ -171,8 +171,8 @@ class RunCLI(LightningCLI):
             return
         if self.subcommand == "fit":
             raise ValueError(
-                f"{checkpoint} has one model, and cannot be resumed with {len(self._seeds or ())} seeds; resume from the "
-                "last.ckpt of the run"
+                f"{checkpoint} has one model, and cannot be resumed with {len(self._seeds or ())} seeds; resume from "
+                "the last.ckpt of the run"
             )
         config = self.config[self.subcommand]
         config.seeds, config.seed_everything, self._seeds = None, seed, None
@@ -257,7 +257,7 @@ class RunCLI(LightningCLI):
         return list(named) if self._seeds is None else [self._of_each_seed(assay) for assay in named]
 
     def _checkpoints(self, folder: Path) -> list[Callback]:
-        """Return the callbacks that save ``best.ckpt`` and ``last.ckpt`` at validations and at the end of each epoch."""
+        """Return the callbacks that save ``best.ckpt`` and ``last.ckpt``."""
         callbacks: list[Callback] = [RunCheckpoint(folder / CHECKPOINTS, "last")]
         if self._get(self.config, "trainer").limit_val_batches != 0:
             wanted = self._get(self.config, "checkpoint")
@@ -333,9 +333,7 @@ class RunCLI(LightningCLI):
             if isinstance(logger, RunWandbLogger) and (told := logger.finish()) is not None:
                 print(told)
         if self.subcommand == "fit" and 0 < self._step == self.trainer.global_step:
-            print(
-                f"This run ended at step {self._step:,}; increase --trainer.max_epochs or max_steps to continue training."
-            )
+            print(f"This run ended at step {self._step:,}; increase --trainer.max_epochs or max_steps to train on.")
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **options: Any) -> None:
         """Encode the data; :class:`~lr_lightning.callbacks.CodeFiles` writes the codes to the run folder."""
