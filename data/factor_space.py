@@ -7,6 +7,8 @@ from math import prod
 import torch
 from torch import Tensor
 
+from lr_lightning.common.checks import check_at_least
+
 
 class FactorSpace:
     """All combinations of ``K`` discrete factors, numbered row-major with the last factor fastest.
@@ -48,8 +50,8 @@ class FactorSpace:
             raise ValueError(f"names and sizes must be equally long and not empty, got {self.names} and {self.sizes}")
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"names must be unique, got {self.names}")
-        if min(self.sizes) < 1:
-            raise ValueError(f"sizes must be at least 1, got {self.sizes}")
+        for size in self.sizes:
+            check_at_least("sizes", size, 1)
         if (bits := prod(self.sizes).bit_length()) > 63:
             raise ValueError(f"sizes must make fewer than 2^63 combinations, got 2^{bits - 1} at least")
         self.values = tuple(

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.data.dataset import FactorDataset
 
 
@@ -41,8 +42,7 @@ def preview_rows(
     Raises:
         ValueError: If ``num_values`` is below 2.
     """
-    if num_values < 2:
-        raise ValueError(f"num_values must be at least 2, got {num_values}")
+    check_at_least("num_values", num_values, 2)
     space = dataset.factor_space
     start = torch.randint(len(dataset), (1,), generator=generator)
     factors = start if dataset.full_grid else torch.arange(len(dataset))
@@ -78,8 +78,7 @@ def samples_of_values(
         KeyError: If there is no such factor.
         ValueError: If ``num_samples`` is below 1.
     """
-    if num_samples < 1:
-        raise ValueError(f"num_samples must be at least 1, got {num_samples}")
+    check_at_least("num_samples", num_samples, 1)
     position = dataset.factor_space.position(factor)
     order = torch.randperm(len(dataset), generator=generator)
     values = dataset.factors(order)[:, position].cpu()

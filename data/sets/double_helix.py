@@ -4,6 +4,7 @@ from math import pi
 
 import torch
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
@@ -56,11 +57,9 @@ class DoubleHelix(TensorFactorDataset):
         noise: float = 0.1,
         seed: int = 0,
     ) -> None:
-        for argument, count in {"num_samples": num_samples, "strands": strands}.items():
-            if count < 1:
-                raise ValueError(f"{argument} must be at least 1, got {count}")
-        if noise < 0:
-            raise ValueError(f"noise must not be negative, got {noise}")
+        check_at_least("num_samples", num_samples, 1)
+        check_at_least("strands", strands, 1)
+        check_at_least("noise", noise, 0)
         if len(radii) != 3:
             raise ValueError(f"radii must be three numbers, got {radii}")
         generator = torch.Generator().manual_seed(seed)

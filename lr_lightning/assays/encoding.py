@@ -1,5 +1,7 @@
 """Encode observations to codes, and reconstruct them, in chunks, leaving the model unchanged."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -7,15 +9,6 @@ from lr_lightning.assays.checks import check_chunk_size
 from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement, posterior_mean
 from lr_lightning.assays.response import at_least_float32
-
-
-def _to_model(autoencoder: Autoencoder, images: Tensor) -> Tensor:
-    """Return observations on the model's device and in its dtype; uint8 images become floats in [0, 1]."""
-    device, dtype = placement(autoencoder)
-    moved = images.detach().to(device)
-    if moved.dtype == torch.uint8:
-        moved = moved.float() / 255
-    return moved.to(dtype=dtype)
 
 
 def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | None = None) -> Tensor:
@@ -33,14 +26,13 @@ def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | 
         TypeError: If ``autoencoder`` is not an :class:`Autoencoder`.
         ValueError: If there are no observations, or ``chunk_size < 1``.
     """
-    _check_images(images, chunk_size)
-    with assay_mode(autoencoder):
-        parts = []
-        for chunk in torch.split(images, samples_per_pass(chunk_size, device_of(autoencoder, images))):
-            means = posterior_mean(autoencoder.encode(_to_model(autoencoder, chunk)))
-            expected = means.new_empty(len(chunk), autoencoder.latent_dim, device="meta")
-            parts.append(at_least_float32(means, expected).to(images.device))
-        return torch.cat(parts)
+
+    def encode(observations: Tensor) -> Tensor:
+        means = posterior_mean(autoencoder.encode(observations))
+        expected = means.new_empty(len(observations), autoencoder.latent_dim, device="meta")
+        return at_least_float32(means, expected)
+
+    return _in_passes(autoencoder, images, encode, chunk_size)
 
 
 def reconstruct(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | None = None) -> Tensor:
@@ -58,13 +50,11 @@ def reconstruct(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | N
         TypeError: If ``autoencoder`` is not an :class:`Autoencoder`.
         ValueError: If there are no observations, or ``chunk_size < 1``.
     """
-    _check_images(images, chunk_size)
-    with assay_mode(autoencoder):
-        parts = []
-        for chunk in torch.split(images, samples_per_pass(chunk_size, device_of(autoencoder, images))):
-            codes = posterior_mean(autoencoder.encode(_to_model(autoencoder, chunk)))
-            parts.append(to_float32(autoencoder.decode(codes)).to(images.device))
-        return torch.cat(parts)
+
+    def encode_and_decode(observations: Tensor) -> Tensor:
+        return to_float32(autoencoder.decode(posterior_mean(autoencoder.encode(observations))))
+
+    return _in_passes(autoencoder, images, encode_and_decode, chunk_size)
 
 
 def to_float32(observations: Tensor) -> Tensor:
@@ -72,7 +62,23 @@ def to_float32(observations: Tensor) -> Tensor:
     return observations.to(torch.promote_types(observations.dtype, torch.float32))
 
 
-def _check_images(images: Tensor, chunk_size: int | None) -> None:
+def _in_passes(
+    autoencoder: Autoencoder, images: Tensor, function: Callable[[Tensor], Tensor], chunk_size: int | None
+) -> Tensor:
+    """Return ``function`` of all images, on their device; it is called with observations as the model takes them."""
     check_chunk_size(chunk_size)
     if not len(images):
         raise ValueError("images must have at least one observation, got none")
+    with assay_mode(autoencoder):
+        size = samples_per_pass(chunk_size, device_of(autoencoder, images))
+        chunks = torch.split(images, size)
+        return torch.cat([function(_to_model(autoencoder, chunk)).to(images.device) for chunk in chunks])
+
+
+def _to_model(autoencoder: Autoencoder, images: Tensor) -> Tensor:
+    """Return observations on the model's device and in its dtype; uint8 images become floats in [0, 1]."""
+    device, dtype = placement(autoencoder)
+    moved = images.detach().to(device)
+    if moved.dtype == torch.uint8:
+        moved = moved.float() / 255
+    return moved.to(dtype=dtype)

@@ -75,7 +75,7 @@ def test_equality_hash_and_pickle_include_the_values() -> None:
         (["a"], [2, 3], None, r"equally long and not empty, got \('a',\) and \(2, 3\)"),
         ([], [], None, "not empty"),
         (["a", "a"], [2, 3], None, "unique"),
-        (["a", "b"], [2, 0], None, r"at least 1, got \(2, 0\)"),
+        (["a", "b"], [2, 0], None, "sizes .*got 0"),
         (["a", "b"], [2, 3], [[0, 1], [0, 1]], r"sizes \(2, 3\), got \(2, 2\)"),
         (["a"], [2], [], r"sizes \(2,\), got \(\)"),
     ],

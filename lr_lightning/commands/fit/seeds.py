@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lr_lightning.commands.run.checkpoints import read_checkpoint
+from lr_lightning.common.checks import check_at_least
 
 
 def seeds_of_run(wanted: int | list[int] | None, first: int | bool) -> list[int] | None:
@@ -18,8 +19,7 @@ def seeds_of_run(wanted: int | list[int] | None, first: int | bool) -> list[int]
     if wanted is None or wanted == 1:
         return None
     if isinstance(wanted, int):
-        if wanted < 1:
-            raise ValueError(f"seeds must be at least 1, got {wanted}")
+        check_at_least("seeds", wanted, 1)
         if first is False:
             raise ValueError("seeds counts from seed_everything, which is false; set it, or list the seeds")
         return list(range(int(first), int(first) + wanted))

@@ -64,7 +64,7 @@ def test_seed_decides_everything() -> None:
     [
         ({"num_samples": 0}, "num_samples must be at least 1, got 0"),
         ({"strands": 0}, "strands must be at least 1, got 0"),
-        ({"noise": -0.1}, r"noise must not be negative, got -0\.1"),
+        ({"noise": -0.1}, r"noise .*got -0\.1"),
         ({"radii": (1.0, 1.0)}, r"radii must be three numbers, got \(1\.0, 1\.0\)"),
     ],
 )
