@@ -3,8 +3,10 @@
 import csv
 import io
 import warnings
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 METRICS_FILE = "metrics.csv"
 
@@ -46,3 +48,15 @@ def read_metrics(path: Path, last_step: int | None = None) -> MetricsFile:
         warnings.warn(f"{len(found) - len(whole)} damaged lines of {path} are ignored", stacklevel=2)
     rows = [row for row in whole if last_step is None or int(row["step"]) <= last_step]
     return MetricsFile(columns, rows, end < len(content) or len(rows) < len(found))
+
+
+def logged_values(row: Mapping[str, str]) -> dict[str, Any]:
+    """Return the logged values of a row of ``metrics.csv``, without the step."""
+    return {key: _number(text) for key, text in row.items() if text and key != "step"}
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text

@@ -1,10 +1,8 @@
 """A W&B logger that works without an account or a network connection, and never ends a run."""
 
-import inspect
 import os
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -16,14 +14,19 @@ from typing_extensions import override
 
 from lr_lightning.common.checks import first_line
 from lr_lightning.common.files import quoted_path
-from lr_lightning.loggers.metrics_file import METRICS_FILE, read_metrics
+from lr_lightning.loggers.metrics_file import METRICS_FILE, logged_values, read_metrics
+from lr_lightning.loggers.wandb_environment import (
+    check_mode_variable,
+    concerns_logged_value,
+    forget_service,
+    has_login,
+    mark_earlier_parts_as_uploaded,
+    media_beside,
+)
 from lr_lightning.loggers.wandb_media import MEDIA_FILE, LoggedMedia, append_media, read_media, write_media
 from lr_lightning.loggers.wandb_rows import WandbRows
 
 WandbMode = Literal["auto", "online", "offline", "disabled"]
-
-_MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
-"""Values of ``WANDB_MODE`` accepted by W&B; the last two are old names of offline and online."""
 
 _STEP = "trainer/global_step"
 
@@ -77,7 +80,7 @@ class RunWandbLogger(WandbLogger):
         upload_timeout: float = 60.0,
         resume_step: int | None = None,
     ) -> None:
-        _check_mode_variable()
+        check_mode_variable()
         self.run_folder = Path(save_dir).absolute()
         # absolute, because W&B's own process may have been started in another folder
         super().__init__(
@@ -179,10 +182,10 @@ class RunWandbLogger(WandbLogger):
             self._restart(error)
             with suppress(Exception):
                 self._experiment.finish()
-            _leave_out_earlier_parts(self.folder)
+            mark_earlier_parts_as_uploaded(self.folder)
             return f"W&B: {self.outcome}"
         if self._continues and getattr(self._experiment, "offline", False):
-            _leave_out_earlier_parts(folder)
+            mark_earlier_parts_as_uploaded(folder)
         return None
 
     # Starting
@@ -213,7 +216,7 @@ class RunWandbLogger(WandbLogger):
         try:
             self._initialize(mode)
         except Exception as error:
-            _forget_service()
+            forget_service()
             if mode != "online" and isinstance(error, ValueError | wandb.errors.UsageError):
                 raise ValueError(f"W&B: {first_line(error)}") from error
             return error
@@ -243,7 +246,7 @@ class RunWandbLogger(WandbLogger):
         """Return the mode to start in: the argument, the environment variable, or according to the login."""
         if self.mode != "auto":
             return self.mode
-        return os.environ.get("WANDB_MODE") or ("online" if _has_login() else "offline")
+        return os.environ.get("WANDB_MODE") or ("online" if has_login() else "offline")
 
     # Logging again
 
@@ -273,7 +276,7 @@ class RunWandbLogger(WandbLogger):
         entries: list[tuple[int, int, Callable[[], dict[str, Any]]]] = []
         for row in read_metrics(self.run_folder / METRICS_FILE, last).rows:
             step = int(row["step"])
-            entries.append((self._rows.row_of(step), step, partial(_numbers, row)))
+            entries.append((self._rows.row_of(step), step, partial(logged_values, row)))
         entries += [(entry.row, entry.step, partial(self._media, entry)) for entry in media]
         self._rows.skip_to(max((number for number, _, _ in entries), default=-1))
         return sorted(entries, key=lambda entry: entry[0])
@@ -285,7 +288,7 @@ class RunWandbLogger(WandbLogger):
 
     def _log_earlier(self, run: Any, number: int, step: int, content: Callable[[], dict[str, Any]]) -> None:
         try:
-            with _media_beside(run):
+            with media_beside(run):
                 run.log({**content(), _STEP: step}, step=number)
         except ConnectionError:
             raise
@@ -312,7 +315,7 @@ class RunWandbLogger(WandbLogger):
         return row
 
     def _log_media(self, run: Any, media: LoggedMedia) -> None:
-        with _media_beside(run):
+        with media_beside(run):
             self._log(run, {}, media.step)  # W&B names files by the current row
             row = self._log(run, self._media(media), media.step)
         if row is not None and not getattr(run, "disabled", False):
@@ -330,7 +333,7 @@ class RunWandbLogger(WandbLogger):
         try:
             send(run)
         except Exception as error:
-            if _is_of_what_was_logged(error):
+            if concerns_logged_value(error):
                 if not self._refused:
                     rank_zero_warn(f"W&B rejected a value ({first_line(error)}); it is in the run folder")
                 self._refused = True
@@ -342,7 +345,7 @@ class RunWandbLogger(WandbLogger):
 
     def _restart(self, error: Exception) -> None:
         """Continue in a new offline part, or without W&B if this is the second failure."""
-        _forget_service()
+        forget_service()
         self._experiment = None
         if self._restarted:
             self._give_up(error)
@@ -362,96 +365,10 @@ class RunWandbLogger(WandbLogger):
         """Continue without W&B."""
         import wandb
 
-        _forget_service()
+        forget_service()
         self._lost = first_line(error)
         try:
             self._experiment = wandb.init(mode="disabled")  # for modules that use it directly
         except Exception:
             self._experiment = DummyLogger().experiment  # type: ignore[assignment]
         rank_zero_warn(f"W&B stopped ({self._lost}); the run continues without it, and the run folder has everything")
-
-
-def _check_mode_variable() -> None:
-    """Unset an empty ``WANDB_MODE``, which W&B would not treat as unset, and reject invalid values."""
-    mode = os.environ.get("WANDB_MODE")
-    if mode == "":
-        del os.environ["WANDB_MODE"]
-    elif mode is not None and mode not in _MODES:
-        known = ", ".join(_MODES[:3])
-        raise ValueError(f"the environment variable WANDB_MODE must be one of {known} or unset, got {mode!r}")
-
-
-def _forget_service() -> None:
-    """Make the next W&B run start a new service; the current one may be dead."""
-    import wandb
-
-    with suppress(Exception):
-        wandb.finish()
-    wandb.run = None  # remains set if the service is dead, and would be reused
-    with suppress(Exception, SystemExit):  # exits the process with the code of a killed service
-        wandb.teardown()
-
-
-def _leave_out_earlier_parts(folder: Path | None) -> None:
-    """Mark the offline parts of a run before ``folder`` as uploaded, in W&B's way.
-
-    ``folder`` contains their whole content; syncing all of them would log the same rows again.
-    """
-    if folder is not None:
-        [log] = folder.glob("run-*.wandb")
-        for earlier in folder.parent.glob(f"offline-run-*/{log.name}"):
-            if earlier.parent != folder:
-                earlier.with_name(f"{log.name}.synced").touch()
-
-
-def _is_of_what_was_logged(error: Exception) -> bool:
-    """Return whether an error concerns only the logged value or its file, so that W&B still works."""
-    import wandb
-
-    if isinstance(error, ConnectionError):
-        return False
-    return isinstance(error, OSError | ValueError | TypeError | wandb.errors.UsageError)
-
-
-@contextmanager
-def _media_beside(run: Any) -> Iterator[None]:
-    """Make W&B prepare media in the folder of ``run``; the system's temporary folder may be full or cleaned up."""
-    import wandb.sdk.data_types
-
-    own = getattr(getattr(wandb.sdk.data_types, "_private", None), "MEDIA_TMP", None)  # created when W&B is imported
-    folder = Path(run.dir).parent / "tmp" / "media"
-    folder.mkdir(parents=True, exist_ok=True)
-    usual = tempfile.tempdir, getattr(own, "name", None)
-    tempfile.tempdir = str(folder)
-    if own is not None:
-        own.name = str(folder)
-    try:
-        yield
-    finally:
-        tempfile.tempdir = usual[0]
-        if own is not None:
-            own.name = usual[1]
-
-
-def _numbers(row: Mapping[str, str]) -> dict[str, Any]:
-    """Return the logged values of a row of ``metrics.csv``, without the step."""
-    return {key: _number(text) for key, text in row.items() if text and key != "step"}
-
-
-def _number(text: str) -> int | float | str:
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
-
-
-def _has_login() -> bool:
-    """Return whether there are W&B credentials, without contacting the server."""
-    import wandb
-
-    if "prompt" not in inspect.signature(wandb.login).parameters:  # versions before wandb.login(prompt=False)
-        return bool(wandb.api.api_key)
-    try:
-        return bool(wandb.login(prompt=False, verify=False))
-    except wandb.errors.AuthenticationError:
-        return True  # malformed credentials; starting the run reports the error
