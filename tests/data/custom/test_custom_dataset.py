@@ -389,9 +389,7 @@ def test_refuses_a_damaged_group(tmp_path: Path) -> None:
     path = describe(tmp_path, images=images.name)
     for signature in (b"TREE", b"HEAP", b"SNOD"):
         images.write_bytes(whole.replace(signature, b"XXXX"))
-        with pytest.raises(
-            OSError, match=r"images\.h5 (is damaged inside 'images'|cannot be read as HDF5) \(.*\)"
-        ):
+        with pytest.raises(OSError, match=r"images\.h5 (is damaged inside 'images'|cannot be read as HDF5) \(.*\)"):
             CustomDataset(path)
 
 
