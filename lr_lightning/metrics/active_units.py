@@ -29,7 +29,7 @@ def active_units(
 
     Returns:
         Score ``active_units``, a count in ``{0, ..., D}``; its ceiling is ``D``, there is no chance level. More is
-        better where latents collapse; it says nothing else. ``per_latent``: ``variance`` in squared latent units.
+        better where latents collapse; it has no other meaning. ``per_latent``: ``variance`` in squared latent units.
 
         Blind to the factors; copies and noise count as any other latent. It supposes codes of the prior's scale:
         latents of a deterministic autoencoder may be small and active.

@@ -140,7 +140,7 @@ class CodeTableMetric(Metric, ABC):
         if self.num_repeats > 1 and not full_grid:
             if draws.num_train == draws.num_rows:
                 warnings.warn(
-                    f"each repeat takes all {draws.num_rows} rows, so that repeats tell nothing about new rows and "
+                    f"each repeat takes all {draws.num_rows} rows, so that repeats show nothing about new rows and "
                     "standard errors are NaN; give a smaller num_train",
                     stacklevel=3,
                 )

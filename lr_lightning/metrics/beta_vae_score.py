@@ -1,4 +1,4 @@
-"""Score of the paper on beta-VAE: a linear classifier tells which factor pairs of samples share."""
+"""beta-VAE score: a linear classifier predicts which factor pairs of samples share."""
 
 import warnings
 from collections.abc import Callable
@@ -36,7 +36,7 @@ def beta_vae_score(
     standardize: bool = False,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how well a linear classifier tells which factor pairs of samples share.
+    r"""Score how well a linear classifier predicts which factor pairs of samples share.
 
     A point is made by drawing a factor :math:`k` and pairs :math:`(x_l, x'_l)` that have its value in common, and
     taking
@@ -52,7 +52,7 @@ def beta_vae_score(
         num_points_train: Points to train on.
         num_points_test: Points to test on.
         standardize: Whether to divide the features by their standard deviations. The study does not, so that its
-            penalty on large weights keeps latents of small scale from being heard; where scales differ between models
+            penalty on large weights suppresses latents of small scale; where scales differ between models
             use the standardised score, which no rescaling of latents changes.
         sampling: Which rows. With the order ``"random"`` pairs come from the whole table, as the study draws from the
             whole data set; with ``"first"`` those to test on come from the rows held out.
@@ -162,7 +162,7 @@ def _train(points: Floats, labels: Integers, standardize: bool) -> Callable[[Flo
 
 
 class BetaVAEScore(FunctionMetric, function=beta_vae_score):
-    """How well a linear classifier names the factor that pairs share; see :func:`.functional.beta_vae_score`."""
+    """How well a linear classifier predicts which factor pairs share; see :func:`.functional.beta_vae_score`."""
 
     metric = "beta_vae_score"
     variants: ClassVar[Variants] = {

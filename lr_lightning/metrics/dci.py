@@ -43,7 +43,7 @@ def dci(
     num_permutations: int = 5,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score by which latents each factor is predicted: disentanglement, completeness, informativeness (DCI).
+    r"""Score from which latents each factor is predicted: disentanglement, completeness, informativeness (DCI).
 
     .. math:: D = \sum_j \frac{\sum_k R_{jk}}{\sum_{jk} R_{jk}} \left(1 + \sum_k P_{jk} \log_K P_{jk}\right), \qquad
         C = \sum_k \frac{\sum_j R_{jk}}{\sum_{jk} R_{jk}} \left(1 + \sum_j \tilde P_{jk} \log_D \tilde P_{jk}\right)
@@ -62,7 +62,7 @@ def dci(
             ``"lasso"``: linear regression of the standardised index of the value, penalised by the sum of absolute
             coefficients, on standardised codes; it takes the values to be ordered.
             ``"logistic"``: multinomial logistic regression on standardised codes with the same penalty.
-        importance: ``"impurity"``: what the estimator itself says. For trees the decrease of impurity over all splits,
+        importance: ``"impurity"``: the estimator's own importances. For trees the decrease of impurity over all splits,
             a share: each factor counts alike, also one that cannot be predicted. For linear models the absolute
             coefficients, summed over the values. ``"permutation"``: how much informativeness falls on the rows held out
             as a latent is shuffled among them, at least 0: nothing for a factor that cannot be predicted.
@@ -226,7 +226,7 @@ def _warn_of_undefined(sample: Sample, predictions: Predictions) -> None:
 
 
 class DCI(FunctionMetric, function=dci):
-    """By which latents each factor is predicted; see :func:`.functional.dci`."""
+    """From which latents each factor is predicted; see :func:`.functional.dci`."""
 
     metric = "dci"
     variants: ClassVar[Variants] = {

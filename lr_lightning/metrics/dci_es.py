@@ -57,7 +57,7 @@ def dci_es(
 
     Returns:
         Scores ``dci_es_<probe>_explicitness`` in ``[0, 1]`` and ``dci_es_<probe>_size``, the number of factors that
-        vary over that of latents; no unit, higher is better. Explicitness is 1 where the least capacity tells all, and
+        vary over that of latents; no unit, higher is better. Explicitness is 1 where the least capacity suffices, and
         about 0 by chance. ``per_factor``: ``explicitness``; ``relative_explicitness``, of Eastwood et al.;
         ``loss_at_<c>``, the curve, over the loss of the constant.
 

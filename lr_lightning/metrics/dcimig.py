@@ -22,13 +22,13 @@ def dcimig(
     binning: Binning = "equal_width",
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how much of all factors single latents carry that say less of every other factor (DCIMIG, or 3CharM).
+    r"""Score how much of all factors is carried by latents dedicated to one factor each (DCIMIG, or 3CharM).
 
     .. math:: \mathrm{DCIMIG} = \frac{\sum_k S_k}{\sum_k H(y_k)}, \qquad
         S_k = \max_{j : k^*(j) = k} \left(I(z_j; y_{(1)}) - I(z_j; y_{(2)})\right)
 
-    where :math:`(1), (2)` are the two factors of which latent :math:`j` says most in nats, :math:`k^*(j)` the first of
-    them, and :math:`S_k` is 0 for a factor of which no latent says most.
+    where :math:`(1), (2)` are the two factors about which latent :math:`j` has most information, in nats,
+    :math:`k^*(j)` the first of them, and :math:`S_k` is 0 for a factor that is first for no latent.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
@@ -87,7 +87,7 @@ def dcimig(
 
 
 def _owners(matrix: Tensor, gaps: Tensor) -> Tensor:
-    """Return the latent ``(K,)`` of the largest gap among those that say most about each factor, NaN if none does."""
+    """Return the latent ``(K,)`` of the largest gap among those most informative about each factor, NaN if none is."""
     owned = torch.nn.functional.one_hot(matrix.argmax(dim=1), matrix.shape[1]).bool() & (matrix > 0)
     candidates = torch.where(owned, gaps[:, None], -1.0)
     return torch.where(owned.any(dim=0), candidates.argmax(dim=0).double(), torch.nan)

@@ -44,17 +44,18 @@ def elbo_decomposition(
 
     Returns:
         Scores in nats ``elbo_decomposition_index_code_mutual_information``, at most ``log N`` (its ceiling) and higher
-        the more the code says of the input; ``elbo_decomposition_total_correlation``, lower is better, the dependence
-        among latents, whose ceiling is that of the same latents with their rows shuffled apart, which are independent:
-        above 0 by what few rows add; and ``elbo_decomposition_dimension_wise_kl``, lower is better, best 0. They add up
-        to the mean divergence from the prior, but for the error of ``S`` samples: a few hundredths of a nat with the
-        default, so that parts near 0 can come out below it. ``per_latent``: ``dimension_wise_kl`` and ``kl``, the whole
-        divergence, which is exact. The last and these depend on the scale of the codes, as the prior has the scale 1.
+        the more information the code has about the input; ``elbo_decomposition_total_correlation``, lower is better,
+        the dependence among latents, whose ceiling is that of the same latents with their rows shuffled apart, which
+        are independent: above 0 by what few rows add; and ``elbo_decomposition_dimension_wise_kl``, lower is better,
+        best 0. They add up to the mean divergence from the prior, but for the error of ``S`` samples: a few hundredths
+        of a nat with the default, so that parts near 0 can come out below it. ``per_latent``: ``dimension_wise_kl`` and
+        ``kl``, the whole divergence, which is exact. The last and these depend on the scale of the codes, as the prior
+        has the scale 1.
 
         Blind to the factors and to rotations of Gaussian aggregates. With ``N`` rows and narrow posteriors, information
         saturates at ``log N``, and total correlation takes up the rest: of independent latents it then comes out at
-        several nats. Within .3 nats of ``log N`` total correlation is NaN with a warning, and information tells no more
-        than what it is at least; take more rows. Farther away total correlation is still too high, of independent
+        several nats. Within .3 nats of ``log N`` total correlation is NaN with a warning, and information is
+        only a lower bound; use more rows. Farther away total correlation is still too high, of independent
         latents by .8 to 1.5 nats at one nat from ``log N`` and by .1 to .3 at three: compare numbers of equal ``N``
         only. All are NaN with a warning without log-variances, or with ones beyond 60, which double precision does not
         resolve.
@@ -88,8 +89,8 @@ def elbo_decomposition(
         if information > limit - _SATURATED:
             warnings.warn(
                 f"elbo_decomposition_total_correlation is undefined: with {len(sample.codes):,} rows the index-code "
-                f"information lies within {_SATURATED} nats of its limit log N = {limit:.2f}, and cannot tell how much "
-                "more it is; give more rows (num_train)",
+                f"information lies within {_SATURATED} nats of its limit log N = {limit:.2f}, a lower bound of its "
+                "true value; give more rows (num_train)",
                 stacklevel=2,
             )
             total_correlation = math.nan
@@ -114,7 +115,7 @@ def elbo_decomposition(
 
 
 def _latents_apart(sample: Sample) -> Sample:
-    """Return the sample with the rows of each latent, mean and variance together, in an order of their own."""
+    """Return the sample with the rows of each latent, mean and variance together, shuffled independently."""
     rows = np.tile(np.arange(len(sample.codes))[:, None], sample.latent_dim)
     rows = sample.random("elbo decomposition apart").permuted(rows, axis=0)
     assert sample.log_variances is not None  # without them nothing is split

@@ -22,7 +22,7 @@ from lr_lightning.metrics.function_metric import FunctionMetric
 def explicitness(
     codes: Tensor | Sample, factors: Tensor | None = None, *, sampling: Sampling | None = None
 ) -> MetricResult:
-    r"""Score how well the whole code tells each factor to a linear classifier.
+    r"""Score how well a linear classifier predicts each factor from the whole code.
 
     .. math:: \mathrm{explicitness} = \frac{1}{K} \sum_k \frac{1}{V_k} \sum_v \mathrm{AUC}(\hat p(y_k = v \mid z))
 
@@ -45,8 +45,8 @@ def explicitness(
 
         Blind to rotations, duplicates and every other way to spread a factor over latents. A factor that is lost
         costs only half of its share, as chance is .5. Values that all rows or none have are not averaged over; for a
-        value that no row to train on has, the classifier says 0 and its area is .5. Factors with one value are left
-        out with a warning; NaN with a warning if no factor varies, and on the test if no rows are held out.
+        value that no row to train on has, the predicted probability is 0 and its area is .5. Factors with one value are
+        left out with a warning; NaN with a warning if no factor varies, and on the test if no rows are held out.
 
     Raises:
         ValueError: As :func:`draw`.
@@ -130,7 +130,7 @@ def area_under_curve(scores: Floats, values: Integers) -> float:
 
 
 class Explicitness(FunctionMetric, function=explicitness):
-    """How well the whole code tells each factor to a linear classifier; see :func:`.functional.explicitness`."""
+    """How well a linear classifier predicts each factor from the whole code; see :func:`.functional.explicitness`."""
 
     metric = "explicitness"
     higher_is_better = True

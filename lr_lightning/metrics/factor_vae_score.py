@@ -1,4 +1,4 @@
-"""Score of the paper on FactorVAE: the latent that varies least tells which factor a batch of samples shares."""
+"""FactorVAE score: identify the factor that a batch of samples shares by the latent that varies least."""
 
 import warnings
 
@@ -34,7 +34,7 @@ def factor_vae_score(
     prune_threshold: float = 0.05,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how well the latent that varies least tells which factor a batch of samples shares.
+    r"""Score how well the latent that varies least identifies the factor that a batch of samples shares.
 
     A vote is made by drawing a factor :math:`k` and a batch of samples that have its value in common, and taking the
     latent whose variance over the batch is smallest against that over the data:
@@ -63,10 +63,10 @@ def factor_vae_score(
         train on ``(D, K)``; the rows of latents that cast none are 0. ``per_factor``: ``accuracy`` on the votes to test
         for that factor. ``per_latent``: ``variance`` over the data, ``pruned`` (1 or 0).
 
-        Blind to duplicated latents, to those that carry nothing, and to what a latent says beside the factor that
+        Blind to duplicated latents, to those that carry nothing, and to what a latent encodes besides the factor that
         fixes it best. Factors with one value are left out with a warning, as are those of which no two rows share a
-        value; NaN with a warning if less than two are left or all latents are pruned (disentanglement_lib says 0 then),
-        and for the votes to test if there are no rows for them.
+        value; NaN with a warning if less than two are left or all latents are pruned (disentanglement_lib returns 0
+        then), and for the votes to test if there are no rows for them.
 
     Raises:
         ValueError: As :func:`draw`; or if ``batch_size < 2``, a number of votes is below 1, ``num_variance < 2`` or
@@ -185,7 +185,7 @@ def _share(part: Floats, total: Floats) -> Floats:
 
 
 class FactorVAEScore(FunctionMetric, function=factor_vae_score):
-    """How well the latent that varies least tells a shared factor; see :func:`.functional.factor_vae_score`."""
+    """How well the latent that varies least identifies a shared factor; see :func:`.functional.factor_vae_score`."""
 
     metric = "factor_vae_score"
     aliases = ("factor_vae_metric",)

@@ -48,8 +48,8 @@ def fairness(
 
     If the rows to draw from hold each combination of factor values, groups are made by intervention, as in the study:
     the same samples with the sensitive factor set to each of its values in turn. If not, they are the rows held out
-    with each value, and the names of the scores say ``conditioned``. These are larger: groups differ by chance, and by
-    whatever else comes with the sensitive factor in the data.
+    with each value, and the names of the scores contain ``conditioned``. These are larger: groups differ by chance, and
+    by whatever else comes with the sensitive factor in the data.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.

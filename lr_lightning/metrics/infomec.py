@@ -57,8 +57,8 @@ def infomec(
             one-hot.
         mask_uninformative: Whether to leave out latents and factors whose summed :math:`N` is not above the largest of
             five shufflings of the rows. ``False``, as published: noise then has a share of its information too.
-        max_iter: Iterations of the regression. It has no penalty, so that with a code that tells values perfectly it
-            stops early rather than late.
+        max_iter: Iterations of the regression. It has no penalty, so that with a perfectly
+            separable code it stops early rather than late.
         sampling: Which rows; only those to train on are used.
 
     Returns:
@@ -97,10 +97,10 @@ def infomec(
     counting = ranges > (0.0 if discrete_latents else min_range * ranges.max())
     floors = _floors(latents[:, counting], sample, num_neighbors) if mask_uninformative else None
     shares = _shares(information, counting, sample.varying_factors, floors)
-    told = np.full(sample.num_factors, np.nan)
+    explained = np.full(sample.num_factors, np.nan)
     for k in sample.varying_factors:
-        told[k] = _explicitness(latents, sample.factors[:, k], max_iter)
-    explicitness = float(told[sample.varying_factors].mean()) if sample.varying_factors else np.nan
+        explained[k] = _explicitness(latents, sample.factors[:, k], max_iter)
+    explicitness = float(explained[sample.varying_factors].mean()) if sample.varying_factors else np.nan
     scores = {
         "infomec_modularity": Score(shares.modularity),
         "infomec_explicitness": Score(explicitness),
@@ -113,7 +113,7 @@ def infomec(
         num_train=len(latents),
         matrix=torch.from_numpy(information),
         matrix_label="mutual information over the factor's entropy",
-        per_factor={"explicitness": torch.from_numpy(told), "compactness": torch.from_numpy(shares.of_factors)},
+        per_factor={"explicitness": torch.from_numpy(explained), "compactness": torch.from_numpy(shares.of_factors)},
         per_latent={
             "modularity": torch.from_numpy(shares.of_latents),
             "counts": torch.from_numpy(shares.latents.astype(np.float64)),
@@ -222,7 +222,7 @@ def _explicitness(latents: Floats | Integers, factor: Integers, max_iter: int) -
     from sklearn.preprocessing import OneHotEncoder
 
     features: Any = OneHotEncoder().fit_transform(latents) if np.issubdtype(latents.dtype, np.integer) else latents
-    # Without a penalty there is no optimum if values can be told apart: to stop early is part of the definition.
+    # Without a penalty there is no optimum if values can be separated: stopping early is part of the definition.
     classifier = LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-4, max_iter=max_iter)
     probabilities = fit_quietly(classifier, features, factor).predict_proba(features)
     own = probabilities[np.arange(len(factor)), np.searchsorted(classifier.classes_, factor)]

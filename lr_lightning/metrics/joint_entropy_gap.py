@@ -27,14 +27,14 @@ def joint_entropy_minus_mutual_information_gap(
     bin_range: BinRange | None = None,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how far one latent carries each factor, alone and nothing besides (JEMMIG).
+    r"""Score how far a single latent carries each factor, and nothing but that factor (JEMMIG).
 
     .. math:: \mathrm{JEMMIG}_k = H(z_{(1)}, y_k) - I(z_{(1)}; y_k) + I(z_{(2)}; y_k), \qquad
         1 - \frac{\mathrm{JEMMIG}_k}{H(y_k) + \log B}
 
-    where :math:`z_{(1)}, z_{(2)}` are the two latents that say most about :math:`y_k`, in :math:`B` bins. The first two
-    terms are :math:`H(z_{(1)} \mid y_k) + H(y_k \mid z_{(1)})`: what the latent says besides the factor, and what it
-    does not say of it.
+    where :math:`z_{(1)}, z_{(2)}` are the two latents with most information about :math:`y_k`, in :math:`B` bins. The
+    first two terms are :math:`H(z_{(1)} \mid y_k) + H(y_k \mid z_{(1)})`: what the latent carries besides the factor,
+    and what it lacks of the factor.
 
     Args:
         codes: Means of the posteriors, shape ``(N, D)``, or a :class:`Sample`, whose log-variances are then used.
@@ -57,7 +57,7 @@ def joint_entropy_minus_mutual_information_gap(
         A perfect code with noise, or one whose values lie on edges of bins, scores below 1, as it fills several bins
         for one value. Not 0 for codes that know nothing: latents of noise keep a tenth or so, and one that lies in a
         single bin, as latents do that a model does not use, as much as :math:`\log B / (H(y_k) + \log B)`, more than
-        many that say something. Read it beside ``rmig``, which is 0 for both. Factors with one value are left out with
+        many informative latents. Read it beside ``rmig``, which is 0 for both. Factors with one value are left out with
         a warning; NaN with a warning if ``D = 1`` or no factor varies.
 
     Raises:
@@ -107,7 +107,7 @@ def joint_entropy_minus_mutual_information_gap(
 
 
 def _per_factor(binned: BinnedInformation, entropies: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the gap ``(K,)`` of each factor, NaN where undefined, and the latent that says most about it."""
+    """Return the gap ``(K,)`` of each factor, NaN where undefined, and the latent with most information about it."""
     information, joint_entropy = binned
     best = information.argmax(dim=0)
     if len(information) < 2:
@@ -118,7 +118,7 @@ def _per_factor(binned: BinnedInformation, entropies: Tensor) -> tuple[Tensor, T
 
 
 class JointEntropyMinusMutualInformationGap(FunctionMetric, function=joint_entropy_minus_mutual_information_gap):
-    """How far one latent carries each factor, alone and nothing besides.
+    """How far a single latent carries each factor, and nothing but that factor.
 
     See :func:`.functional.joint_entropy_minus_mutual_information_gap`. Log-variances given to :meth:`update` are used.
     Of its two scores ``jemmig_normalized`` is the better the higher, ``jemmig`` the lower.

@@ -29,9 +29,9 @@ def kl_per_latent(
 
     Returns:
         Scores ``kl_per_latent_total``, the sum over latents, and ``kl_per_latent_mean``, that over ``D``; in nats, not
-        negative. Lower is better by the bound on the likelihood alone, but 0 means that the code says nothing; there is
-        no chance level. It depends on the scale of the codes, as the prior has the scale 1. ``per_latent``: ``kl`` in
-        nats, next to 0 for a collapsed latent.
+        negative. Lower is better by the bound on the likelihood alone, but 0 means that the code carries no
+        information; there is no chance level. It depends on the scale of the codes, as the prior has the scale 1.
+        ``per_latent``: ``kl`` in nats, next to 0 for a collapsed latent.
 
         Blind to the factors and, where posteriors are equally wide, to rotations. Copies count as any other latent: the
         total grows with each. NaN with a warning for deterministic codes, whose variances are not given.

@@ -30,7 +30,7 @@ def mean_correlation_coefficient(
     correlation: Correlation = "pearson",
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how well factors correlate with latents of their own, one latent a factor (MCC).
+    r"""Score how well factors correlate with latents when each factor is matched to one latent (MCC).
 
     .. math:: \mathrm{MCC} = \frac{1}{K} \max_\pi \sum_k |\mathrm{corr}(z_{\pi(k)}, y_k)|
 
@@ -49,7 +49,7 @@ def mean_correlation_coefficient(
         .986 for six values. ``matrix``: absolute correlations ``(D, K)``, 0 for constant latents. ``per_factor``:
         ``correlation``, and ``latent``, the index of the latent assigned.
 
-        Blind to what latents say besides: two factors turned into each other by 45 degrees still score .71, and
+        Blind to what else latents encode: two factors turned into each other by 45 degrees still score .71, and
         latents left over cost nothing. Factors without a latent left count 0; implementations that make up for missing
         columns with noise add its correlations, and demand ``D >= K``. Factors on a circle cannot reach 1, those
         without order score by accident. Factors with one value are left out with a warning; NaN with a warning if none
@@ -120,7 +120,7 @@ def _match(matrix: Floats) -> tuple[Floats, Floats]:
 
 
 class MeanCorrelationCoefficient(FunctionMetric, function=mean_correlation_coefficient):
-    """How well factors correlate with latents of their own; see :func:`.functional.mean_correlation_coefficient`."""
+    """How well factors correlate with matched latents; see :func:`.functional.mean_correlation_coefficient`."""
 
     metric = "mcc"
     variants: ClassVar[Variants] = {

@@ -45,8 +45,8 @@ def mutual_information_based_entropy_disentanglement(
         bias_correction: ``"miller_madow"`` takes the expected bias off each estimate of information. It raises scores
             of good codes to where many rows would have them, but also those of noise: what remains of no information is
             0 for some factors and not for others. Read it beside chance.
-        topk: If given, also score the ``topk`` most disentangled latents for each factor, among those that say most
-            of it; the others do not count.
+        topk: If given, also score the ``topk`` most disentangled latents for each factor, among those most
+            informative about it; the others do not count.
         sampling: Which rows; only those to train on are used.
 
     Returns:
@@ -134,9 +134,9 @@ def _aggregate(matrix: Tensor, topk: int | None) -> dict[str, float]:
 
 
 def _most_disentangled(matrix: Tensor, topk: int) -> Tensor:
-    """Return which latents ``(D,)`` bool are among the ``topk`` most disentangled of those that say most of a factor.
+    """Return which latents ``(D,)`` bool are among the ``topk`` most disentangled of those that share a factor.
 
-    Latents that say nothing belong to none.
+    Latents without information belong to no factor.
     """
     kept = torch.zeros(len(matrix), dtype=torch.bool)
     if not matrix.shape[1]:

@@ -30,8 +30,8 @@ def mig_sup(
     .. math:: \frac{1}{|J|} \sum_{j \in J} \left(N_{j(1)} - N_{j(2)}\right), \qquad
         N_{jk} = \frac{I(z_j; y_k)}{H(y_k)}
 
-    where :math:`(1), (2)` are the two factors of which latent :math:`j` says most. The mean is over the latents
-    :math:`J` that say something about a factor at all, see :func:`informative_latents`, or over all of them.
+    where :math:`(1), (2)` are the two factors about which latent :math:`j` has most information. The mean is over the
+    latents :math:`J` that are informative about a factor at all, see :func:`informative_latents`, or over all of them.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
@@ -72,7 +72,9 @@ def mig_sup(
     if gaps.isnan().all():
         warnings.warn("mig_sup is undefined: it needs two factors that vary", stacklevel=2)
     elif not informative.any():
-        warnings.warn("mig_sup is undefined: it needs a latent that says more of a factor than chance", stacklevel=2)
+        warnings.warn(
+            "mig_sup is undefined: it needs a latent with more information about a factor than chance", stacklevel=2
+        )
     return MetricResult(
         metric="mig_sup",
         scores={

@@ -21,14 +21,14 @@ def modularity_score(
     binning: Binning = "equal_width",
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how far each latent says something about one factor only, by squared information.
+    r"""Score how far each latent is informative about one factor only, by squared information.
 
     .. math:: \frac{1}{|J|} \sum_{j \in J}
         \left(1 - \frac{\sum_{k \ne k^*(j)} I(z_j; y_k)^2}{(K - 1)\, I(z_j; y_{k^*(j)})^2}\right)
 
-    where :math:`k^*(j)` is the factor of which latent :math:`j` says most. The mean is over all latents, as in the
-    paper and the study, or over those :math:`J` that say something about a factor, see :func:`informative_latents`.
-    These count alike: weights by information would count latents by the number of values of the factor they carry.
+    where :math:`k^*(j)` is the factor that latent :math:`j` is most informative about. The mean is over all latents, as
+    in the paper and the study, or over the informative ones :math:`J`, see :func:`informative_latents`. These count
+    alike: weights by information would count latents by the number of values of the factor they carry.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
@@ -46,10 +46,10 @@ def modularity_score(
         and ``informative``, 0 or 1.
 
         Blind to duplicated latents and to factors that no latent carries, but ``modularity`` not to the dead latents
-        that these often leave behind. Lenient, too: a latent that says as much of one of two factors as of the other,
-        as after a rotation by 45 degrees, still scores ``1 - 1 / (K - 1)``. Factors with one value are left out with a
-        warning; NaN with a warning if less than two vary; ``modularity_informative`` alone is NaN with a warning if no
-        latent is informative.
+        that these often leave behind. Lenient, too: a latent as informative about one of two factors as about the
+        other, as after a rotation by 45 degrees, still scores ``1 - 1 / (K - 1)``. Factors with one value are left out
+        with a warning; NaN with a warning if less than two vary; ``modularity_informative`` alone is NaN with a warning
+        if no latent is informative.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.
@@ -74,7 +74,7 @@ def modularity_score(
         warnings.warn("modularity is undefined: it needs two factors that vary", stacklevel=2)
     elif not informative.any():
         warnings.warn(
-            "modularity_informative is undefined: it needs a latent that says more of a factor than chance",
+            "modularity_informative is undefined: it needs a latent with more information about a factor than chance",
             stacklevel=2,
         )
     return MetricResult(
@@ -101,7 +101,7 @@ def _per_latent(matrix: Tensor, sample: Sample) -> Tensor:
 
 
 class Modularity(FunctionMetric, function=modularity_score):
-    """How far each latent says something about one factor only; see :func:`.functional.modularity_score`."""
+    """How far each latent is informative about one factor only; see :func:`.functional.modularity_score`."""
 
     metric = "modularity"
     higher_is_better = True

@@ -25,8 +25,8 @@ def mutual_information_gap(
 
     .. math:: \mathrm{MIG} = \frac{1}{K} \sum_k \frac{I(z_{(1)}; y_k) - I(z_{(2)}; y_k)}{H(y_k)}
 
-    where :math:`z_{(1)}, z_{(2)}` are the two latents that say most about :math:`y_k`. The information is counted on
-    posterior means in bins; :func:`robust_mutual_information_gap` takes the whole posterior.
+    where :math:`z_{(1)}, z_{(2)}` are the two latents with most information about :math:`y_k`. The information is
+    counted on posterior means in bins; :func:`robust_mutual_information_gap` takes the whole posterior.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
@@ -42,7 +42,7 @@ def mutual_information_gap(
         ``entropy`` in nats, ``kept_in_bins``, the share of it that an ordinal code keeps in these bins.
 
         Strict as to how a factor is spread: 0 for duplicated latents, low for rotations and for factors on a circle.
-        Blind to other factors in the same latent: one that tells two factors by a number for each pair of their values
+        Blind to other factors in the same latent: one with a distinct value for each pair of values of two factors
         scores 1 for both; see :func:`mig_sup` and :func:`dcimig`. Factors with one value are left out with a warning;
         NaN with a warning if ``D = 1`` or no factor varies.
 

@@ -21,7 +21,7 @@ def pairwise_mutual_information(
     binning: Binning = "equal_width",
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how much latents say about each other, two at a time.
+    r"""Score how much information pairs of latents share.
 
     .. math:: \frac{1}{D (D - 1)} \sum_{i \ne j} I(z_i; z_j)
 
@@ -90,7 +90,7 @@ def _mean_with_others(matrix: Tensor) -> Tensor:
 
 
 class PairwiseMutualInformation(FunctionMetric, function=pairwise_mutual_information):
-    """How much latents say about each other; see :func:`.functional.pairwise_mutual_information`."""
+    """How much information pairs of latents share; see :func:`.functional.pairwise_mutual_information`."""
 
     metric = "pairwise_mutual_information"
     needs_factors = False

@@ -162,7 +162,7 @@ def make_metric(name: str, **arguments: object) -> DisentanglementMetric:
 
     Args:
         name: Name of :data:`METRICS`, or the import path of a class, ``"package.module.Class"``.
-        arguments: Parameters besides those that the name stands for.
+        arguments: Further parameters, besides the arguments of the variant.
 
     Raises:
         ValueError: If there is no such metric, it cannot be imported, or a parameter is missing, unknown or wrong.

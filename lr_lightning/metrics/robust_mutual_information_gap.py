@@ -28,8 +28,9 @@ def robust_mutual_information_gap(
     .. math:: \mathrm{RMIG}_k = I(z_{(1)}; y_k) - I(z_{(2)}; y_k), \qquad
         p(z_j, y_k = v) = \frac1N \sum_n q(z_j \mid x_n)\, [y_{nk} = v]
 
-    where :math:`z_{(1)}, z_{(2)}` are the two latents that say most about :math:`y_k`. Latents are quantised. The paper
-    estimates the distribution from samples of :math:`z`; here the share of each posterior in each bin is exact.
+    where :math:`z_{(1)}, z_{(2)}` are the two latents with most information about :math:`y_k`. Latents are quantised.
+    The paper estimates the distribution from samples of :math:`z`; here the share of each posterior in each bin is
+    exact.
 
     Args:
         codes: Means of the posteriors, shape ``(N, D)``, or a :class:`Sample`, whose log-variances are then used.

@@ -48,8 +48,8 @@ def sample_efficiency(
     Returns:
         With ``p`` the predictor: scores ``sample_efficiency_p_100_over_10000`` and so on, the mean accuracy at each
         size over that at the largest, no unit, higher is better; and ``sample_efficiency_p_accuracy_100`` and so on, in
-        ``[0, 1]``. ``per_factor``: ``accuracy_100`` and so on, ``majority_share``, what always saying the most
-        frequent value gets.
+        ``[0, 1]``. ``per_factor``: ``accuracy_100`` and so on, ``majority_share``, the accuracy of always
+        predicting the most frequent value.
 
         Blind to what is never learned: a code that knows nothing is as accurate after 100 rows as after 10,000, and its
         efficiency is about 1 by chance; read it beside the accuracies. Where the least size suffices it can

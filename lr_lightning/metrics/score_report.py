@@ -15,7 +15,7 @@ from lr_lightning.metrics.score_table import ScoreRow
 
 
 def score_report(rows: Iterable[ScoreRow], title: str = "") -> Table:
-    """Return ``rows`` as a table that is readable at 80 columns; columns that say nothing are left out.
+    """Return ``rows`` as a table that is readable at 80 columns; empty columns are left out.
 
     Args:
         rows: Scores.

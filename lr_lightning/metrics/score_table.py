@@ -14,8 +14,8 @@ class ScoreRow(NamedTuple):
     Attributes:
         name: Full name, ``metric`` and ``variant`` joined by an underscore.
         metric: Name of the metric, such as ``"dci"``.
-        variant: What tells apart the scores of a metric, such as ``"gbt_completeness"``; ``"score"`` where there is
-            nothing to tell apart.
+        variant: Which of the metric's scores it is, such as ``"gbt_completeness"``; ``"score"`` if the metric has one
+            only.
         value: The score; NaN where it is undefined.
         standard_error: Standard error of ``value``, the mean over repeats; ``None`` without repeats.
         ceiling: What a perfect code scores on these rows, ``None`` if it was not measured.
@@ -26,7 +26,7 @@ class ScoreRow(NamedTuple):
         num_test: Rows held out.
         seconds: Time that the metric took, all its scores and repeats together. The first metric to need something
             that others share pays for it.
-        level_seconds: Time that its chance and ceilings took besides.
+        level_seconds: Additional time that its chance and ceilings took.
         low: Lower end of the 95 % interval of ``value``; ``None`` without repeats.
         high: Upper end.
         error_over: What the error and the interval are over: new ``"rows"`` of which the table is a sample, or other

@@ -44,7 +44,7 @@ def separated_attribute_predictability(
 
     .. math:: \mathrm{SAP} = \frac{1}{K} \sum_k \left(S_{(1)k} - S_{(2)k}\right)
 
-    where :math:`S_{jk}` tells how well latent :math:`j` alone predicts factor :math:`k`.
+    where :math:`S_{jk}` is how well latent :math:`j` alone predicts factor :math:`k`.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
@@ -54,7 +54,7 @@ def separated_attribute_predictability(
             train on, disentanglement_lib's way with continuous factors. ``"tree"``: accuracy on the rows held out of a
             decision tree with balanced classes and at least ten rows a leaf.
         standardize: Whether to give each latent the mean 0 and the deviation 1 on the rows to train on. The study does
-            not, so that its penalty on large weights keeps latents of small scale from being heard: a perfect code that
+            not, so that its penalty on large weights suppresses latents of small scale: a perfect code that
             scores .45 with deviations of 1 scores .21 at .1 and .08 at .01. Where scales differ between models use the
             standardised score. The other predictors do not depend on scale.
         sampling: Which rows.
@@ -64,11 +64,11 @@ def separated_attribute_predictability(
         standardised, no unit; higher is better, chance about 0 (.01 with 1000 rows). ``matrix``: predictabilities
         ``(D, K)``. ``per_factor``: ``gap``.
 
-        One line against the rest cannot cut out the middle of one axis: a linear classifier tells about two of more
+        One line against the rest cannot cut out the middle of one axis: a linear classifier separates about two of more
         than three ordered values ``V``, and guessing one, so that a perfect code has an accuracy of about ``2 / V`` and
         a score of about ``1 / V``. Numbers of different data sets do not compare; the ceiling, that of standardised
-        indices, says so. It also depends on the scale and offset of the codes, through ``C``, unless they are
-        standardised. All are blind to how much the other latents together say,
+        indices, shows it. It also depends on the scale and offset of the codes, through ``C``, unless they are
+        standardised. All are blind to how much information the other latents have together,
         and with a tree to other factors in the same latent. 0 for duplicated latents. Constant latents predict as a
         constant does; a value of a factor that no row to train on has is never predicted. Factors with one value are
         left out with a warning; NaN with a warning if ``D = 1``, no factor varies, or no rows are held out for a
@@ -167,7 +167,7 @@ def _squared_correlations(codes: Floats, factor: Integers) -> Floats:
 def _linear_accuracy(code: Floats, factor: Integers, test_code: Floats, test_factor: Integers) -> float:
     from sklearn.svm import LinearSVC
 
-    # Beyond 1e6 the penalty has no say any more, and beyond 1e12 the solver does not return.
+    # Beyond 1e6 the penalty has no effect any more, and beyond 1e12 the solver does not return.
     scale = max(1.0, float(np.abs(code).max()) / 1e6)
     # The primal problem has the same optimum as the dual one and is solved without random numbers.
     classifier = LinearSVC(C=0.01, class_weight="balanced", dual=False, max_iter=10_000, random_state=0)

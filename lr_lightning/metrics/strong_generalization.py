@@ -60,10 +60,10 @@ def strong_generalization(
         With ``p`` the predictor: scores ``strong_generalisation_p_accuracy`` under the shift, in ``[0, 1]``, and
         ``strong_generalisation_p_unshifted_accuracy``, both higher is better; and ``strong_generalisation_p_gap``, at
         most 1 and about 0 at best, lower is better. ``per_factor``: ``accuracy`` and ``unshifted_accuracy`` of
-        predicting it, ``majority_share``, what always saying the most frequent value gets.
+        predicting it, ``majority_share``, the accuracy of always predicting the most frequent value.
 
         The gap is blind to what is never learned: a code that knows nothing has about none. The
-        score depends on which factors and values are drawn; more interventions, or repeats, tell by how much. Factors
+        score depends on which factors and values are drawn; more interventions, or repeats, show by how much. Factors
         with one value are left out with a warning; NaN with a warning if less than two vary, no two rows share a value
         of a factor to fix, or no rows can be tested on.
 

@@ -37,7 +37,7 @@ class DisentanglementSuite(CodeTableMetric):
         truncated: Also score active latents only, under the same names with ``_active`` added.
         levels: Which metrics get chance and ceiling: ``"all"``; ``"cheap"``, those that fit no predictors; ``"none"``.
             They are measured with the rows of the first repeat, and timed apart from the values.
-        level_cache: Where levels are looked up and kept; one of its own if ``None``.
+        level_cache: Where levels are looked up and kept; a new one if ``None``.
         kwargs: Arguments of :class:`torchmetrics.Metric`.
 
     Raises:

@@ -26,7 +26,7 @@ class DisentanglementRanking:
         scores: Scores ``(M,)`` float64 of the models; NaN where undefined.
         pairwise: Agreement ``(M, M)`` float64: of each row's model with each column's. Its diagonal is NaN.
         kept: Latents ``(D,)`` bool of each model that were compared.
-        parameters: All that the numbers depend on besides the data.
+        parameters: All that the numbers depend on, except the data.
     """
 
     scores: Tensor
@@ -59,8 +59,8 @@ def unsupervised_disentanglement_ranking(
         \frac{1}{D_b} \sum_k \frac{\max_j R_{jk}^2}{\sum_j R_{jk}} +
         \frac{1}{D_a} \sum_j \frac{\max_k R_{jk}^2}{\sum_k R_{jk}} \right)
 
-    where :math:`R_{jk}` tells how alike latent ``j`` of model ``a`` and latent ``k`` of model ``b`` are. The score of
-    a model ``b`` is the median over its partners ``a``. Disentangled models are thought to be alike, and entangled
+    where :math:`R_{jk}` measures how similar latent ``j`` of model ``a`` and latent ``k`` of model ``b`` are. The score
+    of a model ``b`` is the median over its partners ``a``. Disentangled models are thought to be alike, and entangled
     ones each entangled in its own way.
 
     Args:

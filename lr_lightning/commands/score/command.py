@@ -64,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="codes and factors (.npz)")
     parser.add_argument("--list", action="store_true", help="list the metrics and the groups of them, and stop")
     parser.add_argument(
-        "--metrics", default="default", help="names of metrics or groups, with commas between (default: %(default)s)"
+        "--metrics",
+        default="default",
+        help="metrics, groups or import paths, separated by commas (default: %(default)s)",
     )
     parser.add_argument("--num_train", type=int, help="rows to fit or count on (default: 10,000, or two thirds)")
     parser.add_argument("--num_test", type=int, help="rows held out (default: 5,000, or one third)")
@@ -74,14 +76,16 @@ def _parser() -> argparse.ArgumentParser:
         help="take the first rows to train and the next to test, the default if their numbers are given; or draw rows",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default: %(default)s)")
-    parser.add_argument("--num_repeats", type=int, default=1, help="draw rows so often, for standard errors")
-    parser.add_argument("--few_rows", action="store_true", help="there are fewer rows than latents, and no mistake")
+    parser.add_argument(
+        "--num_repeats", type=int, default=1, help="number of repeats with newly drawn rows, for standard errors"
+    )
+    parser.add_argument("--few_rows", action="store_true", help="accept a table with fewer rows than latents")
     parser.add_argument(
         "--levels",
         choices=("all", "cheap", "none"),
         default="all",
-        help="which metrics get chance and ceiling: all, which takes two to five times as long; those that fit no "
-        "predictors; or none (default: %(default)s)",
+        help="which metrics get chance and ceiling: all (two to five times as slow), only those that fit no "
+        "predictors (cheap), or none (default: %(default)s)",
     )
     parser.add_argument("--truncated", action="store_true", help="also score active latents only (names with _active)")
     parser.add_argument("--out", type=Path, help="file for the table: .json, .csv or .parquet")
@@ -112,7 +116,7 @@ def _list() -> None:
 
 def _score(arguments: argparse.Namespace) -> None:
     if arguments.file is None:
-        raise ValueError("say what to score: lr-lightning score codes.npz")
+        raise ValueError("missing argument: the file to score, as in lr-lightning score codes.npz")
     counts_given = arguments.num_train is not None or arguments.num_test is not None
     order: Literal["first", "random"] = arguments.order or ("first" if counts_given else "random")
     if order == "first" and arguments.num_repeats > 1:

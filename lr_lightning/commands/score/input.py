@@ -40,7 +40,7 @@ def read_score_input(path: Path, *, few_rows: bool = False) -> ScoreInput:
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no such file, has no codes, or arrays that are too large, no plain numbers, or transposed;
-            the message says what to do.
+            the message names the fix.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -73,7 +73,7 @@ def _check_size(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[A
     if prod(shape) > _MOST_ENTRIES or (shape and shape[0] > _MOST_ROWS):
         raise ValueError(
             f"{name} may have {_MOST_ROWS:,} rows and {_MOST_ENTRIES:,} entries, got shape {shape}; keep a random "
-            "part of the rows, of which the scores see 15,000 unless told otherwise"
+            "part of the rows, of which the scores use 15,000 by default"
         )
 
 
@@ -82,7 +82,7 @@ def _check_rows(headers: Mapping[str, _Header], few_rows: bool) -> None:
     shapes = {name: shape for name, (shape, _) in headers.items()}
     codes = shapes["codes"]
     if len(codes) != 2:
-        return  # the metrics say what is wrong
+        return  # the metrics refuse it
     tables = {name: shape for name, shape in shapes.items() if len(shape) == 2}
     for name, shape in tables.items():
         if shape[0] != codes[0]:

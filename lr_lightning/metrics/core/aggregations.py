@@ -1,4 +1,4 @@
-"""Scores of any matrix that tells how much each latent says about each factor.
+"""Scores of any matrix of how informative each latent is about each factor.
 
 The matrix ``(D, K)`` may hold importances, mutual information, accuracies or responses, as long as it is not negative.
 A conditioned response matrix is ``(K, D)``: transpose it first. What is undefined is NaN, with one warning.
@@ -14,7 +14,7 @@ from lr_lightning.metrics.core.checks import check_entropies, check_matrix
 
 
 def dci_disentanglement(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
-    r"""Score how far each latent says something about one factor only.
+    r"""Score how far each latent is informative about one factor only.
 
     .. math:: D = \sum_j \frac{\sum_k R_{jk}}{\sum_{jk} R_{jk}}
         \left(1 + \sum_k P_{jk} \log_K P_{jk}\right), \qquad P_{jk} = \frac{R_{jk}}{\sum_k R_{jk}}
@@ -43,7 +43,7 @@ def dci_disentanglement(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
 
 
 def dci_completeness(matrix: Tensor, smoothing: float = 1e-11) -> Tensor:
-    r"""Score how far one latent alone says something about each factor.
+    r"""Score how far one latent alone is informative about each factor.
 
     .. math:: C = \sum_k \frac{\sum_j R_{jk}}{\sum_{jk} R_{jk}}
         \left(1 + \sum_j \tilde P_{jk} \log_D \tilde P_{jk}\right), \qquad \tilde P_{jk} = \frac{R_{jk}}{\sum_j R_{jk}}
@@ -88,7 +88,7 @@ def gap_per_latent(matrix: Tensor) -> Tensor:
 
 
 def mig_gap(matrix: Tensor, factor_entropies: Tensor | None = None) -> Tensor:
-    r"""Score how far one latent alone says something about each factor, by the gap to the second.
+    r"""Score how far one latent alone is informative about each factor, by the gap to the second.
 
     .. math:: \frac{1}{K} \sum_k \frac{R_{(1)k} - R_{(2)k}}{H_k}
 
@@ -98,7 +98,7 @@ def mig_gap(matrix: Tensor, factor_entropies: Tensor | None = None) -> Tensor:
             entropy of 0 are left out.
 
     Returns:
-        Scalar float64; higher is better. 0 for any code that says each thing twice. NaN with a warning if ``D = 1`` or
+        Scalar float64; higher is better. 0 for any code with duplicated latents. NaN with a warning if ``D = 1`` or
         no factor varies.
 
     Raises:
@@ -120,7 +120,7 @@ def mig_gap(matrix: Tensor, factor_entropies: Tensor | None = None) -> Tensor:
 
 
 def mig_sup_gap(matrix: Tensor, factor_entropies: Tensor | None = None) -> Tensor:
-    r"""Score how far each latent says something about one factor only, by the gap to the second.
+    r"""Score how far each latent is informative about one factor only, by the gap to the second.
 
     .. math:: \frac{1}{D} \sum_j \left(N_{j(1)} - N_{j(2)}\right), \qquad N_{jk} = \frac{R_{jk}}{H_k}
 
@@ -129,7 +129,7 @@ def mig_sup_gap(matrix: Tensor, factor_entropies: Tensor | None = None) -> Tenso
         factor_entropies: As for :func:`mig_gap`.
 
     Returns:
-        Scalar float64; higher is better. Each latent that says nothing adds a 0 to the mean. NaN with a warning if
+        Scalar float64; higher is better. Each uninformative latent adds a 0 to the mean. NaN with a warning if
         less than two factors vary.
 
     Raises:
@@ -147,7 +147,7 @@ def mig_sup_gap(matrix: Tensor, factor_entropies: Tensor | None = None) -> Tenso
 
 
 def dcimig_share(matrix: Tensor, factor_entropies: Tensor) -> Tensor:
-    r"""Score how much of all factors single latents carry that say less of every other factor.
+    r"""Score how much of all factors is carried by latents dedicated to one factor each.
 
     .. math:: \frac{\sum_k \max_{j : k^*(j) = k} \left(R_{j(1)} - R_{j(2)}\right)}{\sum_k H_k}
 
@@ -174,7 +174,7 @@ def dcimig_share(matrix: Tensor, factor_entropies: Tensor) -> Tensor:
 
 
 def largest_gap_per_factor(matrix: Tensor) -> Tensor:
-    """Return the largest gap ``(K,)`` among the latents that say most about each factor; 0 if there is none."""
+    """Return the largest gap ``(K,)`` among the latents most informative about each factor; 0 if there is none."""
     gaps, owned = gap_per_latent(matrix), check_matrix(matrix).argmax(dim=1)
     largest = torch.zeros(matrix.shape[1], dtype=torch.float64)
     return largest.scatter_reduce(0, owned, gaps, "amax")
@@ -190,7 +190,7 @@ def sap_gap(matrix: Tensor) -> Tensor:
 
 
 def modularity(matrix: Tensor) -> Tensor:
-    r"""Score how far each latent says something about one factor only, by squares.
+    r"""Score how far each latent is informative about one factor only, by squares.
 
     .. math:: \frac{1}{D} \sum_j \left(1 - \frac{\sum_{k \ne k^*} R_{jk}^2}{(K - 1)\, R_{jk^*}^2}\right)
 

@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 def check_codes(codes: Tensor, name: str = "codes") -> NDArray[np.floating]:
-    """Return ``codes`` (N, D) as an array on the CPU, or say what is wrong with them, under their ``name``.
+    """Return ``codes`` (N, D) as an array on the CPU, after checking them; ``name`` is for messages.
 
     Raises:
         ValueError: If they are not floating point of shape ``(N, D)`` with ``N >= 2`` and ``D >= 1``, all finite.
@@ -27,7 +27,7 @@ def check_codes(codes: Tensor, name: str = "codes") -> NDArray[np.floating]:
 
 
 def check_factors(factors: Tensor, num_samples: int) -> NDArray[np.int64]:
-    """Return ``factors`` (N, K) as an int64 array on the CPU, or say what is wrong with them.
+    """Return ``factors`` (N, K) as an int64 array on the CPU, after checking them.
 
     Raises:
         ValueError: If they are not whole numbers of shape ``(N, K)`` with ``N = num_samples`` and ``K >= 1``.
@@ -49,21 +49,21 @@ def check_factors(factors: Tensor, num_samples: int) -> NDArray[np.int64]:
 
 
 def check_matrix(matrix: Tensor) -> Tensor:
-    """Return ``matrix`` (D, K) in float64 on the CPU, or say what is wrong with it.
+    """Return ``matrix`` (D, K) in float64 on the CPU, after checking it.
 
     Raises:
         ValueError: If it is not two-dimensional with at least one entry, or has a negative entry.
     """
     matrix = torch.as_tensor(matrix).detach().double().cpu()
     if matrix.ndim != 2 or not matrix.numel():
-        raise ValueError(f"matrix must have shape (D, K) with an entry at least, got {tuple(matrix.shape)}")
+        raise ValueError(f"matrix must have shape (D, K) with at least one entry, got {tuple(matrix.shape)}")
     if (matrix < 0).any():
         raise ValueError(f"matrix must not have negative entries, got {float(matrix.min())}")
     return matrix
 
 
 def check_entropies(factor_entropies: Tensor, matrix: Tensor) -> Tensor:
-    """Return ``factor_entropies`` (K,) in float64 on the CPU, or say that they are not those of ``matrix`` (D, K).
+    """Return ``factor_entropies`` (K,) in float64 on the CPU, after checking that they fit ``matrix`` (D, K).
 
     Raises:
         ValueError: If their shape is not ``(K,)``.

@@ -61,7 +61,7 @@ def fit_boosted_trees(codes: RankedCodes, factor: Integers, num_trees: int, max_
     r"""Fit ``num_trees`` rounds of one tree a value to a ``factor`` (N,), by the multinomial log-likelihood.
 
     As scikit-learn's, trees split where the squared error of the residuals :math:`y - p` falls most, whatever the
-    curvature; LightGBM does so when told that the curvature is 1. Their leaves then take Newton's step. Where several
+    curvature; LightGBM does so when given a curvature of 1. Their leaves then take Newton's step. Where several
     latents part the rows of a node alike, scikit-learn picks one at random and LightGBM the first; here they share its
     importance equally, which is what the random choice amounts to on average.
     """

@@ -1,4 +1,4 @@
-"""Estimators that tell which latents a factor is predicted from."""
+"""Estimators that predict a factor, with the importance of each latent."""
 
 from collections.abc import Callable
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -19,7 +19,7 @@ class Fit(NamedTuple):
     """An estimator fitted to one factor.
 
     Attributes:
-        importances: Importance ``(D,)`` of each latent as the estimator tells it, not negative.
+        importances: Importance ``(D,)`` of each latent as the estimator reports it, not negative.
         predict: Returns values ``(M,)`` of the factor for codes ``(M, D)``.
     """
 
@@ -28,7 +28,7 @@ class Fit(NamedTuple):
 
 
 class EstimatorOptions(NamedTuple):
-    """What the estimators can be told; each looks at what it needs.
+    """Options of the estimators, each of which uses those it needs.
 
     Attributes:
         num_trees: Rounds of boosting, or trees of a forest.

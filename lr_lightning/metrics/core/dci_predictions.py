@@ -30,7 +30,7 @@ def predict_factors(
     Args:
         sample: Rows to train and to test on.
         estimator: Kind of the estimators.
-        options: What they are told.
+        options: Their parameters.
         num_permutations: Shuffles of each latent to average over; if 0, importances are the estimator's own.
     """
     regression = estimator == "lasso"

@@ -43,7 +43,7 @@ class FactorGroups:
         return drawn
 
     def draw_partners(self, rows: Integers, kept: Integers, random: np.random.Generator) -> Integers:
-        """Return the same as :meth:`draw_group` among the others: none is its own partner, which would tell nothing."""
+        """Return the same as :meth:`draw_group`, but no row is its own partner."""
         factor = kept[:, None]
         value = self.factors[rows, factor]
         start = self.start[factor, value]

@@ -13,7 +13,7 @@ from lr_lightning.metrics.core.sample import Integers, Sample
 BiasCorrection: TypeAlias = Literal["none", "miller_madow"]
 BIAS_CORRECTIONS = ("none", "miller_madow")
 _NUM_SHUFFLES, _MARGIN = 10, 2.0
-_ROUND_OFF = 1e-12  # nats; far above that of the sum, far below what counts of any data set can tell
+_ROUND_OFF = 1e-12  # nats; far above that of the sum, far below the resolution of counts of any data set
 
 
 def mutual_information_matrix(bins: Integers, factors: Integers, bias_correction: BiasCorrection = "none") -> Tensor:
@@ -57,7 +57,7 @@ def information_of_counts(counts: np.ndarray) -> float:
     independent = joint.sum(axis=1, keepdims=True) * joint.sum(axis=0, keepdims=True)
     present = joint > 0
     information = float((joint[present] * np.log(joint[present] / independent[present])).sum())
-    return information if information > _ROUND_OFF else 0.0  # so that a constant says nothing
+    return information if information > _ROUND_OFF else 0.0  # so that a constant has none
 
 
 def _miller_madow(counts: np.ndarray) -> float:
@@ -76,12 +76,12 @@ def mutual_information(
 
 
 def informative_latents(sample: Sample, num_bins: int = 20, binning: Binning = "equal_width") -> Tensor:
-    """Return which latents ``(D,)`` bool say something about a factor.
+    """Return which latents ``(D,)`` bool are informative about a factor.
 
     They are those whose information on some factor is above twice the largest that any latent has on it when codes and
     factors are paired at random, ten times over. That none of several latents of noise in 20 bins passes is as good as
     certain; where latents and factors are binary, and the information of noise scatters most, one passes in up to 3 of
-    100 samples. What a latent must say to pass is small, about .06 nats of a factor of six values in 2,000 rows, and
+    100 samples. The information needed to pass is small, about .06 nats of a factor of six values in 2,000 rows, and
     falls with the number of rows.
     """
 

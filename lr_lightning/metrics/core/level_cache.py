@@ -47,7 +47,7 @@ class LevelCache:
         self._known: dict[Hashable, dict[str, float]] = {}
 
     def levels(self, metric: Measurable, result: MetricResult, sample: Sample) -> Levels:
-        """Return the levels of ``metric``, which gave ``result`` for ``sample``, whose parameters tell it apart."""
+        """Return the levels of ``metric``, whose ``result`` for ``sample`` identifies it by its parameters."""
         key = (type(metric), repr(sorted(result.parameters.items())), *_fingerprint(sample))
         # no score of a predictor falls with constant latents, and to fit it once is dear enough
         alone = not metric.refits
@@ -67,7 +67,7 @@ class LevelCache:
 
 
 def _fingerprint(sample: Sample) -> tuple[Hashable, ...]:
-    """Return what tells apart the factors and the sizes of samples, found once per sample."""
+    """Return what identifies the factors and sizes of a sample, computed once per sample."""
 
     def compute() -> str:
         digest = hashlib.blake2b(digest_size=16)

@@ -15,7 +15,7 @@ from lr_lightning.metrics.core.sample import Integers, Sample
 
 @dataclass(frozen=True, eq=False)
 class ScoreNull:
-    """One score beside what it is with codes and factors paired at random.
+    """One score, and its values with codes and factors paired at random.
 
     Attributes:
         score: The score as measured.
@@ -33,7 +33,7 @@ def permutation_null(
 ) -> dict[str, ScoreNull]:
     """Score a sample again and again with its codes and factors paired at random.
 
-    It tells what of a score comes from the metric's bias, from few rows and from the codes' own distribution, and
+    It shows which part of a score comes from the metric's bias, from few rows and from the codes' own distribution, and
     whether the codes know more of the factors than nothing.
 
     Args:

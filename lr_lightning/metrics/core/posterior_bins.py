@@ -19,7 +19,7 @@ _CHUNK = 1024  # rows; with 100 bins their masses stay in a processor's cache
 
 
 class BinnedInformation(NamedTuple):
-    """What each latent's bin and each factor tell of one another.
+    """Information that each latent's bin and each factor share.
 
     Attributes:
         information: Mutual information ``(D, K)`` float64 in nats.

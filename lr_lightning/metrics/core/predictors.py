@@ -1,4 +1,4 @@
-"""Classifiers that tell a factor from the codes, for scores of what representations are worth downstream."""
+"""Classifiers of factors from codes, for scores of downstream tasks."""
 
 from collections.abc import Callable
 from typing import Any, Literal, TypeAlias

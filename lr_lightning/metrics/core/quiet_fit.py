@@ -1,4 +1,4 @@
-"""Fits of scikit-learn's models without remarks that a metric has no use for."""
+"""Fits of scikit-learn's models without warnings that do not matter to a metric."""
 
 import warnings
 from typing import TypeVar
@@ -11,8 +11,8 @@ _Model = TypeVar("_Model")
 def fit_quietly(model: _Model, codes: Floats, target: Floats | Integers) -> _Model:
     """Fit ``model`` to ``codes`` (N, D) and ``target`` (N,) or (N, T), and return it.
 
-    Silent is what scikit-learn says of factors with many values for the rows, which are classes all the same, and of
-    solvers that stopped at their last iteration, where the score is that of the model as it stands.
+    Silences warnings about factors with many values for the number of rows, which are classes all the same, and about
+    solvers that reached their last iteration: the model is scored as it is then.
     """
     from sklearn.exceptions import ConvergenceWarning
 

@@ -1,4 +1,4 @@
-"""Codes whose scores tell how to read a score: noise, and a perfect code, on the rows of a sample."""
+"""Codes that scores are compared with: noise, and a perfect code, on the rows of a sample."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def shuffled_sample(sample: Sample, number: int) -> Sample:
 
 
 def noise_sample(sample: Sample, number: int) -> Sample:
-    """Return the sample with codes of noise in place of its own, those with this ``number``; made once.
+    """Return the sample with noise for codes, the draw with this ``number``; made once.
 
     Latents are standard normal and independent. A latent that takes few values gets as many evenly spaced ones, drawn
     alike, and a constant one stays constant. The noise depends on the sample's own codes in no other way, so that what

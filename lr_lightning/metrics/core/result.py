@@ -13,7 +13,7 @@ from lr_lightning.metrics.core.repeats import Draws, ErrorOver, ScoredOn, repeat
 
 
 class Score(NamedTuple):
-    """One number, with what it takes to read it.
+    """One score, with what is needed to interpret it.
 
     Attributes:
         value: The score; NaN where it is undefined.
@@ -46,15 +46,15 @@ class MetricResult:
 
     Attributes:
         metric: Name of the metric, such as ``"dci"``.
-        scores: Scores by their full names, which tell the variant (``"dci_gbt_completeness"``); each name is that of
+        scores: Scores by their full names, which include the variant (``"dci_gbt_completeness"``); each name is that of
             the metric, or begins with it and an underscore. The first is the headline.
         matrix: The matrix ``(D, K)`` float64 that the scores aggregate, rows are latents and columns factors; ``None``
             if there is none.
         matrix_label: What its entries are, with the unit: ``"mutual information [nats]"``.
-        matrix_axes: What its rows and columns are; ``("latent", "factor")`` but for the few that say otherwise.
+        matrix_axes: What its rows and columns are; ``("latent", "factor")`` for most metrics.
         per_factor: Quantities ``(K,)`` by name; NaN for a factor with one value only.
         per_latent: Quantities ``(D,)`` by name.
-        parameters: All that the numbers depend on besides the data.
+        parameters: All that the numbers depend on, except the data.
         num_train: Rows that the metric was fitted or counted on.
         num_test: Rows held out, 0 if the metric needs none.
         active: Latents ``(D,)`` bool whose codes vary over the data.
@@ -95,8 +95,8 @@ class MetricResult:
 def mean_over_repeats(results: Sequence[MetricResult], draws: Draws | None = None) -> MetricResult:
     """Return the first of ``results`` with the mean of each score over all of them, its standard error and interval.
 
-    Ceilings and chance levels are averaged too. Matrix and parts are those of the first. The parameters tell the number
-    of repeats and what the errors are over.
+    Ceilings and chance levels are averaged too. Matrix and parts are those of the first. The parameters include the
+    number of repeats and what the errors are over.
 
     Args:
         results: One a repeat.

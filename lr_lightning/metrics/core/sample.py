@@ -134,7 +134,7 @@ class Sample:
         return self._shared[key]  # type: ignore[return-value]
 
     def as_repeat(self) -> "Sample":
-        """Return the sample with pools of its own rows: of the whole table, repeats would not show how rows matter."""
+        """Return the sample with its rows as pools: with the whole table as pool, repeats would not vary with rows."""
         train, test = (self.codes, self.factors), (self.test_codes, self.test_factors)
         rows = (np.arange(len(self.codes)), np.arange(len(self.test_codes)))
         return replace(self, pool=train, test_pool=test, rows=rows, is_repeat=True, _shared={})

@@ -15,7 +15,7 @@ def on_active_latents(metric: Callable[[Sample], MetricResult], sample: Sample) 
     """Score the active latents of a sample only, those whose codes have a variance above .01.
 
     Latents that do not move with the data are noise to a metric: each lowers ``modularity``, ``mig_sup_all``, or
-    another average over all latents, by what a model that does without them is spared.
+    another average over all latents, which a model without such latents avoids.
 
     Args:
         metric: Any metric, such as :func:`.mig.mutual_information_gap`; parameters are set with

@@ -263,7 +263,7 @@ def test_few_rows_are_scored_on_request() -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        ([], 1, "say what to score: lr-lightning score codes.npz"),
+        ([], 1, "missing argument"),
         (["nowhere.npz"], 1, "there is no file nowhere.npz"),
         (["other.npz"], 1, "other.npz has no array 'codes'; it has latents"),
         (["pickled.npz"], 1, "pickled.npz is no .npz file of plain numeric arrays"),

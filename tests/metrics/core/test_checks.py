@@ -65,8 +65,8 @@ def test_factors_of_any_type(dtype: torch.dtype) -> None:
 @pytest.mark.parametrize(
     ("matrix", "message"),
     [
-        (torch.zeros(3), r"matrix must have shape \(D, K\) with an entry at least, got \(3,\)"),
-        (torch.zeros(0, 3), r"matrix must have shape \(D, K\) with an entry at least, got \(0, 3\)"),
+        (torch.zeros(3), r"matrix must have shape \(D, K\) .*, got \(3,\)"),
+        (torch.zeros(0, 3), r"matrix must have shape \(D, K\) .*, got \(0, 3\)"),
         (torch.tensor([[1.0, -0.5]]), "matrix must not have negative entries, got -0.5"),
     ],
 )
