@@ -87,13 +87,13 @@ def test_an_inactive_latent_is_no_broken_entry() -> None:
 
 def test_scores_that_are_undefined_or_certain() -> None:
     assert score_warnings(conditioned=conditioned([moving(0)[:, :1]])) == (
-        "No factor can be traversed (each has one value, or the model answers with NaN): there is no score.",
+        "No factor can be traversed (each has one value, or the model returns NaN): there is no score.",
     )
     assert score_warnings(conditioned=conditioned([moving(0), moving(1)[:, :1]])) == (
         "Only one factor varies, so CDS is 1 for every code.",
     )
     assert score_warnings(conditioned=conditioned([moving(0), moving(1)], torch.zeros_like)) == (
-        "No latent answers to any factor: the disentanglement scores are undefined.",
+        "No latent responds to any factor: the disentanglement scores are undefined.",
     )
     with pytest.warns(UserWarning, match="not finite"):
         broken = conditioned([moving(0), moving(1)], lambda z: z * torch.tensor([torch.inf, 1.0, 1.0, 1.0]))

@@ -127,7 +127,7 @@ def test_a_new_run_starts_from_weights_alone(trained: Path) -> None:
     assert second["optimizer_states"][0]["param_groups"][0]["lr"] == 0
     config = yaml.safe_load(Path("runs/helix/config.yaml").read_text())
     assert config["initial_weights"] == str(checkpoint)
-    # It goes on from its own checkpoint, also if the option is not given again
+    # it continues from its own checkpoint, even if the option is not given again
     assert run("fit", *options, "--trainer.max_epochs=2", "--ckpt_path=last") == 0
     assert torch.load("runs/helix/checkpoints/last.ckpt", weights_only=True)["global_step"] == 8
     assert yaml.safe_load(Path("runs/helix/config.yaml").read_text())["initial_weights"] == str(checkpoint)

@@ -23,9 +23,9 @@ BAD = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_config_that_cannot_be_one_is_refused(name: str) -> None:
     content, problem = BAD[name]
-    path = Path("spoiled.yaml")
+    path = Path("damaged.yaml")
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=rf"^spoiled\.yaml .*{problem}"):
+    with pytest.raises(ValueError, match=rf"^damaged\.yaml .*{problem}"):
         check_config_file(path)
 
 
@@ -35,7 +35,7 @@ def test_aliases_are_as_good_as_what_they_repeat() -> None:
 
 
 def test_fit_refuses_it_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
-    Path("spoiled.yaml").write_bytes(BAD["a cycle"][0])
+    Path("damaged.yaml").write_bytes(BAD["a cycle"][0])
     with pytest.raises(SystemExit, match="2"):
-        main(["fit", "--config=spoiled.yaml"])
-    assert re.search(r"spoiled\.yaml.*\*model.* 3", capsys.readouterr().err)
+        main(["fit", "--config=damaged.yaml"])
+    assert re.search(r"damaged\.yaml.*\*model.* 3", capsys.readouterr().err)

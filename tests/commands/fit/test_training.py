@@ -81,7 +81,7 @@ def test_fit_leaves_a_complete_run_folder(capsys: pytest.CaptureFixture[str], mo
     assert results["step"] == 8
     saved = yaml.safe_load((folder / "config.yaml").read_text())
     assert results["config"]["model"] == saved["model"]
-    assert saved["wandb"]["run_id"] is saved["ckpt_path"] is None  # a repeated config is a run of its own
+    assert saved["wandb"]["run_id"] is saved["ckpt_path"] is None  # a repeated config is a separate run
 
     rows = logged_rows(folder)
     assert [int(row["step"]) for row in rows if "train/loss" in row] == [1, 3, 5, 7]

@@ -1,4 +1,4 @@
-"""Which folder a run gets, and what a run folder given by itself stands for."""
+"""The choice of run folders, and the expansion of a run folder on the command line."""
 
 import json
 import os

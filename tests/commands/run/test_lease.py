@@ -77,14 +77,14 @@ def test_a_zombie_is_dead(tmp_path: Path) -> None:
     with pytest.raises(FolderInUseError):
         acquire(tmp_path)
     process.send_signal(signal.SIGKILL)
-    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # ended, and nobody has asked for its exit code
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # a zombie: its exit code has not been read
     acquire(tmp_path).release()
     process.communicate()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"{", b"[1]\n"], ids=["elsewhere", "empty", "cut", "damaged"])
 def test_one_that_cannot_be_judged_is_replaced_after_the_stated_time(tmp_path: Path, content: bytes | None) -> None:
-    write_lease(tmp_path, **ELSEWHERE | {"pid": pid_of_the_dead()})  # a number that says nothing here
+    write_lease(tmp_path, **ELSEWHERE | {"pid": pid_of_the_dead()})  # meaningless on this machine
     if content is not None:
         (tmp_path / LEASE).write_bytes(content)
     with pytest.raises(FolderInUseError):

@@ -118,7 +118,7 @@ def test_a_parameter_without_state_is_mentioned(whole: dict[str, Any], check: Ca
     ],
 )
 def test_every_optimizer_finds_its_own_state_again(optimizer: Any, tmp_path: Path) -> None:
-    """The check builds optimizers of its own and must not move a weight."""
+    """The check creates optimizers, and must not change a weight."""
     data = FactorDataModule(DoubleHelix(64), batch_size=8, val_size=8)
     models = [BetaVAE(MLP(2, (3,), widths=(4,)), optimizer=optimizer) for _ in range(2)]
     for model in (models[0], SeedEnsemble(models, [3, 4])):
