@@ -96,7 +96,7 @@ def _of_statistics(statistics: LatentStatistics) -> list[str]:
 def _of_responses(responses: ResponseMatrix, threshold: float, spread: Tensor | None) -> list[str]:
     kept = responses.matrix[:, ~responses.inactive]
     if not kept.isfinite().all():
-        return [f"{int((~kept.isfinite()).sum())} entries of the response matrix are not finite, because the model returns such values."]
+        return [f"{int((~kept.isfinite()).sum())} entries of the response matrix are not finite."]
     found = []
     if responses.num_samples < FEW_SAMPLES:
         found.append(f"The response matrix comes from {responses.num_samples} base codes, fewer than {FEW_SAMPLES}.")
@@ -132,7 +132,7 @@ def _of_conditioned(
     if not len(rows):
         return ["No factor can be traversed (each has one value, or the model returns NaN): there is no score."]
     if not rows.isfinite().all():
-        return ["Entries of the conditioned response matrix are not finite, because the model returns such values; there is no score."]
+        return ["Entries of the conditioned response matrix are not finite; there is no score."]
     if not rows.sum() > 0:
         return ["No latent responds to any factor: the disentanglement scores are undefined."]
     if len(rows) == 1:
