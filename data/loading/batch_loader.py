@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.data.dataset import FactorBatch, FactorDataset
 from lr_lightning.data.loading.factor_groups import PairBatch, TripletBatch
 
@@ -55,12 +56,10 @@ class BatchLoader:
         batch_type: Callable[..., Batch] = FactorBatch,
         batches_at_once: int = 1,
     ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        if num_batches is not None and num_batches < 1:
-            raise ValueError(f"num_batches must be at least 1, got {num_batches}")
-        if batches_at_once < 1:
-            raise ValueError(f"batches_at_once must be at least 1, got {batches_at_once}")
+        check_at_least("batch_size", batch_size, 1)
+        if num_batches is not None:
+            check_at_least("num_batches", num_batches, 1)
+        check_at_least("batches_at_once", batches_at_once, 1)
         if shuffle and len(indices) < batch_size * world_size:
             raise ValueError(
                 f"{len(indices)} training samples do not fill one batch of {batch_size} for each of {world_size} "

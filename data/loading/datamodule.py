@@ -10,6 +10,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.data.dataset import FactorBatch, FactorDataset, as_float
 from lr_lightning.data.loading.batch_loader import Batch, BatchLoader
 from lr_lightning.data.loading.correlation import FactorCorrelation, WeightedDraw, log_density
@@ -79,8 +80,8 @@ class FactorDataModule(LightningDataModule):
             "batches_per_epoch": batches_per_epoch,
         }
         for name, size in sizes.items():
-            if size is not None and size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+            if size is not None:
+                check_at_least(name, size, 1)
         for name, seed in {"split_seed": split_seed, "shuffle_seed": shuffle_seed}.items():
             if not -(2**63) <= seed < 2**63:
                 raise ValueError(f"{name} must be an integer of 64 bits, got {seed}")

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.common.checks import check_at_least
 from lr_lightning.data.factor_space import factor_position
 from lr_lightning.data.loading.training_grid import TrainingGrid
 
@@ -117,8 +118,8 @@ class FactorPairs(FactorGroups):
     batch_type = PairBatch
 
     def __init__(self, num_changed: int | None = None, changed: Sequence[str] | None = None) -> None:
-        if num_changed is not None and num_changed < 1:
-            raise ValueError(f"num_changed must be at least 1, got {num_changed}")
+        if num_changed is not None:
+            check_at_least("num_changed", num_changed, 1)
         if num_changed is not None and changed is not None:
             raise ValueError(f"give num_changed or changed, not both, got {num_changed} and {list(changed)}")
         if changed is not None and not changed:
