@@ -1,6 +1,6 @@
 """The known data sets by name."""
 
-from lr_lightning.common.registry import Registry
+from lr_lightning.common.registry import Registry, public_path
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
 
@@ -50,9 +50,3 @@ def find_data_set(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
         hint = f"opens several; give the name of one: {', '.join(records)}" if records else "has no record of one"
         raise ValueError(f"{name} must be the class of one data set, but it {hint}")
     return cls, cls.records[0]
-
-
-def public_path(cls: type[FactorDataset]) -> str:
-    """Return the shortest import path of a class: classes of this package are exported by ``lr_lightning.data``."""
-    own = f"{cls.__module__}:{cls.__qualname__}" in DATA_SETS.entries.values()
-    return f"{'lr_lightning.data' if own else cls.__module__}.{cls.__qualname__}"

@@ -1,6 +1,7 @@
 """Finds classes by name (built-in or from an installed package) or by import path."""
 
 import importlib
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from functools import cached_property
@@ -116,8 +117,8 @@ class Registry(Collection[str], Generic[T]):
             name: A name of the registry, or the name of a class that an installed package provides.
 
         Returns:
-            The path, such as ``"package.module.Class"``; ``None`` if there is no such class, or if ``name`` is that of
-            a class of this package, which needs no path.
+            The shortest path, such as ``"package.Class"``; ``None`` if there is no such class, or if ``name`` is the
+            name of a class of this package, which needs no path.
 
         Raises:
             ValueError: If it cannot be imported, or does not extend ``base``.
@@ -127,8 +128,7 @@ class Registry(Collection[str], Generic[T]):
         paths |= {entry.name: entry.value for entry in self.plugins.values()}
         if name not in paths:
             return None
-        self._load(name, paths[name])
-        return paths[name].replace(":", ".")
+        return public_path(self._load(name, paths[name]))
 
     def name_of(self, cls: type[T]) -> str | None:
         """Return the name of ``cls``, ``None`` if it has none."""
@@ -156,3 +156,17 @@ class Registry(Collection[str], Generic[T]):
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise ValueError(f"{path.replace(':', '.')} is not a class that extends {self.base.__qualname__}")
         return found
+
+
+def public_path(cls: type) -> str:
+    """Return the shortest import path of a class, which stays valid when modules move inside their package.
+
+    Example:
+        >>> from concurrent.futures.thread import ThreadPoolExecutor
+        >>> public_path(ThreadPoolExecutor)
+        'concurrent.futures.ThreadPoolExecutor'
+    """
+    parts = cls.__module__.split(".")
+    packages = (".".join(parts[:length]) for length in range(1, len(parts)))
+    exporting = (package for package in packages if getattr(sys.modules.get(package), cls.__qualname__, None) is cls)
+    return f"{next(exporting, cls.__module__)}.{cls.__qualname__}"

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import lr_lightning.data
+from lr_lightning.common.registry import public_path
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
-from lr_lightning.data.registry import DATA_SETS, find_data_set, public_path
+from lr_lightning.data.registry import DATA_SETS, find_data_set
 
 SETS = [find_data_set(name) for name in DATA_SETS.entries]
 RECORDS = [record for _, record in SETS]

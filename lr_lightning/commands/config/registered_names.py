@@ -38,7 +38,7 @@ def with_class_paths(config: Any, place: Sequence[str] = ()) -> Any:
 
     Example:
         >>> with_class_paths({"assays": {"mine": "dynamics"}})
-        {'assays': {'mine': 'lr_lightning.callbacks.assays.dynamics.DynamicsAssay'}}
+        {'assays': {'mine': 'lr_lightning.callbacks.DynamicsAssay'}}
     """
     if isinstance(config, Mapping):
         return {key: with_class_paths(value, (*place, str(key))) for key, value in config.items()}

@@ -14,11 +14,12 @@ from lr_lightning.commands.data.table import print_custom_info, print_info, prin
 from lr_lightning.commands.failure import fail
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.progress import progress_bar
+from lr_lightning.common.registry import public_path
 from lr_lightning.data.custom.custom_dataset import CustomDataset
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.opening import open_data_set
-from lr_lightning.data.registry import find_data_set, public_path
+from lr_lightning.data.registry import find_data_set
 from lr_lightning.data.storage.write_h5 import write_h5
 
 _DESCRIPTION = (

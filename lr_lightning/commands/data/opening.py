@@ -5,10 +5,11 @@ from pathlib import Path
 
 from lr_lightning.commands.messages import plain_message
 from lr_lightning.commands.progress import progress_bar
+from lr_lightning.common.registry import public_path
 from lr_lightning.data.custom.custom_dataset import CustomDataset
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.opening import open_data_set
-from lr_lightning.data.registry import DATA_SETS, public_path
+from lr_lightning.data.registry import DATA_SETS
 
 
 def is_description(name: str) -> bool:

@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lr_lightning.common.registry import public_path
 from lr_lightning.data.custom.custom_dataset import CustomDataset
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
-from lr_lightning.data.registry import DATA_SETS, find_data_set, public_path
+from lr_lightning.data.registry import DATA_SETS, find_data_set
 from lr_lightning.data.storage.file_check import looks_complete
 
 _ROW = "{:<18}  {:>9}  {:>9}  {:>7}  {:<12}  {}"

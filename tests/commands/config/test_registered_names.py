@@ -25,8 +25,8 @@ class ForeignMLP(MLP):
     """A network of another package."""
 
 
-HELIX = "lr_lightning.data.sets.double_helix.DoubleHelix"
-DYNAMICS = "lr_lightning.callbacks.assays.dynamics.DynamicsAssay"
+HELIX = "lr_lightning.data.DoubleHelix"
+DYNAMICS = "lr_lightning.callbacks.DynamicsAssay"
 MODEL, NETWORK = (f"{__name__}.{cls.__name__}" for cls in (ForeignVAE, ForeignMLP))
 
 
