@@ -61,28 +61,25 @@ class Registry(Collection[str], Generic[T]):
 
     @cached_property
     def plugins(self) -> Mapping[str, EntryPoint]:
-        """Entry points of installed packages by name.
-
-        Raises:
-            ValueError: If a name is defined twice, by two packages or by a package and this one.
-        """
+        """Entry points of installed packages by name; of several with one name, the first."""
         found: dict[str, EntryPoint] = {}
         for entry in sorted(entry_points(group=self.group)):
-            earlier = found.get(entry.name)
-            if entry.name in self.entries or (earlier is not None and earlier.value != entry.value):
-                other = self.entries.get(entry.name) or (earlier and earlier.value)
-                raise ValueError(
-                    f"the {self.kind} {entry.name!r} is defined twice, by {other} and by {entry.value}; rename one of "
-                    f"the entry points of group {self.group!r}, or uninstall one of the packages"
-                )
-            found[entry.name] = entry
+            found.setdefault(entry.name, entry)
         return found
 
+    @cached_property
+    def clashes(self) -> Mapping[str, tuple[str, ...]]:
+        """Where the classes are that share a name, by name; such a name cannot be used, all others can."""
+        paths: dict[str, dict[str, None]] = {name: {path: None} for name, path in self.entries.items()}
+        for entry in sorted(entry_points(group=self.group)):
+            paths.setdefault(entry.name, {})[entry.value] = None
+        return {name: tuple(found) for name, found in paths.items() if len(found) > 1}
+
     def __iter__(self) -> Iterator[str]:
-        return iter([*self.entries, *self.plugins])
+        return iter(dict.fromkeys([*self.entries, *self.plugins]))
 
     def __len__(self) -> int:
-        return len(self.entries) + len(self.plugins)
+        return len({*self.entries, *self.plugins})
 
     def __contains__(self, name: object) -> bool:
         return name in self.entries or name in self.plugins
@@ -91,8 +88,10 @@ class Registry(Collection[str], Generic[T]):
         """Return the class called ``name``, or the one at the import path ``name``.
 
         Raises:
-            ValueError: If there is no such class, it cannot be imported, or it does not extend ``base``.
+            ValueError: If there is no such class, two packages use its name, it cannot be imported, or it does not
+                extend ``base``.
         """
+        self._check_unique(name)
         if name in self.entries:
             path = self.entries[name]
         elif name in self.plugins:
@@ -128,6 +127,7 @@ class Registry(Collection[str], Generic[T]):
         paths |= {entry.name: entry.value for entry in self.plugins.values()}
         if name not in paths:
             return None
+        self._check_unique(name)
         return public_path(self._load(name, paths[name]))
 
     def name_of(self, cls: type[T]) -> str | None:
@@ -138,7 +138,16 @@ class Registry(Collection[str], Generic[T]):
 
     def _is(self, name: str, cls: type[T]) -> bool:
         """Return whether an entry point refers to ``cls`` by a path other than the one where it is defined."""
-        return name in self.plugins and self.plugins[name].attr == cls.__qualname__ and self[name] is cls
+        if name not in self.plugins or name in self.clashes or self.plugins[name].attr != cls.__qualname__:
+            return False
+        return self[name] is cls
+
+    def _check_unique(self, name: str) -> None:
+        if name in self.clashes:
+            raise ValueError(
+                f"the {self.kind} {name!r} is defined twice, by {' and by '.join(self.clashes[name])}; rename one of the "
+                f"entry points of group {self.group!r}, or uninstall one of the packages"
+            )
 
     def _load(self, name: str, path: str) -> type[T]:
         module, _, attribute = path.partition(":")

@@ -74,10 +74,17 @@ def test_rejects(name: str, message: str) -> None:
 
 
 @pytest.mark.parametrize("names", [["ordered"], ["twice", "twice"]])
-def test_a_name_belongs_to_one_package(installed: list[EntryPoint], names: list[str]) -> None:
+def test_a_name_of_two_packages_cannot_be_used_and_others_can(installed: list[EntryPoint], names: list[str]) -> None:
     installed += [EntryPoint(name, f"package_{i}:Thing", GROUP) for i, name in enumerate(names)]
+    installed.append(EntryPoint("counter", "collections:Counter", GROUP))
+    found = mappings()
     with pytest.raises(ValueError, match=f"{names[0]!r}.*package_{len(names) - 1}:Thing"):
-        list(mappings())
+        found[names[0]]
+    with pytest.raises(ValueError, match=f"package_{len(names) - 1}:Thing"):
+        found.class_path(names[0])
+    assert found["counter"].__name__ == "Counter"
+    assert list(found) == list(dict.fromkeys(["ordered", "counter", *names]))
+    assert found.name_of(found["counter"]) == "counter"
 
 
 def test_the_classes_that_a_package_exports() -> None:
