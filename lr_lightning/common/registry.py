@@ -145,8 +145,8 @@ class Registry(Collection[str], Generic[T]):
     def _check_unique(self, name: str) -> None:
         if name in self.clashes:
             raise ValueError(
-                f"the {self.kind} {name!r} is defined twice, by {' and by '.join(self.clashes[name])}; rename one of the "
-                f"entry points of group {self.group!r}, or uninstall one of the packages"
+                f"the {self.kind} {name!r} is defined twice, by {' and by '.join(self.clashes[name])}; rename one of "
+                f"the entry points of group {self.group!r}, or uninstall one of the packages"
             )
 
     def _load(self, name: str, path: str) -> type[T]:
