@@ -50,6 +50,12 @@ from lr_lightning.metrics.mean_correlation_coefficient import (
     mean_correlation_coefficient as mean_correlation_coefficient,
 )
 from lr_lightning.metrics.dci_es import DCIES as DCIES, dci_es as dci_es
+from lr_lightning.metrics.omes import OMES as OMES, omes as omes
+from lr_lightning.metrics.single_neuron_classification import (
+    SingleNeuronClassification as SingleNeuronClassification,
+    single_neuron_classification as single_neuron_classification,
+)
+from lr_lightning.metrics.neuron_knockout import NeuronKnockout as NeuronKnockout, neuron_knockout as neuron_knockout
 from lr_lightning.metrics.gaussian_total_correlation import (
     GaussianTotalCorrelation as GaussianTotalCorrelation,
     gaussian_total_correlation as gaussian_total_correlation,
@@ -100,7 +106,7 @@ METRICS: Registry[DisentanglementMetric] = Registry(
 _OWN = tuple(METRICS.entries)
 _DOWNSTREAM = ("sample_efficiency", "fairness", "strong_generalisation")
 _STANDARDIZED = ("beta_vae_score_standardized", "sap_linear_svc_standardized")
-_SLOW = ("dci_gbt", "dci_forest", "dci_logistic", "dci_es", *_DOWNSTREAM)
+_SLOW = ("dci_gbt", "dci_forest", "dci_logistic", "dci_es", "nk", *_DOWNSTREAM)
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "all": _OWN,
