@@ -23,6 +23,7 @@ DATA_SETS = Registry(
         "small_norb": "lr_lightning.data.sets.small_norb:SmallNORB",
         "mnist": "lr_lightning.data.sets.mnist:MNIST",
         "fashion_mnist": "lr_lightning.data.sets.mnist:MNIST",
+        "xy_squares": "lr_lightning.data.sets.xy_squares:XYSquares",
         "double_helix": "lr_lightning.data.sets.double_helix:DoubleHelix",
     },
     group="lr_lightning.data_sets",

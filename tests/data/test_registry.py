@@ -33,6 +33,7 @@ SIZES = {
     "small_norb": (48_600, 4_860),
     "mnist": (70_000, 10),
     "fashion_mnist": (70_000, 10),
+    "xy_squares": (262_144, 262_144),
     "double_helix": (1024, 2),
 }
 """Published numbers of observations and of combinations of factors."""
