@@ -19,6 +19,9 @@ DEPEND_ON_SCALE = {
     "sap_linear_svc",  # penalised weights
     "gaussian_wasserstein_correlation",  # squared latent units
     "active_units",  # a threshold in squared latent units
+    *("omes", "omes_overlap", "omes_multiple_encoding"),  # latents of small scale are left out
+    *("omes_max", "omes_max_overlap", "omes_max_multiple_encoding"),
+    *("nk", "nk_accuracy"),  # a learning rate
     *("kl_per_latent_total", "kl_per_latent_mean", "elbo_decomposition_dimension_wise_kl"),  # a prior of unit scale
 }
 DEPEND_ON_SCALES_OF_LATENTS_TO_EACH_OTHER = {
@@ -31,6 +34,7 @@ LEAN: dict[str, dict[str, Any]] = {
     "dci_lightgbm": {"num_trees": 3},
     "dci_gbt": {"num_trees": 3},
     "dci_forest": {"num_trees": 5},
+    "nk": {"max_epochs": 5, "batch_size": 64},
     "sample_efficiency": {"train_sizes": (40, 150), "predictor": "logistic"},
     "fairness": {"predictor": "logistic"},
     "strong_generalisation": {"predictor": "logistic"},
