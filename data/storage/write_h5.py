@@ -1,6 +1,5 @@
 """Write a data set with a full grid of factors in the layout of the public HDF5 files."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lr_lightning.common.files import replaced_atomically
 from lr_lightning.data.dataset import FactorDataset
 
 # Small chunks of whole images, so that a random image costs one small inflation: in chunks of one 64 x 64 x 3 image a
@@ -60,14 +60,8 @@ def write_h5(
         raise ValueError(f"{dataset.name} must have images (1, H, W) or (3, H, W), got {tuple(dataset.image_shape)}")
     if path.exists() and not overwrite:
         raise FileExistsError(f"{path} is there already; choose another name, or ask for it to be overwritten")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with h5py.File(unfinished, "w") as file:
-            _write(file, dataset, block_size, progress)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replaced_atomically(path) as unfinished, h5py.File(unfinished, "w") as file:
+        _write(file, dataset, block_size, progress)
     return path
 
 
