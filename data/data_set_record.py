@@ -1,4 +1,4 @@
-"""Facts about a data set that are known before it is opened."""
+"""Facts about a data set that are known without opening it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from lr_lightning.data.storage.public_file import PublicFile
 
 @dataclass(frozen=True)
 class DataSetRecord:
-    """Facts about a data set that are known before it is opened; its class carries them in ``records``.
+    """Facts about a data set that are known without opening it, listed in the ``records`` of its class.
 
-    All paths are relative to the folder of the data sets.
+    All paths are relative to the root folder of the data sets.
 
     Attributes:
         name: Name on the command line and of the opened set.
@@ -27,11 +27,12 @@ class DataSetRecord:
         path: File or folder that the class opens; ``None`` if it opens none.
         path_argument: Argument of the class that takes this path.
         options: Further arguments of the class.
-        bits_per_value: Bits that each value of an observation takes when the set is held in memory: 8 for uint8, 1 for
-            packed binary images, 32 for float32; 0 if observations are drawn on demand.
-        rendered_path: Where ``lr-lightning data render`` writes a rendered set. Needs a ``twin``, which reads the file.
-        twin: Name of the rendered twin of a public set, or of the public set that a rendered one stands for.
-        sprites: Name of the set that a variant paints, passed as its argument ``sprites``.
+        bits_per_value: Bits per value when the set is held in memory: 8 for uint8, 1 for packed binary images, 32 for
+            float32; 0 if observations are generated on demand.
+        rendered_path: Where ``lr-lightning data render`` writes a rendered set. Requires a ``twin``, whose class reads
+            the file.
+        twin: Name of the rendered counterpart of a public set, or of the public counterpart of a rendered set.
+        sprites: Name of the set whose sprites a dSprites variant paints; passed as its argument ``sprites``.
     """
 
     name: str
@@ -51,19 +52,19 @@ class DataSetRecord:
 
     @property
     def num_bytes(self) -> int:
-        """Bytes that all observations take in memory; 0 if they are drawn on demand."""
+        """Bytes that all observations take in memory; 0 if they are generated on demand."""
         return self.num_samples * prod(self.image_shape) * self.bits_per_value // 8
 
     def is_present(self, root: Path) -> bool:
-        """Return whether all files to download are in ``root``; true if there are none."""
+        """Return whether all downloadable files are in ``root``; true if the set has none."""
         return all((root / file.path).is_file() for file in self.files)
 
     def paths(self, root: Path) -> list[Path]:
-        """Return where the files of the set are or will be in ``root``, downloaded and rendered ones."""
+        """Return the paths in ``root`` of all downloaded and rendered files of the set, existing or not."""
         rendered = [] if self.rendered_path is None else [self.rendered_path]
         return [root / path for path in [file.path for file in self.files] + rendered]
 
     def init_args(self, root: Path) -> dict[str, Any]:
-        """Return the arguments with which the class opens the set in ``root``."""
+        """Return the constructor arguments that open the set in ``root``."""
         location = {} if self.path is None else {self.path_argument: root / self.path}
         return {**location, **self.options}

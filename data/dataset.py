@@ -1,4 +1,4 @@
-"""The interface of data sets, and the batch that a loader makes of their observations."""
+"""The interface of data sets, and the batches that loaders return."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -17,7 +17,7 @@ class FactorBatch(NamedTuple):
 
     Attributes:
         images: ``(B, C, H, W)``; uint8 as stored, float32 in ``[0, 1]`` once on the device.
-            Data that are no images keep their shape and float dtype.
+            Observations other than images keep their shape and float dtype.
         factors: ``(B, K)`` int64, the index of each factor's value.
     """
 
@@ -26,11 +26,11 @@ class FactorBatch(NamedTuple):
 
 
 class FactorDataset(ABC):
-    """Labelled observations, gathered by index tensor, a whole batch in one call.
+    """Labeled observations, indexed by a tensor: one call returns a whole batch.
 
     Attributes:
-        records: Facts about the sets that this class opens, which make them known to ``lr-lightning data``.
-        name: Short name; that of a rendered set begins with ``"rendered_"``.
+        records: Facts about the sets that this class opens, used by ``lr-lightning data``.
+        name: Short name; rendered sets start with ``"rendered_"``.
         factor_space: The factors. If ``full_grid`` is true, observation ``i`` is combination ``i``.
         full_grid: Whether every combination of factor values occurs exactly once, in row-major order.
         image_shape: Shape of one observation, ``(C, H, W)`` for images.
@@ -56,19 +56,20 @@ class FactorDataset(ABC):
         """Return factor values ``(N, K)`` int64 of ``indices`` (N,)."""
 
     def to(self, device: torch.device | str) -> Self:
-        """Move the data to ``device``, where later batches are then gathered, and return ``self``.
+        """Move the data to ``device``, so that later batches are gathered there, and return ``self``.
 
-        The base class has no data to move.
+        The base class does nothing.
         """
         return self
 
     def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Path | None:
         """Convert the files of the set once, so that later runs read them fast.
 
-        The base class has nothing to convert.
+        The base class does nothing.
 
         Args:
-            verify: Compare the checksums of an earlier conversion, which reads it whole, and repeat it if damaged.
+            verify: Verify the checksums of an existing conversion, which reads the whole file, and convert again if
+                they do not match.
             progress: Called with the number of observations converted so far and in total.
 
         Returns:

@@ -18,9 +18,8 @@ class FactorSpace:
     Args:
         names: Factor names, unique, in order.
         sizes: Number of values of each factor, each at least 1.
-        values: What each index stands for (degrees, hue, ...), one sequence per factor; the indices
-            themselves if left out.
-        value_names: For factors whose values are not numbers, the name of each value.
+        values: The value behind each index (degrees, hue, ...), one sequence per factor; by default the indices.
+        value_names: Names of the values of factors that are not numeric.
 
     Raises:
         ValueError: If lengths differ, a name repeats or is unknown, a size is below 1, or there are 2^63 combinations
@@ -53,7 +52,7 @@ class FactorSpace:
         for size in self.sizes:
             check_at_least("sizes", size, 1)
         if (bits := prod(self.sizes).bit_length()) > 63:
-            raise ValueError(f"sizes must make fewer than 2^63 combinations, got 2^{bits - 1} at least")
+            raise ValueError(f"sizes must give fewer than 2^63 combinations, got at least 2^{bits - 1}")
         self.values = tuple(
             tuple(float(v) for v in row) for row in (map(range, self.sizes) if values is None else values)
         )
@@ -87,7 +86,7 @@ class FactorSpace:
 
     @property
     def value_labels(self) -> list[list[str]]:
-        """For each factor what its values are called: their names where they have some, otherwise the numbers."""
+        """Labels of the values of each factor: their names if given, otherwise the numbers."""
         return [
             list(self.value_names.get(name, [f"{value:.4g}" for value in values]))
             for name, values in zip(self.names, self.values, strict=True)
@@ -97,7 +96,7 @@ class FactorSpace:
         """Return the column of factor ``name``.
 
         Raises:
-            KeyError: If there is no such factor; the message lists those there are.
+            KeyError: If there is no such factor; the message lists the factors.
         """
         if name not in self.names:
             raise KeyError(f"no factor {name!r}; the factors are {', '.join(self.names)}")
@@ -134,9 +133,9 @@ class FactorSpace:
         """Draw traversals of one factor, each with the other factors fixed at a random combination.
 
         Args:
-            factor: Name of the factor that runs through all its values.
+            factor: Name of the factor that is varied over all its values.
             num_traversals: Number of traversals ``T``.
-            generator: Source of the fixed combinations, on the CPU.
+            generator: Random source of the fixed combinations, on the CPU.
 
         Returns:
             Factor values ``(T, V, K)`` int64, ``V`` the size of the factor.
@@ -155,7 +154,7 @@ class FactorSpace:
 
 
 def check_range(what: str, values: Tensor, size: int) -> None:
-    """Raise ``IndexError`` if an entry of ``values``, which the message calls ``what``, lies outside ``[0, size)``."""
+    """Raise ``IndexError`` if any of ``values`` lies outside ``[0, size)``; ``what`` names them in the message."""
     if not values.numel():
         return
     low, high = (int(bound) for bound in values.aminmax())
@@ -164,10 +163,10 @@ def check_range(what: str, values: Tensor, size: int) -> None:
 
 
 def factor_position(option: str, space: FactorSpace, name: str) -> int:
-    """Return the column of factor ``name``, which a user gave in ``option``.
+    """Return the column of the factor that a user named in ``option``.
 
     Raises:
-        ValueError: If there is no such factor; the message names ``option``, a similar factor and all there are.
+        ValueError: If there is no such factor; the message names ``option``, suggests a similar factor and lists all.
     """
     if name not in space.names:
         similar = get_close_matches(name, space.names, n=1)

@@ -11,11 +11,11 @@ def open_data_set(name: str, root: str | Path, **arguments: Any) -> FactorDatase
     """Open the data set ``name``, whose files are in ``root``.
 
     A rendered set is read from the file that ``lr-lightning data render`` writes, if it exists; otherwise it is drawn
-    on demand. Variants of dSprites paint the public file, if it exists; otherwise its rendered twin.
+    on demand. Variants of dSprites paint the public sprites if their file exists, and the rendered ones otherwise.
 
     Args:
         name: Name of the set, or the import path of its class; see :func:`~lr_lightning.data.registry.find_data_set`.
-        root: Folder of the data sets.
+        root: Root folder of the data sets.
         arguments: Further arguments of the class; they override those in the set's record.
 
     Returns:
@@ -24,7 +24,7 @@ def open_data_set(name: str, root: str | Path, **arguments: Any) -> FactorDatase
     Raises:
         FileNotFoundError: If a file of the set is missing; the message says how to download it.
         ValueError: If there is no such set.
-        OSError, ValueError: As the class raises them for a damaged or a wrong file.
+        OSError, ValueError: If a file is damaged or not the expected one; see the class.
 
     Example:
         >>> len(open_data_set("double_helix", "data_sets"))

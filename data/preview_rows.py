@@ -1,4 +1,4 @@
-"""Pick observations that show what each factor does."""
+"""Pick observations that show the effect of each factor."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ class FactorTraversal(NamedTuple):
 
     Attributes:
         factor: Name of the factor.
-        positions: Which of its values they have, increasing, ``(V,)`` int64.
+        positions: Index of the factor's value in each observation, increasing, ``(V,)`` int64.
         indices: The observations, ``(V,)`` int64.
     """
 
@@ -26,18 +26,18 @@ class FactorTraversal(NamedTuple):
 def preview_rows(
     dataset: FactorDataset, num_values: int, generator: torch.Generator | None = None
 ) -> list[FactorTraversal]:
-    """Traverse each factor, all from one random observation.
+    """Traverse each factor, starting from one random observation.
 
-    In a full grid the other factors stay as they are. Elsewhere each observation is the first of those that agree with
-    the random one in most of the other factors, and values that no observation has are left out.
+    On a full grid, the other factors stay fixed. Otherwise, each value is shown by the first of the observations that
+    share the most other factors with the random one, and values without observations are skipped.
 
     Args:
         dataset: The data.
-        num_values: Values of a factor to show at most, evenly spaced from its first to its last.
-        generator: Source of the observation, on the CPU.
+        num_values: Maximum number of values per factor, evenly spaced from the first to the last.
+        generator: Random source of the observation, on the CPU.
 
     Returns:
-        A traversal for each factor, in their order.
+        One traversal per factor, in the order of the factors.
 
     Raises:
         ValueError: If ``num_values`` is below 2.
@@ -68,11 +68,11 @@ def samples_of_values(
     Args:
         dataset: The data.
         factor: Name of the factor.
-        num_samples: Observations of each value, or all if there are fewer.
-        generator: Source of the choice, on the CPU.
+        num_samples: Number of observations per value; all of them if there are fewer.
+        generator: Random source of the choice, on the CPU.
 
     Returns:
-        For each value, observations ``(S,)`` int64.
+        For each value, indices of observations ``(S,)`` int64.
 
     Raises:
         KeyError: If there is no such factor.
@@ -86,8 +86,9 @@ def samples_of_values(
 
 
 def _nearest(factors: Tensor, start: int, k: int, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return those of ``positions`` of factor ``k`` that occur, and the observations nearest to ``start`` with them."""
-    agreement = (factors == factors[start]).sum(dim=1)  # (N,); of factor k it is alike in all that are compared
+    """Return which of ``positions`` of factor ``k`` occur, and for each the observation most similar to ``start``."""
+    # (N,); counts factor k too, which does not matter: candidates are only compared at one value of it
+    agreement = (factors == factors[start]).sum(dim=1)
     occurring = [value for value in positions.tolist() if bool((factors[:, k] == value).any())]
     indices = [int(agreement.where(factors[:, k] == value, -1).argmax()) for value in occurring]
     return torch.tensor(occurring), torch.tensor(indices)

@@ -28,15 +28,15 @@ DATA_SETS = Registry(
     },
     group="lr_lightning.data_sets",
 )
-"""Classes of data sets by the names in their records; a class with several records has a line for each of them."""
+"""Data set classes by the names in their records; a class with several records has one line per record."""
 
 
 def find_data_set(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
     """Return the class that opens a data set, and the record of the set.
 
     Args:
-        name: Name of the set, in this package or an entry point of another, or the import path of a class with a
-            single record.
+        name: Name of a set in this package or, by entry point, in another installed package; or the import path of a
+            class with a single record.
 
     Raises:
         ValueError: If there is no such set, its class cannot be imported, or it has no record of this name.
@@ -48,6 +48,6 @@ def find_data_set(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
     if name in DATA_SETS:
         raise ValueError(f"{public_path(cls)} must have a record named {name!r}, got {', '.join(records) or 'none'}")
     if len(records) != 1:
-        hint = f"opens several; give the name of one: {', '.join(records)}" if records else "has no record of one"
-        raise ValueError(f"{name} must be the class of one data set, but it {hint}")
+        hint = f"several; give one of their names: {', '.join(records)}" if records else "none"
+        raise ValueError(f"{name} must have exactly one record, got {hint}")
     return cls, cls.records[0]

@@ -1,1 +1,1 @@
-"""Users' data sets, described in YAML."""
+"""Custom data sets, described in YAML."""

@@ -1,4 +1,4 @@
-"""A user's data set: arrays or a folder of images, described by a YAML file."""
+"""Custom data sets: arrays or a folder of images, described by a YAML file."""
 
 from math import prod
 from pathlib import Path
@@ -22,29 +22,29 @@ _LARGEST_IMAGE = 1 << 28  # bytes
 
 
 class CustomDataset(FileFactorDataset):
-    """A data set that a YAML file describes.
+    """A data set described by a YAML file.
 
     .. code-block:: yaml
 
         name: bars
-        factors:  # in order, the last fastest: a number of values, the values, or what they are called
+        factors:  # in order, the last fastest: the number of values, the values, or their names
           color: [red, green, blue]
           height: 4
           position: [0.0, 0.5, 1.0]
-        images: bars.npz  # .h5, .npz or a folder of images, as seen from this file
-        key: images  # array in the file; images if left out
-        layout: NHWC  # or NCHW, or NHW for grey images without an axis of channels; NHWC if left out
-        labels: labels  # array (N, K) in the file, or a CSV table for a folder; left out for a full grid
+        images: bars.npz  # .h5, .npz or a folder of images, relative to this file
+        key: images  # array in the file; images by default
+        layout: NHWC  # or NCHW, or NHW for gray images without a channel axis; NHWC by default
+        labels: labels  # array (N, K) in the file, or a CSV table for a folder; omit for a full grid
 
     Without ``labels``, the images must be all combinations of the factors in row-major order; images in a folder are
-    sorted naturally by name. With ``labels``, combinations may be missing, repeat and come in any order: row ``i`` of
-    the array holds the value of each factor in image ``i``. For a folder, the table has one row per image, one column
-    per factor, and a column with file names relative to the folder, called ``file`` unless ``key`` names another. If
-    the labels form the full grid, the images are sorted into its order.
+    sorted naturally by name. With ``labels``, combinations may be missing, repeated and in any order: row ``i`` of the
+    array contains the value of each factor in image ``i``. For a folder, the table has one row per image, one column
+    per factor, and a column ``file`` (or the name given as ``key``) with file names relative to the folder. If the
+    labels form the full grid, the images are sorted into its order.
 
-    If the values of a factor are listed as numbers, a label is one of them; rounding up to a hundredth of the distance
-    between values is accepted. Otherwise a label is the index of a value, from 0, or its name in a table. Text that is
-    a number counts as a number.
+    If the values of a factor are listed as numbers, its labels must be among them, up to a rounding error of 1 % of the
+    distance between values. Otherwise a label is the index of a value, from 0, or its name in a table. Text that is a
+    number counts as a number.
 
     Images are uint8 in 0..255 with one or three channels, or bool.
 
@@ -56,14 +56,14 @@ class CustomDataset(FileFactorDataset):
         description: The content of the file.
 
     Raises:
-        FileNotFoundError: If the file, or the images or the table that it names, do not exist.
+        FileNotFoundError: If the file, or the images or the table named in it, do not exist.
         OSError: If a file is damaged.
-        KeyError: If an array or a column is missing; the message lists those there are.
-        ValueError: If the description or the files differ from the above; the message says how to fix them.
+        KeyError: If an array or a column is missing; the message lists the existing ones.
+        ValueError: If the description or the files differ from the above; the message explains how to fix them.
 
     Example:
         >>> CustomDataset("bars.yaml").factor_space  # doctest: +SKIP
-        FactorSpace(colour=3, height=4, position=3)
+        FactorSpace(color=3, height=4, position=3)
     """
 
     def __init__(self, path: str | Path, storage: Storage = "cache") -> None:
@@ -77,19 +77,19 @@ class CustomDataset(FileFactorDataset):
         _check_channels(self.description, layout, source.shape)
         if (size := prod(self.image_shape)) > _LARGEST_IMAGE:
             raise ValueError(
-                f"images in {self.description.images} have {size:,} values each, by their shape {source.shape}; scale "
-                f"them to {_LARGEST_IMAGE:,} at most"
+                f"images in {self.description.images} must have at most {_LARGEST_IMAGE:,} values each, got {size:,} "
+                f"from shape {source.shape}; downscale them"
             )
         space = self.description.factor_space
         if self.description.labels is None and num_images != len(space):
             raise ValueError(
                 f"{self.description.images} has {num_images} images, but the factors in {path} make "
-                f"{' x '.join(map(str, space.sizes))} = {len(space)} combinations; correct the factors, or give labels "
-                "if some combinations are missing or repeat"
+                f"{' x '.join(map(str, space.sizes))} = {len(space)} combinations; fix the factors, or add labels if "
+                "combinations are missing or repeated"
             )
         super().__init__(self.description.name, space, source, storage, num_images=num_images)
-        self._labels: Tensor | None = None  # of a set that is no full grid
-        self._rows: Tensor | None = None  # of a full grid: where each combination lies in the files
+        self._labels: Tensor | None = None  # only if the set is not a full grid
+        self._rows: Tensor | None = None  # only for a full grid with labels: the row of each combination in the files
         if self.description.labels is not None:
             labels = positions(self.description, table or label_array(self.description, num_images))
             self._rows = grid_order(labels, space)
@@ -97,12 +97,12 @@ class CustomDataset(FileFactorDataset):
         self.full_grid = self._labels is None
 
     def images(self, indices: Tensor) -> Tensor:
-        """Return images ``(N, C, H, W)`` uint8 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
+        """Return images ``(N, C, H, W)`` uint8 of ``indices`` (N,): on the CPU, or on the device of :meth:`to`.
 
         Raises:
             IndexError: If an index lies outside ``[0, len(self))``.
-            OSError: If a file turns out to be damaged, or the cache cannot be written.
-            ValueError: If images turn out to hold 0 and 1 only, or those of a folder not to be alike.
+            OSError: If a file is damaged, or the cache cannot be written.
+            ValueError: If uint8 images contain only 0 and 1, or images in a folder differ in size or color mode.
         """
         if self._rows is None:
             return super().images(indices)
@@ -110,7 +110,7 @@ class CustomDataset(FileFactorDataset):
         return super().images(self._rows[indices.cpu()])
 
     def factors(self, indices: Tensor) -> Tensor:
-        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
+        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or on the device of :meth:`to`.
 
         Raises:
             IndexError: If an index lies outside ``[0, len(self))``.
@@ -121,7 +121,7 @@ class CustomDataset(FileFactorDataset):
         return self._labels[indices.to(self._labels.device)]
 
     def to(self, device: torch.device | str) -> Self:
-        """Read all images into the memory of ``device`` and return ``self``."""
+        """Load all images into the memory of ``device`` and return ``self``."""
         self._labels = None if self._labels is None else self._labels.to(device)
         return super().to(device)
 
@@ -130,7 +130,7 @@ class CustomDataset(FileFactorDataset):
             stored = stored.to(torch.uint8) * 255
         elif stored.numel() and stored.max() == 1:
             raise ValueError(
-                f"images in {self.description.images} hold 0 and 1, which would be all but black; store them as bool, "
+                f"images in {self.description.images} contain only 0 and 1, which is almost black; store them as bool, "
                 "or multiply them by 255"
             )
         images = stored.permute(self._axes)
@@ -146,7 +146,7 @@ def _open_images(description: CustomDescription, table: dict[str, list[str]] | N
     shape, dtype = (npz_header if images.suffix == ".npz" else h5_header)(images, key, remedy)
     if dtype not in (np.uint8, np.bool_):
         raise ValueError(
-            f"{key!r} in {images} must be uint8 in 0..255, or bool, got {dtype}; write it anew, floats in [0, 1] as "
+            f"{key!r} in {images} must be uint8 in 0..255, or bool, got {dtype}; convert floats in [0, 1] by "
             "(255 * images).round().astype('uint8')"
         )
     if len(shape) != len(description.layout) or 0 in shape:
@@ -163,9 +163,10 @@ def _check_channels(description: CustomDescription, layout: str, shape: tuple[in
     if channels in (1, 3):
         return
     other = "NCHW" if layout == "NHWC" else "NHWC"
-    hint = "one or three channels are known"
+    hint = ""
     if shape[other.index("C")] in (1, 3):
-        hint = f"set layout in {description.path} to {other}"
+        hint = f"; set layout in {description.path} to {other}"
     raise ValueError(
-        f"images in {description.images} have {channels} channels, by their shape {shape} and layout {layout}; {hint}"
+        f"images in {description.images} must have 1 or 3 channels, got {channels} from shape {shape} and layout "
+        f"{layout}{hint}"
     )

@@ -1,4 +1,4 @@
-"""Labels of a user's data set, matched with the values of its factors."""
+"""Labels of a custom data set, matched to the values of its factors."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -18,28 +18,28 @@ from lr_lightning.data.storage.npz_member import npz_array, npz_header
 
 Floats = NDArray[np.float64]
 
-# Both of the distance between neighbouring values:
-_TOLERANCE = 0.01  # labels may be rounded values
-_ROUND_OFF = 1e-4  # labels of one value may differ by this much
+# Both as fractions of the smallest distance between two values of the factor:
+_TOLERANCE = 0.01  # a label may differ from its value by this much, as it may be rounded
+_ROUND_OFF = 1e-4  # labels of the same value may differ from each other by this much
 _MOST_SHOWN = 20
 _LARGEST_TABLE = 1 << 26  # bytes
 
 
 def read_table(description: CustomDescription) -> dict[str, list[str]]:
-    """Return the columns of the CSV table of a folder: the names of the files, and a label for each factor.
+    """Return the columns of the CSV table of a folder: file names, and the labels of each factor.
 
     Raises:
         FileNotFoundError: If there is no such table.
-        KeyError: If a column is missing; the message lists those there are.
-        ValueError: If it is no text, too large, has no rows or a column twice, or a row lacks a cell.
+        KeyError: If a column is missing; the message lists the existing ones.
+        ValueError: If the table is not text, is too large, is empty, or has a duplicate column or an empty cell.
     """
     path = description.path.parent / str(description.labels)
     if not path.is_file():
-        raise FileNotFoundError(f"no table {path}; set labels in {description.path} to a CSV file, or leave it out")
+        raise FileNotFoundError(f"no table {path}; set labels in {description.path} to a CSV file, or remove it")
     if (size := path.stat().st_size) > _LARGEST_TABLE:
-        raise ValueError(f"{path} has {size:,} bytes, and a table at most {_LARGEST_TABLE:,}; give labels in an array")
+        raise ValueError(f"{path} must be at most {_LARGEST_TABLE:,} bytes, got {size:,}; store the labels in an array")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a mark at the beginning
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets write a byte order mark
             return _columns(description, path, csv.DictReader(file, skipinitialspace=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{path} cannot be read as a CSV table ({error})") from error
@@ -50,7 +50,7 @@ def _columns(description: CustomDescription, path: Path, reader: "csv.DictReader
     names = [description.key, *description.factor_space.names]
     missing = [name for name in names if name not in header]
     if missing:
-        raise KeyError(f"{path} lacks the column {', '.join(missing)}; it has {', '.join(header[:20]) or 'none'}")
+        raise KeyError(f"{path} has no column {', '.join(missing)}; its columns are {', '.join(header[:20]) or 'none'}")
     if twice := [name for name in names if header.count(name) > 1]:
         raise ValueError(f"{path} has the column {', '.join(twice)} more than once")
     columns: dict[str, list[str]] = {name: [] for name in names}
@@ -65,19 +65,19 @@ def _columns(description: CustomDescription, path: Path, reader: "csv.DictReader
 
 
 def label_array(description: CustomDescription, num_images: int) -> dict[str, Any]:
-    """Return the label of each factor in each image, from the array in the file of the images.
+    """Return the labels of each factor, from the array of labels in the file of images.
 
     Raises:
-        KeyError: If the file has no array of that name; the message lists those it has.
-        ValueError: If it is no array of numbers ``(num_images, K)``.
+        KeyError: If the file has no array of that name; the message lists its arrays.
+        ValueError: If it is not an array of numbers ``(num_images, K)``.
     """
     path, key, remedy = description.images, str(description.labels), description.remedy
     shape, dtype = (npz_header if path.suffix == ".npz" else h5_header)(path, key, remedy)
     names = description.factor_space.names
     if shape != (num_images, len(names)) or dtype.kind not in "iuf":
         raise ValueError(
-            f"{key!r} in {path} must be numbers ({num_images}, {len(names)}), a row for each image and a column for "
-            f"each of {', '.join(names)}, got {shape} {dtype}; {remedy}"
+            f"{key!r} in {path} must be numbers ({num_images}, {len(names)}), one row per image and one column per "
+            f"factor ({', '.join(names)}), got {shape} {dtype}; {remedy}"
         )
     if path.suffix == ".npz":
         labels = npz_array(path, key, shape, str(dtype), remedy)
@@ -88,17 +88,18 @@ def label_array(description: CustomDescription, num_images: int) -> dict[str, An
 
 
 def positions(description: CustomDescription, labels: Mapping[str, Sequence[Any]]) -> Tensor:
-    """Return which of its factor's values each label stands for, ``(N, K)`` int64.
+    """Convert labels to indices of factor values, ``(N, K)`` int64.
 
-    If the values of a factor are listed, a label is a value, up to a hundredth of the distance between values.
+    If the values of a factor are listed as numbers, a label is a value, up to 1 % of the distance between values.
     Otherwise it is the index of a value, from 0, or its name.
 
     Args:
-        description: The set.
-        labels: For each factor, its labels: numbers, or text.
+        description: Description of the set.
+        labels: Labels of each factor: numbers, or text.
 
     Raises:
-        ValueError: If a label stands for no value, or labels that differ for one; the message names the first.
+        ValueError: If a label matches no value, or clearly different labels match the same value; the message names
+            the first.
     """
     space = description.factor_space
     return torch.stack(
@@ -111,13 +112,13 @@ def positions(description: CustomDescription, labels: Mapping[str, Sequence[Any]
 
 
 def grid_order(labels: Tensor, space: FactorSpace) -> Tensor | None:
-    """Return the rows ``(N,)`` at which the combinations lie in order; ``None`` if not each of them occurs once."""
+    """Return the row of each combination in order ``(N,)``; ``None`` unless every combination occurs exactly once."""
     combinations, rows = space.indices(labels).sort()
     return rows if torch.equal(combinations, torch.arange(len(space))) else None
 
 
 def _column(description: CustomDescription, name: str, values: Floats, labels: Sequence[Any]) -> Tensor:
-    """Return which of a factor's ``values`` (V,) each label stands for."""
+    """Return the index in a factor's ``values`` (V,) of each label."""
     if isinstance(labels, np.ndarray):
         numbers = labels.astype(np.float64)
     else:
@@ -135,19 +136,19 @@ def _column(description: CustomDescription, name: str, values: Floats, labels: S
             f"{name} of image {row} is {labels[row]!s:.100} in {description.labels}, but {description.path} has the "
             f"values {', '.join(known[:_MOST_SHOWN])}{more}"
         )
-    # a value may appear with several roundings, but not as several labels that differ on purpose
+    # Labels of one value may differ by round-off. If they differ by more, distinct values were merged by mistake.
     apart = (np.diff(unique) > _ROUND_OFF * _scale(values)) & (np.diff(nearest) == 0)
     if apart.any():
         first = int(apart.argmax())
         raise ValueError(
-            f"{name} is {unique[first]:g} and {unique[first + 1]:g} in {description.labels}, which would both be "
-            f"{values[nearest[first]]:g}; list its values in {description.path} as they are in the labels"
+            f"{name} is {unique[first]:g} and {unique[first + 1]:g} in {description.labels}, which both match the "
+            f"value {values[nearest[first]]:g}; list its values in {description.path} exactly as in the labels"
         )
     return torch.from_numpy(nearest[inverse])
 
 
 def _nearest(values: Floats, points: Floats) -> NDArray[np.int64]:
-    """Return the position in ``values`` (V,) of the value nearest to each of ``points``."""
+    """Return the index in ``values`` (V,) of the value nearest to each of ``points``, by binary search."""
     order = np.argsort(values)
     increasing = values[order]
     above = np.searchsorted(increasing, points).clip(max=len(values) - 1)
@@ -158,12 +159,12 @@ def _nearest(values: Floats, points: Floats) -> NDArray[np.int64]:
 
 
 def _scale(values: Floats) -> float:
-    """Return the least distance between values, or the size of the only one; 1 at most."""
+    """Return the smallest distance between values, or the magnitude of a single value; at most 1."""
     gaps = np.diff(np.sort(values)) if len(values) > 1 else np.abs(values[values != 0])
     return float(gaps.min(initial=1.0))
 
 
 def _number(label: str) -> float:
-    """Return the number that a label is, NaN if it is none."""
+    """Return a label as a number; NaN if it is not one."""
     number = as_number(label)
     return float("nan") if number is None else number

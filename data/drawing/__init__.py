@@ -1,1 +1,1 @@
-"""What the rendered data sets are drawn with."""
+"""Geometry and random numbers for rendered data sets."""

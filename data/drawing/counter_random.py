@@ -1,26 +1,26 @@
-"""Random bits that depend on a seed and a number alone, for whole tensors of numbers at once."""
+"""Random bits that depend only on a seed and an index, for whole tensors of indices at once."""
 
 import torch
 from torch import Tensor
 
-# Steele, Lea and Flood's constants, as signed numbers: the increment, 2^64 over the golden ratio, and two factors.
+# Steele, Lea and Flood's constants as signed integers: the increment, 2^64 over the golden ratio, and two factors.
 _INCREMENT = 0x9E3779B97F4A7C15 - 2**64
 _FACTORS = (0xBF58476D1CE4E5B9 - 2**64, 0x94D049BB133111EB - 2**64)
 
 
 def random_words(seed: int, indices: Tensor, num_words: int) -> Tensor:
-    r"""Return random 64-bit words that belong to ``indices``, whatever else is drawn and in whatever order.
+    r"""Return random 64-bit words for each of ``indices``, independent of other calls and of their order.
 
     .. math:: w_{ij} = m(k_i + (j + 1) \gamma), \quad k_i = m(m(s + \gamma) + (i + 1) \gamma)
 
     with the finalizer :math:`m` and the increment :math:`\gamma` of SplitMix64, in integers modulo :math:`2^{64}`: the
-    words of index :math:`i` are the stream of SplitMix64 that starts at :math:`k_i`. Integer arithmetic is the same on
-    every device. It suits pictures and simulations, not secrets.
+    words of index :math:`i` are the SplitMix64 stream with initial state :math:`k_i`. Integer arithmetic gives the same
+    result on every device. Suitable for images and simulations, not for cryptography.
 
     Args:
         seed: Seed :math:`s`.
-        indices: Numbers :math:`i`, shape ``(N,)`` int64.
-        num_words: Words for each.
+        indices: Indices :math:`i`, shape ``(N,)`` int64.
+        num_words: Number of words per index.
 
     Returns:
         ``(N, num_words)`` int64, all 64 bits random, on the device of ``indices``.
@@ -45,19 +45,19 @@ def random_words(seed: int, indices: Tensor, num_words: int) -> Tensor:
 
 
 def random_bytes(seed: int, indices: Tensor, num_bytes: int) -> Tensor:
-    """Return random bytes ``(N, num_bytes)`` uint8 of ``indices`` (N,): those of :func:`random_words`, lowest first.
+    """Return random bytes ``(N, num_bytes)`` uint8 for ``indices`` (N,): :func:`random_words`, lowest byte first.
 
     Raises:
         ValueError: If ``seed`` lies outside ``[0, 2^63)``.
     """
     num_words = -(-num_bytes // 8)
     words = random_words(seed, indices, num_words).flatten()
-    # every processor that torch runs on stores the lowest byte first
+    # torch only runs on little-endian processors, so a view starts with the lowest byte
     return words.view(torch.uint8).view(len(indices), 8 * num_words)[:, :num_bytes]
 
 
 def check_seed(seed: int) -> None:
-    """Raise ``ValueError`` for a ``seed`` that is no such seed."""
+    """Raise ``ValueError`` unless ``seed`` lies in ``[0, 2^63)``."""
     if not 0 <= seed < 2**63:
         raise ValueError(f"seed must lie in [0, 2^63), got {seed}")
 
@@ -70,5 +70,5 @@ def _mix(words: Tensor) -> Tensor:
 
 
 def _shift_right(words: Tensor, shift: int) -> Tensor:
-    """Shift zeros in from the left, where ``>>`` would copy the sign."""
+    """Shift right and fill with zeros; ``>>`` on signed integers would copy the sign bit."""
     return (words >> shift).bitwise_and_((1 << (64 - shift)) - 1)

@@ -1,4 +1,4 @@
-"""The outlines of the dSprites shapes, and where the rows of pixels cross them."""
+"""The outlines of the dSprites shapes, and their crossings with rows of pixels."""
 
 from collections.abc import Sequence
 from math import pi
@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 SIZE = 64
-MAX_CROSSINGS = 4  # of a row with an outline: the heart has two lobes
+MAX_CROSSINGS = 4  # of a row and an outline: the heart has two lobes
 
-# Fitted to frames of the original set. Pixels at scale 1, x right and y down, about the shape's centre.
-_HALF_SIDE = 9.6  # of the square, 0.15 of the canvas
+# Fitted to images of the original set. In pixels at scale 1, x right and y down, relative to the shape's center.
+_HALF_SIDE = 9.6  # of the square: 0.15 of the canvas
 _SEMI_AXES = (12.8, 7.25)
 _ELLIPSE_CORNERS = 32
 _HEART_CORNERS = 100
@@ -40,7 +40,7 @@ def glyph_outlines(scales: Sequence[float], orientations: Sequence[float]) -> li
         orientations: Angles in radians, counter-clockwise as seen on the screen.
 
     Returns:
-        One tensor per shape, ``(scales * orientations, P, 2)`` float64: the ``P`` corners in pixels about the
+        One tensor per shape, ``(scales * orientations, P, 2)`` float64: the ``P`` corners in pixels relative to the
         center, orientation fastest.
     """
     sizes, angles = torch.tensor(scales, dtype=torch.float64), torch.tensor(orientations, dtype=torch.float64)
@@ -56,7 +56,7 @@ def pixel_offsets(positions: Sequence[float]) -> Tensor:
     """Return the distances of pixel centers from a shape's center, ``(positions, SIZE)`` float64, in pixels.
 
     Args:
-        positions: Where the shape's center is along an axis, from 0 to 1.
+        positions: Positions of the shape's center along an axis, from 0 to 1.
     """
     centers = _MARGIN + (SIZE - 2 * _MARGIN) * torch.tensor(positions, dtype=torch.float64)
     return torch.arange(SIZE) + 0.5 - centers[:, None]
@@ -67,16 +67,16 @@ def outline_crossings(outlines: Tensor, heights: Tensor) -> tuple[Tensor, Tensor
 
     Args:
         outlines: ``G`` polygons of ``P`` corners, ``(G, P, 2)`` float64.
-        heights: The lines' y, ascending, ``(H,)`` float64.
+        heights: y of the lines, ascending, ``(H,)`` float64.
 
     Returns:
-        For each of the crossings, in no particular order: the number of its polygon and of its line, int64,
-        and its x, float64. A corner on a line belongs to the edge below it, so that the crossings of a line are
-        an even number.
+        For each crossing, in no particular order: the index of its polygon and of its line, int64, and its x, float64.
+        A corner on a line belongs to the edge below the line, so the number of crossings per line is even.
     """
     x0, y0 = outlines.flatten(0, 1).unbind(-1)  # (G * P,) edges
     x1, y1 = outlines.roll(-1, dims=1).flatten(0, 1).unbind(-1)
-    # An edge crosses the lines from its upper end, included, to its lower one: a run of consecutive numbers.
+    # An edge crosses the lines from its upper end (included) to its lower end (excluded): ``count`` consecutive lines,
+    # from ``first`` on. ``edge`` and ``line`` list all these pairs, by the position of each pair within its run.
     first = torch.searchsorted(heights, torch.minimum(y0, y1))
     count = torch.searchsorted(heights, torch.maximum(y0, y1)) - first
     edge = torch.repeat_interleave(count)

@@ -1,4 +1,4 @@
-"""The 3DShapes scene with its object, averaged over the rays of each pixel, before any hue is chosen."""
+"""The 3DShapes scene with its object, averaged over the rays of each pixel, before hues are applied."""
 
 from math import ceil, floor
 from typing import NamedTuple
@@ -20,18 +20,18 @@ from lr_lightning.data.drawing.shapes3d_scene import (
 from lr_lightning.data.drawing.shapes3d_solids import Solid
 
 _HIGHLIGHT = 0.1408
-# Width of the highlight's edge, in the cosine to the spot: it ends where the light does, on round solids softened by
-# the shading between mesh corners.
+# Width of the highlight's edge, in the cosine of the angle to the spotlight. The highlight ends where the surface faces
+# away from the light; on round solids the originals soften this edge by interpolating the shading between mesh corners.
 _SMOOTH_RAMP, _SHARP_RAMP = 0.0712, 1e-6
 
 
 class Regions(NamedTuple):
-    """What pixels show, as means over the rays of each; shapes ``(..., H, W)``.
+    """Surfaces and light of the pixels, as means over the rays of each pixel; shapes ``(..., H, W)``.
 
     Attributes:
-        cover: Part of the pixel taken by sky, lit floor, floor in shadow, wall and object, 5 maps in [0, 1].
-        light: Cover times diffuse factor of the latter four, 4 maps.
-        highlight: Cover times white light of the object, 1 map.
+        cover: Fraction of the pixel covered by sky, lit floor, floor in shadow, wall and object, 5 maps in [0, 1].
+        light: Cover times diffuse factor for the last four of these, 4 maps.
+        highlight: Cover times highlight for the object, 1 map.
     """
 
     cover: Tensor
@@ -46,7 +46,7 @@ def trace_empty(room: Room) -> Regions:
 
 
 def trace(room: Room, solid: Solid, size: float) -> Regions:
-    """Average the room with a solid of a size in its middle."""
+    """Average the room with a solid of size ``size`` in its middle."""
     center = torch.tensor([0.0, 0.0, solid.half_height * size])[:, None, None]
     eye = room.camera.position[:, None, None] - center
     distance = solid.distance(eye, room.rays, size)
@@ -66,7 +66,15 @@ def trace(room: Room, solid: Solid, size: float) -> Regions:
 
 
 def _average(room: Room, hit: Tensor, shadow: Tensor, lit: Tensor, highlight: Tensor) -> Regions:
-    """Average over the rays of each pixel; arguments are ``(S, S)``, those of the object valid where ``hit``."""
+    """Average over the rays of each pixel.
+
+    Args:
+        room: The empty room.
+        hit: Whether a ray hits the object, ``(S, S)`` bool.
+        shadow: Whether a ray meets the floor in the object's shadow, ``(S, S)`` bool.
+        lit: Diffuse factor of the object, ``(S, S)``; only valid where ``hit``.
+        highlight: Highlight of the object, ``(S, S)``; only valid where ``hit``.
+    """
     shadow = shadow & ~hit
     sunny = room.floor & ~hit & ~shadow
     wall = room.wall & ~hit
@@ -77,7 +85,7 @@ def _average(room: Room, hit: Tensor, shadow: Tensor, lit: Tensor, highlight: Te
 
 
 def touched_pixels(camera: Camera, solid: Solid, size: float) -> tuple[slice, slice]:
-    """Return rows and columns of a rectangle that holds the solid of a size and its shadow."""
+    """Return the rows and columns of a rectangle of pixels that contains the solid and its shadow."""
     x, y, z = torch.cartesian_prod(
         torch.tensor([-size, size]), torch.tensor([-size, size]), torch.tensor([0, 2 * solid.half_height * size])
     ).unbind(1)  # corners of the bounding box

@@ -1,4 +1,4 @@
-"""The empty room of 3DShapes: camera, walls, lights, and what each ray of the camera meets."""
+"""The empty room of 3DShapes: camera, walls, lights, and the surface hit by each ray of the camera."""
 
 from math import pi
 from typing import NamedTuple
@@ -9,9 +9,9 @@ from torch import Tensor
 SIZE = 64
 SAMPLES = 4  # rays per pixel and axis
 
-# Fitted to original images; lengths in half the room's width, x right, y into the picture, z up, the object at the
-# origin. The room is [-1, 1] x [-1, 1] without a ceiling.
-CAMERA_RADIUS = 0.7347  # of the ring on which the camera moves, looking horizontally at its axis
+# Fitted to original images. Lengths in units of half the room's width; x right, y into the image, z up; the object is
+# at the origin. The room is [-1, 1] x [-1, 1] without a ceiling.
+CAMERA_RADIUS = 0.7347  # of the circle on which the camera moves, looking horizontally at its axis
 CAMERA_HEIGHT = 0.2222
 FOCAL_LENGTH = 67.8599  # pixels
 LIGHT = (-0.4332, 0.1460, 2.2052)  # a spot that shines straight down
@@ -23,7 +23,8 @@ _AMBIENT, _HEADLIGHT, _SPOT = 0.3539, 0.5964, 0.9938
 _FLOOR_MEAN, _FLOOR_AMPLITUDE, _FLOOR_PERIODS, _FLOOR_PHASES = 0.9599, 0.0095, (0.074, 0.059), (0.1, -0.23, -0.2)
 _WALL_MEAN, _WALL_AMPLITUDE, _WALL_PERIODS, _WALL_PHASES = 0.9767, 0.008, (0.1172, 0.03663), (-0.66, -0.7, 0.62)
 _PATCH_DEPTH = 0.065
-_PATCH_CORNERS = (  # pixels of the view it was traced in: a tile starts at 200, 640 make half the room, 376 the wall
+_PATCH_CORNERS = (  # in pixels of the image it was traced from: x 200 is the start of a tile, 640 are half the room's
+    # width, and 376 the height of the wall
     (248, 113), (285, 113), (325, 140), (325, 205), (365, 240), (350, 262), (325, 235), (290, 225), (250, 212),
 )  # fmt: skip
 _TILE_START = -1 + 200 / 640
@@ -34,8 +35,8 @@ class Camera(NamedTuple):
 
     Attributes:
         position: ``(3,)`` float32.
-        right: Unit vector to the right of the picture, ``(3,)``; level.
-        forward: Viewing direction, ``(3,)``, unit length and level; the headlight shines along it.
+        right: Horizontal unit vector to the right of the image, ``(3,)``.
+        forward: Viewing direction, a horizontal unit vector ``(3,)``; the headlight shines along it.
     """
 
     position: Tensor
@@ -51,16 +52,16 @@ class Camera(NamedTuple):
 
 
 class Room(NamedTuple):
-    """What the rays of one camera meet in the empty room; ``S`` is ``SIZE * SAMPLES``.
+    """The surfaces hit by the rays of one camera in the empty room; ``S`` is ``SIZE * SAMPLES``.
 
     Attributes:
         camera: The camera.
-        rays: Directions ``(3, S, S)``.
-        points: Where they meet the room first, ``(3, S, S)``.
-        floor: Whether that is the floor, ``(S, S)`` bool.
-        wall: Whether that is a wall; neither is the sky.
-        lit: Diffuse factor of the surface under the spot, ``(S, S)``.
-        dark: Diffuse factor in shadow.
+        rays: Ray directions ``(3, S, S)``.
+        points: First intersections of the rays with the room, ``(3, S, S)``.
+        floor: Whether a ray hits the floor, ``(S, S)`` bool.
+        wall: Whether a ray hits a wall, ``(S, S)`` bool; a ray that hits neither shows the sky.
+        lit: Diffuse factor of the surface in the spotlight, ``(S, S)``.
+        dark: Diffuse factor of the surface in shadow, ``(S, S)``.
     """
 
     camera: Camera
@@ -86,7 +87,7 @@ def camera_at(degrees: float) -> Camera:
 
 
 def spotlight(points: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the unit vectors from ``points`` (3, ...) to the spot, and its intensity there ``(...)``."""
+    """Return the unit vectors from ``points`` (3, ...) to the spotlight, and its intensity there ``(...)``."""
     light = torch.tensor(LIGHT).view(3, *[1] * (points.ndim - 1)) - points
     light = light / light.square().sum(dim=0).sqrt()  # norm(dim=0) takes 50 times as long on a CPU
     return light, light[2].clamp_min(1e-6) ** _SPOT_EXPONENT
@@ -97,18 +98,18 @@ def diffuse(facing: Tensor, cosine: Tensor, intensity: Tensor) -> tuple[Tensor, 
 
     Args:
         facing: Cosine between the normal and the direction back along the camera's axis.
-        cosine: Cosine between the normal and the direction to the spot.
-        intensity: Of the spot.
+        cosine: Cosine between the normal and the direction to the spotlight.
+        intensity: Intensity of the spotlight.
     """
     dark = _AMBIENT + _HEADLIGHT * facing.clamp_min(0)
     return dark + _SPOT * cosine.clamp_min(0) * intensity, dark
 
 
 def build_room(degrees: float) -> Room:
-    """Follow the rays of the camera at an azimuth into the empty room."""
+    """Trace the rays of the camera at an azimuth into the empty room."""
     camera = camera_at(degrees)
     rays = camera.rays()
-    side = rays[0].sign()  # the side wall that a ray approaches; none of them runs back towards y = -1
+    side = rays[0].sign()  # the side wall that a ray approaches; no ray runs back towards the wall at y = -1
     distances = torch.stack(
         [
             torch.where(rays[2] < 0, -CAMERA_HEIGHT / rays[2], torch.inf),
@@ -116,13 +117,13 @@ def build_room(degrees: float) -> Room:
             (side - camera.position[0]) / rays[0],
         ]
     )
-    distance, surface = distances.min(dim=0)  # the room is convex: the nearest plane is the one met
+    distance, surface = distances.min(dim=0)  # the room is convex: a ray hits the nearest plane
     points = camera.position[:, None, None] + distance * rays
     floor, back = surface == 0, surface == 1
     wall = ~floor & (points[2] <= WALL_HEIGHT)
 
     light, intensity = spotlight(points)
-    # minus the normal times a vector: its z (floor), y (back wall) or side * x component
+    # Inward normals are axis-aligned, so each scalar product is a component: z (floor), -y (back wall) or -side * x.
     cosine = torch.where(floor, light[2], torch.where(back, -light[1], -side * light[0]))
     facing = torch.where(floor, 0.0, torch.where(back, camera.forward[1], side * camera.forward[0]))
     lit, dark = diffuse(facing, cosine, intensity)
@@ -132,7 +133,7 @@ def build_room(degrees: float) -> Room:
 
 
 def _hexagons(u: Tensor, v: Tensor, periods: tuple[float, float], phases: tuple[float, float, float]) -> Tensor:
-    """Sum three waves of unit amplitude whose crests form a hexagon lattice."""
+    """Sum three waves of unit amplitude whose crests form a hexagonal lattice."""
     u, v = 2 * pi * u / periods[0], 2 * pi * v / periods[1]
     return (u - v / 2 - phases[0]).cos() + (v - phases[1]).cos() + (u + v / 2 - phases[2]).cos()
 
@@ -148,7 +149,7 @@ def _wall_texture(along: Tensor, height: Tensor) -> Tensor:
 
 
 def _in_patch(x: Tensor, y: Tensor) -> Tensor:
-    """Return which points of a tile lie in its dark patch, by the even-odd rule; bool."""
+    """Return whether points of a tile lie in its dark patch, by the even-odd rule; bool."""
     corners = [((px - 200) / 640, WALL_HEIGHT * (1 - py / 376)) for px, py in _PATCH_CORNERS]
     inside = torch.zeros_like(x, dtype=torch.bool)
     for (x0, y0), (x1, y1) in zip(corners, corners[1:] + corners[:1], strict=True):

@@ -1,8 +1,8 @@
-"""The four solids of 3DShapes: where rays enter them, and the normals there.
+"""The four solids of 3DShapes: where rays enter them, and the surface normals there.
 
-The size is half the side of the cube, the radius of the others, and half the height of the cylinder and of the
-cylindrical part of the capsule. Coordinates are about the solid's centre. Rays are origins and directions ``(3, ...)``
-that broadcast; distances are in units of the direction, ``inf`` where a ray misses.
+The size is half the side of the cube, the radius of the other solids, and half the height of the cylinder and of the
+cylindrical part of the capsule. Coordinates are relative to the solid's center. Rays are given as origins and
+directions ``(3, ...)`` that broadcast; distances are in units of the direction's length, ``inf`` if a ray misses.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,13 @@ class Solid(NamedTuple):
     """One kind of object.
 
     Attributes:
-        size: At scale 1, in half the room's width.
-        half_height: In units of the size; the height of the centre, since solids stand on the floor.
-        smooth: Whether its highlight ends softly, by the shading between the corners of a fine mesh.
-        distance: Distance ``(...)`` along the rays ``origin``, ``direction`` to where they enter the solid of a size.
-        normal: Outward normals ``(3, ...)`` at surface points ``(3, ...)`` of the solid of size 1; elsewhere without
-            meaning.
+        size: Size at scale 1, in units of half the room's width.
+        half_height: In units of the size; also the height of the center, since solids stand on the floor.
+        smooth: Whether the edge of its highlight is soft, as in the interpolated shading of a fine mesh.
+        distance: Function of ``origin``, ``direction`` and size that returns the distance ``(...)`` along each ray to
+            where it enters the solid.
+        normal: Function that returns outward normals ``(3, ...)`` at surface points ``(3, ...)`` of the solid of size
+            1; meaningless off the surface.
     """
 
     size: float
@@ -37,12 +38,13 @@ def _ahead(distance: Tensor, valid: Tensor) -> Tensor:
 
 
 def _enter_quadric(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """Return the smaller root of ``a t^2 + 2 b t + c``, NaN without one."""
+    """Return the smaller root of ``a t^2 + 2 b t + c``, NaN if there is no real root."""
     return (-b - (b * b - a * c).sqrt()) / a
 
 
 def _cube_distance(origin: Tensor, direction: Tensor, size: float) -> Tensor:
-    middle, half = -origin / direction, size / direction.abs()  # of the passage between each pair of faces
+    # Slab method: along each axis, a ray is between the two faces from middle - half to middle + half.
+    middle, half = -origin / direction, size / direction.abs()
     enter, leave = (middle - half).amax(dim=0), (middle + half).amin(dim=0)
     return _ahead(enter, enter < leave)
 
@@ -72,7 +74,7 @@ def _tube_distance(origin: Tensor, direction: Tensor, size: float) -> Tensor:
 
 
 def _cylinder_distance(origin: Tensor, direction: Tensor, size: float) -> Tensor:
-    cap = (-direction[2].sign() * size - origin[2]) / direction[2]  # the lid on the side the ray comes from
+    cap = (-direction[2].sign() * size - origin[2]) / direction[2]  # distance to the lid on the side the ray comes from
     radius = torch.hypot(origin[0] + cap * direction[0], origin[1] + cap * direction[1])
     return torch.minimum(_tube_distance(origin, direction, size), _ahead(cap, radius <= size))
 

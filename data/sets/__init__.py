@@ -1,1 +1,1 @@
-"""The data sets, one a file, each with the record of what is known of it."""
+"""The data sets, one per file, each with its record of facts."""

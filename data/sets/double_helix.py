@@ -1,4 +1,4 @@
-"""Points on intertwined helices: the smallest set with a known manifold."""
+"""Points on intertwined helices: a small data set on a known manifold."""
 
 from math import pi
 
@@ -23,10 +23,10 @@ class DoubleHelix(TensorFactorDataset):
     Args:
         num_samples: Number of points ``N``.
         strands: Number of helices.
-        width: Half turns from the middle to an end, :math:`w`.
+        width: Half turns of a helix from its middle to either end, :math:`w`.
         radii: :math:`(R_x, R_y, R_z)`.
         noise: Standard deviation :math:`\sigma` of the noise.
-        seed: Seed of everything drawn; the global generator is left alone.
+        seed: Random seed; the global generator is not used.
 
     Attributes:
         height: :math:`\zeta`, ``(N,)`` float32 in ``[-1, 1)``; stays on the CPU.

@@ -44,25 +44,25 @@ class DSprites(FileFactorDataset):
     """dSprites: 737,280 binary images of a sprite, from the public ``.hdf5`` or ``.npz`` file.
 
     Six factors: color (a single value), shape, scale, orientation, posX, posY. Also reads HDF5 files in the same layout
-    written by :func:`~lr_lightning.data.storage.write_h5.write_h5`, and then calls itself ``"rendered_dsprites"`` if
-    they were rendered. The classes are checked against the order of the factors when the file is opened. The file's {0,
-    1} become {0, 255}. Of the ``.npz`` nothing is unpickled: its ``metadata`` is ignored.
+    written by :func:`~lr_lightning.data.storage.write_h5.write_h5`; the name is then ``"rendered_dsprites"`` if the
+    images were rendered. The order of the factors is checked when the file is opened. Pixel values {0, 1} become {0,
+    255}. Nothing in the ``.npz`` is unpickled: its ``metadata`` is ignored.
 
     License of the public file: zlib/libpng.
 
     Args:
-        path: The file, with ``imgs`` (N, 64, 64) uint8 in {0, 1} and ``latents/classes``, in the ``.npz``
-            ``latents_classes``, (N, 6) int64.
+        path: The file, with ``imgs`` (N, 64, 64) uint8 in {0, 1} and ``latents/classes`` (N, 6) int64, called
+            ``latents_classes`` in the ``.npz``.
         storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`. The
-            memory-mapped cache and all images in memory take 377 MB, as they are kept as bits. Random reads from the
-            public HDF5 file are too slow to train with, as a chunk holds a corner of 23,040 images.
-        factor_space: The grid in the file, where it is not the whole of dSprites.
+            memory-mapped cache or all images in memory take 377 MB, as they are stored as bits. Random reads from the
+            public HDF5 file are too slow for training, as each of its chunks contains a patch of 23,040 images.
+        factor_space: The grid in the file, if it is a part of dSprites.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it is no HDF5 file or zip archive, or damaged.
+        OSError: If it is not an HDF5 file or zip archive, or is damaged.
         KeyError: If one of the two arrays is missing.
-        ValueError: If their shape, dtype or order is not as above, or ``storage="file"`` is asked of an ``.npz``.
+        ValueError: If their shape, dtype or order is not as above, or ``storage="file"`` is used with an ``.npz``.
 
     References:
         Matthey, Higgins, Hassabis and Lerchner, dSprites: Disentanglement testing Sprites dataset, 2017,

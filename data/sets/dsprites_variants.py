@@ -1,4 +1,4 @@
-"""dSprites in random colors, on noise and on a picture, generated on the fly from one seed per image."""
+"""dSprites in random colors, on noise and on a picture, generated on the fly."""
 
 from abc import abstractmethod
 from collections.abc import Callable
@@ -41,16 +41,17 @@ def _record(
 
 
 class DSpritesVariant(FactorDataset):
-    """Base of the variants: sprites ``(1, H, W)`` painted as ``(3, H, W)``.
+    """Base class of the variants: sprites ``(1, H, W)`` painted as ``(3, H, W)``.
 
-    What is random in an image depends on the seed and its index alone: it is the same in every epoch, batch, process
-    and worker, and on every device. The factors are those of the sprites; what is random is none of them.
+    The random part of an image depends only on the seed and the image's index: it is the same in every epoch, batch,
+    process and worker, and on every device. The factors are the factors of the sprites; the random part is not a
+    factor.
 
     Attributes:
-        name: That of the sprites with the variant in it, such as ``"rendered_color_dsprites"``.
-        sprites: The set that is painted.
-        seed: Seed of everything random.
-        renderer_version: That of the sprites, ``None`` where they are not rendered.
+        name: Name of the sprites with the variant inserted, such as ``"rendered_color_dsprites"``.
+        sprites: The data set of sprites.
+        seed: Random seed.
+        renderer_version: Renderer version of the sprites, ``None`` if they are not rendered.
     """
 
     def __init__(self, variant: str, sprites: FactorDataset | None, seed: int) -> None:
@@ -91,13 +92,13 @@ class DSpritesVariant(FactorDataset):
         return self.sprites.factors(indices)
 
     def to(self, device: torch.device | str) -> Self:
-        """Move the sprites to ``device``, where batches are then painted; return ``self``."""
+        """Move the sprites to ``device``, so that batches are painted there; return ``self``."""
         self.sprites = self.sprites.to(device)
         return self
 
     @override
     def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Path | None:
-        """Convert the files of the sprites, if they come from files."""
+        """Convert the files of the sprites, if there are any."""
         return self.sprites.prepare(verify=verify, progress=progress)
 
     @abstractmethod
@@ -106,11 +107,11 @@ class DSpritesVariant(FactorDataset):
 
 
 class ColorDSprites(DSpritesVariant):
-    """dSprites in a random colour on black: each channel uniform on [.5, 1], as the levels 128 to 255.
+    """dSprites in a random color on black: each channel uniform on [.5, 1], as the levels 128 to 255.
 
     Args:
-        sprites: dSprites; the rendered set if left out.
-        seed: Seed of the colours.
+        sprites: dSprites; by default the rendered set.
+        seed: Seed of the colors.
 
     Raises:
         ValueError: If the images of ``sprites`` have no single channel, or ``seed`` lies outside ``[0, 2^63)``.
@@ -139,7 +140,7 @@ class NoisyDSprites(DSpritesVariant):
     """White dSprites on noise: each background pixel and channel uniform on [0, 1], as the levels 0 to 255.
 
     Args:
-        sprites: dSprites; the rendered set if left out.
+        sprites: dSprites; by default the rendered set.
         seed: Seed of the noise.
 
     Raises:
@@ -162,25 +163,27 @@ class NoisyDSprites(DSpritesVariant):
 
 
 class ScreamDSprites(DSpritesVariant):
-    """dSprites on a picture: a random crop of it, tinted with a random colour, and inverted inside the sprite.
+    """dSprites on a picture: a random crop, tinted with a random color, and inverted inside the sprite.
 
-    The background is the mean of the crop and of a colour that is uniform on [0, 1] in each channel, rounded down to
-    levels of 1 / 255. Crops are uniform over all positions; the original leaves out the last row and column of them.
+    The background is the mean of the crop and a color that is uniform on [0, 1] in each channel, rounded down to
+    multiples of 1 / 255. Crop positions are uniform over all positions; the original code never draws the last row and
+    column of positions.
 
-    The original picture is Munch's The Scream; ``lr-lightning data prepare scream_dsprites`` fetches it. It is
-    converted to RGB and, if larger, scaled down to fit into 350 x 274 pixels (width, height) with its aspect kept, as
-    in the original, so that a crop shows a good part of it; it is never enlarged.
+    The original picture is Munch's The Scream; ``lr-lightning data prepare scream_dsprites`` downloads it. As in the
+    original code, the picture is converted to RGB and, if larger, scaled down to fit into 350 x 274 pixels (width x
+    height) with its aspect ratio preserved, so that a crop shows a good part of it. It is never enlarged.
 
     Args:
-        picture: File of the picture, in any format that Pillow reads.
-        sprites: dSprites; the rendered set if left out.
+        picture: Image file, in PNG, JPEG, BMP, GIF, PPM, TIFF or WebP format.
+        sprites: dSprites; by default the rendered set.
         seed: Seed of crops and tints.
 
     Raises:
         FileNotFoundError: If there is no such picture.
         OSError: If it is damaged.
-        ValueError: If it is no picture, larger than 2^26 pixels, or smaller than a sprite's image after scaling, the
-            images of ``sprites`` have no single channel, or ``seed`` lies outside ``[0, 2^63)``.
+        ValueError: If it is not an image, has more than 2^26 pixels or, after scaling, is smaller than an image of
+            ``sprites``; if the images of ``sprites`` do not have a single channel; or if ``seed`` lies outside
+            ``[0, 2^63)``.
 
     References:
         Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
@@ -191,7 +194,7 @@ class ScreamDSprites(DSpritesVariant):
         _record(
             "scream",
             "on Munch's The Scream",
-            # disentanglement_lib downloads the same photograph; nobody has published a checksum
+            # disentanglement_lib downloads the same photograph; no checksum has been published
             files=(
                 PublicFile(
                     "scream.jpg", "https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg", md5=None
@@ -208,12 +211,12 @@ class ScreamDSprites(DSpritesVariant):
         _, height, width = self.image_shape
         if self._picture.shape[1] < height or self._picture.shape[2] < width:
             raise ValueError(
-                f"picture must be at least {width} x {height} pixels once it fits into 350 x 274, got "
-                f"{self._picture.shape[2]} x {self._picture.shape[1]} from {picture}; give a larger or less oblong one"
+                f"picture must be at least {width} x {height} pixels after scaling to fit into 350 x 274, got "
+                f"{self._picture.shape[2]} x {self._picture.shape[1]} from {picture}; use a larger or less oblong one"
             )
 
     def to(self, device: torch.device | str) -> Self:
-        """Move sprites and picture to ``device``, where batches are then painted; return ``self``."""
+        """Move the sprites and the picture to ``device``, so that batches are painted there; return ``self``."""
         self._picture = self._picture.to(device)
         return super().to(device)
 
@@ -222,23 +225,24 @@ class ScreamDSprites(DSpritesVariant):
         crops = self._picture.unfold(1, height, 1).unfold(2, width, 1)  # (3, tops, lefts, H, W), a view
         position = random_words(self.seed, indices, 1)[:, 0].bitwise_and_(2**62 - 1) % (crops.shape[1] * crops.shape[2])
         crop = crops[:, position // crops.shape[2], position % crops.shape[2]].transpose(0, 1)  # (N, 3, H, W)
-        tint = random_bytes(self.seed, indices, 11)[:, 8:, None, None]  # of the word after that of the position
+        # Bytes 8 to 10: the first 8 bytes are the random word that chose the position.
+        tint = random_bytes(self.seed, indices, 11)[:, 8:, None, None]
         background: Tensor = ((crop.short() + tint) >> 1).to(torch.uint8)
-        return background ^ sprites  # 255 - b is b ^ 255
+        return background ^ sprites  # inverts inside the sprite: b ^ 255 is 255 - b, and b ^ 0 is b
 
 
 def _read_picture(path: Path) -> Tensor:
     """Return the picture ``(3, height, width)`` uint8, scaled down to the size of the original."""
     if not path.is_file():
         raise FileNotFoundError(
-            f"no picture {path}; give the file of one, or fetch a photograph of Munch's The Scream with "
+            f"no picture {path}; give the path of an image file, or download a photograph of Munch's The Scream with "
             "`lr-lightning data prepare scream_dsprites`"
         )
     try:
         picture = read_picture(path).convert("RGB")
     except UnidentifiedImageError as error:
-        raise ValueError(f"{path} is no picture that Pillow reads; give a .jpg or .png file") from error
+        raise ValueError(f"{path} is not an image that Pillow can read; give a .jpg or .png file") from error
     except OSError as error:
-        raise OSError(f"{path} is damaged ({error}); move it away and fetch it anew, or give another") from error
+        raise OSError(f"{path} is damaged ({error}); delete it and download it again, or give another") from error
     picture.thumbnail(_LARGEST_PICTURE)
     return torch.from_numpy(np.array(picture)).permute(2, 0, 1)

@@ -18,7 +18,7 @@ from lr_lightning.data.storage.public_file import PublicFile
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
 _PREFIXES = {"train": ["train"], "test": ["t10k"], "all": ["train", "t10k"]}
-_LARGEST = 1 << 30  # bytes of an array, over a million images
+_LARGEST = 1 << 30  # size limit of an array in bytes: over a million images
 _BLOCK_BYTES = 1 << 20
 _TORCHVISION_FOLDERS = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 _LABELS = FactorSpace(["label"], [10])
@@ -32,7 +32,7 @@ def _record(
     addresses: tuple[str, ...],
     checks: dict[str, tuple[str, int]],
 ) -> DataSetRecord:
-    """Return the record of a set of four files, each with its MD5 and size in bytes, found at all ``addresses``."""
+    """Return the record of a set of four files, each with its MD5 and size in bytes, and all at each address."""
     files = []
     for file, (md5, size) in checks.items():
         url, *mirrors = (f"{address}/{file}.gz" for address in addresses)
@@ -103,27 +103,27 @@ _FASHION_MNIST = _record(
 
 
 class MNIST(TensorFactorDataset):
-    """Handwritten digits, from the original idx files; Fashion-MNIST and its like come in the same files.
+    """Handwritten digits, from the original idx files; also Fashion-MNIST and other sets in the same format.
 
-    A split is two files, images and labels, each as ``.gz`` or unpacked: ``train-images-idx3-ubyte``,
-    ``train-labels-idx1-ubyte`` for training (60,000) and ``t10k-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` for
-    the test (10,000). Only the files of the chosen split need be there.
+    A split is two files, images and labels, each as ``.gz`` or decompressed: ``train-images-idx3-ubyte`` and
+    ``train-labels-idx1-ubyte`` for training (60,000), ``t10k-images-idx3-ubyte`` and ``t10k-labels-idx1-ubyte`` for
+    the test (10,000). Only the files of the chosen split are needed.
 
-    The single factor is the label, which is no full description of an image.
+    The only factor is the label, which does not determine the image.
 
     Args:
-        root: Folder with the files; or one in which torchvision has put them, into ``raw`` or, by the name of the set,
-            ``MNIST/raw`` or ``FashionMNIST/raw``.
+        root: Folder with the files, or a folder of torchvision with the files in ``raw`` or, depending on the name of
+            the set, in ``MNIST/raw`` or ``FashionMNIST/raw``.
         split: ``"train"``, ``"test"``, or ``"all"`` for the training images followed by the test images.
-        size: Side of the images. 28 leaves them alone; 32 adds a zero border of 2; 64 doubles every pixel to 56 and
-            adds a zero border of 4, for networks made for images of 64.
+        size: Side of the images. 28 keeps them; 32 adds a zero border of 2; 64 doubles every pixel to 56 and adds a
+            zero border of 4, for networks that expect 64 x 64 pixels.
         name: Name of the set, such as ``"fashion_mnist"``.
 
     Raises:
         FileNotFoundError: If a file of the split is missing; the message lists the names.
         OSError: If a file is damaged.
-        ValueError: If a file is no idx file of images 28 x 28 or of labels 0 to 9, images and labels differ in
-            number, or ``split`` or ``size`` is none of the above.
+        ValueError: If a file is not an idx file of 28 x 28 images or of labels 0 to 9, the numbers of images and labels
+            differ, or ``split`` or ``size`` is none of the above.
 
     References:
         LeCun, Cortes and Burges, The MNIST database of handwritten digits, 1998.
@@ -149,7 +149,7 @@ class MNIST(TensorFactorDataset):
         files = " and ".join(str(path) for path in paths)
         if images.shape != (len(labels), 28, 28) or labels.ndim != 1:
             raise ValueError(
-                f"{files} must hold images (N, 28, 28) and labels (N,), got {tuple(images.shape)} and "
+                f"{files} must contain images (N, 28, 28) and labels (N,), got {tuple(images.shape)} and "
                 f"{tuple(labels.shape)}"
             )
         if len(labels) and int(labels.max()) > 9:
@@ -158,67 +158,69 @@ class MNIST(TensorFactorDataset):
         super().__init__(name, _resize(images, size), labels.long()[:, None], space)
 
 
-# torchvision's reader takes unpacked files only and meets a damaged one with a bare AssertionError or RuntimeError
+# torchvision's reader only takes decompressed files, and raises a bare AssertionError or RuntimeError for damaged ones.
 def read_idx(path: Path) -> Tensor:
-    """Read an idx file of bytes, packed with gzip if its name ends in ``.gz``; a uint8 tensor of the shape it states.
+    """Read an idx file of bytes, gzip-compressed if its name ends in ``.gz``; a uint8 tensor of the stored shape.
 
     Raises:
-        OSError: If the file is damaged or ends too early.
-        ValueError: If it is no idx file of bytes, or its array is larger than 1 GiB.
+        OSError: If the file is damaged or truncated.
+        ValueError: If it is not an idx file of bytes, or its array is larger than 1 GiB.
     """
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             return torch.from_numpy(_read_idx(file, path))
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise OSError(f"{path} cannot be unpacked ({error}); fetch it again") from error
+        raise OSError(f"{path} cannot be decompressed ({error}); download it again") from error
 
 
 def _read_idx(file: BufferedIOBase, path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Read the array of an idx file, whose size is looked at first: a packed one may claim or unpack to anything."""
+    """Read the array of an idx file; its size is checked first, as a damaged header may claim any size."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:3] != b"\0\0\x08":  # two zeros, then 8 for unsigned bytes, then the number of axes
-        raise ValueError(f"{path} is no idx file of bytes: it begins with {magic.hex(' ') or 'nothing'}")
+        raise ValueError(f"{path} is not an idx file of bytes: it starts with {magic.hex(' ') or 'nothing'}")
     header = file.read(4 * magic[3])
     if len(header) < 4 * magic[3]:
-        raise OSError(f"{path} ends inside its header; fetch it again")
+        raise OSError(f"{path} ends inside its header; download it again")
     shape = tuple(int.from_bytes(header[i : i + 4], "big") for i in range(0, len(header), 4))
     start, size = 4 + len(header), prod(shape)
     if size > _LARGEST:
-        raise ValueError(f"{path} holds an array {shape}, which is larger than {_LARGEST:,} bytes; fetch it again")
+        raise ValueError(f"{path} claims an array {shape}, which is larger than {_LARGEST:,} bytes; download it again")
     content, done = np.empty(size, np.uint8), 0
-    while block := file.read(min(_BLOCK_BYTES, size - done) or 1):  # 1 where gzip has to compare its checksum
+    # Finally reads 1 byte past the array: this detects extra bytes and makes gzip verify its checksum.
+    while block := file.read(min(_BLOCK_BYTES, size - done) or 1):
         if done == size:
-            raise OSError(f"{path} goes on after its array {shape}; fetch it again")
+            raise OSError(f"{path} has extra bytes after its array {shape}; download it again")
         content[done : done + len(block)] = np.frombuffer(block, np.uint8)
         done += len(block)
     if done != size:
         raise OSError(
-            f"{path} must unpack to {start + size} bytes for shape {shape}, got {start + done}; fetch it again"
+            f"{path} must have {start + size} bytes (decompressed) for shape {shape}, got {start + done}; download it "
+            "again"
         )
     return content.reshape(shape)
 
 
 def _folder(root: Path, name: str) -> Path:
-    """Return the first folder with files, of ``root`` and those of torchvision in it; ``root`` if none has any."""
+    """Return ``root`` or the folder of torchvision inside it, whichever contains files; ``root`` if none does."""
     folders = [root, root / "raw", root / _TORCHVISION_FOLDERS.get(name, name) / "raw"]
     return next((folder for folder in folders if any(folder.glob("*-ubyte*"))), root)
 
 
 def _find(root: Path, prefixes: list[str]) -> list[Path]:
-    """Return the files images, labels, images, ... of the splits; of a packed and an unpacked one, the unpacked."""
+    """Return the files of the splits as images, labels, images, ...; decompressed files take precedence."""
     names = [f"{prefix}-{kind}-ubyte" for prefix in prefixes for kind in ("images-idx3", "labels-idx1")]
     found = [[path for path in (root / name, root / f"{name}.gz") if path.is_file()] for name in names]
     missing = [name for name, paths in zip(names, found, strict=True) if not paths]
     if missing:
         raise FileNotFoundError(
-            f"no {', '.join(missing)} in {root}, neither as such nor with .gz; fetch them with "
-            "`lr-lightning data prepare mnist` (or fashion_mnist), or choose a split whose files are there"
+            f"no {', '.join(missing)} in {root}, with or without .gz; download them with `lr-lightning data prepare "
+            "mnist` (or fashion_mnist), or choose a split whose files exist"
         )
     return [paths[0] for paths in found]
 
 
 def _resize(images: Tensor, size: int) -> Tensor:
-    """Turn ``(N, 28, 28)`` into ``(N, 1, size, size)``."""
+    """Scale and pad ``(N, 28, 28)`` to ``(N, 1, size, size)``."""
     if size == 64:
         images = images.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
     border = (size - images.shape[-1]) // 2

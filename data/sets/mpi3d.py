@@ -1,4 +1,4 @@
-"""The public MPI3D files: a robot arm that holds an object, rendered and photographed."""
+"""The public MPI3D files: an object held by a robot arm, rendered and photographed."""
 
 from pathlib import Path
 from typing import Literal
@@ -19,7 +19,7 @@ _COMMON_VALUE_NAMES = {
     "background_color": ["purple", "sea green", "salmon"],
 }
 
-#: 1,036,800 combinations of the variants toy, realistic and real. The axes of the arm are in steps.
+#: 1,036,800 combinations of the variants toy, realistic and real. Positions of the arm are in steps.
 MPI3D_FACTORS = FactorSpace(
     _NAMES,
     [6, 6, 2, 3, 3, 40, 40],
@@ -83,7 +83,7 @@ _RECORDS = {
         "real",
         "photographed",
         MPI3D_FACTORS,
-        f"{_BUCKET}/real.npz",  # without the prefix of the other two
+        f"{_BUCKET}/real.npz",  # without the prefix mpi3d_ of the other two
         "0f33f609918fb5c97996692f91129802",
         mirrors=(f"{_AUTHORS}/mpi3d_real.npz",),
     ),
@@ -101,11 +101,11 @@ class MPI3D(FileFactorDataset):
     """MPI3D: images of an object that a robot arm moves along two axes, from a public ``.npz`` file.
 
     Seven factors: color, shape and size of the object, height of the camera, color of the background, and the position
-    of the arm on a horizontal and a vertical axis, 40 steps each. The file holds no labels: images are in row-major
+    of the arm on a horizontal and a vertical axis, 40 steps each. The file contains no labels: images are in row-major
     order, the vertical axis fastest.
 
-    An older release of the toy and realistic sets has four colors and four shapes, 460,800 images, and sometimes the
-    name of the present one. It is refused, as its images are other combinations.
+    An older release of the toy and realistic sets has four colors, four shapes and 460,800 images, sometimes under the
+    same file name. It is rejected, as its images show other combinations.
 
     License of the public files: CC-BY-4.0.
 
@@ -113,16 +113,16 @@ class MPI3D(FileFactorDataset):
         path: The file, with ``images`` (N, 64, 64, 3) uint8.
         variant: ``"toy"`` and ``"realistic"`` are rendered, ``"real"`` is photographed, 1,036,800 images each;
             ``"real_complex"`` is photographed with everyday objects, 460,800 images.
-        storage: ``"cache"``, which takes 12.7 GB of disk, or 5.7 GB of ``"real_complex"``, or ``"memory"``, which takes
-            as much of each process; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
-        factor_space: The grid in the file, where it is not the whole of the variant.
+        storage: ``"cache"``, which takes 12.7 GB of disk (5.7 GB for ``"real_complex"``), or ``"memory"``, which takes
+            as much memory in each process; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
+        factor_space: The grid in the file, if it is a part of the variant.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it is no zip archive, or damaged.
-        KeyError: If it has no ``images``.
-        ValueError: If ``variant`` is none of the four, ``images`` has another shape or dtype, the file is that of the
-            older release or of another variant, or ``storage`` is neither of the two.
+        OSError: If it is not a zip archive, or is damaged.
+        KeyError: If it contains no ``images``.
+        ValueError: If ``variant`` is none of the four, ``images`` has the wrong shape or dtype, the file belongs to the
+            older release or to another variant, or ``storage`` is neither of the two.
 
     References:
         Gondal et al., On the Transfer of Inductive Bias from Simulation to the Real World: a New Disentanglement
@@ -149,7 +149,7 @@ class MPI3D(FileFactorDataset):
 
 
 def _open(path: Path, variant: str, space: FactorSpace) -> NpzImages:
-    """Open the images, or say which set they are of if it is not that of ``variant``."""
+    """Open the images; raise an error that identifies the file if it belongs to another variant or release."""
     remedy = f"fetch the public file with `lr-lightning data prepare mpi3d_{variant}`"
     try:
         return NpzImages(path, "images", (len(space), 64, 64, 3), "uint8", remedy)
@@ -159,12 +159,12 @@ def _open(path: Path, variant: str, space: FactorSpace) -> NpzImages:
             raise
     if complex_:
         raise ValueError(
-            f"{path} holds 1,036,800 images, those of variant toy, realistic or real, not real_complex; name the "
-            f"variant it is of, or {remedy}"
+            f"{path} contains the 1,036,800 images of variant toy, realistic or real, not those of real_complex; set "
+            f"the right variant, or {remedy}"
         )
     raise ValueError(
-        f"{path} holds 460,800 images: an older release with four colors and four shapes, or variant real_complex, not "
-        f"the 1,036,800 images of variant {variant}; {remedy}"
+        f"{path} contains 460,800 images: either an older release with four colors and four shapes, or variant "
+        f"real_complex, not the 1,036,800 images of variant {variant}; {remedy}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Rendered twin of dSprites: the same factors in the same order, drawn instead of downloaded."""
+"""Rendered counterpart of dSprites: the same factors in the same order, drawn instead of downloaded."""
 
 from typing import Self
 
@@ -20,16 +20,16 @@ _, _, _SCALES, _ORIENTATIONS, _POSITIONS, _ = DSPRITES_FACTORS.values
 
 
 def _crossing_table(offsets: Tensor) -> Tensor:
-    """Tabulate how many of the sorted pixel offsets lie left of each crossing.
+    """Tabulate the number of sorted pixel offsets to the left of each crossing, called its rank.
 
     Args:
-        offsets: Distances of pixel centres from the shape's centre, ``(positions, SIZE)`` float64.
+        offsets: Distances of pixel centers from the shape's center, ``(positions, SIZE)`` float64.
 
     Returns:
-        ``(glyphs, positions, SIZE, MAX_CROSSINGS)`` int16 for shape, scale, orientation; posY; row. Zero, left of
-        every pixel, stands for no crossing.
+        ``(glyphs, positions, SIZE, MAX_CROSSINGS)`` int16, indexed by glyph (shape, scale and orientation), posY and
+        row. Unused slots contain zero, a rank to the left of every pixel.
     """
-    heights, pixel = offsets.flatten().sort()  # every row of every posY, and its number in ``offsets``
+    heights, pixel = offsets.flatten().sort()  # every row for every posY, and its flat index in ``offsets``
     rows, ranks, num_glyphs = [], [], 0
     for outlines in glyph_outlines(_SCALES, _ORIENTATIONS):
         glyph, line, x = outline_crossings(outlines, heights)
@@ -37,7 +37,8 @@ def _crossing_table(offsets: Tensor) -> Tensor:
         ranks.append(torch.searchsorted(heights, x))
         num_glyphs += len(outlines)
     row, order = torch.cat(rows).sort()
-    slot = torch.arange(len(row)) - torch.searchsorted(row, row)  # 0, 1, .. among the crossings of one row
+    # ``row`` is sorted, so searchsorted finds where each run of equal rows starts: slots count 0, 1, ... within a row.
+    slot = torch.arange(len(row)) - torch.searchsorted(row, row)
     table = torch.zeros(num_glyphs * len(heights), MAX_CROSSINGS, dtype=torch.int16)
     table[row, slot] = torch.cat(ranks)[order].short()
     return table.view(num_glyphs, *offsets.shape, MAX_CROSSINGS)
@@ -46,15 +47,15 @@ def _crossing_table(offsets: Tensor) -> Tensor:
 class RenderedDSprites(FactorDataset):
     """The 737,280 images of dSprites, drawn from their factors.
 
-    A pixel is white where its centre lies inside the outline, by the even-odd rule. The outlines were fitted to
-    320 frames of the original set, of which 230 come out identical and the others differ by 4 pixels at most.
-    Construction tabulates the crossings of outlines and pixel rows (12 MB, well under a second); a batch is then one
-    gather and four comparisons of small integers, the same on every device.
+    A pixel is white if its center lies inside the outline, by the even-odd rule. The outlines were fitted to 320 images
+    of the original set; 230 of them are reproduced exactly, and the others differ by at most 4 pixels. The constructor
+    tabulates the crossings of outlines and pixel rows (12 MB, well under a second); a batch is then one gather and four
+    comparisons of small integers, with the same result on every device.
 
-    Images are ``(1, 64, 64)`` uint8 in the display range {0, 255}, where the public file stores {0, 1}.
+    Images are ``(1, 64, 64)`` uint8 in {0, 255}; the public file stores {0, 1}.
 
     Attributes:
-        renderer_version: Raised whenever an image changes, to be recorded with results.
+        renderer_version: Incremented whenever an image changes, and recorded with results.
 
     References:
         Matthey, Higgins, Hassabis and Lerchner, dSprites: Disentanglement testing Sprites dataset, 2017,
@@ -88,7 +89,7 @@ class RenderedDSprites(FactorDataset):
     def __init__(self) -> None:
         offsets = pixel_offsets(_POSITIONS)
         self._crossings = _crossing_table(offsets)
-        # Ranks decide as the float64 offsets would: x < crossing exactly if rank(x) < rank(crossing).
+        # Comparing integer ranks is the same as comparing float64 offsets: x < crossing iff rank(x) < rank(crossing).
         self._columns = torch.searchsorted(offsets.flatten().sort().values, offsets).short()  # (positions, SIZE)
 
     def __len__(self) -> int:
@@ -105,7 +106,7 @@ class RenderedDSprites(FactorDataset):
         columns = self._columns[pos_x][:, None, :]  # (N, 1, W)
         crossings = self._crossings[glyph, pos_y][..., None]  # (N, H, crossings, 1)
         inside = columns < crossings[:, :, 0]  # (N, H, W)
-        for k in range(1, MAX_CROSSINGS):
+        for k in range(1, MAX_CROSSINGS):  # even-odd rule: inside if an odd number of crossings is to the right
             inside ^= columns < crossings[:, :, k]
         return inside.to(torch.uint8).mul_(255)[:, None]
 
@@ -118,6 +119,6 @@ class RenderedDSprites(FactorDataset):
         return self.factor_space.factors(indices).to(self._crossings.device)
 
     def to(self, device: torch.device | str) -> Self:
-        """Move the tables to ``device``, where batches are then drawn; return ``self``."""
+        """Move the tables to ``device``, so that batches are drawn there; return ``self``."""
         self._crossings, self._columns = self._crossings.to(device), self._columns.to(device)
         return self

@@ -1,4 +1,4 @@
-"""Rendered twin of 3DShapes: the same factors in the same order, drawn instead of downloaded."""
+"""Rendered counterpart of 3DShapes: the same factors in the same order, drawn instead of downloaded."""
 
 from collections.abc import Iterator
 from colorsys import hsv_to_rgb
@@ -16,31 +16,31 @@ from lr_lightning.data.drawing.shapes3d_scene import SIZE, build_room
 from lr_lightning.data.drawing.shapes3d_solids import SOLIDS
 from lr_lightning.data.sets.shapes3d import SHAPES3D_FACTORS
 
-# Hues are pure and a tenth of the circle apart, so that a colour channel has one of six levels, 0 to 5 fifths. The
-# channel of an image is the sum of sky, floor, wall and object, tabulated per geometry for every level of their hue.
+# Hues are fully saturated and a tenth of the circle apart, so each color channel has one of six levels, 0/5 to 5/5. A
+# channel of an image is the sum of sky, floor, wall and object, each tabulated per geometry for every level of its hue.
 _NUM_LEVELS = 6
 _SKY_ROW, _FLOOR_ROW, _WALL_ROW, _OBJECT_ROW = 0, 3, 3 + _NUM_LEVELS, 3 + 2 * _NUM_LEVELS
 _NUM_ROWS = 3 + 3 * _NUM_LEVELS
 _SKY = (153 / 255, 226 / 255, 249 / 255)
-_FRACTION_BITS = 7  # of the fixed point: int16 just holds 255 << 7
+_FRACTION_BITS = 7  # fixed-point fraction bits, the most for which 255 fits into int16
 
 
 def _hue_levels() -> Tensor:
-    """Return the levels of red, green and blue of the ten hues, ``(10, 3)`` int64."""
+    """Return the red, green and blue levels of the ten hues, ``(10, 3)`` int64."""
     hues = SHAPES3D_FACTORS.values[0]
     return torch.tensor([[round((_NUM_LEVELS - 1) * channel) for channel in hsv_to_rgb(hue, 1, 1)] for hue in hues])
 
 
 def _table_rows(regions: Regions) -> Tensor:
-    """Tabulate a geometry in fixed point.
+    """Tabulate a geometry in fixed-point numbers.
 
     Returns:
-        ``(_NUM_ROWS, H, W)`` int16: the sky in red, green and blue; floor, wall and object at every level.
+        ``(_NUM_ROWS, H, W)`` int16: the sky in red, green and blue, then floor, wall and object at every level.
     """
     level = torch.linspace(0, 1, _NUM_LEVELS)[:, None, None]
     sky_cover, sunny_cover, shadow_cover, wall_cover, object_cover = regions.cover  # (H, W) each
     sunny, shadow, wall, solid = regions.light
-    half = 0.5 / 255  # rounds the sum, once
+    half = 0.5 / 255  # added once, so that truncating the sum rounds it
     rows = [
         torch.tensor(_SKY)[:, None, None] * sky_cover + half,
         # cover * min(level * factor, 1): a surface cannot be brighter than white
@@ -53,7 +53,7 @@ def _table_rows(regions: Regions) -> Tensor:
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """Keep operations within the calling thread: thousands of short ones spend their time waiting on a busy machine."""
+    """Run torch in one thread: thousands of short operations would mostly wait for other threads on a busy machine."""
     num_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -80,15 +80,15 @@ def _build_table() -> Tensor:
 class RenderedShapes3D(FactorDataset):
     """The 480,000 images of 3DShapes, drawn from their factors.
 
-    The scene was fitted to 156 original images, which it meets with a mean squared error of 0.00038 (pixels in [0, 1]);
-    what is left are edges, a fine wall texture and the facets of the originals' round solids. Construction
-    casts 4 x 4 rays per pixel for each of the 480 geometries (about 1 s, 83 MB); an image is then the sum of four
-    rows of a table per channel, in integers, the same on every device.
+    The scene was fitted to 156 original images, with a mean squared error of 0.00038 (pixels in [0, 1]). The remaining
+    differences are edges, a fine wall texture and the facets of the original round solids. The constructor casts 4 x 4
+    rays per pixel for each of the 480 geometries (about 1 s, 83 MB); each channel of an image is then the sum of four
+    rows of an integer table, with the same result on every device.
 
     Images are ``(3, 64, 64)`` uint8 RGB.
 
     Attributes:
-        renderer_version: Raised whenever an image changes, to be recorded with results.
+        renderer_version: Incremented whenever an image changes, and recorded with results.
 
     References:
         Burgess and Kim, 3D Shapes Dataset, 2018, https://github.com/google-deepmind/3d-shapes.
@@ -153,6 +153,6 @@ class RenderedShapes3D(FactorDataset):
         return self.factor_space.factors(indices).to(self._table.device)
 
     def to(self, device: torch.device | str) -> Self:
-        """Move the table to ``device``, where batches are then drawn; return ``self``."""
+        """Move the table to ``device``, so that batches are drawn there; return ``self``."""
         self._table, self._levels = self._table.to(device), self._levels.to(device)
         return self

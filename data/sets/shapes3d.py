@@ -32,20 +32,20 @@ class Shapes3D(FileFactorDataset):
     """3DShapes: 480,000 images of an object in a room, from the public ``3dshapes.h5``.
 
     Six factors: hue of floor, wall and object, scale, shape, orientation. Also reads files in the same layout written
-    by :func:`~lr_lightning.data.storage.write_h5.write_h5`, and then calls itself ``"rendered_shapes3d"`` if they were
-    rendered. The labels are checked against the order of the factors when the file is opened.
+    by :func:`~lr_lightning.data.storage.write_h5.write_h5`; the name is then ``"rendered_shapes3d"`` if the images were
+    rendered. The order of the factors is checked when the file is opened.
 
     License of the public file: Apache-2.0.
 
     Args:
         path: The file, with ``images`` (N, 64, 64, 3) uint8 and ``labels`` (N, 6) float64.
         storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`. The
-            memory-mapped cache and all images in memory take 5.9 GB.
-        factor_space: The grid in the file, where it is not the whole of 3DShapes.
+            memory-mapped cache or all images in memory take 5.9 GB.
+        factor_space: The grid in the file, if it is a part of 3DShapes.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it is no HDF5 file, or truncated.
+        OSError: If it is not an HDF5 file, or is truncated.
         KeyError: If one of the two arrays is missing.
         ValueError: If their shape, dtype or order is not as above.
 

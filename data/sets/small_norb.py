@@ -15,8 +15,8 @@ from lr_lightning.data.storage.file_dataset import FileFactorDataset, Storage
 from lr_lightning.data.storage.lanczos import resize
 from lr_lightning.data.storage.public_file import PublicFile
 
-#: 4,860 combinations. Elevation and azimuth are in degrees; toys of a category are not turned alike, so that an azimuth
-#: is another side of another toy.
+#: 4,860 combinations. Elevation and azimuth are in degrees. Toys of a category are not aligned, so the same azimuth
+#: shows different sides of different toys.
 SMALL_NORB_FACTORS = FactorSpace(
     names=["category", "elevation", "azimuth", "lighting"],
     sizes=[5, 9, 18, 6],
@@ -24,7 +24,7 @@ SMALL_NORB_FACTORS = FactorSpace(
     value_names={"category": ["animal", "human", "airplane", "truck", "car"]},
 )
 
-#: 48,600 combinations with the instance, one of ten toys of the category.
+#: 48,600 combinations, including the instance: one of ten toys per category.
 SMALL_NORB_GRID = FactorSpace(
     [*SMALL_NORB_FACTORS.names, "instance"],
     [*SMALL_NORB_FACTORS.sizes, 10],
@@ -32,7 +32,7 @@ SMALL_NORB_GRID = FactorSpace(
     SMALL_NORB_FACTORS.value_names,
 )
 
-#: Names of the files without their ends ``-dat.mat``, ``-cat.mat`` and ``-info.mat``.
+#: File names without the endings ``-dat.mat``, ``-cat.mat`` and ``-info.mat``.
 SMALL_NORB_CHUNKS = ("smallnorb-5x46789x9x18x6x2x96x96-training", "smallnorb-5x01235x9x18x6x2x96x96-testing")
 
 _SIDE = 64
@@ -49,32 +49,32 @@ _CHECKS = {  # MD5 and bytes
 
 
 class SmallNORB(FileFactorDataset):
-    """SmallNORB: 48,600 grey images of 50 toys, from the public files of both splits.
+    """SmallNORB: 48,600 gray images of 50 toys, from the public files of both splits.
 
-    Four factors: category, elevation and azimuth of the camera, lighting. Ten instances, that is toys, of each category
-    are a nuisance: every combination of the four factors has ten images, image ``i`` being instance ``i % 10`` of
-    combination ``i // 10``. disentanglement_lib draws one of the ten at random wherever it asks for a combination. With
-    ``instance="factor"`` the instance is a fifth factor, and the set a full grid.
+    Four factors: category, elevation and azimuth of the camera, lighting. The ten instances (toys) of each category are
+    a nuisance variable: every combination of the four factors has ten images, and image ``i`` is instance ``i % 10`` of
+    combination ``i // 10``. disentanglement_lib draws one of the ten at random whenever it needs an image of a
+    combination. With ``instance="factor"`` the instance is a fifth factor, and the set is a full grid.
 
-    Images are those of the left camera, scaled from 96 x 96 to 64 x 64 pixels with Pillow's Lanczos filter, see
-    :func:`~lr_lightning.data.storage.lanczos.resize`. Training and test files have five instances of each category
+    Images are from the left camera, scaled from 96 x 96 to 64 x 64 pixels with Pillow's Lanczos filter, see
+    :func:`~lr_lightning.data.storage.lanczos.resize`. Training and test files contain five instances of each category
     each; both are needed.
 
     Terms of the public files: for research, not to be sold.
 
     Args:
         root: Folder with ``smallnorb-5x46789x9x18x6x2x96x96-training-dat.mat``, ``-cat.mat``, ``-info.mat`` and the
-            same of ``smallnorb-5x01235x9x18x6x2x96x96-testing``, each as ``.gz`` or unpacked.
+            same for ``smallnorb-5x01235x9x18x6x2x96x96-testing``, each as ``.gz`` or decompressed.
         instance: ``"nuisance"`` or ``"factor"``.
-        storage: ``"cache"``, which takes 199 MB of disk, or ``"memory"``, which takes as much of each process and reads
-            the files in each; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
-        factor_space: The grid in the files with the instance last, where it is not the whole of SmallNORB.
+        storage: ``"cache"``, which takes 199 MB of disk, or ``"memory"``, where each process reads the files and takes
+            as much memory; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
+        factor_space: The grid in the files with the instance last, if it is a part of SmallNORB.
 
     Raises:
         FileNotFoundError: If one of the six files is missing; the message lists the names.
-        OSError: If a file is damaged; of images, known when they are first read.
-        ValueError: If ``instance`` or ``storage`` is none of the above, a file is no matrix of the expected shape, or a
-            combination is there twice or not at all.
+        OSError: If a file is damaged; for images, raised when they are first read.
+        ValueError: If ``instance`` or ``storage`` is none of the above, a file is not a matrix of the expected shape,
+            or a combination is missing or repeated.
 
     References:
         LeCun, Huang and Bottou, Learning Methods for Generic Object Recognition with Invariance to Pose and Lighting,
@@ -84,7 +84,7 @@ class SmallNORB(FileFactorDataset):
     records = (
         DataSetRecord(
             name="small_norb",
-            title="SmallNORB: toys in grey; ten toys of a category are a nuisance, or a factor",
+            title="SmallNORB: toys in gray; the ten toys of a category are a nuisance, or a factor",
             num_samples=len(SMALL_NORB_GRID),
             image_shape=(1, _SIDE, _SIDE),
             factor_space=SMALL_NORB_FACTORS,
@@ -123,7 +123,7 @@ class SmallNORB(FileFactorDataset):
         return len(self.factor_space) * self._images_each
 
     def factors(self, indices: Tensor) -> Tensor:
-        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
+        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or on the device of :meth:`to`.
 
         Raises:
             IndexError: If an index lies outside ``[0, len(self))``.
@@ -164,12 +164,12 @@ class NorbImages:
             factors = grid.factors(torch.from_numpy(np.flatnonzero(counts != 1)[:1]))[0].tolist()
             combination = ", ".join(f"{name} {value}" for name, value in zip(grid.names, factors, strict=True))
             raise ValueError(
-                f"the files in {root} must have one image of each combination, got {counts[counts != 1][0]} of "
+                f"the files in {root} must contain one image of each combination, got {counts[counts != 1][0]} of "
                 f"{combination}; {_REMEDY}"
             )
 
     def blocks(self) -> Iterator[Tensor]:
-        """Yield all rows, in one piece: their order in the files is another.
+        """Yield all rows as one block, as their order differs from the order in the files.
 
         Raises:
             OSError: If a file is damaged.
@@ -184,27 +184,27 @@ class NorbImages:
 
 
 def _find(root: Path) -> list[list[Path]]:
-    """Return the files with images, categories and infos, of each split; the unpacked one if there are two."""
+    """Return the files of images, categories and infos, for each split; decompressed files take precedence."""
     names = [[f"{chunk}-{kind}.mat" for chunk in SMALL_NORB_CHUNKS] for kind in ("dat", "cat", "info")]
     missing = [
         name for group in names for name in group if not any((root / f"{name}{end}").is_file() for end in ("", ".gz"))
     ]
     if missing:
-        raise FileNotFoundError(f"no {', '.join(missing)} in {root}, neither as such nor with .gz; {_REMEDY}")
+        raise FileNotFoundError(f"no {', '.join(missing)} in {root}, with or without .gz; {_REMEDY}")
     return [[root / name if (root / name).is_file() else root / f"{name}.gz" for name in group] for group in names]
 
 
 def _indices(category: Path, info: Path, grid: FactorSpace) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the place in the grid ``(N,)`` of each image of a split."""
+    """Return the index in the grid ``(N,)`` of each image of a split."""
     tables = [BinaryMatrix(path, _REMEDY) for path in (category, info)]
     shape, info_shape = (table.shape for table in tables)
     if len(shape) != 1 or info_shape != (*shape, 4):
         raise ValueError(f"{category} and {info} must be (N,) and (N, 4), got {shape} and {info_shape}; {_REMEDY}")
     if shape[0] > len(grid):
-        raise ValueError(f"{category} must have {len(grid)} images at most, got {shape[0]}; {_REMEDY}")
+        raise ValueError(f"{category} must have at most {len(grid)} images, got {shape[0]}; {_REMEDY}")
     categories, infos = (table.read() for table in tables)
     instance, elevation, azimuth, lighting = infos.T
-    # the files count azimuths in steps of 10 degrees, of which they have every second
+    # The files number azimuths in steps of 10 degrees, but contain only every second one.
     factors = np.stack([categories, elevation, azimuth // 2, lighting, instance], axis=1).astype(np.int64)
     try:
         return grid.indices(torch.from_numpy(factors)).numpy()

@@ -27,25 +27,24 @@ class XYSquares(FactorDataset):
     """A red, a green and a blue square, each anywhere on a grid: 8⁶ images ``(3, 64, 64)`` uint8 in {0, 255}.
 
     The factors are the horizontal and vertical positions of the squares, ``x_R``, ``y_R``, ``x_G``, ``y_G``, ``x_B``
-    and ``y_B``; their values are the pixels at which a square begins. At the default spacing, two positions never
-    overlap, so that every change of a square costs the same reconstruction error, however far it moves: nothing in the
-    loss says which positions are neighbors. With a spacing below ``square_size``, neighbors overlap.
+    and ``y_B``; their values are the first pixels of a square. With the default spacing, squares at different positions
+    never overlap. So any move of a square changes the reconstruction error by the same amount, and the loss contains no
+    information about which positions are neighbors. With a spacing below ``square_size``, neighbors overlap.
 
-    Pixels are those of ``XYSquaresData`` in disent, from which the parameters and their defaults are, in the same
-    order of observations.
+    Images, their order, the parameters and their defaults are the same as in ``XYSquaresData`` of disent.
 
     Args:
         square_size: Width and height of a square, in pixels.
         image_size: Width and height of the image, in pixels.
         grid_size: Number of positions along each axis; as many as fit by default.
-        grid_spacing: Distance of neighboring positions, in pixels; ``square_size`` by default.
+        grid_spacing: Distance between neighboring positions, in pixels; ``square_size`` by default.
         num_squares: Number of squares, 1 to 3.
-        rgb: Whether each square has a channel of its own. Otherwise images have one channel, where squares may hide
+        rgb: Whether each square has a separate channel. Otherwise images have one channel, in which squares may hide
             each other.
         fill_value: Value of the squares, 1 to 255; the background is 0.
 
     Raises:
-        ValueError: If a number is out of its range, or squares or grid do not fit into the image.
+        ValueError: If an argument is out of range, or the squares or the grid do not fit into the image.
 
     References:
         Michlo, Klein and James, Overlooked Implications of the Reconstruction Loss for VAE Disentanglement, IJCAI 2023,

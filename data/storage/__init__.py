@@ -1,1 +1,1 @@
-"""Where images lie: files, archives, caches and locks."""
+"""Reading and writing observations: files, archives, downloads, caches and locks."""

@@ -11,28 +11,28 @@ from typing import Any
 
 import numpy as np
 
-# Of the format's types, those that SmallNORB uses.
+# Magic numbers of the types that SmallNORB uses; the format has more.
 _DTYPES: dict[int, np.dtype[Any]] = {0x1E3D4C55: np.dtype("u1"), 0x1E3D4C54: np.dtype("<i4")}
 _BLOCK_ROWS = 1024
 
 
 class BinaryMatrix:
-    """A matrix ``(N, ...)`` of bytes or of 32-bit integers, packed with gzip if the file's name ends in ``.gz``.
+    """A matrix ``(N, ...)`` of bytes or 32-bit integers, gzip-compressed if the file name ends in ``.gz``.
 
-    The file begins with little-endian 32-bit numbers: one for the type, one for the number of axes, and the lengths of
-    the axes, at least three of them, where those beyond the number of axes mean nothing.
+    The file starts with little-endian 32-bit integers: the type, the number of axes, and at least three axis lengths.
+    Lengths beyond the number of axes are padding.
 
     Args:
         path: The file.
-        remedy: What the user can do where the file is broken; ends error messages.
+        remedy: How the user can fix a broken file; ends error messages.
 
     Attributes:
-        shape: Its shape.
-        dtype: Its dtype.
+        shape: Shape of the matrix.
+        dtype: Dtype of the matrix.
 
     Raises:
-        OSError: If the file cannot be unpacked or ends inside the header.
-        ValueError: If it is no matrix of these types.
+        OSError: If the file cannot be decompressed or ends inside the header.
+        ValueError: If it is not a matrix of these types.
     """
 
     def __init__(self, path: Path, remedy: str) -> None:
@@ -42,10 +42,10 @@ class BinaryMatrix:
             self.dtype, self.shape = self._header(file)
 
     def blocks(self) -> Iterator[np.ndarray[Any, Any]]:
-        """Yield all rows, some ``(B, ...)`` at a time.
+        """Yield all rows in blocks ``(B, ...)``.
 
         Raises:
-            OSError: If the file is damaged, or not as long as its header says.
+            OSError: If the file is damaged, or shorter or longer than stated in its header.
         """
         with self._opened() as file:
             self._header(file)
@@ -53,8 +53,8 @@ class BinaryMatrix:
                 shape = (min(_BLOCK_ROWS, self.shape[0] - start), *self.shape[1:])
                 content = self._read(file, prod(shape) * self.dtype.itemsize)
                 yield np.frombuffer(content, self.dtype).reshape(shape)
-            if file.read(1):  # also has gzip compare its checksum
-                raise OSError(f"{self.path} goes on after its matrix of {self.shape}; {self._remedy}")
+            if file.read(1):  # reading to the end also makes gzip verify its checksum
+                raise OSError(f"{self.path} has extra bytes after its matrix of {self.shape}; {self._remedy}")
 
     def read(self) -> np.ndarray[Any, Any]:
         """Return the whole matrix.
@@ -70,13 +70,13 @@ class BinaryMatrix:
             with gzip.open(self.path) if self.path.suffix == ".gz" else self.path.open("rb") as file:
                 yield file
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise OSError(f"{self.path} cannot be unpacked ({error}); {self._remedy}") from error
+            raise OSError(f"{self.path} cannot be decompressed ({error}); {self._remedy}") from error
 
     def _header(self, file: BufferedIOBase) -> tuple[np.dtype[Any], tuple[int, ...]]:
         magic, num_axes = self._integers(file, 2)
         if magic not in _DTYPES or not 1 <= num_axes <= 8:
             raise ValueError(
-                f"{self.path} is no binary matrix of bytes or integers: it begins with {magic:#x}, {num_axes}; "
+                f"{self.path} is not a binary matrix of bytes or integers: it starts with {magic:#x}, {num_axes}; "
                 f"{self._remedy}"
             )
         shape = self._integers(file, max(3, num_axes))[:num_axes]
@@ -88,5 +88,5 @@ class BinaryMatrix:
     def _read(self, file: BufferedIOBase, num_bytes: int) -> bytes:
         content = file.read(num_bytes)
         if len(content) != num_bytes:
-            raise OSError(f"{self.path} ends too early; {self._remedy}")
+            raise OSError(f"{self.path} is truncated; {self._remedy}")
         return content

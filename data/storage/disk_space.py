@@ -9,16 +9,16 @@ from pathlib import Path
 
 @contextmanager
 def require_disk_space(what: str, num_bytes: int | None, folder: Path, remedy: str) -> Iterator[None]:
-    """Check for free disk space before the block, and raise the same error if the disk fills up within it.
+    """Check for free disk space on entry, and raise the same error if the disk fills up inside the block.
 
     Args:
-        what: What is written, for the message.
-        num_bytes: Bytes that it takes; ``None`` if that is not known.
-        folder: Where it is written.
-        remedy: Ends the error message.
+        what: Name of the file in the message.
+        num_bytes: Size of the file; ``None`` if unknown.
+        folder: Folder of the file.
+        remedy: How the user can fix it; ends the error message.
 
     Raises:
-        OSError: If the disk or the user's share of it is full; the message has the bytes that are needed.
+        OSError: If the disk or the user's quota is full; the message states the bytes needed.
     """
     try:
         free = shutil.disk_usage(folder).free
@@ -29,4 +29,4 @@ def require_disk_space(what: str, num_bytes: int | None, folder: Path, remedy: s
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
         size = "an unknown number of" if num_bytes is None else f"{num_bytes:,}"
-        raise OSError(f"there is no room for {what}, which takes {size} bytes ({error.strerror}); {remedy}") from error
+        raise OSError(f"no disk space for {what}, which takes {size} bytes ({error.strerror}); {remedy}") from error

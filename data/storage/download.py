@@ -1,4 +1,4 @@
-"""Fetch a public file: resumable, checked, and under its name only when it is whole."""
+"""Download a public file: resumable, verified, and renamed to its final name only when complete."""
 
 import hashlib
 import os
@@ -23,38 +23,38 @@ def download(
     timeout: float = 30.0,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Path:
-    """Fetch ``url`` into ``path``.
+    """Download ``url`` to ``path``.
 
-    The bytes go to ``path`` with ``.part`` added, which is renamed when it is whole and its checksum is right. After a
-    broken connection the part stays, and the next call goes on from its end; without a checksum, that could join two
-    versions of a file unnoticed, so then it begins anew. A file that is there already is checked and not fetched. Of
-    several processes that want the file one fetches it and the others wait.
+    The data goes to ``<path>.part``, which is renamed once it is complete and its checksum matches. After a broken
+    connection the partial file stays, and the next call resumes it. Without a checksum the download starts over, as
+    resuming could join two versions of the file unnoticed. An existing file is verified, not downloaded. If several
+    processes need the file, one downloads it and the others wait.
 
     Args:
         url: Address of the file, ``http`` or ``https``.
-        path: File to write; its folder is made if there is none.
-        md5: Checksum the file must have, in hexadecimal.
+        path: File to write; its folder is created if needed.
+        md5: Expected checksum, in hexadecimal.
         remedy: What the user can do without the server; ends the error message.
-        timeout: Seconds without an answer or any byte until the connection counts as dead.
-        progress: Called after each block with the bytes there are and those there will be, ``None`` if not known.
+        timeout: Seconds without a response or data after which the connection is dropped.
+        progress: Called after each block with the bytes received and the total, ``None`` if unknown.
 
     Returns:
         The path.
 
     Raises:
-        ConnectionError: If the server cannot be reached, refuses, or breaks off.
-        OSError: If the file cannot be written, or there is no room on the disk; the part stays.
-        ValueError: If the checksum is wrong; a fetched file is then removed, one that was there is not.
+        ConnectionError: If the server cannot be reached or refuses, or the connection breaks.
+        OSError: If the file cannot be written or the disk is full; the partial file stays.
+        ValueError: If the checksum does not match; a downloaded file is then deleted, an existing one is kept.
     """
     path = Path(path)
-    if path.exists():  # in a folder that may be read-only
+    if path.exists():  # before taking the lock, which needs a writable folder
         return _check(path, md5)
-    with write_lock(path, "choose a folder that can be written to") as lock:
-        if path.exists():  # fetched by the process that this one waited for
+    with write_lock(path, "choose a writable folder") as lock:
+        if path.exists():  # downloaded by another process while this one waited for the lock
             _check(path, md5)
         else:
             _fetch_whole(url, path, md5, remedy, timeout, progress)
-        lock.unlink(missing_ok=True)  # not after a failure: another process may wait for it to try in turn
+        lock.unlink(missing_ok=True)  # kept after a failure: the next process waiting for it retries
     return path
 
 
@@ -66,7 +66,7 @@ def file_md5(path: Path) -> str:
 
 def _check(path: Path, md5: str | None) -> Path:
     if md5 is not None and (found := file_md5(path)) != md5:
-        raise ValueError(f"{path} has md5 {found}, expected {md5}; move it away to have it fetched")
+        raise ValueError(f"{path} has md5 {found}, expected {md5}; move it away to download it again")
     return path
 
 
@@ -84,7 +84,7 @@ def _fetch_whole(
     if md5 is not None and (found := file_md5(part)) != md5:
         part.unlink()
         raise ValueError(
-            f"{url} gave a file with md5 {found}, expected {md5}; it was removed, run again to fetch it anew"
+            f"{url} returned a file with md5 {found}, expected {md5}; it was deleted, run again to download it again"
         )
     part.replace(path)
 
@@ -92,18 +92,18 @@ def _fetch_whole(
 def _fetch(
     url: str, part: Path, start: int, remedy: str, timeout: float, progress: Callable[[int, int | None], None] | None
 ) -> None:
-    """Append to ``part`` from byte ``start`` on, or write it anew where the server only sends whole files."""
+    """Append to ``part`` from byte ``start`` on, or rewrite it if the server only sends whole files."""
     with _open(url, start, remedy, timeout) as response:
         if response.status == 416:
-            return  # nothing after ``start``: the part is whole, or not this file, as its checksum tells
-        done = start if response.status == 206 else 0
+            return  # no bytes after ``start``: the part is complete or another file; the checksum decides
+        done = start if response.status == 206 else 0  # 206: the server continues at ``start``; 200: the whole file
         length = response.headers.get("Content-Length")
         total = None if length is None else done + int(length)
         if not done:
-            part.unlink(missing_ok=True)  # its room is needed
+            part.unlink(missing_ok=True)  # frees its disk space before the check
         left = None if total is None else total - done
         with (
-            require_disk_space(str(part), left, part.parent, "free some and run again to go on"),
+            require_disk_space(str(part), left, part.parent, "free some space and run again to resume"),
             part.open("ab" if done else "wb") as file,
         ):
             for block in _blocks(response, url, remedy):
@@ -114,7 +114,7 @@ def _fetch(
             file.flush()
             os.fsync(file.fileno())
     if total is not None and done != total:
-        raise ConnectionError(f"{url} broke off after {done} of {total} bytes; run again to go on")
+        raise ConnectionError(f"{url} disconnected after {done} of {total} bytes; run again to resume")
 
 
 def _open(url: str, start: int, remedy: str, timeout: float) -> HTTPResponse | HTTPError:
@@ -122,10 +122,10 @@ def _open(url: str, start: int, remedy: str, timeout: float) -> HTTPResponse | H
     try:
         response: HTTPResponse = urlopen(Request(url, headers=headers), timeout=timeout)
     except HTTPError as error:
-        if error.code == 416:
+        if error.code == 416:  # "range not satisfiable": handled by the caller
             return error
         error.close()
-        raise ConnectionError(f"{url} answered {error.code} {error.reason}; {remedy}") from error
+        raise ConnectionError(f"{url} returned {error.code} {error.reason}; {remedy}") from error
     except (URLError, HTTPException, OSError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise ConnectionError(f"{url} cannot be reached ({reason}); {remedy}") from error
@@ -133,9 +133,9 @@ def _open(url: str, start: int, remedy: str, timeout: float) -> HTTPResponse | H
 
 
 def _blocks(response: HTTPResponse | HTTPError, url: str, remedy: str) -> Iterator[bytes]:
-    """Yield what the server sends; errors of writing it are not caught here."""
+    """Yield blocks of the response, with errors of reading as ``ConnectionError``; errors of writing pass through."""
     try:
         while block := response.read(_BLOCK_BYTES):
             yield block
     except (HTTPException, OSError) as error:
-        raise ConnectionError(f"{url} broke off ({error}); run again to go on, or {remedy}") from error
+        raise ConnectionError(f"{url} disconnected ({error}); run again to resume, or {remedy}") from error

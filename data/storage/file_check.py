@@ -1,4 +1,4 @@
-"""A quick check that a downloaded or copied file is complete, by its size and its ends."""
+"""A quick check that a downloaded or copied file is complete, from its size, start and end."""
 
 import zipfile
 from pathlib import Path
@@ -10,14 +10,14 @@ _TAR_BLOCK = 512
 
 
 def looks_complete(path: Path, size: int | None = None) -> bool:
-    """Return whether a file looks complete, reading only its ends.
+    """Return whether a file looks complete, reading only its start and end.
 
-    HDF5 files and zip archives say where they end. A tar archive packed with gzip ends with its unpacked length, which
-    is one of whole blocks. Of others, the first bytes and the size are all that is looked at.
+    HDF5 files and zip archives record where they end. A gzip-compressed tar archive ends with its uncompressed length,
+    which must be a multiple of the tar block size. For other files, only the size and the first bytes are checked.
 
     Args:
         path: The file; its suffix determines the expected format.
-        size: Its minimum size in bytes, if known.
+        size: Minimum size in bytes, if known.
     """
     try:
         if size is not None and path.stat().st_size < size:
@@ -41,6 +41,6 @@ def _has_its_ends(path: Path) -> bool:
             return True
         if begin != _GZIP:
             return False
-        file.seek(-4, 2)
+        file.seek(-4, 2)  # the gzip trailer: the uncompressed length modulo 2^32
         length = int.from_bytes(file.read(4), "little")
         return not path.name.endswith(".tar.gz") or length % _TAR_BLOCK == 0

@@ -1,4 +1,4 @@
-"""What the readers of public files share: a full grid of images, mapped from a cache, in memory or in the file."""
+"""Base class for readers of public files: images from a memory-mapped cache, from memory, or from the file."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ from lr_lightning.data.storage.memory_mapped_cache import MemoryMappedCache
 from lr_lightning.data.storage.packed_images import pack_bits, packed_size, unpack_bits
 
 _BLOCK_ROWS = 4096
-#: Where images are read from. ``"cache"``: a memory-mapped file, made at the first use from the source and found again
-#: by later runs; the system keeps in memory what is used and all processes share it. ``"memory"``: the source is read
-#: whole at the first use, and nothing is written; every process has its own copy. ``"file"``: each batch is read from
-#: the source, which must be HDF5 and is slow unless its chunks are small, as those of ``write_h5`` are.
+#: Where images are read from. ``"cache"``: a memory-mapped file, built from the source on first use and reused by later
+#: runs; the operating system keeps the used parts in memory, shared by all processes. ``"memory"``: the whole source is
+#: read on first use and nothing is written; each process has a copy. ``"file"``: each batch is read from the source,
+#: which must be HDF5 and is slow unless its chunks are small, as in files written by ``write_h5``.
 Storage = Literal["cache", "memory", "file"]
 
 
@@ -30,15 +30,15 @@ class FileFactorDataset(FactorDataset):
     """Base of the public sets: image ``i`` of the file is combination ``i`` of the factors.
 
     Attributes:
-        name: Short name; it begins with ``rendered_`` where the file says that its images were rendered.
+        name: Short name; it starts with ``rendered_`` if the attributes of the file mark its images as rendered.
         factor_space: The factors.
-        storage: Where images are read from, see :data:`Storage`, until :meth:`to` has read them into memory.
-        renderer_version: Of a rendered set, the version of the renderer that drew it, else ``None``.
-        binary: Whether images hold 0 and 255 only. They are then kept as bits and unpacked batch by batch.
+        storage: Where images are read from (see :data:`Storage`), until :meth:`to` loads them into memory.
+        renderer_version: Version of the renderer for rendered sets, otherwise ``None``.
+        binary: Whether images contain only 0 and 255. They are then stored as bits and unpacked batch by batch.
 
     Raises:
-        ValueError: If ``storage`` is none of the three, or ``"file"`` for a source that is not HDF5, or the source has
-            another number of rows than there are combinations.
+        ValueError: If ``storage`` is none of the three, or is ``"file"`` for a source other than HDF5, or the number of
+            rows in the source is not the number of combinations.
     """
 
     full_grid = True
@@ -56,9 +56,7 @@ class FileFactorDataset(FactorDataset):
         if storage not in get_args(Storage):
             raise ValueError(f"storage must be one of {', '.join(get_args(Storage))}, got {storage!r}")
         if storage == "file" and not isinstance(images, H5Images):
-            raise ValueError(
-                f"{images.paths[0]} can only be read whole: choose storage='cache' or 'memory', not 'file'"
-            )
+            raise ValueError(f"storage must be 'cache' or 'memory', got 'file': {images.paths[0]} has no random access")
         num_images = len(factor_space) if num_images is None else num_images
         if images.shape[0] != num_images:
             raise ValueError(f"{images.paths[0]} must have {num_images} images, got {images.shape[0]}")
@@ -75,18 +73,18 @@ class FileFactorDataset(FactorDataset):
         return self._num_images
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_mapped": None}  # a spawned worker maps the file itself
+        return self.__dict__ | {"_mapped": None}  # a spawned worker maps the file again instead of copying it
 
     @override
     def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Path | None:
-        """Write the memory-mapped cache unless it exists, and return its path; ``None`` with other ``storage``.
+        """Build the memory-mapped cache unless it exists, and return its path; ``None`` for other ``storage``.
 
         Args:
-            verify: Compare the checksums of an existing cache, which reads it whole, and rebuild it if damaged.
+            verify: Verify the checksums of an existing cache, which reads the whole file, and rebuild it if damaged.
             progress: Called with the number of images converted so far and in total.
 
         Raises:
-            OSError: If the cache cannot be written, or the file turns out to be damaged.
+            OSError: If the cache cannot be written, or the source is damaged.
         """
         if self.storage != "cache":
             return None
@@ -95,15 +93,15 @@ class FileFactorDataset(FactorDataset):
 
     @property
     def cache(self) -> MemoryMappedCache:
-        """The memory-mapped cache of the images, whether made or not."""
+        """The memory-mapped cache of the images, whether it has been built or not."""
         return MemoryMappedCache(self._source, self._row_shape, self._to_rows, conversion=type(self).__name__)
 
     def images(self, indices: Tensor) -> Tensor:
-        """Return images ``(N, C, H, W)`` uint8 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
+        """Return images ``(N, C, H, W)`` uint8 of ``indices`` (N,): on the CPU, or on the device of :meth:`to`.
 
         Raises:
             IndexError: If an index lies outside ``[0, len(self))``.
-            OSError: If the file turns out to be damaged, or the cache cannot be written.
+            OSError: If the file is damaged, or the cache cannot be written.
         """
         check_range("indices", indices, len(self))
         if self._loaded is None and self.storage == "memory":
@@ -115,7 +113,7 @@ class FileFactorDataset(FactorDataset):
         return self._to_images(torch.from_numpy(self._map()[indices.cpu().numpy()]))
 
     def factors(self, indices: Tensor) -> Tensor:
-        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or where :meth:`to` put the set.
+        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or on the device of :meth:`to`.
 
         Raises:
             IndexError: If an index lies outside ``[0, len(self))``.
@@ -123,7 +121,7 @@ class FileFactorDataset(FactorDataset):
         return self.factor_space.factors(indices).to("cpu" if self._loaded is None else self._loaded.device)
 
     def to(self, device: torch.device | str) -> Self:
-        """Read all images into the memory of ``device`` and return ``self``; binary ones stay packed there."""
+        """Load all images into the memory of ``device`` and return ``self``; binary images stay packed there."""
         if self._loaded is None:
             rows, done = torch.empty(len(self), *self._row_shape, dtype=torch.uint8, device=device), 0
             for block in self._blocks():
@@ -135,11 +133,11 @@ class FileFactorDataset(FactorDataset):
 
     @property
     def _row_shape(self) -> tuple[int, ...]:
-        """Shape of an image as it is kept."""
+        """Shape of a stored image: packed if binary."""
         return (packed_size(self.image_shape),) if self.binary else self.image_shape
 
     def _blocks(self) -> Iterator[Tensor]:
-        """Yield all images as they are kept."""
+        """Yield all images as they are stored, packed if binary."""
         if self.storage == "cache":
             mapped = self._map()
             for start in range(0, len(self), _BLOCK_ROWS):
@@ -165,21 +163,22 @@ class FileFactorDataset(FactorDataset):
 
 
 def check_grid_order(labels: np.ndarray[Any, Any], space: FactorSpace, path: Path, key: str, remedy: str) -> None:
-    """Check that the file counts through its factors as ``space`` does, whatever numbers stand for the values.
+    """Check that the images of a file are in the row-major order of ``space``, whatever labels the values have.
 
     Args:
         labels: Label or class of each factor in each image, ``(N, K)``; within a factor they must increase.
         space: The factors.
         path: The file, for the message.
-        key: Name of the array in it.
-        remedy: Ends the error message.
+        key: Name of the array of labels in the file.
+        remedy: How the user can fix the file; ends the error message.
 
     Raises:
         ValueError: If a row is out of order; the message names the first.
     """
     for k, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
         column = labels[:, k].reshape(space.sizes)
-        values = np.moveaxis(column, k, 0).reshape(size, -1)[:, 0]  # where all other factors are at their first value
+        # Labels of this factor's values, read where all other factors have their first value.
+        values = np.moveaxis(column, k, 0).reshape(size, -1)[:, 0]
         if not (np.diff(values) > 0).all():
             raise ValueError(f"{name} in {key!r} of {path} must increase from value to value, got {values}; {remedy}")
         expected = values.reshape([-1 if i == k else 1 for i in range(space.num_factors)])

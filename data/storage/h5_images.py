@@ -13,11 +13,11 @@ from torch import Tensor
 
 from lr_lightning.data.storage.image_source import block_rows
 
-# Rows read at a time where all are read; rounded up to whole chunks, so that none is decompressed twice.
+# Rows per block when all are read; rounded up to whole chunks, so that no chunk is decompressed twice.
 _BLOCK_ROWS = 4096
-# Chunks of whole rows up to this many are read row by row: 9 ms for 128 rows of 64 x 64 x 3 in chunks of one, where
-# h5py's index lists take 88 ms. With larger chunks, or chunks of parts of many rows (the public dSprites file has
-# (23040, 2, 4)), an index list opens each chunk once and row by row would open it for every row.
+# Chunks of at most this many whole rows are read row by row: for 128 rows of 64 x 64 x 3 in chunks of one row, this
+# takes 9 ms, and h5py's index lists 88 ms. Larger chunks, or chunks with parts of many rows (the public dSprites file
+# has (23040, 2, 4)), are read by index list: it decompresses each chunk once, not once per row.
 _MAX_ROWS_PER_CHUNK = 64
 _LARGEST_CHUNK, _LARGEST_TABLE = 1 << 28, 1 << 30  # bytes
 _MOST_NAMES = 50
@@ -28,11 +28,11 @@ def open_h5(path: Path, remedy: str) -> h5py.File:
 
     Args:
         path: The file.
-        remedy: What the user can do where the file is missing or broken; ends the error message.
+        remedy: How the user can fix a missing or broken file; ends the error message.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it is no HDF5 file, or a truncated one.
+        OSError: If it is not an HDF5 file, or is truncated.
     """
     if not path.is_file():
         raise FileNotFoundError(f"no file {path}; {remedy}")
@@ -58,8 +58,8 @@ def h5_array(file: h5py.File, key: str, shape: tuple[int, ...], dtype: str, reme
 
     Raises:
         OSError: If the file is damaged.
-        KeyError: If the file has no array of that name; the message lists those it has.
-        ValueError: If the shape or the dtype is another, or the array lies in chunks that are too large to be unpacked.
+        KeyError: If the file has no array of that name; the message lists its arrays.
+        ValueError: If the shape or the dtype differs, or the chunks of the array are too large to decompress.
     """
     path = Path(file.filename)
     with _named(path, key, remedy):
@@ -69,8 +69,8 @@ def h5_array(file: h5py.File, key: str, shape: tuple[int, ...], dtype: str, reme
         raise ValueError(f"{key!r} in {path} must be {shape} {dtype}, got {found[0]} {found[1]}; {remedy}")
     if chunks is not None and (size := prod(chunks) * found[1].itemsize) > _LARGEST_CHUNK:
         raise ValueError(
-            f"{key!r} in {path} lies in chunks of {size:,} bytes, which can only be unpacked whole; write it anew in "
-            "smaller ones"
+            f"{key!r} in {path} has chunks of {size:,} bytes, which must be decompressed whole; rewrite it with chunks "
+            f"of at most {_LARGEST_CHUNK:,}"
         )
     return array
 
@@ -79,11 +79,11 @@ def h5_table(file: h5py.File, key: str, shape: tuple[int, ...], dtype: str, reme
     """Read array ``key`` of ``file``, such as labels, after checking it.
 
     Raises:
-        OSError, KeyError, ValueError: As :func:`h5_array`; also if it has more than 1 GiB.
+        OSError, KeyError, ValueError: As :func:`h5_array`; also if it is larger than 1 GiB.
     """
     array, path = h5_array(file, key, shape, dtype, remedy), Path(file.filename)
     if (size := prod(shape) * np.dtype(dtype).itemsize) > _LARGEST_TABLE:
-        raise ValueError(f"{key!r} in {path} has {size:,} bytes, and may have {_LARGEST_TABLE:,} at most; {remedy}")
+        raise ValueError(f"{key!r} in {path} must be at most {_LARGEST_TABLE:,} bytes, got {size:,}; {remedy}")
     with _named(path, key, remedy):
         return np.asarray(array[:])
 
@@ -92,7 +92,7 @@ def h5_renderer(file: h5py.File, remedy: str) -> tuple[bool, int | None]:
     """Return whether the images in ``file`` were rendered, and the version of the renderer, from its attributes.
 
     Raises:
-        OSError: If the file is damaged there.
+        OSError: If the attributes are damaged.
     """
     with _named(Path(file.filename), "renderer_version", remedy):
         version = file.attrs.get("renderer_version")
@@ -101,7 +101,7 @@ def h5_renderer(file: h5py.File, remedy: str) -> tuple[bool, int | None]:
 
 @contextmanager
 def _named(path: Path, key: str, remedy: str) -> Iterator[None]:
-    """Name the damaged file in errors of HDF5 and h5py."""
+    """Turn errors of HDF5 and h5py into ``OSError`` with the path of the damaged file."""
     try:
         yield
     except _NoArrayError:
@@ -111,7 +111,7 @@ def _named(path: Path, key: str, remedy: str) -> Iterator[None]:
 
 
 class _NoArrayError(KeyError):
-    """There is no array of a name; unlike the errors of h5py of the same kind."""
+    """The file has no array of that name; a separate class, because a plain ``KeyError`` of h5py means damage."""
 
 
 def _array(file: h5py.File, key: str, remedy: str) -> h5py.Dataset:
@@ -127,15 +127,15 @@ def _array(file: h5py.File, key: str, remedy: str) -> h5py.Dataset:
 class H5Images:
     """One array ``(N, ...)`` of an HDF5 file as rows.
 
-    The file is opened at the first read and left out when the object is pickled, so a spawned worker opens its own.
-    Forked workers share a handle opened before the fork; HDF5 reads with ``pread``, which keeps no position, so they
-    do not disturb each other.
+    The file is opened on the first read, and the handle is not pickled, so each spawned worker opens the file again.
+    Forked workers share a handle opened before the fork. This is safe, because HDF5 reads with ``pread``, which does
+    not move a shared file position.
 
     Args:
         path: HDF5 file.
         key: Name of the array.
-        shape: Its shape ``(N, ...)``.
-        dtype: Its dtype, as NumPy writes it.
+        shape: Expected shape ``(N, ...)``.
+        dtype: Expected dtype, as a NumPy name.
         remedy: Ends error messages; see :func:`open_h5`.
 
     Raises:
@@ -165,18 +165,19 @@ class H5Images:
         Raises:
             OSError: If the file is damaged at one of the rows.
         """
-        unique, inverse = torch.unique(indices, return_inverse=True)  # HDF5 selects increasing rows only
+        unique, inverse = torch.unique(indices, return_inverse=True)  # HDF5 only selects strictly increasing rows
         array = self._array()
         with _named(self.path, self.key, self._remedy):
             return torch.from_numpy(self._read(array, unique.numpy()))[inverse]
 
     def blocks(self) -> Iterator[Tensor]:
-        """Yield all rows, some whole chunks ``(B, ...)`` at a time.
+        """Yield all rows in blocks ``(B, ...)`` of whole chunks.
 
         Raises:
             OSError: If the file is damaged.
         """
         array = self._array()
+        # rounded up to whole chunks
         block = -(-block_rows(self.shape[1:], _BLOCK_ROWS) // self._chunk_rows) * self._chunk_rows
         for start in range(0, self.shape[0], block):
             with _named(self.path, self.key, self._remedy):
@@ -190,12 +191,12 @@ class H5Images:
             return self._file[self.key]
 
     def _read(self, array: h5py.Dataset, rows: np.ndarray[Any, np.dtype[np.int64]]) -> np.ndarray[Any, Any]:
-        """Return ``rows`` of ``array``, which increase strictly."""
+        """Return ``rows`` of ``array``; ``rows`` must be strictly increasing."""
         if not self._row_by_row:
             return np.asarray(array[rows])
         out = np.empty((len(rows), *self.shape[1:]), array.dtype)
         breaks = np.flatnonzero(np.diff(rows) != 1) + 1
-        for start, stop in zip([0, *breaks], [*breaks, len(rows)], strict=True):  # runs of neighbours in one read
+        for start, stop in zip([0, *breaks], [*breaks, len(rows)], strict=True):  # one read per run of adjacent rows
             if start < stop:
                 array.read_direct(out, np.s_[rows[start] : rows[stop - 1] + 1], np.s_[start:stop])
         return out

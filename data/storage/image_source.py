@@ -1,4 +1,4 @@
-"""What a reader of a public file offers to whatever keeps its images."""
+"""The interface between readers of image files and the storage of their images."""
 
 from collections.abc import Iterator, Sequence
 from math import prod
@@ -11,7 +11,7 @@ _BLOCK_BYTES = 1 << 26
 
 
 def block_rows(row_shape: Sequence[int], most: int) -> int:
-    """Return how many rows of bytes of this shape to read at a time: ``most``, or as many as take 64 MiB, but one."""
+    """Return how many uint8 rows to read at a time: ``most``, or fewer to stay within 64 MiB, but at least 1."""
     return max(1, min(most, _BLOCK_BYTES // max(1, prod(row_shape))))
 
 
@@ -19,8 +19,8 @@ class ImageSource(Protocol):
     """All images of one set, as rows in the order of the set.
 
     Attributes:
-        paths: The files that the rows come from.
-        key: Name of the array or part of the files, so that two sources of the same files differ.
+        paths: The files that contain the rows.
+        key: Identifies the array or part of the files, as one file can have several sources.
         shape: ``(N, ...)``, rows first.
     """
 
@@ -34,7 +34,7 @@ class ImageSource(Protocol):
     def shape(self) -> tuple[int, ...]: ...  # noqa: D102
 
     def blocks(self) -> Iterator[Tensor]:
-        """Yield all rows in order, some ``(B, ...)`` at a time.
+        """Yield all rows in order, in blocks ``(B, ...)``.
 
         Raises:
             OSError: If a file is damaged.

@@ -1,4 +1,4 @@
-"""Scale whole arrays of images down, as the literature does."""
+"""Downscale arrays of images as disentanglement_lib does."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from PIL import Image
 def resize(images: np.ndarray[Any, Any], size: int) -> np.ndarray[Any, Any]:
     """Scale images to ``size`` x ``size`` pixels with Pillow's Lanczos filter.
 
-    The filter is the windowed sinc with three lobes, widened by the scale so that it does not alias; rows are filtered
-    first, then columns, each rounded to whole levels. disentanglement_lib scales Cars3D and SmallNORB with it.
+    The filter is a windowed sinc with three lobes, widened by the scale factor to prevent aliasing. Rows are filtered
+    first, then columns, with each result rounded to integers. disentanglement_lib scales Cars3D and SmallNORB this way.
 
     Args:
         images: ``(N, H, W)`` or ``(N, H, W, 3)`` uint8.

@@ -1,4 +1,4 @@
-"""Rows of any source in one file that is mapped into memory: converted once, checked at each opening."""
+"""A memory-mapped cache for the rows of any source: built once, checked each time it is opened."""
 
 import hashlib
 import json
@@ -20,35 +20,35 @@ from lr_lightning.data.storage.image_source import ImageSource
 from lr_lightning.data.storage.write_lock import write_lock
 
 FORMAT_VERSION = 1
-#: Name of the folder beside the source, where LR_LIGHTNING_CACHE names no other.
+#: Name of the folder beside the source, used unless LR_LIGHTNING_CACHE is set.
 FOLDER = "lr_lightning_cache"
 _PAGE = 4096
-_LONGEST_HEADER = 1 << 26  # a set of 100,000 files has one of about 10 MB
+_LONGEST_HEADER = 1 << 26  # bytes; the header for 100,000 source files takes about 10 MB
 _REMEDY = (
-    "let the environment variable LR_LIGHTNING_CACHE name a folder with room that can be written to, or open the set "
-    "with storage='memory'"
+    "set the environment variable LR_LIGHTNING_CACHE to a writable folder with enough space, or open the set with "
+    "storage='memory'"
 )
 _blake2b = partial(hashlib.blake2b, digest_size=32)
 
 
 class MemoryMappedCache:
-    """Rows of a source, converted once into a file that later openings map into memory without reading it.
+    """Rows of a source, converted once into a file that is then mapped into memory without being read.
 
-    The file holds a header, one line of JSON filled up to whole pages of 4096 bytes, and then the rows as they are in
-    memory. The header names the format, the conversion and what it was made of (size, time of change and MD5 of each
-    source file), and has the BLAKE2b checksum of the rows. An opening checks all but the checksums, which takes no
-    time. A file that does not fit is built anew, with a warning that says why.
+    The file starts with a header, one line of JSON padded to whole pages of 4096 bytes, followed by the raw rows. The
+    header contains the format, the conversion, the source files (size, modification time and MD5 of each), and the
+    BLAKE2b checksum of the rows. Opening the file checks everything but the checksums, which takes no time. An outdated
+    or damaged file is rebuilt, with a warning that gives the reason.
 
-    It is written under a temporary name and renamed when it is complete and on the disk, so an interrupted conversion
-    leaves nothing that would be used, and the next one overwrites what it left. Processes that need it at once wait for
-    the first of them. It lies in ``lr_lightning_cache/`` beside the source, or in a folder that the environment
-    variable ``LR_LIGHTNING_CACHE`` names, and can be deleted at any time.
+    The file is written under a temporary name, synced to disk and then renamed. So an interrupted conversion leaves no
+    usable file, and the next one overwrites its leftovers. If several processes need the file, one builds it and the
+    others wait. It is in ``lr_lightning_cache/`` beside the source, or in the folder given by the environment variable
+    ``LR_LIGHTNING_CACHE``, and can be deleted at any time.
 
     Args:
-        source: Where the rows come from.
+        source: Source of the rows.
         row_shape: Shape of a converted row.
-        convert: Turns a block ``(B, ...)`` of the source into rows ``(B, *row_shape)`` uint8, on the CPU.
-        conversion: Name of ``convert``, which tells conversions of one source apart.
+        convert: Converts a block ``(B, ...)`` of the source into rows ``(B, *row_shape)`` uint8, on the CPU.
+        conversion: Name of ``convert``; distinguishes conversions of the same source.
     """
 
     def __init__(
@@ -61,45 +61,45 @@ class MemoryMappedCache:
 
     @property
     def path(self) -> Path:
-        """Where the file is or will be."""
+        """Path of the file, whether it exists or not."""
         first = Path(self._source.paths[0]).absolute()
         chosen = os.environ.get("LR_LIGHTNING_CACHE")
-        # in one folder for all, files of the same name from different folders must not replace each other
+        # In a shared folder, caches of equally named files from different folders must not overwrite each other.
         origin = hashlib.blake2b(str(first.parent).encode(), digest_size=6).hexdigest()
         folder = Path(chosen, origin) if chosen else first.parent / FOLDER
         return folder / f"{first.name}.{self._source.key.replace('/', '.')}.{self._conversion}.v{FORMAT_VERSION}.rows"
 
     def open(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
-        """Map the rows ``(N, *row_shape)``, read-only, after converting the source if that has not been done.
+        """Map the rows ``(N, *row_shape)``, read-only; convert the source first if needed.
 
         Args:
-            verify: Also compare the checksums, which reads the source and the file whole.
-            progress: Called after each converted block with the number of rows done and of all.
+            verify: Also verify the checksums, which reads the whole source and the whole cache.
+            progress: Called after each converted block with the number of rows done and in total.
 
         Raises:
-            OSError: If the file cannot be written, with the bytes that it takes; or if the source is damaged.
-            ValueError: If the source does not yield the rows that its shape promises.
+            OSError: If the file cannot be written (the message states its size), or the source is damaged.
+            ValueError: If the number, shape or dtype of the source's rows is wrong.
 
         Warns:
-            UserWarning: If there is a file that does not fit, with the reason.
+            UserWarning: If an outdated or damaged file is rebuilt, with the reason.
         """
         try:
             return self._map(verify)
         except (OSError, ValueError):
-            pass  # looked at again under the lock, as another process may be building it
+            pass  # checked again under the lock, as another process may be building the file
         with write_lock(self.path, _REMEDY):
             try:
                 return self._map(verify)
             except FileNotFoundError:
                 pass
             except ValueError as error:
-                warnings.warn(f"{self.path} is built anew, as {error}", stacklevel=2)
-                self.path.unlink()  # before there must be room for the new one
+                warnings.warn(f"rebuilding {self.path}: {error}", stacklevel=2)
+                self.path.unlink()  # frees its disk space for the new file
             self._build(progress)
             return self._map(verify=False)
 
     def _map(self, verify: bool) -> NDArray[np.uint8]:
-        """Map the file; where it does not fit, raise ``ValueError`` with the reason."""
+        """Map the file; raise ``ValueError`` with the reason if it is outdated or damaged."""
         with self.path.open("rb") as file:
             header, start = _read_header(file)
             for entry, expected in self._description().items():
@@ -110,17 +110,18 @@ class MemoryMappedCache:
             if verify and self._md5s() != header.get("md5"):
                 raise ValueError(self._changed())
             if verify and hashlib.file_digest(file, _blake2b).hexdigest() != header.get("blake2b"):
-                raise ValueError("its rows do not have the checksum in its header")
+                raise ValueError("its rows do not match the checksum in its header")
             return np.memmap(file, np.uint8, "r", start, self.shape)
 
     def _build(self, progress: Callable[[int, int], None] | None) -> None:
         header = self._description() | {"md5": self._md5s(), "blake2b": _blake2b().hexdigest()}
         size = len(_header_line(header)) + prod(self.shape)
         unfinished = self.path.with_name(f"{self.path.name}.unfinished")
-        unfinished.unlink(missing_ok=True)  # of a killed process: its room is needed
+        unfinished.unlink(missing_ok=True)  # left by a killed process; frees its disk space
         try:
             with require_disk_space(f"the memory-mapped cache {self.path}", size, self.path.parent, _REMEDY):
                 with unfinished.open("wb") as file:
+                    # A placeholder of equal length: the checksum is only known once the rows are written.
                     file.write(_header_line(header))
                     header["blake2b"] = self._write_rows(file, progress)
                     file.seek(0)
@@ -150,7 +151,7 @@ class MemoryMappedCache:
         return checksum.hexdigest()
 
     def _description(self) -> dict[str, Any]:
-        """Return what the header must say, as JSON gives it back."""
+        """Return the expected entries of the header, with the types that JSON returns (lists, not tuples)."""
         states = [(path.name, path.stat()) for path in self._source.paths]
         return {
             "format": "lr_lightning rows",
@@ -169,21 +170,21 @@ class MemoryMappedCache:
         return f"{first} and {len(others)} more" if others else str(first)
 
     def _changed(self) -> str:
-        return f"{self._names()} changed since"
+        return f"{self._names()} changed since it was built"
 
 
 def _header_line(header: dict[str, Any]) -> bytes:
-    """Return the header as a line that ends with a page."""
+    """Return the header as a line padded to whole pages."""
     line = json.dumps(header).encode()
     return line.ljust(-(-(len(line) + 1) // _PAGE) * _PAGE - 1) + b"\n"
 
 
 def _read_header(file: IO[bytes]) -> tuple[dict[str, Any], int]:
-    """Return the header and where it ends; raise ``ValueError`` where there is none."""
+    """Return the header and the position after it; raise ``ValueError`` if it cannot be read."""
     try:
         header = json.loads(file.readline(_LONGEST_HEADER))
     except (ValueError, RecursionError) as error:
         raise ValueError(f"its header cannot be read ({error})") from error
     if not isinstance(header, dict):
-        raise ValueError("its header cannot be read (it holds no names)")
+        raise ValueError("its header cannot be read (not a JSON object)")
     return header, file.tell()

@@ -15,18 +15,18 @@ _BLOCK_ROWS = 4096
 
 
 class NpzImages:
-    """One array of an ``.npz`` archive, which can only be read whole: the compression has no random access.
+    """One array of an ``.npz`` archive, read from start to end: the compression allows no random access.
 
     Args:
         path: The ``.npz`` file.
         key: Name of the array.
-        shape: Its shape ``(N, ...)``.
-        dtype: Its dtype, as NumPy writes it.
-        remedy: What the user can do where the file is missing or broken; ends error messages.
+        shape: Expected shape ``(N, ...)``.
+        dtype: Expected dtype, as a NumPy name.
+        remedy: How the user can fix a missing or broken file; ends error messages.
 
     Raises:
         FileNotFoundError, OSError, KeyError, ValueError: As :func:`~lr_lightning.data.storage.npz_member.open_member`.
-        ValueError: Also if the array has another shape, dtype or order of axes in memory.
+        ValueError: Also if the shape or dtype differs, or the array is in Fortran order.
     """
 
     def __init__(self, path: Path, key: str, shape: tuple[int, ...], dtype: str, remedy: str) -> None:
@@ -36,10 +36,10 @@ class NpzImages:
         self._dtype = dtype
         self._remedy = remedy
         with self._opened():
-            pass  # opening it has checked it
+            pass  # opening it checks shape and dtype
 
     def blocks(self) -> Iterator[Tensor]:
-        """Yield all rows, some ``(B, ...)`` at a time.
+        """Yield all rows in blocks ``(B, ...)``.
 
         Raises:
             OSError: If the file is damaged.

@@ -1,4 +1,4 @@
-"""One array of an ``.npz`` archive: its header is checked before any memory is taken, and nothing is unpickled."""
+"""Arrays of ``.npz`` archives: headers are checked before any memory is allocated, and nothing is unpickled."""
 
 import lzma
 import struct
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 LARGEST_ARRAY = 1 << 30
-"""Bytes of the largest array that is read whole."""
+"""Size limit in bytes of an array that is read whole."""
 
 ZIP_DAMAGE = (
     zipfile.BadZipFile,
@@ -23,24 +23,24 @@ ZIP_DAMAGE = (
     struct.error,
     EOFError,
     OSError,
-    RuntimeError,  # encrypted; NotImplementedError, of an unknown compression, is one too
+    RuntimeError,  # encrypted archives; its subclass NotImplementedError for unknown compression
     OverflowError,
     LookupError,
     ValueError,
 )
-"""What :mod:`zipfile` raises for an archive that is damaged, encrypted or packed in an unknown way."""
+"""Exceptions of :mod:`zipfile` for archives that are damaged, encrypted or compressed by an unknown method."""
 
-_PACKED_BY_NUMPY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others unpack a few kilobytes to gigabytes at once
+_PACKED_BY_NUMPY = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}  # others can expand kilobytes to gigabytes in one call
 _BLOCK_BYTES = 1 << 20
 _MOST_NAMES = 50
 
 
 class NpzMember:
-    """An array of an archive, open behind its header.
+    """An open array of an archive, positioned after its header.
 
     Attributes:
-        shape: Its shape.
-        dtype: Its dtype, of numbers.
+        shape: Shape of the array.
+        dtype: Dtype of the array; never ``object``.
         fortran_order: Whether the first axis is the fastest.
     """
 
@@ -50,20 +50,20 @@ class NpzMember:
             self.shape, self.fortran_order, self.dtype = _read_header(file)
         except (zipfile.BadZipFile, zlib.error, EOFError) as error:
             raise self._damage(error) from error
-        except Exception as error:  # whatever the parsers of Python and NumPy stumble over
-            raise ValueError(f"{key!r} in {path} is no array ({error}); {remedy}") from error
+        except Exception as error:  # a damaged header raises many types from the parsers of Python and NumPy
+            raise ValueError(f"{key!r} in {path} is not an array ({error}); {remedy}") from error
         if self.dtype.hasobject:
-            raise ValueError(f"{key!r} in {path} holds pickled objects, which are never loaded; {remedy}")
+            raise ValueError(f"{key!r} in {path} contains pickled objects, which are never loaded; {remedy}")
         self._num_bytes = num_bytes - file.tell()
 
     def check_size(self) -> None:
-        """Raise ``OSError`` if the archive says that the array has another size than its header says."""
+        """Raise ``OSError`` if the size in the archive's directory differs from the size in the array's header."""
         claimed = prod(self.shape) * self.dtype.itemsize
         if claimed != self._num_bytes:
             raise self._damage(f"got {self._num_bytes} of {claimed} bytes")
 
     def read(self, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
-        """Return the next entries, as an array of this ``shape``.
+        """Read the next ``prod(shape)`` entries into an array of this ``shape``.
 
         Raises:
             OSError: If the archive is damaged.
@@ -87,18 +87,19 @@ class NpzMember:
 
 @contextmanager
 def open_member(path: Path, key: str, remedy: str) -> Iterator[NpzMember]:
-    """Open array ``key`` of the archive ``path``; no other member is touched.
+    """Open array ``key`` of the archive ``path`` without reading any other member.
 
     Args:
         path: The ``.npz`` file.
         key: Name of the array.
-        remedy: What the user can do where the file is missing or broken; ends the error message.
+        remedy: How the user can fix a missing or broken file; ends the error message.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        OSError: If it is no zip archive, or damaged, encrypted or packed in an unknown way; also where it is read.
-        KeyError: If the archive has no array of that name; the message lists those it has.
-        ValueError: If the member is no array, or pickled.
+        OSError: If it is not a zip archive, or is damaged, encrypted or compressed by an unknown method; damage may
+            only show when the array is read.
+        KeyError: If the archive has no array of that name; the message lists its arrays.
+        ValueError: If the member is not an array, or is pickled.
     """
     with _open_archive(path, remedy) as archive:
         names = {name.removesuffix(".npy"): name for name in archive.namelist()}
@@ -108,7 +109,7 @@ def open_member(path: Path, key: str, remedy: str) -> Iterator[NpzMember]:
             raise KeyError(f"no array {key!r} in {path}, which has {has}{more}; {remedy}")
         info = archive.getinfo(names[key])
         if info.compress_type not in _PACKED_BY_NUMPY:
-            raise _damage(path, f"{info.filename} is packed in a way that NumPy does not read or write", remedy)
+            raise _damage(path, f"{info.filename} is compressed by a method that NumPy does not support", remedy)
         try:
             file = archive.open(info)
         except ZIP_DAMAGE as error:
@@ -139,27 +140,27 @@ def npz_header(path: Path, key: str, remedy: str) -> tuple[tuple[int, ...], np.d
 
 
 def npz_array(path: Path, key: str, shape: tuple[int, ...], dtype: str, remedy: str) -> np.ndarray[Any, Any]:
-    """Read array ``key`` of the archive ``path``; no other member is touched.
+    """Read array ``key`` of the archive ``path`` without reading any other member.
 
     Args:
         path: The ``.npz`` file.
         key: Name of the array.
-        shape: Shape it must have.
-        dtype: Dtype it must have, as NumPy writes it.
-        remedy: What the user can do where the file is missing or broken; ends the error message.
+        shape: Expected shape.
+        dtype: Expected dtype, as a NumPy name.
+        remedy: How the user can fix a missing or broken file; ends the error message.
 
     Raises:
         FileNotFoundError, OSError, KeyError, ValueError: As :func:`open_member`.
-        ValueError: Also if the array has another shape or dtype, or is larger than :data:`LARGEST_ARRAY`.
+        ValueError: Also if the shape or dtype differs, or the array is larger than :data:`LARGEST_ARRAY`.
     """
     with open_member(path, key, remedy) as member:
         if (member.shape, member.dtype) != (shape, np.dtype(dtype)):
             raise ValueError(f"{key!r} in {path} must be {shape} {dtype}, got {member.shape} {member.dtype}; {remedy}")
         member.check_size()
         if (size := prod(shape) * member.dtype.itemsize) > LARGEST_ARRAY:
-            raise ValueError(f"{key!r} in {path} has {size:,} bytes, and may have {LARGEST_ARRAY:,} at most; {remedy}")
+            raise ValueError(f"{key!r} in {path} must be at most {LARGEST_ARRAY:,} bytes, got {size:,}; {remedy}")
         if member.fortran_order:
-            return member.read(shape[::-1]).T
+            return member.read(shape[::-1]).T  # Fortran order is C order with reversed axes
         return member.read(shape)
 
 

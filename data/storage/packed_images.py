@@ -1,4 +1,4 @@
-"""Binary images as bits, eight pixels a byte."""
+"""Binary images as bits, eight pixels per byte."""
 
 from functools import cache
 from math import prod
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 def pack_bits(images: Tensor) -> Tensor:
-    """Pack binary images into bits, the first pixel of eight in the highest bit.
+    """Pack binary images into bits; the first of eight pixels is the highest bit.
 
     Args:
         images: ``(N, ...)`` uint8 in {0, 255}, on the CPU.
@@ -23,17 +23,17 @@ def pack_bits(images: Tensor) -> Tensor:
     pixels = images.flatten(1)
     if pixels.add(1).gt(1).any():  # 255 + 1 is 0 in uint8
         value = int(pixels[(pixels != 0) & (pixels != 255)][0])
-        raise ValueError(f"only images of 0 and 255 can be packed into bits, got a pixel of {value}")
+        raise ValueError(f"binary images must contain only 0 and 255, got a pixel of {value}")
     return torch.from_numpy(np.packbits(pixels.numpy(), axis=1))
 
 
 def packed_size(image_shape: tuple[int, ...]) -> int:
-    """Return the bytes of one packed image of ``image_shape``."""
+    """Return the size in bytes of one packed image of ``image_shape``."""
     return -(-prod(image_shape) // 8)
 
 
 def unpack_bits(packed: Tensor, image_shape: tuple[int, ...]) -> Tensor:
-    """Unpack what :func:`pack_bits` made, on its device.
+    """Invert :func:`pack_bits`, on the device of ``packed``.
 
     Args:
         packed: ``(N, ceil(P / 8))`` uint8.
@@ -42,7 +42,7 @@ def unpack_bits(packed: Tensor, image_shape: tuple[int, ...]) -> Tensor:
     Returns:
         Images ``(N, *image_shape)`` uint8 in {0, 255}.
     """
-    # one look-up of eight bytes for each packed byte: 4 times as fast as shifts, on the CPU
+    # one table lookup of eight bytes per packed byte: 4 times as fast as shifts on the CPU
     pixels = _eight_pixels(packed.device).index_select(0, packed.flatten().int()).view(torch.uint8)
     pixels = pixels.view(len(packed), 8 * packed.shape[1])[:, : prod(image_shape)]
     return pixels.contiguous().view(len(packed), *image_shape)
@@ -50,6 +50,6 @@ def unpack_bits(packed: Tensor, image_shape: tuple[int, ...]) -> Tensor:
 
 @cache
 def _eight_pixels(device: torch.device) -> Tensor:
-    """Return the eight pixels of each byte, their bytes read as one int64; (256,)."""
+    """Return the eight uint8 pixels of each byte value, viewed as one int64; (256,)."""
     bits = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)  # (256, 8) in {0, 1}
     return torch.from_numpy(255 * bits).view(torch.int64)[:, 0].to(device)

@@ -1,4 +1,4 @@
-"""Read a picture file whose size has been looked at, and nothing but a picture."""
+"""Read image files safely: their size is checked first, and only formats that Pillow decodes itself are accepted."""
 
 import stat
 import warnings
@@ -7,36 +7,37 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 LARGEST = 1 << 26
-"""Pixels of the largest picture that is read: 8,192 x 8,192."""
+"""Size limit of an image in pixels: 8,192 x 8,192."""
 
-# Of what Pillow reads, formats whose readers are its own; it would start other programs for PostScript.
+# Formats that Pillow decodes itself; for PostScript, for example, it would start another program.
 _FORMATS = ("PNG", "JPEG", "BMP", "GIF", "PPM", "TIFF", "WEBP")
 
 
 def read_picture(path: Path) -> Image.Image:
-    """Read the first frame of a picture.
+    """Read the first frame of an image file.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        UnidentifiedImageError: If it is no picture in a format that is known.
-        ValueError: If it is no regular file, but a pipe or a device, say, or has more pixels than :data:`LARGEST`.
-        OSError: If it is damaged; the message is the reason alone.
+        UnidentifiedImageError: If it is not an image in a known format.
+        ValueError: If it is not a regular file (a pipe or a device, for example), or has more pixels than
+            :data:`LARGEST`.
+        OSError: If it is damaged; the message contains only the reason.
     """
     check_regular(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit here is lower
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # LARGEST below is stricter
             image = Image.open(path, formats=_FORMATS)
     except Image.DecompressionBombError as error:
-        raise ValueError(f"{path} is too large ({error}); scale it to {LARGEST:,} pixels at most") from error
+        raise ValueError(f"{path} is too large ({error}); scale it to at most {LARGEST:,} pixels") from error
     except (UnidentifiedImageError, FileNotFoundError):
         raise
-    except Exception as error:  # whatever a reader of Pillow stumbles over in a damaged file
+    except Exception as error:  # a damaged file raises many types from Pillow's decoders
         raise OSError(f"{error or type(error).__name__}") from error
     with image:
         if image.width * image.height > LARGEST:
             raise ValueError(
-                f"{path} has {image.width} x {image.height} pixels; scale it to {LARGEST:,} pixels at most"
+                f"{path} has {image.width} x {image.height} pixels; scale it to at most {LARGEST:,} pixels"
             )
         try:
             image.load()
@@ -46,13 +47,13 @@ def read_picture(path: Path) -> Image.Image:
 
 
 def check_regular(path: Path) -> None:
-    """Look at what is at ``path`` without opening it.
+    """Check that ``path`` is a regular file, without opening it.
 
     Raises:
-        FileNotFoundError: If there is nothing, or can be nothing of that name.
-        ValueError: If it is no regular file, but a pipe, socket or device, say.
+        FileNotFoundError: If it does not exist, or is not a valid path.
+        ValueError: If it is not a regular file (a pipe, socket or device, for example).
     """
-    if "\0" in str(path):
+    if "\0" in str(path):  # stat() would raise a ValueError
         raise FileNotFoundError(f"no file {path}")
     if not stat.S_ISREG(path.stat().st_mode):
-        raise ValueError(f"{path} is no regular file; take it away")
+        raise ValueError(f"{path} is not a regular file; remove it")

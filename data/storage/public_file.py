@@ -1,4 +1,4 @@
-"""A public file of a data set: its address, and how a copy is verified."""
+"""A public file of a data set: its address and how to verify a copy."""
 
 import zipfile
 from collections.abc import Callable
@@ -15,12 +15,12 @@ class PublicFile:
     """A public file to download.
 
     Attributes:
-        path: Where it is stored, relative to the folder of the data sets.
-        url: Its address.
-        md5: Its checksum; ``None`` if none is published. A zip archive, such as an ``.npz``, is then read once and
-            verified by the checksums inside it; any other file is not verified.
+        path: Path of the local copy, relative to the root folder of the data sets.
+        url: Address of the file.
+        md5: Published checksum, or ``None``. Without one, a zip archive such as an ``.npz`` is read once and verified
+            by the checksums inside it; other files are not verified.
         mirrors: Other addresses of the same file, tried in order if the first fails.
-        size: Its size in bytes; ``None`` if unknown, or if the format itself shows whether the file is complete.
+        size: Size in bytes; ``None`` if unknown, or if the format itself shows whether the file is complete.
     """
 
     path: str
@@ -31,7 +31,7 @@ class PublicFile:
 
     @property
     def check(self) -> str:
-        """How a fetched file is verified, such as ``"md5 099a2078..."``."""
+        """How a downloaded file is verified, such as ``"md5 099a2078..."``."""
         if self.md5 is not None:
             return f"md5 {self.md5}"
         return "no md5 published; " + (
@@ -42,7 +42,7 @@ class PublicFile:
         """Download the file into ``root`` from the first address that works, and verify it.
 
         Args:
-            root: Folder of the data sets.
+            root: Root folder of the data sets.
             remedy: What the user can do without the server; ends the error message.
             progress: As for :func:`~lr_lightning.data.storage.download.download`.
 
@@ -50,8 +50,8 @@ class PublicFile:
             The path of the file.
 
         Raises:
-            ConnectionError: If no address works; the message lists what failed at each.
-            ValueError: If the only address gives a wrong file, or an existing file is wrong; that file is kept.
+            ConnectionError: If no address works; the message lists the failure of each.
+            ValueError: If the only address returns a wrong file, or an existing file is wrong; the latter is kept.
         """
         path, failures = root / self.path, list[ConnectionError | ValueError]()
         addresses = (self.url, *self.mirrors)
@@ -73,24 +73,24 @@ class PublicFile:
 
 
 def _fetch_archive(url: str, path: Path, remedy: str, progress: Callable[[int, int | None], None] | None) -> Path:
-    """Download a zip archive without a published checksum; it gets its final name once its members are verified."""
+    """Download a zip archive that has no published checksum; rename it once its members are verified."""
     if path.exists():
         if damage := _damage(path):
-            raise ValueError(f"{path} is no whole zip archive ({damage}); move it away to have it fetched")
+            raise ValueError(f"{path} is not a complete zip archive ({damage}); move it away to download it again")
         return path
-    with write_lock(path, "choose a folder that can be written to") as lock:
-        if not path.exists():  # else fetched by the process that this one waited for
+    with write_lock(path, "choose a writable folder") as lock:
+        if not path.exists():  # unless another process downloaded it while this one waited for the lock
             unverified = download(url, path.with_name(f"{path.name}.unverified"), remedy=remedy, progress=progress)
             if damage := _damage(unverified):
                 unverified.unlink()
-                raise ValueError(f"{url} gave no whole zip archive ({damage}), which was removed; {remedy}")
+                raise ValueError(f"{url} returned an incomplete zip archive ({damage}), which was deleted; {remedy}")
             unverified.replace(path)
         lock.unlink(missing_ok=True)
     return path
 
 
 def _damage(path: Path) -> str | None:
-    """Return what is wrong with a zip archive, by the checksums of its members; ``None`` if nothing is."""
+    """Verify a zip archive by the checksums of its members; return the damage found, or ``None``."""
     try:
         with zipfile.ZipFile(path) as archive:
             member = archive.testzip()

@@ -1,4 +1,4 @@
-"""Labelled observations that fit into memory."""
+"""Labeled observations held in memory."""
 
 from typing import Self
 
@@ -16,7 +16,7 @@ class TensorFactorDataset(FactorDataset):
         name: Short name of the set.
         observations: ``(N, *image_shape)``: uint8 images in 0..255, or float32 data.
         factors: Factor values ``(N, K)`` int64.
-        factor_space: The factors; combinations may be missing or repeat.
+        factor_space: The factors; combinations may be missing or repeated.
 
     Raises:
         ValueError: If the lengths differ, or the factors do not fit the factor space.
@@ -30,7 +30,7 @@ class TensorFactorDataset(FactorDataset):
             raise ValueError(
                 f"{name} must have as many observations as factors, got {len(observations)} and {len(factors)}"
             )
-        factor_space.indices(factors)  # refuses wrong columns and values
+        factor_space.indices(factors)  # raises for a wrong number of columns or values out of range
         self.name = name
         self.factor_space = factor_space
         self.image_shape: tuple[int, ...] = tuple(observations.shape[1:])

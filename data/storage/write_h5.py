@@ -11,8 +11,8 @@ from torch import Tensor
 from lr_lightning.common.files import replaced_atomically
 from lr_lightning.data.dataset import FactorDataset
 
-# Small chunks of whole images, so that a random image costs one small inflation: in chunks of one 64 x 64 x 3 image a
-# batch of 128 takes 9 ms and the file is 5 % larger than in chunks of 64, where it takes 210 ms.
+# Small chunks of whole images, so that reading a random image decompresses little: with chunks of one 64 x 64 x 3 image
+# a batch of 128 takes 9 ms, with chunks of 64 images 210 ms; the file is only 5 % larger.
 _CHUNK_BYTES = 1 << 14
 _GZIP_LEVEL = 4
 
@@ -25,41 +25,41 @@ def write_h5(
     block_size: int = 4096,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write ``dataset`` as :class:`~lr_lightning.data.sets.shapes3d.Shapes3D` or ``DSprites`` read it.
+    """Write ``dataset`` in the layout that :class:`~lr_lightning.data.sets.shapes3d.Shapes3D` or ``DSprites`` reads.
 
-    Images of three channels go into the layout of 3DShapes (``images`` (N, H, W, C) uint8, ``labels`` (N, K) float64),
-    images of one into that of dSprites (``imgs`` (N, H, W) uint8 in {0, 1}, ``latents/classes`` (N, K) int64,
-    ``latents/values`` (N, K) float64). The file is compressed, in chunks of about 16 kB that make random reads fast,
-    so that writing a public set anew is worth while too. Attributes of the file say where it comes from: ``source``
-    (the set's name), ``rendered`` and, if the set has one, ``renderer_version``.
+    RGB images are written in the layout of 3DShapes (``images`` (N, H, W, C) uint8, ``labels`` (N, K) float64), images
+    with one channel in that of dSprites (``imgs`` (N, H, W) uint8 in {0, 1}, ``latents/classes`` (N, K) int64,
+    ``latents/values`` (N, K) float64). The file is compressed in chunks of about 16 kB, which make random reads fast;
+    for that reason it can also pay to rewrite a public file. Attributes record the origin: ``source`` (the name of the
+    set), ``rendered`` and, if the set has one, ``renderer_version``.
 
-    Memory holds one block of images. The file appears under its name only when it is complete.
+    Only one block of images is in memory at a time. The file gets its final name only when it is complete.
 
     Args:
-        dataset: Images ``(1, H, W)`` or ``(3, H, W)``, every combination of factors once.
-        path: File to write; its folder is made if there is none.
-        overwrite: Replace a file that is there.
-        block_size: Images drawn and written at a time.
-        progress: Called after each block with the number of images written and of all images.
+        dataset: Images ``(1, H, W)`` or ``(3, H, W)`` with every combination of factors exactly once.
+        path: File to write; its folder is created if needed.
+        overwrite: Whether to replace an existing file.
+        block_size: Number of images drawn and written at a time.
+        progress: Called after each block with the number of images written and in total.
 
     Returns:
         The path.
 
     Raises:
-        FileExistsError: If there is a file and ``overwrite`` is not set.
-        ValueError: If the set has no full grid, its observations are no such images, or an image of one channel has
-            other values than 0 and 255.
+        FileExistsError: If the file exists and ``overwrite`` is not set.
+        ValueError: If the set is not a full grid, its observations do not have one of these shapes, or an image with
+            one channel contains values other than 0 and 255.
 
     Example:
         >>> write_h5(RenderedShapes3D(), "rendered_3dshapes.h5")  # doctest: +SKIP
     """
     path = Path(path)
     if not dataset.full_grid:
-        raise ValueError(f"{dataset.name} is no full grid of factors, which the layout of the public files needs")
+        raise ValueError(f"{dataset.name} must be a full grid of factors to be written in the layout of a public file")
     if len(dataset.image_shape) != 3 or dataset.image_shape[0] not in (1, 3):
         raise ValueError(f"{dataset.name} must have images (1, H, W) or (3, H, W), got {tuple(dataset.image_shape)}")
     if path.exists() and not overwrite:
-        raise FileExistsError(f"{path} is there already; choose another name, or ask for it to be overwritten")
+        raise FileExistsError(f"{path} already exists; choose another name, or set overwrite")
     with replaced_atomically(path) as unfinished, h5py.File(unfinished, "w") as file:
         _write(file, dataset, block_size, progress)
     return path
@@ -104,10 +104,10 @@ def _write_factors(file: h5py.File, dataset: FactorDataset) -> None:
 
 
 def _binary(images: Tensor, start: int) -> Tensor:
-    """Turn ``(N, 1, H, W)`` in {0, 255} into ``(N, H, W)`` in {0, 1}."""
+    """Convert ``(N, 1, H, W)`` in {0, 255} to ``(N, H, W)`` in {0, 1}; ``start`` is the index of the first image."""
     gray = ((images != 0) & (images != 255)).flatten(1).any(dim=1)
     if gray.any():
         row = int(gray.int().argmax())
         value = int(images[row][(images[row] != 0) & (images[row] != 255)][0])
-        raise ValueError(f"the layout of dSprites holds images of 0 and 255 only, got {value} in image {start + row}")
+        raise ValueError(f"images must contain only 0 and 255, got {value} in image {start + row}")
     return images[:, 0] // 255

@@ -1,4 +1,4 @@
-"""One process at a time where several would write the same file."""
+"""A lock that lets one process at a time write a file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,14 +9,14 @@ from filelock import FileLock
 
 @contextmanager
 def write_lock(path: Path, remedy: str) -> Iterator[Path]:
-    """Make the folder of ``path`` and hold the lock ``.<name>.lock`` in it, which a killed process gives back.
+    """Create the folder of ``path`` and hold the lock ``.<name>.lock`` in it; it is released if the process is killed.
 
     Args:
-        path: The file that is to be written.
-        remedy: Ends the error message.
+        path: The file to write.
+        remedy: How the user can fix an unwritable folder; ends the error message.
 
     Yields:
-        The lock's file. It stays, unless it is removed when ``path`` is there and nobody needs the lock any more.
+        The lock file. The caller may delete it once ``path`` exists and the lock is no longer needed.
 
     Raises:
         OSError: If the folder cannot be written to.

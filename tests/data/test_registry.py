@@ -123,7 +123,7 @@ def test_a_path_is_there_once_all_files_are(tmp_path: Path) -> None:
     [
         ("smallnorb", "no data set 'smallnorb'.*small_norb"),
         ("lr_lightning.data.MNIST", r"lr_lightning\.data\.MNIST.*mnist, fashion_mnist"),
-        ("lr_lightning.data.CustomDataset", "has no record"),
+        ("lr_lightning.data.CustomDataset", "CustomDataset .*record, got none"),
         ("lr_lightning.data.FactorSpace", "FactorSpace is not a class that extends FactorDataset"),
         ("no_such_package.Set", "no_such_package"),
     ],

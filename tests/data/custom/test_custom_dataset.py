@@ -19,7 +19,7 @@ from lr_lightning.data import CustomDataset
 from lr_lightning.data.custom.labels import positions
 from lr_lightning.data.dataset import FactorDataset
 
-FACTORS = {"colour": ["red", "green"], "height": 3, "position": [0.0, 0.1, 0.3]}
+FACTORS = {"color": ["red", "green"], "height": 3, "position": [0.0, 0.1, 0.3]}
 GRID = list(itertools.product(range(2), range(3), range(3)))
 PIXELS = np.random.default_rng(0).integers(2, 256, (18, 6, 5, 3), dtype=np.uint8)
 ALL = torch.arange(18)
@@ -56,14 +56,14 @@ def write_folder(folder: Path) -> Path:
     return folder / "images"
 
 
-def table_of(rows: list[int], order: tuple[str, ...] = ("file", "position", "colour", "height")) -> str:
+def table_of(rows: list[int], order: tuple[str, ...] = ("file", "position", "color", "height")) -> str:
     """A CSV table of some images, with values, names of values, and numbers."""
     lines = [order]
     for i in rows:
         color, height, position = GRID[i]
         cells = {
             "file": f"i{i}.png",
-            "colour": ["red", "green"][color],
+            "color": ["red", "green"][color],
             "height": str(height),
             "position": str([0.0, 0.1, 0.3][position]),
         }
@@ -78,9 +78,9 @@ def test_a_full_grid_needs_no_labels(tmp_path: Path, write: Callable[[Path], Pat
     dataset = CustomDataset(describe(tmp_path, images=images.name), storage)
     assert isinstance(dataset, FactorDataset)
     assert (dataset.name, len(dataset), dataset.full_grid, dataset.image_shape) == ("bars", 18, True, (3, 6, 5))
-    assert dataset.factor_space.names == ("colour", "height", "position")
+    assert dataset.factor_space.names == ("color", "height", "position")
     assert dataset.factor_space.values == ((0.0, 1.0), (0.0, 1.0, 2.0), (0.0, 0.1, 0.3))
-    assert dataset.factor_space.value_names == {"colour": ("red", "green")}
+    assert dataset.factor_space.value_names == {"color": ("red", "green")}
     assert torch.equal(dataset.images(ALL), EXPECTED)
     assert torch.equal(dataset.images(ALL.flip(0)[:4]), EXPECTED.flip(0)[:4])
     assert dataset.factors(ALL).tolist() == [list(row) for row in GRID]
@@ -166,7 +166,7 @@ def test_a_table_labels_a_folder(tmp_path: Path) -> None:
     assert (len(some), some.full_grid) == (3, False)
     assert torch.equal(some.images(ALL[:3]), EXPECTED[[12, 4, 10]])
     assert some.factors(ALL[:3]).tolist() == [list(GRID[i]) for i in (12, 4, 10)]
-    backwards = table_of(list(range(18))[::-1], ("height", "file", "position", "colour"))
+    backwards = table_of(list(range(18))[::-1], ("height", "file", "position", "color"))
     (tmp_path / "all.csv").write_text("\ufeff" + backwards.replace("file", "frame").replace(",", ", "))
     dataset = CustomDataset(describe(tmp_path, images="images", labels="all.csv", key="frame"))
     assert dataset.full_grid
@@ -175,7 +175,7 @@ def test_a_table_labels_a_folder(tmp_path: Path) -> None:
 
 def test_labels_are_values_or_names_or_numbers_of_names(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    (tmp_path / "t.csv").write_text("file,colour,height,position\ni0.png,green,2,0.0996\ni1.png,1,0,0.2995\n")
+    (tmp_path / "t.csv").write_text("file,color,height,position\ni0.png,green,2,0.0996\ni1.png,1,0,0.2995\n")
     dataset = CustomDataset(describe(tmp_path, images="images", labels="t.csv"))
     assert dataset.factors(ALL[:2]).tolist() == [[1, 2, 1], [1, 0, 2]]
 
@@ -224,7 +224,7 @@ def test_numbers_are_read_alike_in_descriptions_and_labels(
         ("[low, high]", ["0", "0.999"], r"a of image 1 is 0\.999 in t\.csv"),
         ("[low, high]", ["high", "nan"], r"a of image 1 is nan in t\.csv"),
         ("3", [1e-4, 1e-3, 1e-2], r"a of image 0 is 0\.0001 in labels, but .* has the values 0, 1, 2"),
-        ("[0, 1, 2]", [1e-4, 1e-3, 1.0], r"a is 0\.0001 and 0\.001 in labels, which would both be 0; list its values"),
+        ("[0, 1, 2]", [1e-4, 1e-3, 1.0], r"a is 0\.0001 and 0\.001 in labels.* both match the value 0"),
         ("[1e-4]", [1e-4, 9e-3], r"a of image 1 is 0\.009 in labels"),
         ("[1, 2]", ["1", "1_0"], r"a of image 1 is 1_0 in t\.csv"),
         ("40", [0.0, 41.0], r"a of image 1 is 41\.0 in labels, but .* has the values 0, 1, .*, 19, \.\.\.$"),
@@ -251,43 +251,43 @@ def test_values_need_not_increase(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"factors": None}, r"set\.yaml lacks factors"),
-        ({"images": None, "name": None}, r"set\.yaml lacks name, images"),
-        ({"factor": 3}, r"set\.yaml has an unknown key 'factor'; did you mean factors\?"),
-        ({"zzz": 3}, r"unknown key 'zzz'; there are name, factors, images, key, layout, labels"),
+        ({"factors": None}, r"set\.yaml .*; factors is missing"),
+        ({"images": None, "name": None}, r"set\.yaml .*; name, images is missing"),
+        ({"factor": 3}, r"set\.yaml .*'factor'; did you mean factors\?"),
+        ({"zzz": 3}, r"unknown key 'zzz'; .*name, factors, images, key, layout, labels"),
         ({"name": 7}, r"name in .*set\.yaml must be text, got 7"),
         ({"labels": ""}, r"labels in .*set\.yaml must be text, got ''"),
-        ({"factors": [3, 4]}, r"factors in .* must map names to a number of values or a list of them, got \[3, 4\]"),
-        ({"factors": {}}, r"factors in .* must map names to a number of values or a list of them, got \{\}"),
-        ({"factors": {True: 3}}, r"must have names that are text, got True; put it in quotes"),
-        ({"factors": {"x": 0}}, r"factor 'x' in .* must be a number of values of at least 1 or a list .*, got 0"),
-        ({"factors": {"x": -2}}, r"factor 'x' in .* must be a number of values of at least 1 or a list .*, got -2"),
-        ({"factors": {"x": True}}, r"factor 'x' in .* must be a number of values of at least 1 or a list .*, got True"),
-        ({"factors": {"x": "three"}}, r"factor 'x' in .* must be a number of values .*, got 'three'"),
+        ({"factors": [3, 4]}, r"factors in .*, got \[3, 4\]"),
+        ({"factors": {}}, r"factors in .*, got \{\}"),
+        ({"factors": {True: 3}}, r"names .*text, got True; .*quotes"),
+        ({"factors": {"x": 0}}, r"factor 'x' in .* at least 1.*got 0"),
+        ({"factors": {"x": -2}}, r"factor 'x' in .* at least 1.*got -2"),
+        ({"factors": {"x": True}}, r"factor 'x' in .* at least 1.*got True"),
+        ({"factors": {"x": "three"}}, r"factor 'x' in .* at least 1.*got 'three'"),
         (
             {"factors": {"x": [1, "two"]}},
-            r"factor 'x' in .* must have values all numbers or all text, got \[1, 'two'\]",
+            r"factor 'x' in .* only numbers or only text.*, got \[1, 'two'\]",
         ),
-        ({"factors": {"x": [1, True]}}, r"factor 'x' in .* must have values all numbers or all text, got \[1, True\]"),
-        ({"factors": {"x": [1, 1.0]}}, r"factor 'x' in .* must have values that differ, got \[1, 1\.0\]"),
-        ({"factors": {"x": [1, 2, float("nan")]}}, r"factor 'x' in .* must have finite values, got \[1, 2, nan\]"),
-        ({"factors": {"x": [float("-inf"), 1]}}, r"factor 'x' in .* must have finite values, got \[-inf, 1\]"),
-        ({"factors": {"x": ["1e999", "1"]}}, r"factor 'x' in .* must have finite values"),
-        ({"factors": {"x": [10**25, 10**25 + 1]}}, r"factor 'x' in .* must have values that differ"),
-        ({"factors": {"x": ["1", "two"]}}, r"factor 'x' in .* must have values all numbers or all text, got \['1', 't"),
-        ({"factors": {"x": 10**12}}, r"factor 'x' in .* must have at most 1,000,000 values, got 1000000000000"),
-        ({"factors": {"x": 10**25}}, r"factor 'x' in .* must have at most 1,000,000 values, got 10{25}"),
-        ({"factors": dict.fromkeys("abcd", 10**6)}, r"sizes must make fewer than 2\^63 combinations"),
-        ({"factors": dict.fromkeys(map(str, range(1001)), 1)}, r"factors in .* must be at most 1,000, got 1,001"),
-        ({"images": "set.yaml"}, r"images in .* must be \.h5, \.hdf5, \.npz or a folder of images, got .*set\.yaml"),
-        ({"layout": "HWC"}, r"layout in .*set\.yaml must be one of NHWC, NCHW, NHW, got 'HWC'"),
+        ({"factors": {"x": [1, True]}}, r"factor 'x' in .* only numbers or only text.*, got \[1, True\]"),
+        ({"factors": {"x": [1, 1.0]}}, r"factor 'x' in .* distinct values, got \[1, 1\.0\]"),
+        ({"factors": {"x": [1, 2, float("nan")]}}, r"factor 'x' in .* finite values, got \[1, 2, nan\]"),
+        ({"factors": {"x": [float("-inf"), 1]}}, r"factor 'x' in .* finite values, got \[-inf, 1\]"),
+        ({"factors": {"x": ["1e999", "1"]}}, r"factor 'x' in .* finite values"),
+        ({"factors": {"x": [10**25, 10**25 + 1]}}, r"factor 'x' in .* distinct values"),
+        ({"factors": {"x": ["1", "two"]}}, r"factor 'x' in .* only numbers or only text.*, got \['1', 't"),
+        ({"factors": {"x": 10**12}}, r"factor 'x' in .* at most 1,000,000 values, got 1000000000000"),
+        ({"factors": {"x": 10**25}}, r"factor 'x' in .* at most 1,000,000 values, got 10{25}"),
+        ({"factors": dict.fromkeys("abcd", 10**6)}, r"sizes.*2\^63.*2\^"),
+        ({"factors": dict.fromkeys(map(str, range(1001)), 1)}, r"factors in .*1,000, got 1,001"),
+        ({"images": "set.yaml"}, r"images in .*\.h5, \.hdf5, \.npz .*, got .*set\.yaml"),
+        ({"layout": "HWC"}, r"layout in .*set\.yaml .*NHWC, NCHW, NHW, got 'HWC'"),
         (
             {"layout": "NCHW"},
-            r"have 6 channels, by their shape \(18, 6, 5, 3\) and layout NCHW; set layout in .* to NHWC",
+            r"channels, got 6 .*\(18, 6, 5, 3\) and layout NCHW; set layout in .* to NHWC",
         ),
         (
             {"layout": "NHW"},
-            r"must have the axes NHW, got shape \(18, 6, 5, 3\); set layout in .* to one of NHWC, NCHW",
+            r"axes NHW, got shape \(18, 6, 5, 3\); set layout in .* NHWC, NCHW",
         ),
         (
             {"factors": {"x": 3, "y": 5}},
@@ -295,19 +295,19 @@ def test_values_need_not_increase(tmp_path: Path) -> None:
         ),
         (
             {"labels": "flat"},
-            r"'flat' in .* must be numbers \(18, 3\), a row for each .* of colour, height, position, got",
+            r"'flat' in .* numbers \(18, 3\), .*color, height, position.*, got",
         ),
-        ({"labels": "words"}, r"'words' in .* must be numbers \(18, 3\), .* got \(18, 3\) <U1"),
+        ({"labels": "words"}, r"'words' in .* numbers \(18, 3\), .* got \(18, 3\) <U1"),
         ({"labels": "odd"}, r"position of image 4 is 0\.25 in odd, but .*set\.yaml has the values 0, 0\.1, 0\.3"),
         ({"labels": "nan"}, r"height of image 17 is nan in nan, but .*set\.yaml has the values 0, 1, 2"),
         (
             {"key": "floats"},
-            r"'floats' in .* must be uint8 in 0\.\.255, or bool, got float64; .* \(255 \* images\)\.round",
+            r"'floats' in .* uint8 .* bool, got float64; .* \(255 \* images\)\.round",
         ),
-        ({"key": "two"}, r"have 2 channels, by their shape \(18, 6, 5, 2\) and layout NHWC; one or three channels are"),
-        ({"key": "nothing"}, r"'nothing' in .* must have the axes NHWC, got shape \(0, 6, 5, 3\)"),
+        ({"key": "two"}, r"1 or 3 channels, got 2 .*\(18, 6, 5, 2\) and layout NHWC$"),
+        ({"key": "nothing"}, r"'nothing' in .* axes NHWC, got shape \(0, 6, 5, 3\)"),
         ({"key": "fortran"}, r"'fortran' in .* in Fortran order.*set\.yaml"),
-        ({"key": "objects"}, r"'objects' in .* holds pickled objects, which are never loaded"),
+        ({"key": "objects"}, r"'objects' in .* pickled objects"),
     ],
 )
 def test_refuses(tmp_path: Path, entries: dict[str, Any], message: str) -> None:
@@ -333,11 +333,9 @@ def test_refuses(tmp_path: Path, entries: dict[str, Any], message: str) -> None:
 
 
 def test_refuses_missing_files_and_arrays(tmp_path: Path) -> None:
-    with pytest.raises(
-        FileNotFoundError, match=r"no file .*set\.yaml; give the YAML file that describes your data set"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no file .*set\.yaml; .*YAML"):
         CustomDataset(tmp_path / "set.yaml")
-    with pytest.raises(FileNotFoundError, match=r"no .*images\.npz; set `images` in .*set\.yaml to a file or folder"):
+    with pytest.raises(FileNotFoundError, match=r"no .*images\.npz; set images in .*set\.yaml"):
         CustomDataset(describe(tmp_path))
     write_npz(tmp_path)
     with pytest.raises(KeyError, match=r"no array 'frames' in .*images\.npz, which has images"):
@@ -355,8 +353,8 @@ def test_refuses_what_is_no_description(tmp_path: Path) -> None:
     path = tmp_path / "set.yaml"
     for text, message in {
         "name: [": r"set\.yaml cannot be read as YAML: while parsing a flow node .* line 1",
-        "bars": r"set\.yaml must hold the keys name, factors, images, got 'bars'",
-        "": r"set\.yaml must hold the keys name, factors, images, got None",
+        "bars": r"set\.yaml .*keys name, factors, images, got 'bars'",
+        "": r"set\.yaml .*keys name, factors, images, got None",
         "name: !!python/object/apply:os.getcwd []": r"cannot be read as YAML: could not determine a constructor",
     }.items():
         path.write_text(text)
@@ -366,16 +364,16 @@ def test_refuses_what_is_no_description(tmp_path: Path) -> None:
         f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in itertools.pairwise("abcdefghi")
     )
     for text, message in {
-        "name: bars\nname: boxes": r"set\.yaml cannot be read as YAML: the key 'name' is there twice",
+        "name: bars\nname: boxes": r"set\.yaml cannot be read as YAML: .*duplicate key 'name'",
         "name: &a {b: 1}\nfactors: {<<: *a}": r"set\.yaml cannot be read as YAML: mappings cannot be merged",
         "[" * 3000: r"set\.yaml cannot be read as YAML: lists or mappings are nested too deeply",
         "name: " + "9" * 5000: r"set\.yaml cannot be read as YAML: .*limit",
         "name: !!timestamp 5": r"set\.yaml cannot be read as YAML",
-        'name: "\\ud800"': r"set\.yaml cannot be read as YAML: '\\ud800' is no text",
+        'name: "\\ud800"': r"set\.yaml cannot be read as YAML: '\\ud800' .*surrogate",
         nested.replace("i:", "name:"): r"set\.yaml has an unknown key 'a'",
         nested.replace("i: &i", "factors:").replace("a:", "name:").replace("b:", "images:"): r"unknown key 'c'",
         "name: &a [*a]\nfactors: *a\nimages: x": r"name in .*set\.yaml must be text, got \[\[\[\[\.\.\.\]\]\]\]",
-        "#" * (1 << 20) + "\n": r"set\.yaml has 1,048,577 bytes, and a description at most 1,048,576",
+        "#" * (1 << 20) + "\n": r"set\.yaml .*1,048,576 bytes, got 1,048,577",
     }.items():
         path.write_text(text)
         with pytest.raises(ValueError, match=message) as refused:
@@ -404,9 +402,9 @@ def test_refuses_claims_of_hdf5_before_it_takes_memory(tmp_path: Path) -> None:
     try:
         for entries, message in (
             ({}, r"has 1000000000000 images, but the factors in .* make 2 x 3 x 3 = 18"),
-            ({"labels": "labels", "factors": {"x": 3}}, r"'labels' in .* has 8,000,000,000,000 bytes"),
-            ({"key": "sides", "factors": {"x": 1}}, r"have 1,200,000,000 values each, .*; scale them"),
-            ({"key": "large", "factors": {"x": 1}}, r"'large' in .* lies in chunks of 300,000,000 bytes"),
+            ({"labels": "labels", "factors": {"x": 3}}, r"'labels' in .*, got 8,000,000,000,000"),
+            ({"key": "sides", "factors": {"x": 1}}, r"values each, got 1,200,000,000 "),
+            ({"key": "large", "factors": {"x": 1}}, r"'large' in .* chunks of 300,000,000 bytes"),
         ):
             with pytest.raises(ValueError, match=message):
                 CustomDataset(describe(tmp_path, images="images.h5", **entries))
@@ -421,29 +419,29 @@ def test_refuses_claims_of_hdf5_before_it_takes_memory(tmp_path: Path) -> None:
 def test_refuses_images_of_0_and_1_when_they_are_read(tmp_path: Path, storage: Any) -> None:
     write_npz(tmp_path, images=PIXELS % 2)
     dataset = CustomDataset(describe(tmp_path), storage)
-    with pytest.raises(ValueError, match=r"images\.npz hold 0 and 1, which would be all but black; store them as bool"):
+    with pytest.raises(ValueError, match=r"images\.npz .*0 and 1.*bool"):
         dataset.images(ALL)
 
 
 @pytest.mark.parametrize(
     ("table", "error", "message"),
     [
-        (None, FileNotFoundError, r"no table .*t\.csv; set labels in .*set\.yaml to a CSV file, or leave it out"),
-        ("", KeyError, r"t\.csv lacks the column file, colour, height, position; it has none"),
-        ("file,colour,x\n", KeyError, r"t\.csv lacks the column height, position; it has file, colour, x"),
-        ("file,colour,height,position\n", ValueError, r"t\.csv has no rows"),
-        ("file,colour,height,position\ni0.png,red,1,0\ni1.png,red,,0\n", ValueError, r"an empty cell in line 3"),
-        ("file,colour,height,position\ni0.png,red,1\n", ValueError, r"an empty cell in line 2"),
+        (None, FileNotFoundError, r"no table .*t\.csv; set labels in .*set\.yaml"),
+        ("", KeyError, r"t\.csv has no column file, color, height, position; .*none"),
+        ("file,color,x\n", KeyError, r"t\.csv has no column height, position; .*file, color, x"),
+        ("file,color,height,position\n", ValueError, r"t\.csv has no rows"),
+        ("file,color,height,position\ni0.png,red,1,0\ni1.png,red,,0\n", ValueError, r"an empty cell in line 3"),
+        ("file,color,height,position\ni0.png,red,1\n", ValueError, r"an empty cell in line 2"),
         (
-            "file,colour,height,position\ni0.png,blue,1,0\n",
+            "file,color,height,position\ni0.png,blue,1,0\n",
             ValueError,
-            r"colour of image 0 is blue in t\.csv, but .*set\.yaml has the values red, green",
+            r"color of image 0 is blue in t\.csv, but .*set\.yaml has the values red, green",
         ),
-        ("file,colour,height,position\ni99.png,red,1,0\n", FileNotFoundError, r"no image .*i99\.png"),
+        ("file,color,height,position\ni99.png,red,1,0\n", FileNotFoundError, r"no image .*i99\.png"),
         (
-            "file,colour,height,position,colour\ni0.png,red,1,0,green\n",
+            "file,color,height,position,color\ni0.png,red,1,0,green\n",
             ValueError,
-            r"t\.csv has the column colour more than once",
+            r"t\.csv has the column color more than once",
         ),
         (b"\xff\xfe\x00", ValueError, r"t\.csv cannot be read as a CSV table"),
     ],
@@ -458,7 +456,5 @@ def test_refuses_a_table(tmp_path: Path, table: str | bytes | None, error: type[
 
 def test_refuses_a_layout_of_a_folder(tmp_path: Path) -> None:
     write_folder(tmp_path)
-    with pytest.raises(
-        ValueError, match=r"layout in .* is for arrays; leave it out, as .*images is a folder of images"
-    ):
+    with pytest.raises(ValueError, match=r"layout in .* arrays.*images is a folder"):
         CustomDataset(describe(tmp_path, images="images", layout="NHWC"))

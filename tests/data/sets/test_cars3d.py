@@ -109,7 +109,7 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
         link = tarfile.TarInfo(f"data/cars/{NAMES[0]}.mat")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
-    with pytest.raises(ValueError, match=r"lacks 1 of the cars .* such as car_007_mesh\.mat; fetch"):
+    with pytest.raises(ValueError, match=r"no file for 1 .*car_007_mesh\.mat; fetch"):
         Cars3D(tmp_path / "linked.tar.gz", "memory", SPACE).images(torch.tensor([0]))
 
 
@@ -119,20 +119,20 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     [
         (
             {**CARS, "list.txt": b"car_007_mesh\ncar_003_mesh"},
-            "list.txt of .* must name 4 different cars, got 2; fetch",
+            "list.txt of .* 4 distinct cars, got 2 among 2 .*; fetch",
         ),
-        ({**CARS, "list.txt": b"car_007_mesh\n" * 4}, "list.txt of .* must name 4 different cars, got 4; fetch"),
+        ({**CARS, "list.txt": b"car_007_mesh\n" * 4}, "list.txt of .* 4 distinct cars, got . among 4 .*; fetch"),
         (
             {**LIST, **{name: CARS[name] for name in list(CARS)[:3]}},
-            r"lacks 1 of the cars that list\.txt names, such as car_001_mesh\.mat; fetch",
+            r"no file for 1 .*car_001_mesh\.mat; fetch",
         ),
         (
             {**LIST, **CARS, "car_002_mesh.mat": mat(VIEWS[0])},
-            r"has 1 cars that list\.txt does not name, such as car_002_mesh\.mat; fetch",
+            r"1 cars .*not in list\.txt.*car_002_mesh\.mat; fetch",
         ),
         (
             {**LIST, **CARS, "car_010_mesh.mat": mat(VIEWS[0, :64])},
-            r"car_010_mesh\.mat of .* must have 'im' \(128, 128, 3, 3, 2\) uint8, got \(64, 128, 3, 3, 2\) uint8",
+            r"car_010_mesh\.mat of .* 'im' \(128, 128, 3, 3, 2\) uint8, got \(64, 128, 3, 3, 2\) uint8",
         ),
         ({**LIST, **CARS, "car_010_mesh.mat": mat(VIEWS[0] / 255)}, r"car_010_mesh\.mat of .* uint8, got .* float64"),
         (
@@ -148,7 +148,7 @@ def test_refuses_other_cars_than_listed(tmp_path: Path, form: str, files: dict[s
 
 
 def test_refuses_a_folder_with_other_cars_when_it_is_opened(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"lacks 2 of the cars that list\.txt names, such as car_003_mesh\.mat; fetch"):
+    with pytest.raises(ValueError, match=r"no file for 2 .*car_003_mesh\.mat; fetch"):
         Cars3D(
             write_folder(tmp_path / "cars", {**LIST, "car_010_mesh.mat": b"", "car_001_mesh.mat": b""}),
             factor_space=SPACE,
@@ -158,9 +158,9 @@ def test_refuses_a_folder_with_other_cars_when_it_is_opened(tmp_path: Path) -> N
 def test_refuses_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"no file or folder .*c\.tar\.gz; fetch .*data prepare cars3d`"):
         Cars3D(tmp_path / "c.tar.gz")
-    with pytest.raises(FileNotFoundError, match=r"no list\.txt in .*cars, which gives the order of the cars; fetch"):
+    with pytest.raises(FileNotFoundError, match=r"no list\.txt in .*cars, .*; fetch"):
         Cars3D(write_folder(tmp_path / "cars", CARS), factor_space=SPACE)
-    with pytest.raises(ValueError, match=r"has no cars/list\.txt, which gives the order"):
+    with pytest.raises(ValueError, match=r"has no cars/list\.txt"):
         Cars3D(write(tmp_path / "c.tar.gz", CARS), "memory", SPACE).images(torch.tensor([0]))
     with pytest.raises(ValueError, match=r"has no cars/list\.txt"):
         Cars3D(write(tmp_path / "d.tar.gz", {**CARS, **LIST}, "data/lorries"), "memory", SPACE).images(
@@ -212,15 +212,15 @@ def test_limits_come_before_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("lr_lightning.data.sets.cars3d._LARGEST_SMALL_ARCHIVE", 1 << 25)
     path = tmp_path / "c.tar.gz"
     for members, kind, message in (
-        ({"data/cars/list.txt": (1 << 25) + 1}, tarfile.REGTYPE, r"list\.txt of .* has 33,554,433 bytes"),
-        ({"data/other": 1 << 26}, tarfile.REGTYPE, r"it unpacks to more than 33,554,432 bytes"),
+        ({"data/cars/list.txt": (1 << 25) + 1}, tarfile.REGTYPE, r"list\.txt of .*33,554,433"),
+        ({"data/other": 1 << 26}, tarfile.REGTYPE, r"expands to more than 33,554,432 bytes"),
         ({"x": (1 << 20) + 1}, tarfile.XHDTYPE, r"a header has 1,048,577 bytes"),
         ({"x": (1 << 20) + 1}, tarfile.GNUTYPE_LONGNAME, r"a header has 1,048,577 bytes"),
     ):
         with pytest.raises((ValueError, OSError), match=message):
             Cars3D(tar_of(path, members, kind), "memory", SPACE).images(torch.tensor([0]))
     many = {f"car_{i:03}_mesh.mat": CARS[NAMES[0] + ".mat"] for i in range(20, 29)}
-    with pytest.raises(ValueError, match=r"has more than 8 cars, and must have 4"):
+    with pytest.raises(ValueError, match=r"4 cars, got more than 8"):
         Cars3D(write(path, many), "memory", SPACE).images(torch.tensor([0]))
 
 

@@ -96,7 +96,7 @@ def test_a_rendered_file_is_named_so(tmp_path: Path) -> None:
 
 def test_the_npz_cannot_be_read_at_random(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "d.npz")
-    with pytest.raises(ValueError, match=r"d\.npz can only be read whole: choose storage='cache' or 'memory'"):
+    with pytest.raises(ValueError, match=r"storage .*'cache' or 'memory', got 'file': .*d\.npz"):
         DSprites(path, "file", SPACE)
 
 
@@ -129,20 +129,20 @@ def test_rejects_a_member_cut_short(tmp_path: Path) -> None:
 def test_rejects_a_member_that_is_no_array(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "d.npz", "w") as archive:
         archive.writestr("imgs.npy", "Sprites go here")
-    with pytest.raises(ValueError, match=r"'imgs' in .*d\.npz is no array \(.*magic.*\); fetch"):
+    with pytest.raises(ValueError, match=r"'imgs' in .*d\.npz is not an array \(.*magic.*\); fetch"):
         DSprites(tmp_path / "d.npz", factor_space=SPACE)
 
 
 def test_rejects_pickled_arrays(tmp_path: Path) -> None:
     path = write_npz(tmp_path / "d.npz", imgs=np.array([Bomb()] * 12, dtype=object))
-    with pytest.raises(ValueError, match=r"'imgs' in .*d\.npz holds pickled objects, which are never loaded; fetch"):
+    with pytest.raises(ValueError, match=r"'imgs' in .*d\.npz contains pickled objects.*; fetch"):
         DSprites(path, factor_space=SPACE)
 
 
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"imgs": SPRITES[:11]}, r"'imgs' in .*d\.npz must be \(12, 64, 64\) uint8, got \(11, 64, 64\) uint8; fetch"),
+        ({"imgs": SPRITES[:11]}, r"'imgs' in .*d\.npz .*\(12, 64, 64\) uint8, got \(11, 64, 64\) uint8; fetch"),
         ({"imgs": SPRITES.astype(bool)}, r"got \(12, 64, 64\) bool"),
         ({"imgs": np.asfortranarray(SPRITES)}, r"got \(12, 64, 64\) uint8 in Fortran order"),
         ({"latents_classes": CLASSES[::-1]}, r"shape in 'latents_classes' of .* must increase .* got \[2 1 0\]"),

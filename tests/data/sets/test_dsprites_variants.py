@@ -151,9 +151,7 @@ def test_a_picture_is_scaled_down_into_350_x_274_and_never_up(tmp_path: Path) ->
     assert (image[:, 144:] == image[:, -1:, -1:]).all()
     assert (image[:, -1, -1] - image[:, 0, 0] - 127.5).abs().max() < 1
     Image.new("RGB", (199, 274)).save(tmp_path / "small.jpg")
-    with pytest.raises(
-        ValueError, match=r"picture must be at least 200 x 274 pixels once .* got 199 x 274 from .*small"
-    ):
+    with pytest.raises(ValueError, match=r"picture .*200 x 274 .*got 199 x 274 from .*small"):
         ScreamDSprites(tmp_path / "small.jpg", flat)
 
 
@@ -197,25 +195,21 @@ def test_moves_to_a_device_with_its_sprites(kind: str, variant: Callable[..., DS
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_rejects_what_are_no_sprites_and_bad_seeds(kind: str, variant: Callable[..., DSpritesVariant]) -> None:
-    with pytest.raises(
-        ValueError, match=r"sprites must be images \(1, H, W\), .* got rendered_color_dsprites with \(3, 64, 64\)"
-    ):
+    with pytest.raises(ValueError, match=r"sprites .* got rendered_color_dsprites with \(3, 64, 64\)"):
         variant(kind, ColorDSprites(SPRITES))
-    with pytest.raises(ValueError, match=r"sprites must be images .* got double_helix with \(3,\)"):
+    with pytest.raises(ValueError, match=r"sprites .* got double_helix with \(3,\)"):
         variant(kind, DoubleHelix())
-    with pytest.raises(ValueError, match=r"seed must lie in \[0, 2\^63\), got -1"):
+    with pytest.raises(ValueError, match=r"seed .*2\^63.*-1"):
         variant(kind, seed=-1)
 
 
 def test_rejects_what_is_no_picture(tmp_path: Path) -> None:
-    with pytest.raises(
-        FileNotFoundError, match=r"no picture .*scream\.jpg; give the file of one, or fetch .* prepare scream_dsprites`"
-    ):
+    with pytest.raises(FileNotFoundError, match=r"no picture .*scream\.jpg.* prepare scream_dsprites`"):
         ScreamDSprites(tmp_path / "scream.jpg")
     (tmp_path / "text.jpg").write_text("no picture")
-    with pytest.raises(ValueError, match=r"text\.jpg is no picture that Pillow reads; give a \.jpg or \.png file"):
+    with pytest.raises(ValueError, match=r"text\.jpg is not an image"):
         ScreamDSprites(tmp_path / "text.jpg")
     Image.new("RGB", (80, 80)).save(tmp_path / "cut.jpg")
     (tmp_path / "cut.jpg").write_bytes((tmp_path / "cut.jpg").read_bytes()[:-40])
-    with pytest.raises(OSError, match=r"cut\.jpg is damaged \(.*truncated.*\); move it away and fetch it anew"):
+    with pytest.raises(OSError, match=r"cut\.jpg is damaged \(.*truncated.*\); delete it"):
         ScreamDSprites(tmp_path / "cut.jpg")

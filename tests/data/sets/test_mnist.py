@@ -106,11 +106,11 @@ def test_rejects_damaged_files(tmp_path: Path) -> None:
     path = write(tmp_path, "t10k") / "t10k-images-idx3-ubyte.gz"
     packed = path.read_bytes()
     damaged = {
-        r"cannot be unpacked \(.*end-of-stream": packed[:2000],
-        r"cannot be unpacked \(Error -3": packed[:10] + b"\xff" * 10 + packed[20:],
-        r"cannot be unpacked \(Not a gzipped": b"<html>",
-        r"cannot be unpacked \(CRC check failed": packed[:500] + bytes(100) + packed[600:],
-        r"must unpack to 3936 bytes for shape \(5, 28, 28\), got 3935; fetch": gzip.compress(idx(DIGITS)[:-1]),
+        r"cannot be decompressed \(.*end-of-stream": packed[:2000],
+        r"cannot be decompressed \(Error -3": packed[:10] + b"\xff" * 10 + packed[20:],
+        r"cannot be decompressed \(Not a gzipped": b"<html>",
+        r"cannot be decompressed \(CRC check failed": packed[:500] + bytes(100) + packed[600:],
+        r".*3936 bytes .*\(5, 28, 28\), got 3935; ": gzip.compress(idx(DIGITS)[:-1]),
     }
     for message, content in damaged.items():
         path.write_bytes(content)
@@ -121,17 +121,15 @@ def test_rejects_damaged_files(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\0\0\x0d\1", b"PK\3\4 and so on"])
 def test_rejects_what_is_no_idx_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(
-        ValueError, match=r"x is no idx file of bytes: it begins with (nothing|00 00 0d 01|50 4b 03 04)"
-    ):
+    with pytest.raises(ValueError, match=r"x is not an idx file.* (nothing|00 00 0d 01|50 4b 03 04)"):
         read_idx(tmp_path / "x")
 
 
 def test_looks_at_the_size_before_it_unpacks(tmp_path: Path) -> None:
     path = tmp_path / "x.gz"
     claims = {
-        (2**32 - 1, 28, 28): "holds an array .* larger than 1,073,741,824 bytes",
-        (10**6, 28, 28): "got 16 *; fetch",
+        (2**32 - 1, 28, 28): "array .* larger than 1,073,741,824 bytes",
+        (10**6, 28, 28): "got 16; ",
     }
     tracemalloc.start()
     try:
@@ -140,10 +138,10 @@ def test_looks_at_the_size_before_it_unpacks(tmp_path: Path) -> None:
             with pytest.raises((ValueError, OSError), match=message):
                 read_idx(path)
         path.write_bytes(gzip.compress(idx(LABELS) + bytes(200_000_000), 1))
-        with pytest.raises(OSError, match=r"x\.gz goes on after its array \(5,\); fetch"):
+        with pytest.raises(OSError, match=r"x\.gz has extra bytes .*\(5,\)"):
             read_idx(path)
         tracemalloc.reset_peak()
-        with pytest.raises(OSError, match=r"goes on after"):
+        with pytest.raises(OSError, match="extra bytes"):
             read_idx(path)
         assert tracemalloc.get_traced_memory()[1] < 5e6
     finally:
@@ -156,7 +154,7 @@ def test_looks_at_the_size_before_it_unpacks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
-        (DIGITS[:4], LABELS, r"must hold images \(N, 28, 28\) and labels \(N,\), got \(4, 28, 28\) and \(5,\)"),
+        (DIGITS[:4], LABELS, r"images .*labels .*got \(4, 28, 28\) and \(5,\)"),
         (DIGITS[:, :27], LABELS, r"got \(5, 27, 28\)"),
         (DIGITS, LABELS + 1, r"labels in .* must lie in 0..9, got 10"),
     ],
@@ -169,7 +167,7 @@ def test_rejects_images_and_labels_that_do_not_fit(
 
 
 def test_rejects_unknown_split_and_size(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="split must be one of train, test, all, got 'val'"):
+    with pytest.raises(ValueError, match=r"split .*train, test, all, got 'val'"):
         MNIST(tmp_path, "val")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="size must be 28, 32 or 64, got 48"):
+    with pytest.raises(ValueError, match=r"size .*28, 32 or 64, got 48"):
         MNIST(tmp_path, size=48)  # type: ignore[arg-type]

@@ -81,7 +81,7 @@ def test_refuses_the_older_release_of_four_colors(tmp_path: Path, variant: Any) 
     path = write_header(tmp_path / "mpi3d_toy.npz", len(MPI3D_COMPLEX_FACTORS))
     with pytest.raises(
         ValueError,
-        match=rf"mpi3d_toy\.npz holds 460,800 images: an older release with four colors .* of variant {variant}; "
+        match=rf"mpi3d_toy\.npz contains 460,800 images: .*older release.* of variant {variant}; "
         rf"fetch the public file with `lr-lightning data prepare mpi3d_{variant}`",
     ):
         MPI3D(path, variant)
@@ -90,7 +90,7 @@ def test_refuses_the_older_release_of_four_colors(tmp_path: Path, variant: Any) 
 def test_refuses_another_variant_as_the_complex_one(tmp_path: Path) -> None:
     path = write_header(tmp_path / "m.npz", len(MPI3D_FACTORS))
     with pytest.raises(
-        ValueError, match=r"m\.npz holds 1,036,800 images, those of variant toy, realistic or real, not real_complex"
+        ValueError, match=r"m\.npz contains .*1,036,800 images.* toy, realistic or real, .*real_complex"
     ):
         MPI3D(path, "real_complex")
 
@@ -98,9 +98,9 @@ def test_refuses_another_variant_as_the_complex_one(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": PIXELS[:9]}, r"'images' in .*m\.npz must be \(10, 64, 64, 3\) uint8, got \(9, 64, 64, 3\) uint8"),
-        ({"images": PIXELS / np.float32(255)}, r"must be \(10, 64, 64, 3\) uint8, got .* float32; fetch"),
-        ({"images": np.array([None])}, r"'images' in .*m\.npz holds pickled objects, which are never loaded"),
+        ({"images": PIXELS[:9]}, r"'images' in .*m\.npz .*\(10, 64, 64, 3\) uint8, got \(9, 64, 64, 3\) uint8"),
+        ({"images": PIXELS / np.float32(255)}, r"\(10, 64, 64, 3\) uint8, got .* float32; fetch"),
+        ({"images": np.array([None])}, r"'images' in .*m\.npz contains pickled objects"),
     ],
 )
 def test_refuses_arrays_of_another_shape_or_dtype(tmp_path: Path, arrays: dict[str, Any], message: str) -> None:
@@ -121,7 +121,7 @@ def test_refuses_a_missing_or_damaged_file_or_array(tmp_path: Path) -> None:
 
 def test_refuses_an_unknown_variant_or_storage(tmp_path: Path) -> None:
     path = write(tmp_path / "m.npz", images=PIXELS)
-    with pytest.raises(ValueError, match="variant must be one of toy, realistic, real, real_complex, got 'complex'"):
+    with pytest.raises(ValueError, match=r"variant .*toy, realistic, real, real_complex, got 'complex'"):
         MPI3D(path, "complex")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"m\.npz can only be read whole"):
+    with pytest.raises(ValueError, match=r"storage .*'file': .*m\.npz"):
         MPI3D(path, storage="file", factor_space=SPACE)

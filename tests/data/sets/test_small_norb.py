@@ -122,21 +122,21 @@ def repeated(info: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 @pytest.mark.parametrize(
     ("edit", "message"),
     [
-        (change(f"{TRAIN}-dat", lambda a: a[:-1]), r"training-dat\.mat must be \(24, 2, 96, 96\) uint8, got \(23,"),
-        (change(f"{TRAIN}-dat", lambda a: a[:, :1]), r"training-dat\.mat must be .* got \(24, 1, 96, 96\) uint8"),
-        (change(f"{TRAIN}-dat", lambda a: a.astype(np.int32)), r"must be .* got \(24, 2, 96, 96\) int32; fetch"),
-        (change(f"{TEST}-info", lambda a: a[:, :3]), r"must be \(N,\) and \(N, 4\), got \(24,\) and \(24, 3\); fetch"),
-        (change(f"{TEST}-cat", lambda a: a[:, None]), r"must be \(N,\) and \(N, 4\), got \(24, 1\) and \(24, 4\)"),
+        (change(f"{TRAIN}-dat", lambda a: a[:-1]), r"training-dat\.mat .*\(24, 2, 96, 96\) uint8, got \(23,"),
+        (change(f"{TRAIN}-dat", lambda a: a[:, :1]), r"training-dat\.mat .* got \(24, 1, 96, 96\) uint8"),
+        (change(f"{TRAIN}-dat", lambda a: a.astype(np.int32)), r"got \(24, 2, 96, 96\) int32; fetch"),
+        (change(f"{TEST}-info", lambda a: a[:, :3]), r"\(N,\) and \(N, 4\), got \(24,\) and \(24, 3\); fetch"),
+        (change(f"{TEST}-cat", lambda a: a[:, None]), r"\(N,\) and \(N, 4\), got \(24, 1\) and \(24, 4\)"),
         (
             lambda matrices: matrices.update(
                 {f"{TEST}-cat": np.zeros(49, np.int32), f"{TEST}-info": np.zeros((49, 4), np.int32)}
             ),
-            r"testing-cat\.mat must have 48 images at most, got 49; fetch",
+            r"testing-cat\.mat .*48 images, got 49; fetch",
         ),
         (change(f"{TEST}-cat", lambda a: a + 1), r"an image outside the grid: factor 'category' must lie in \[0, 2\)"),
         (
             change(f"{TRAIN}-info", repeated),
-            r"one image of each combination, got 2 of category 0, .* instance 1; fetch",
+            r"got 2 of category 0, .* instance 1; fetch",
         ),
     ],
 )
@@ -155,12 +155,12 @@ def test_refuses_damaged_images_when_they_are_read(tmp_path: Path) -> None:
     path = write(tmp_path, packed=False) / f"{TRAIN}-dat.mat"
     path.write_bytes(path.read_bytes()[:-5])
     dataset = SmallNORB(tmp_path, factor_space=GRID)
-    with pytest.raises(OSError, match=r"training-dat\.mat ends too early; fetch"):
+    with pytest.raises(OSError, match=r"training-dat\.mat is truncated; fetch"):
         dataset.images(torch.tensor([0]))
 
 
 def test_refuses_unknown_choices(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="instance must be nuisance or factor, got 'ignored'"):
+    with pytest.raises(ValueError, match=r"instance .*nuisance or factor, got 'ignored'"):
         SmallNORB(tmp_path, "ignored")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"dat\.mat\.gz can only be read whole"):
+    with pytest.raises(ValueError, match=r"storage .*'file': .*dat\.mat\.gz"):
         SmallNORB(write(tmp_path), storage="file", factor_space=GRID)

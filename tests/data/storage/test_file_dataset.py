@@ -84,7 +84,7 @@ def test_a_cache_is_found_again_by_the_next_set(tmp_path: Path) -> None:
     assert (source.readings, len(seen)) == (1, 3)
     path = first.cache.path
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.warns(UserWarning, match="built anew, as its rows do not have the checksum"):
+    with pytest.warns(UserWarning, match="rebuilding .*checksum"):
         first.prepare(verify=True)
 
 
@@ -127,13 +127,13 @@ def test_moves_to_a_device(tmp_path: Path, device: str) -> None:
 
 def test_rejects(tmp_path: Path) -> None:
     source = Rows(tmp_path / "f", PIXELS)
-    with pytest.raises(ValueError, match="storage must be one of cache, memory, file, got 'disk'"):
+    with pytest.raises(ValueError, match=r"storage .*cache, memory, file, got 'disk'"):
         Colors("f", SPACE, source, "disk")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"f can only be read whole: choose storage='cache' or 'memory', not 'file'"):
+    with pytest.raises(ValueError, match=r"storage .*'cache' or 'memory', got 'file': .*f "):
         Colors("f", SPACE, source, "file")
-    with pytest.raises(ValueError, match=r"f must have 12 images, got 11"):
+    with pytest.raises(ValueError, match=r"f .*12 images, got 11"):
         Colors("f", SPACE, Rows(tmp_path / "f", PIXELS[:11]))
     gray = Sprites("f", SPACE, source)
-    with pytest.raises(ValueError, match="only images of 0 and 255 can be packed"):
+    with pytest.raises(ValueError, match="0 and 255"):
         gray.prepare()
     assert not gray.cache.path.exists()

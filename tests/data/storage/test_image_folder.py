@@ -87,7 +87,7 @@ def test_files_of_one_name_in_several_folders_are_told_apart(tmp_path: Path, mon
 
 
 def test_refuses_a_folder_without_images(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"no image in .*; images end in \.png, \.jpg"):
+    with pytest.raises(ValueError, match=r"no images in .*\.png, \.jpg"):
         image_files(tmp_path)
 
 
@@ -156,17 +156,17 @@ def truncated(path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "error", "message"),
     [
-        (other_size, ValueError, r"1\.png has 5 x 7 pixels, but the first image, .*0\.png, 5 x 6; bring all to one"),
-        (transparent, ValueError, r"1\.png has transparent pixels; put it on a background first"),
-        (deep, ValueError, r"1\.png has more than 8 bits a channel; convert it to 8"),
-        (fifo, ValueError, r"1\.png is no regular file; take it away"),
-        (listening, ValueError, r"1\.png is no regular file; take it away"),
-        (device, ValueError, r"1\.png is no regular file; take it away"),
-        (bomb, ValueError, r"1\.png is too large \(.*200000000 pixels.*\); scale it to 67,108,864 pixels at most"),
-        (large, ValueError, r"1\.png has 10000 x 8000 pixels; scale it to 67,108,864 pixels at most"),
-        (postscript, ValueError, r"1\.png is no image that Pillow reads"),
-        (text, ValueError, r"1\.png is no image that Pillow reads; take it out of the folder"),
-        (truncated, OSError, r"1\.png is damaged \(.*\); write it anew"),
+        (other_size, ValueError, r"1\.png has 5 x 7 pixels, .*0\.png.* 5 x 6"),
+        (transparent, ValueError, r"1\.png has transparent pixels"),
+        (deep, ValueError, r"1\.png has more than 8 bits"),
+        (fifo, ValueError, r"1\.png is not a regular file"),
+        (listening, ValueError, r"1\.png is not a regular file"),
+        (device, ValueError, r"1\.png is not a regular file"),
+        (bomb, ValueError, r"1\.png is too large \(.*200000000 pixels.*\).* 67,108,864 pixels"),
+        (large, ValueError, r"1\.png has 10000 x 8000 pixels.* 67,108,864 pixels"),
+        (postscript, ValueError, r"1\.png is not an image"),
+        (text, ValueError, r"1\.png is not an image"),
+        (truncated, OSError, r"1\.png is damaged \(.*\)"),
         (Path.unlink, FileNotFoundError, r"no image .*1\.png"),
     ],
 )
@@ -182,5 +182,5 @@ def test_refuses_a_file(tmp_path: Path, spoil: Callable[[Path], None], error: ty
 
 def test_refuses_colour_after_a_grey_first_image(tmp_path: Path) -> None:
     paths = write(tmp_path, ["0.png"], "L") + write(tmp_path, ["1.png"])
-    with pytest.raises(ValueError, match=r"1\.png is in colour, but the first image is grey; write all in colour"):
+    with pytest.raises(ValueError, match=r"1\.png is in color.*first image is gray"):
         list(FolderImages(paths).blocks())

@@ -1,4 +1,4 @@
-"""The memory-mapped cache: what is used, what is built anew, and what is never used."""
+"""The memory-mapped cache: which files are used, rebuilt, and never used."""
 
 import errno
 import json
@@ -119,7 +119,7 @@ def test_a_header_of_many_sources_takes_several_pages(source: Numbers, tmp_path:
     np.testing.assert_array_equal(cache_of(source).open(verify=True), ROWS.numpy())
     assert cache_of(source).path.stat().st_size % 4096 == 30
     others[50].write_text("77")
-    with pytest.warns(UserWarning, match=r"built anew, as .*numbers\.txt and 100 more changed since"):
+    with pytest.warns(UserWarning, match=r"rebuilding .*numbers\.txt and 100 more changed"):
         cache_of(source).open()
 
 
@@ -183,22 +183,22 @@ def other_shape(source: Numbers, path: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "reason"),
     [
-        (change_source, r".*numbers\.txt changed since"),
-        (touch_source, r".*numbers\.txt changed since"),
+        (change_source, r"numbers\.txt changed"),
+        (touch_source, r"numbers\.txt changed"),
         (cut, "it has 4,125 bytes, not 4,126"),
         (lengthen, "it has 4,127 bytes, not 4,126"),
         (empty, r"its header cannot be read \(.*"),
         (overwrite_header, r"its header cannot be read \(.*"),
-        (list_for_header, r"its header cannot be read \(it holds no names\)"),
+        (list_for_header, r"header .*not a JSON object"),
         (other_version, "its version is not 1"),
         (other_shape, r"its shape is not \[10, 3\]"),
     ],
 )
-def test_what_does_not_fit_is_built_anew(source: Numbers, harm: object, reason: str) -> None:
+def test_outdated_or_damaged_cache_is_rebuilt(source: Numbers, harm: object, reason: str) -> None:
     cache = cache_of(source)
     cache.open()
     harm(source, cache.path)  # type: ignore[operator]
-    with pytest.warns(UserWarning, match=rf"v1\.rows is built anew, as {reason}$"):
+    with pytest.warns(UserWarning, match=rf"v1\.rows: .*{reason}"):
         rows = cache.open()
     np.testing.assert_array_equal(rows, ROWS.numpy() + 1 - int(source.paths[0].read_text()))
     cache.open(verify=True)
@@ -219,15 +219,15 @@ def alter_source(source: Numbers, path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("harm", "reason"),
-    [(alter_row, "its rows do not have the checksum in its header"), (alter_source, r".*numbers\.txt changed since")],
+    [(alter_row, "rows .*checksum"), (alter_source, r"numbers\.txt changed")],
 )
-def test_what_only_the_checksums_tell_is_found_on_demand(source: Numbers, harm: object, reason: str) -> None:
+def test_damage_that_only_checksums_detect_is_found_on_demand(source: Numbers, harm: object, reason: str) -> None:
     cache = cache_of(source)
     cache.open()
     harm(source, cache.path)  # type: ignore[operator]
     cache.open()
     assert readings(source) == 1
-    with pytest.warns(UserWarning, match=rf"built anew, as {reason}$"):
+    with pytest.warns(UserWarning, match=rf"v1\.rows: .*{reason}"):
         rows = cache.open(verify=True)
     np.testing.assert_array_equal(rows, ROWS.numpy() + 1 - int(source.paths[0].read_text()))
 
@@ -235,7 +235,7 @@ def test_what_only_the_checksums_tell_is_found_on_demand(source: Numbers, harm: 
 def test_a_map_outlives_the_file_that_replaces_its_own(source: Numbers) -> None:
     rows = cache_of(source).open()
     change_source(source, cache_of(source).path)
-    with pytest.warns(UserWarning, match="built anew"):
+    with pytest.warns(UserWarning, match="rebuilding"):
         np.testing.assert_array_equal(cache_of(source).open(), ROWS.numpy() + 1)
     np.testing.assert_array_equal(rows, ROWS.numpy())
 
@@ -250,7 +250,7 @@ def test_a_folder_that_cannot_be_written_to_is_told(
     source: Numbers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "lr_lightning_cache").write_text("in the way")
-    with pytest.raises(OSError, match=r"lr_lightning_cache.*v1\.rows cannot be written \(.*\); let .* LR_LIGHT"):
+    with pytest.raises(OSError, match=r"lr_lightning_cache.*v1\.rows cannot be written \(.*\).*LR_LIGHTNING_CACHE"):
         cache_of(source).open()
     monkeypatch.setenv("LR_LIGHTNING_CACHE", str(tmp_path / "free"))
     cache_of(source).open()
@@ -261,9 +261,7 @@ def test_too_little_room_is_told_before_anything_is_converted(
 ) -> None:
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(9000, 4875, 4125))
-    message = (
-        r"there is no room for the memory-mapped cache .*v1\.rows, which takes 4,126 bytes \(4,125 are free\); let"
-    )
+    message = r"v1\.rows.* 4,126 bytes \(4,125 are free\).*LR_LIGHTNING_CACHE"
     with pytest.raises(OSError, match=message):
         cache_of(source).open()
     assert (readings(source), files(tmp_path)) == (0, ["numbers.txt"])
@@ -280,7 +278,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
 
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", fail)
-        with pytest.raises(OSError, match=rf"no room for .*, which takes 4,126 bytes \({os.strerror(code)}\); let"):
+        with pytest.raises(OSError, match=rf"4,126 bytes \({os.strerror(code)}\).*LR_LIGHTNING_CACHE"):
             cache_of(source).open()
     assert files(tmp_path) == ["numbers.log", "numbers.txt"]
     cache_of(source).open()
@@ -317,7 +315,7 @@ def test_what_is_of_no_use_any_more_makes_room(
     large = MemoryMappedCache(source, (3_000,), lambda rows: rows.repeat(1, 1_000), "large")  # 34 of 64 kB
     large.open()
     change_source(source, large.path)
-    with pytest.warns(UserWarning, match="changed since"):
+    with pytest.warns(UserWarning, match="changed"):
         large.open()
     large.path.replace(large.path.with_name(f"{large.path.name}.unfinished"))  # as a killed process leaves it
     large.open()

@@ -38,6 +38,6 @@ def test_unpacks_on_the_device_of_the_bits() -> None:
     assert unpack_bits(torch.zeros(2, 1, dtype=torch.uint8, device="meta"), (1, 2, 4)).device.type == "meta"
 
 
-def test_rejects_grey() -> None:
-    with pytest.raises(ValueError, match="only images of 0 and 255 can be packed into bits, got a pixel of 7"):
+def test_rejects_gray() -> None:
+    with pytest.raises(ValueError, match=r"0 and 255.*7"):
         pack_bits(torch.tensor([[0, 255, 7, 9]], dtype=torch.uint8))

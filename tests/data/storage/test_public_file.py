@@ -49,12 +49,10 @@ def test_tells_of_every_address_where_none_gives_it(file_server: FileServer, tmp
     address, folder = file_server.url, file_server.folder
     (folder / "b.bin").write_bytes(b"<html>")
     file = PublicFile("a.bin", f"{address}/a.bin", MD5, (f"{address}/b.bin",))
-    with pytest.raises(
-        ConnectionError, match=r"a\.bin answered 404 .*; the next address was tried; .*b\.bin gave a file with md5"
-    ):
+    with pytest.raises(ConnectionError, match=r"a\.bin .*404 .*next address.*b\.bin .*md5"):
         file.fetch(tmp_path, remedy="draw it")
     (folder / "b.bin").unlink()
-    with pytest.raises(ConnectionError, match=r"address was tried; .*b\.bin answered 404 .*; draw it$"):
+    with pytest.raises(ConnectionError, match=r"next address.*b\.bin .*404 .*; draw it$"):
         file.fetch(tmp_path, remedy="draw it")
     assert not (tmp_path / "a.bin").exists()
 
@@ -64,7 +62,7 @@ def test_a_wrong_file_that_was_there_is_left_alone(file_server: FileServer, tmp_
     (folder / "a.bin").write_bytes(CONTENT)
     (tmp_path / "a.bin").write_bytes(b"mine")
     file = PublicFile("a.bin", f"{address}/a.bin", MD5, (f"{address}/a.bin?again",))
-    with pytest.raises(ValueError, match=r"a\.bin has md5 .* move it away"):
+    with pytest.raises(ValueError, match=r"a\.bin has md5"):
         file.fetch(tmp_path, remedy="")
     assert (tmp_path / "a.bin").read_bytes() == b"mine"
 
@@ -81,7 +79,7 @@ def test_an_archive_without_md5_is_held_against_its_own_checksums(file_server: F
         (damaged, r"images\.npy is damaged"),
     ):
         (folder / "a.npz").write_bytes(content)
-        with pytest.raises(ValueError, match=rf"a\.npz gave no whole zip archive \({message}\).*; by hand"):
+        with pytest.raises(ValueError, match=rf"a\.npz .*\({message}\).*; by hand"):
             file.fetch(tmp_path, remedy="by hand")
         assert not [path for path in tmp_path.glob("*a.npz*") if not path.name.endswith(".lock")]
     (folder / "a.npz").write_bytes(whole)
@@ -94,7 +92,7 @@ def test_an_archive_without_md5_that_is_there_is_verified_and_not_fetched(tmp_pa
     path.write_bytes(archive())
     assert file.fetch(tmp_path, remedy="") == path
     path.write_bytes(archive()[:-30])
-    with pytest.raises(ValueError, match=r"a\.npz is no whole zip archive \(.*\); move it away to have it fetched"):
+    with pytest.raises(ValueError, match=r"a\.npz is not a complete zip archive \(.*\); move"):
         file.fetch(tmp_path, remedy="")
     assert path.exists()
 
@@ -102,7 +100,7 @@ def test_an_archive_without_md5_that_is_there_is_verified_and_not_fetched(tmp_pa
 def test_an_archive_needs_a_folder_that_can_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "sets").touch()
     file = PublicFile("a.npz", "http://127.0.0.1:9/a.npz", None)
-    with pytest.raises(OSError, match=r"a\.npz cannot be written \(.*\); choose a folder that can be written to"):
+    with pytest.raises(OSError, match=r"a\.npz cannot be written \(.*\); choose"):
         file.fetch(tmp_path / "sets", remedy="")
 
 

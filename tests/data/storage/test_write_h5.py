@@ -106,7 +106,7 @@ def test_a_failure_leaves_nothing_behind_and_what_was_there(
 def test_overwrites_only_when_asked(tmp_path: Path) -> None:
     path = tmp_path / "s.h5"
     path.write_text("precious")
-    with pytest.raises(FileExistsError, match=r"s\.h5 is there already; choose another name"):
+    with pytest.raises(FileExistsError, match=r"s\.h5 .*overwrite"):
         write_h5(Drawn("any", 3), path)
     assert path.read_text() == "precious"
     write_h5(Drawn("any", 3), path, overwrite=True)
@@ -114,12 +114,12 @@ def test_overwrites_only_when_asked(tmp_path: Path) -> None:
 
 
 def test_rejects_sets_the_layouts_cannot_hold(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="double_helix is no full grid"):
+    with pytest.raises(ValueError, match=r"double_helix .*full grid"):
         write_h5(DoubleHelix(), tmp_path / "x.h5")
-    with pytest.raises(ValueError, match=r"any must have images \(1, H, W\) or \(3, H, W\), got \(2, 64, 64\)"):
+    with pytest.raises(ValueError, match=r"any .*\(2, 64, 64\)"):
         write_h5(Drawn("any", 2), tmp_path / "x.h5")
     gray = Drawn("any", 1)
     gray.pixels[6, 0, 5, 5] = 77
-    with pytest.raises(ValueError, match="0 and 255 only, got 77 in image 6"):
+    with pytest.raises(ValueError, match="77 in image 6"):
         write_h5(gray, tmp_path / "x.h5", block_size=4)
     assert list(tmp_path.iterdir()) == []
