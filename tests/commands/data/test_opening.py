@@ -11,7 +11,7 @@ from lr_lightning.data import ColorDSprites, CustomDataset, DoubleHelix, Rendere
 
 @pytest.fixture
 def description(tmp_path: Path) -> Path:
-    """Two grey images with their description."""
+    """Two gray images with their description."""
     np.savez(tmp_path / "s.npz", images=np.full((2, 4, 4), 255, np.uint8))
     (tmp_path / "s.yaml").write_text("name: s\nfactors: {x: 2}\nimages: s.npz\nlayout: NHW\n")
     return tmp_path / "s.yaml"
