@@ -9,6 +9,7 @@ if TYPE_CHECKING:  # what `from lr_lightning.callbacks import ...` means to type
     from lr_lightning.callbacks.assays.conditioned_response import ConditionedResponseAssay as ConditionedResponseAssay
     from lr_lightning.callbacks.assays.consistency import ConsistencyAssay as ConsistencyAssay
     from lr_lightning.callbacks.assays.decoder_geometry import DecoderGeometryAssay as DecoderGeometryAssay
+    from lr_lightning.callbacks.assays.decoder_interaction import DecoderInteractionAssay as DecoderInteractionAssay
     from lr_lightning.callbacks.assays.disentanglement import DisentanglementAssay as DisentanglementAssay
     from lr_lightning.callbacks.assays.dynamics import DynamicsAssay as DynamicsAssay
     from lr_lightning.callbacks.assays.factor_topology import FactorTopologyAssay as FactorTopologyAssay
@@ -38,6 +39,7 @@ ASSAYS: Registry[AssayCallback] = Registry(
         "response_map": f"{_ASSAYS}.response_map:ResponseMapAssay",
         "response_jacobian": f"{_ASSAYS}.response_jacobian:ResponseJacobianAssay",
         "decoder_geometry": f"{_ASSAYS}.decoder_geometry:DecoderGeometryAssay",
+        "decoder_interaction": f"{_ASSAYS}.decoder_interaction:DecoderInteractionAssay",
         "dynamics": f"{_ASSAYS}.dynamics:DynamicsAssay",
         "noise_recovery": f"{_ASSAYS}.noise_recovery:NoiseRecoveryAssay",
         "response_path": f"{_ASSAYS}.response_path:ResponsePathAssay",

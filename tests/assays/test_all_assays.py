@@ -29,6 +29,7 @@ from lr_lightning.assays import (
     response_matrix,
     structure_score,
 )
+from lr_lightning.assays.decoder_interaction import decoder_interaction
 from tests.assays.models import ConvVAE
 
 Assay = Callable[..., Any]
@@ -41,6 +42,7 @@ ASSAYS: dict[str, tuple[Assay, int | None, int]] = {
     "decode_codes": (decode_codes, 40, 0),
     "decoded_samples": (partial(decoded_samples, num_samples=36), 3 * 36, 0),
     "decoder_geometry": (decoder_geometry, 40, 0),
+    "decoder_interaction": (decoder_interaction, 8 * 40, 0),
     "find_attractors": (partial(find_attractors, max_steps=3, tolerance=1e-9), 3 * 40, 3 * 40),
     "hutchinson_divergence": (partial(hutchinson_divergence, num_probes=2), 40, 40),
     "idempotence_curve": (partial(idempotence_curve, num_steps=3), 3 * 40, 3 * 40),
