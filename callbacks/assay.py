@@ -1,4 +1,4 @@
-"""The base of all assay callbacks: when an assay runs, on what, and where its results go."""
+"""The base of all assay callbacks: schedules assays, provides their input, and logs and saves their results."""
 
 import time
 import warnings
@@ -26,51 +26,52 @@ from lr_lightning.loggers.media import save_arrays, save_figure, save_table
 
 
 class AssayCallback(Callback):
-    """Base of assays, which run in validation and testing on the codes of that very pass.
+    """Base of assay callbacks, which run in validation and testing on the codes of the same pass.
 
-    A subclass sets ``name`` and implements :meth:`run`; the other class attributes and :meth:`interpretations` describe
-    it in reports and summaries and are optional.
+    A subclass sets ``name`` and implements :meth:`run`. The other class attributes and :meth:`interpretations` are
+    optional and describe the assay in reports and summaries.
 
     An assay runs at the first validation, at every ``every_n_validations``-th after it, at the last one and in every
-    test; never in the sanity check. The last validation is the one that reaches ``max_epochs`` or ``max_steps``; a run
-    that ends otherwise (early stopping, a time limit) keeps the scalars of the last validation that was due. In the
-    validations between, the assay logs its last scalars again, so that checkpoints and early stopping can monitor them.
+    test, but not in the sanity check. The last validation is the one at which training reaches ``max_epochs`` or
+    ``max_steps``; if a run ends for another reason (early stopping, a time limit), the scalars of the last scheduled
+    validation remain. In validations where it does not run, the assay logs its last scalars again, so that checkpoints
+    and early stopping can monitor them.
 
-    An assay that fails never ends training: it is skipped with one warning, tried again when it is due next, and
-    ``results.json`` and the summary give the reason. Its scalars keep their last values. Outside of training, only
-    failures that the data cause are skipped, such as too few samples or codes that are not finite; a bug in the assay
-    raises. With several processes, an assay must succeed on all of them or fail on all of them.
+    A failing assay does not end training: it is skipped with one warning and runs again when it is next due, and
+    ``results.json`` and the summary give the reason. Its scalars keep their last values. Outside training, only
+    failures caused by the data are skipped, such as too few samples or codes that are not finite; a bug in the assay
+    raises. If an assay fails on any process, it is skipped on all of them.
 
-    Random choices come from a generator of the assay, so training is bit for bit the same with and without it. Scalars
-    are logged as ``assay/<name>/<quantity>``, and the time that the assay took as ``assay/<name>/seconds``.
+    Random choices come from the assay's own generator, so training is bitwise the same with and without it. Scalars are
+    logged as ``assay/<name>/<quantity>``, and the run time of the assay as ``assay/<name>/seconds``.
 
     Attributes:
-        name: Middle part of the logged keys. A second assay of one class needs another name.
-        summary: One line on what the assay measures, for lists and reports.
+        name: Middle part of the logged keys. Two assays of the same class need different names.
+        summary: One-line description of what the assay measures, for lists and reports.
         needs: Requirements on the model and the data; see :mod:`lr_lightning.callbacks.needs`.
-        size_argument: Name of the argument that sets the number of codes it measures; ``None`` if there is none.
-        report_options: Arguments of ``lr-lightning assay`` that differ from the defaults, which are for validations.
-        captions: Captions of its figures by key; a key may hold ``*``.
+        size_argument: Name of the argument for the number of codes to measure; ``None`` if there is none.
+        report_options: Arguments for ``lr-lightning assay`` that differ from the defaults, which suit validations.
+        captions: Captions of its figures by key; ``*`` in a key is a wildcard.
         headlines: Labels of the scalars that the summary at the end of a run shows.
         quantities: Names of its scalars, with ``*`` for parts that depend on the model or the data; ``None`` if they
-            are unknown before it runs.
+            are not known before it runs.
         num_observations: Number of observations that the assay needs.
         group: Prefix of the names of figures, tables and files, such as ``"seed_3/"`` for one of several models.
         progress: Called during long computations with the amount done and the total.
         result: Result of the last run; ``None`` before, and if it failed.
-        cautions: Sentences of the last run on why its scalars may not be trustworthy.
+        cautions: Reasons, from the last run, why its scalars may not be trustworthy; full sentences.
         failure: Why it was skipped the last time it was due; ``None`` if it ran.
         num_failures: Number of times it was skipped.
         num_validations: Number of validations so far.
-        total_seconds: Time that it has taken so far.
+        total_seconds: Total run time so far.
         strict: Whether to raise all failures.
 
     Args:
         every_n_validations: How often to run; 0 for the last validation only.
-        seed: Seed of the random choices, equal each time so that validations compare.
+        seed: Seed of the random choices, the same in each validation so that results are comparable.
 
     Raises:
-        ValueError: If ``every_n_validations`` is negative, or at the start of a run if two assays share a name.
+        ValueError: If ``every_n_validations`` is negative; at the start of a run, if two assays share a name.
         TypeError: At the start of a run, if the module has no ``encode``, ``decode`` and ``latent_dim``.
     """
 
@@ -104,7 +105,7 @@ class AssayCallback(Callback):
         """Return the result of the assay; called on every process with the same ``context``."""
 
     def interpretations(self, scalars: Mapping[str, float], latent_dim: int) -> Iterable[str]:
-        """Return sentences on what the scalars mean, the most important first.
+        """Return sentences that interpret the scalars, the most important first.
 
         Args:
             scalars: Scalars of :meth:`run`, NaN where undefined.
@@ -121,12 +122,12 @@ class AssayCallback(Callback):
         return labeled_rows(self.headlines, scalars)
 
     def summary_table(self) -> Any:
-        """Return a table of :mod:`rich` to print above the summary, ``None`` for no table."""
+        """Return a :mod:`rich` table to print above the summary, or ``None``."""
         return None
 
     @classmethod
     def caption(cls, figure: str) -> str:
-        """Return the caption of the figure with this key; the key in words if ``captions`` has none."""
+        """Return the caption of the figure with this key; without one in ``captions``, the key in words."""
         found = (caption for pattern, caption in cls.captions.items() if fnmatchcase(figure, pattern))
         return next(found, figure.replace("_", " "))
 
@@ -138,7 +139,7 @@ class AssayCallback(Callback):
     @property
     @override
     def state_key(self) -> str:
-        """Name of the state in checkpoints; differs between two assays of one class."""
+        """Name of the state in checkpoints; different for two assays of the same class."""
         return f"{type(self).__qualname__}:{self.name}"
 
     @override
@@ -178,19 +179,19 @@ class AssayCallback(Callback):
         return self.falls_due(trainer, self.every_n_validations)
 
     def falls_due(self, trainer: Trainer, period: int) -> bool:
-        """Return whether this is one of every ``period`` validations, or the last one; 0 for the last one only."""
+        """Return whether this validation is the first, any ``period``-th after it, or the last; only the last if 0."""
         return is_last_validation(trainer) or (period > 0 and self.num_validations % period == 0)
 
     def run_and_save(self, trainer: Trainer, pl_module: LightningModule, member: int = 0) -> dict[str, float]:
         """Run the assay on one model, and save its figures, tables and arrays.
 
         Args:
-            trainer: The Trainer at the end of a pass over the data.
+            trainer: The Trainer after a pass over the data.
             pl_module: The model.
             member: Index of the model in an ensemble.
 
         Returns:
-            The scalars by their full keys.
+            The scalars by full key.
         """
         start = time.perf_counter()
         collector = collector_of(trainer)
@@ -235,15 +236,15 @@ class AssayCallback(Callback):
 
     def _begin(self, trainer: Trainer) -> None:
         if trainer.state.fn != "fit":
-            # The checkpoint restored those of training
+            # The checkpoint restored the scalars from training
             self.total_seconds, self.cautions, self.failure, self.num_failures = 0.0, (), None, 0
         collector = collector_of(trainer)
         collector.num_observations = max(collector.num_observations, self.num_observations)
 
     def _run_unless_it_fails(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
-        """Run the assay and return its scalars; none if it failed on any process, with a warning the first time."""
+        """Run the assay and return its scalars; if it fails on any process, warn the first time and return none."""
         scalars, failure = {}, None
-        with isolate_rng():  # an error inside the block of run_and_save would leave its generators undone
+        with isolate_rng():  # an error inside run_and_save would leave the global generators changed
             try:
                 scalars = self.run_and_save(trainer, pl_module)
             except Exception as error:
@@ -270,12 +271,12 @@ class AssayCallback(Callback):
 
 
 def assays_of(trainer: Trainer) -> list[AssayCallback]:
-    """Return the assays of ``trainer``, in their order."""
+    """Return the assays of ``trainer`` in order."""
     return [callback for callback in trainer.callbacks if isinstance(callback, AssayCallback)]  # type: ignore[attr-defined]
 
 
 def collector_of(trainer: Trainer) -> CodeTableCollector:
-    """Return the callback that collects codes for all assays of ``trainer``, added before them if it is missing."""
+    """Return the code collector shared by all assays of ``trainer``; add it before them if it is missing."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined]
     for callback in callbacks:
         if isinstance(callback, CodeTableCollector):

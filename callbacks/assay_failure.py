@@ -1,4 +1,4 @@
-"""Assays that cannot run: whether the run goes on without them, and with which message."""
+"""Failures of assays: their cause, their message, and whether they end the run."""
 
 import logging
 from dataclasses import dataclass
@@ -16,16 +16,16 @@ DATA_CAUSES = (
     torch.OutOfMemoryError,
     MemoryError,
 )
-"""Errors that data, codes or the size of a model can cause. Any other error is a bug in the assay."""
+"""Errors that can be caused by the data, the codes or the size of a model. Any other error is a bug in the assay."""
 
 
 @dataclass(frozen=True)
 class AssayFailure:
-    """Why an assay did not run; the same on each process.
+    """The reason why an assay did not run; the same on each process.
 
     Attributes:
-        text: Text of the error, in one line.
-        is_bug: Whether the assay has a bug; otherwise the data caused the error.
+        text: Text of the error, on one line.
+        is_bug: Whether the error is a bug in the assay; otherwise the data caused it.
     """
 
     text: str
@@ -33,7 +33,7 @@ class AssayFailure:
 
     @classmethod
     def of(cls, error: Exception) -> "AssayFailure":
-        """Return the failure behind ``error``; a bug is also logged with its traceback."""
+        """Return the failure for ``error``; bugs are also logged with their traceback."""
         if isinstance(error, DATA_CAUSES):
             return cls(one_line(error) or type(error).__name__, is_bug=False)
         _log.error("an assay failed", exc_info=error)
@@ -43,14 +43,14 @@ class AssayFailure:
         """Return the warning about the assay ``name``."""
         if self.is_bug:
             return f"the assay {name} has a bug and was skipped: {self.text}"
-        return f"the assay {name} cannot run here and was skipped: {self.text} (assays.{name}: null drops it)"
+        return f"the assay {name} cannot run here and was skipped: {self.text} (assays.{name}: null removes it)"
 
 
 def ends_the_run(error: Exception, in_training: bool, world_size: int) -> bool:
-    """Return whether ``error`` of an assay ends the run.
+    """Return whether an assay's ``error`` ends the run.
 
-    A bug in the assay ends an evaluation, which has nothing to lose. Running out of memory on one of several processes
-    ends any run: the others do not notice, and would wait for it forever.
+    A bug in the assay ends an evaluation, because no training is lost. Running out of memory on one of several
+    processes ends any run: the other processes do not notice and would wait for it forever.
     """
     if world_size > 1 and isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True

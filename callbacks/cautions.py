@@ -8,7 +8,7 @@ from lr_lightning.callbacks.code_table import CodeTable
 
 
 def cautions_of(trainer: Trainer) -> list[str]:
-    """Return the cautions of the assays, each sentence once, and which assays were skipped and why."""
+    """Return the cautions of the assays without duplicates, and which assays were skipped and why."""
     sentences: list[str] = []
     for assay in assays_of(trainer):
         sentences += assay.cautions
@@ -18,7 +18,7 @@ def cautions_of(trainer: Trainer) -> list[str]:
 
 
 def code_cautions(table: CodeTable) -> tuple[str, ...]:
-    """Return reasons to distrust any score of these codes; none for deterministic models."""
+    """Return reasons to distrust all scores of these codes; empty for deterministic models."""
     if table.log_variances is None or not table.is_finite:
         return ()
     return score_warnings(statistics=latent_statistics(table.codes, table.log_variances))

@@ -1,4 +1,4 @@
-"""The codes of one whole pass over the validation or test set, shared by all assays."""
+"""The codes of one complete pass over the validation or test set, shared by all assays."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from typing_extensions import override
 
 
 class CodeTable(NamedTuple):
-    """Codes and factors of each sample of the validation or test set, on the CPU.
+    """Codes and factors of all samples of the validation or test set, on the CPU.
 
     Attributes:
         codes: Posterior means, or the codes of a deterministic model, ``(N, D)`` float32.
@@ -32,8 +32,8 @@ class CodeTable(NamedTuple):
 class CodeTableCollector(Callback):
     """Collects the outputs of ``validation_step`` or ``test_step`` into a :class:`CodeTable`, once for all assays.
 
-    Assays add it to their Trainer themselves; see :func:`lr_lightning.callbacks.assay.collector_of`. It keeps nothing
-    in checkpoints: each pass starts with an empty table.
+    Assays add it to their Trainer themselves; see :func:`lr_lightning.callbacks.assay.collector_of`. It saves nothing
+    in checkpoints, because each pass starts with an empty table.
 
     Attributes:
         num_observations: Number of observations to keep, the largest number that any assay needs.
@@ -42,11 +42,11 @@ class CodeTableCollector(Callback):
     def __init__(self) -> None:
         self.num_observations = 0
         self._observations: list[Tensor] = []
-        self._outputs: list[list[dict[str, Tensor | None]]] = []  # of each batch, of each model
+        self._outputs: list[list[dict[str, Tensor | None]]] = []  # per batch, per model
         self._tables: dict[int, CodeTable] = {}
 
     def table(self, trainer: Trainer, member: int = 0) -> CodeTable:
-        """Return the codes of all samples, those of other processes included, in the order of the data set.
+        """Return the codes of all samples on all processes, in the order of the data set.
 
         Every process must call it.
 
@@ -55,7 +55,7 @@ class CodeTableCollector(Callback):
             member: Index of the model in an ensemble.
 
         Raises:
-            ValueError: If no batch has been seen.
+            ValueError: If there was no batch.
         """
         if member not in self._tables:
             if not self._outputs:
@@ -111,10 +111,10 @@ class CodeTableCollector(Callback):
 
 
 def _on_cpu(output: Any) -> dict[str, Tensor | None]:
-    """Return the parts of a step's output that the table needs.
+    """Return the entries of a step's output that the table needs.
 
     Raises:
-        TypeError: If the output is no mapping with codes.
+        TypeError: If the output is not a mapping with codes.
     """
     if not isinstance(output, dict) or "codes" not in output:
         raise TypeError(
@@ -131,7 +131,7 @@ def _concatenate(parts: Sequence[Tensor | None]) -> Tensor | None:
 
 
 def gather_rows(trainer: Trainer, rows: Tensor) -> Tensor:
-    """Interleave the rows of all processes: process ``r`` of ``n`` holds rows ``r``, ``r + n``, ... of the set."""
+    """Interleave the rows of all processes: process ``r`` of ``n`` has rows ``r``, ``r + n``, ... of the set."""
     if trainer.world_size == 1:
         return rows
     device = trainer.strategy.root_device

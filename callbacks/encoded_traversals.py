@@ -1,4 +1,4 @@
-"""Codes along factors, for assays that need them."""
+"""Codes of factor traversals."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from lr_lightning.callbacks.context import AssayContext
 
 
 def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tensor]:
-    """Return codes ``(T, V, D)`` along each factor, looked up if the table covers the data set, encoded otherwise.
+    """Return codes ``(T, V, D)`` along each factor: looked up if the table covers the data set, otherwise encoded.
 
     Raises:
         ValueError: If the data set lacks combinations of its factors.
@@ -26,7 +26,7 @@ def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tenso
 
 
 def _covers(dataset: Any, factors: Tensor | None) -> bool:
-    """Return whether ``factors`` are those of all samples of ``dataset``, in order."""
+    """Return whether ``factors`` are the factors of all samples of ``dataset``, in order."""
     if factors is None or len(factors) != len(dataset):
         return False
     return torch.equal(factors, dataset.factor_space.factors(torch.arange(len(dataset))))

@@ -1,4 +1,4 @@
-"""An assay of each member of an ensemble."""
+"""Runs an assay on each member of an ensemble."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ class Ensemble(Protocol):
 
 
 class EnsembleAssay(AssayCallback):
-    """Runs a copy of an assay on each member of an ensemble, whenever the assay would run on a single model.
+    """Runs a copy of an assay on each member of an ensemble, at the same validations as for a single model.
 
     Scalars of each seed are logged as ``seed_3/assay/<name>/<quantity>``; their mean over seeds has the usual key of
     the assay, and their sample standard deviation the key ``<key>_sd``. Each seed has its own figures, tables and
@@ -66,7 +66,7 @@ class EnsembleAssay(AssayCallback):
 
     @override
     def summary_rows(self, scalars: Mapping[str, float]) -> Iterable[tuple[str, str]]:
-        """Return the headlines of the assay, mean ± standard deviation; latents of different seeds do not compare."""
+        """Return the assay's headlines as mean ± standard deviation; single latents are not comparable across seeds."""
         return labeled_rows(self.assay.headlines, scalars)
 
     @override
@@ -107,7 +107,7 @@ class EnsembleAssay(AssayCallback):
 
 
 def of_seeds(seeds: Sequence[int], cautions: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return each sentence once, followed by its seeds unless it holds for all of them."""
+    """Return each sentence once, followed by its seeds unless it applies to all of them."""
     holding: dict[str, list[int]] = {}
     for seed, sentences in zip(seeds, cautions, strict=True):
         for sentence in sentences:

@@ -19,11 +19,11 @@ class Target(NamedTuple):
 
 
 Need: TypeAlias = Callable[[Target], str | None]
-"""Returns what a target is missing, in words, or ``None`` if it meets the need."""
+"""Returns a description of what a target is missing, or ``None`` if it meets the need."""
 
 
 def first_missing(needs: Iterable[Need], target: Target) -> str | None:
-    """Return what ``target`` is missing for the first of ``needs`` that it does not meet; ``None`` if it meets all."""
+    """Return what ``target`` is missing for the first unmet need, or ``None`` if it meets all ``needs``."""
     return next((missing for need in needs if (missing := need(target)) is not None), None)
 
 
@@ -35,7 +35,7 @@ def full_factor_grid(target: Target) -> str | None:
 
 
 def varying_factors(target: Target) -> str | None:
-    """Need two factors that vary; data whose factors are unknown pass."""
+    """Need two factors that vary; data with unknown factors pass."""
     space = getattr(target.dataset, "factor_space", None)
     if space is None or sum(size > 1 for size in space.sizes) > 1:
         return None

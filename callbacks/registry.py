@@ -1,11 +1,11 @@
-"""Assays by name, those of installed packages included."""
+"""Assays by name, including those of other installed packages."""
 
 from typing import TYPE_CHECKING
 
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.common.registry import Registry
 
-if TYPE_CHECKING:  # what `from lr_lightning.callbacks import ...` means to type checkers and editors
+if TYPE_CHECKING:  # the names that type checkers and editors see in lr_lightning.callbacks
     from lr_lightning.callbacks.assays.conditioned_response import ConditionedResponseAssay as ConditionedResponseAssay
     from lr_lightning.callbacks.assays.consistency import ConsistencyAssay as ConsistencyAssay
     from lr_lightning.callbacks.assays.decoder_geometry import DecoderGeometryAssay as DecoderGeometryAssay
@@ -48,4 +48,4 @@ ASSAYS: Registry[AssayCallback] = Registry(
     },
     group="lr_lightning.assays",
 )
-"""All assays in the order of a report: from data and reconstructions to relations between latents."""
+"""All assays in report order: from data and reconstructions to relations between latents."""

@@ -1,4 +1,4 @@
-"""Arguments of assays in reports, where more time is available than in a validation."""
+"""Arguments of assays in reports, which may take longer than a validation."""
 
 import inspect
 from typing import Any
@@ -7,7 +7,7 @@ from lr_lightning.callbacks.assay import AssayCallback
 
 
 def report_arguments(assay: type[AssayCallback], seed: int = 0, num_samples: int | None = None) -> dict[str, Any]:
-    """Return the arguments of an assay in ``lr-lightning assay``.
+    """Return the arguments of an assay for ``lr-lightning assay``.
 
     Args:
         assay: Class of the assay.
@@ -28,7 +28,7 @@ def report_arguments(assay: type[AssayCallback], seed: int = 0, num_samples: int
 
 
 def default_size(assay: type[AssayCallback]) -> int | None:
-    """Return the number of codes that an assay measures in a report by default, ``None`` if it has no such number."""
+    """Return the default number of codes of an assay in a report; ``None`` if it has no such argument."""
     if assay.size_argument is None:
         return None
     default = inspect.signature(assay).parameters[assay.size_argument].default

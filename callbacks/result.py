@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class AssayResult:
-    """Results of an assay. Keys have no prefix; it is added when they are logged, usually ``assay/<name>/``.
+    """Results of an assay. Keys have no prefix; logging adds one, usually ``assay/<name>/``.
 
     Attributes:
         scalars: Numbers to log; they can be monitored.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 
 def number(value: float) -> str:
-    """Return ``value`` with three digits, without an exponent while that is readable; NaN is ``"undefined"``.
+    """Return ``value`` with three digits, with an exponent only if necessary; NaN is ``"undefined"``.
 
     Example:
         >>> number(0.03456), number(1234.5), number(7.0), number(3e-9)
@@ -27,7 +27,7 @@ def percent(value: float) -> str:
 
 
 def count(value: float, one: str, many: str | None = None) -> str:
-    """Return a number with its noun, whose plural is ``many``, or ``one`` with an s.
+    """Return a number with its noun; the plural is ``many`` or, by default, ``one`` with an s.
 
     Example:
         >>> count(1, "group"), count(2.0, "group")
@@ -37,7 +37,7 @@ def count(value: float, one: str, many: str | None = None) -> str:
 
 
 def of_latents(value: float, latent_dim: int) -> str:
-    """Return the subject and verb of a sentence on some of the latents.
+    """Return the subject and verb of a sentence about some of the latents.
 
     Example:
         >>> of_latents(7, 10), of_latents(1, 10)
@@ -52,7 +52,7 @@ def defined(*values: float) -> bool:
 
 
 def decimal(value: float, digits: int) -> str:
-    """Return a number with ``digits`` decimals, or with an exponent from a million on, as of a diverged model.
+    """Return a number with ``digits`` decimals; from a million on, e.g. for a diverged model, with an exponent.
 
     Example:
         >>> decimal(0.5, 2), decimal(123456789.0, 2)
@@ -62,7 +62,7 @@ def decimal(value: float, digits: int) -> str:
 
 
 def with_deviation(scalars: Mapping[str, float], key: str, digits: int) -> str:
-    """Return a scalar as text, with its standard deviation over seeds if there is one, under ``<key>_sd``.
+    """Return a scalar as text, with its standard deviation over seeds if there is one (``<key>_sd``).
 
     Example:
         >>> with_deviation({"cds": 0.81, "cds_sd": 0.02}, "cds", 2)
@@ -73,7 +73,7 @@ def with_deviation(scalars: Mapping[str, float], key: str, digits: int) -> str:
 
 
 def labeled_rows(labels: Mapping[str, str], scalars: Mapping[str, float]) -> list[tuple[str, str]]:
-    """Return the label and the text of each scalar that has a label, in the order of ``labels``.
+    """Return label and text of each scalar that has a label, in the order of ``labels``.
 
     Example:
         >>> labeled_rows({"cds": "CDS", "ccs": "CCS"}, {"cds": 0.81})

@@ -22,7 +22,7 @@ def gather_objects(local: _T, world_size: int) -> list[_T]:
 
 
 def gather_computed(compute: Callable[[], _T], world_size: int) -> list[_T]:
-    """Return the results of ``compute`` on all processes in the order of ranks; an error on one is raised on all.
+    """Return the results of ``compute`` on all processes, by rank; an error on one process is raised on all of them.
 
     Raises:
         ValueError: If ``compute`` raises a ``ValueError`` on another process.
@@ -48,7 +48,7 @@ class ShardedAutoencoder(nn.Module):
     """An autoencoder whose ``encode(decode(codes))`` runs on all processes, each with its share of the rows.
 
     ``decode`` returns the images of this process's rows only; ``encode`` takes these and returns the gathered codes of
-    all rows. Every process must make the same calls. It only serves to encode images that were just decoded; use the
+    all rows. Every process must make the same calls. Use it only to encode images that were just decoded, and the
     autoencoder itself for anything else.
 
     Args:

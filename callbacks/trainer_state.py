@@ -1,4 +1,4 @@
-"""The state of a Trainer, as callbacks need it."""
+"""Queries of a Trainer's state."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ from pytorch_lightning import Trainer
 
 
 def dataset_of(trainer: Trainer) -> Any:
-    """Return the data set of the Trainer's data module, ``None`` if there is none."""
+    """Return the data set of the Trainer's data module, or ``None``."""
     return getattr(getattr(trainer, "datamodule", None), "dataset", None)
 
 
 def is_last_validation(trainer: Trainer) -> bool:
-    """Return whether training ends with this validation; also ``True`` outside of training."""
+    """Return whether training ends with this validation; also ``True`` outside training."""
     if trainer.state.fn != "fit":
         return True
     steps_done = 0 <= trainer.max_steps <= trainer.global_step

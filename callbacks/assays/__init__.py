@@ -1,1 +1,1 @@
-"""The assay callbacks, one per file, each with everything that reports and summaries say about it."""
+"""The assay callbacks, one per file, each with all its texts for reports and summaries."""

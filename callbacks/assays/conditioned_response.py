@@ -30,17 +30,17 @@ class ConditionedResponseAssay(AssayCallback):
 
     Scalars under ``assay/conditioned_response/``: ``cds``, ``cds_norm``, ``ccs``, ``ccs_norm``; ``owned_factors``, the
     share of factors that own a latent; ``cds_low`` and ``cds_high``, a 95 % interval over traversals
-    (:func:`lr_lightning.assays.bootstrap_interval`; NaN with a single traversal); ``cds_chance``, the mean score with
+    (:func:`lr_lightning.assays.bootstrap_interval`; NaN for a single traversal); ``cds_chance``, the mean score with
     the factor labels of the traversals shuffled. The matrix is drawn as a heat map, logged as a table and saved to
     ``assays/``.
 
-    In a test over the whole data set the traversals are looked up among its codes; otherwise they are encoded.
+    In a test over the whole data set, traversals are looked up among its codes; otherwise they are encoded.
 
     Args:
         num_traversals: Traversals of each factor.
         num_samples: Interventions per traversal and latent.
         reduction: Over traversals, ``"mean"`` or ``"min"``.
-        convention: ``"paper"`` or ``"release"``; no score depends on it.
+        convention: ``"paper"`` or ``"release"``; scores do not depend on it.
         num_resamples: Resamples for the interval and permutations for chance.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of traversals, bases and donors.

@@ -16,15 +16,15 @@ from lr_lightning.plots.consistency import equivariance_figure, invariance_figur
 class ConsistencyAssay(AssayCallback):
     """Logs invariance, equivariance and self-consistency; see :func:`lr_lightning.assays.consistency`.
 
-    Scalars under ``assay/consistency/``: ``invariance``, the mean without the diagonal, and ``equivariance``, the mean
-    over latents; ``self_consistency_first`` and ``self_consistency_last``, after one and after ``num_steps`` responses.
+    Scalars under ``assay/consistency/``: ``invariance``, the off-diagonal mean, and ``equivariance``, the mean over
+    latents; ``self_consistency_first`` and ``self_consistency_last``, after one and after ``num_steps`` responses.
 
-    Costs ``num_samples * (1 + D * num_values + num_steps)`` decoded samples and as many encoded ones.
+    Decodes and encodes ``num_samples * (1 + D * num_values + num_steps)`` samples.
 
     Args:
-        num_samples: Codes, drawn from the validation set.
-        num_values: Values that each latent is set to.
-        num_steps: Responses in a row.
+        num_samples: Number of codes, drawn from the validation set.
+        num_values: Number of values that each latent is set to.
+        num_steps: Number of consecutive responses.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the codes.
 
@@ -36,10 +36,10 @@ class ConsistencyAssay(AssayCallback):
     summary = "Invariance, equivariance and self-consistency when latents are set"
     size_argument = "num_samples"
     captions = {
-        "invariance": "Row: the latent that was set. Column: the latent that is encoded afterwards. 1 where it stays "
+        "invariance": "Row: the latent that was set. Column: the latent that is encoded afterwards. 1 if it stays "
         "the same, which should hold everywhere off the diagonal.",
         "equivariance": "1 if setting a latent before the response has the same effect as setting it afterwards.",
-        "self_consistency": "How well codes stay in place over repeated responses; 1 if they do not move.",
+        "self_consistency": "How well codes stay in place under repeated responses; 1 if they do not move.",
     }
     quantities = ("invariance", "equivariance", "self_consistency_first", "self_consistency_last")
 

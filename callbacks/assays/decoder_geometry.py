@@ -16,17 +16,17 @@ from lr_lightning.plots.jacobian import decoder_geometry_figure
 
 
 class DecoderGeometryAssay(AssayCallback):
-    """Logs how strongly, and how evenly, small steps of validation codes change the decoded output.
+    """Logs how strongly and how evenly small steps of validation codes change the decoded output.
 
     See :func:`lr_lightning.assays.decoder_geometry`. Scalars under ``assay/decoder_geometry/``, medians over the codes:
     ``log_magnification`` (nats), ``condition_number`` (of the metric) and ``off_diagonal_share``; also ``num_latents``,
     the number of latents considered, since the first two depend on it. The raw values go to ``assays/``.
 
-    Costs about two decoded samples for each code and latent, with their activations in memory; in distributed training
-    every process computes all of them.
+    Costs about two decoded samples per code and latent, with activations kept in memory; in distributed training, every
+    process computes all of them.
 
     Args:
-        num_samples: Codes, drawn from the validation set.
+        num_samples: Number of codes, drawn from the validation set.
         active_threshold: Consider only latents whose posterior means have a larger variance than this, since passive
             latents make every metric ill-conditioned; all latents if none is active. ``None`` for all latents.
         every_n_validations: How often to run; 0 for the last validation only.
@@ -83,7 +83,7 @@ class DecoderGeometryAssay(AssayCallback):
         )
 
     def _latents(self, codes: torch.Tensor) -> list[int] | None:
-        """Return the active latents, ``None`` for all."""
+        """Return the active latents, or ``None`` for all."""
         if self.active_threshold is None:
             return None
         active = latent_statistics(codes, None, self.active_threshold).active

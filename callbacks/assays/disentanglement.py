@@ -34,27 +34,28 @@ class DisentanglementAssay(AssayCallback):
     """Scores the codes of the validation pass against the factors: cheap metrics often, expensive ones at the end.
 
     Scalars are logged as ``metric/<metric>/<variant>`` (``metric/mig/score``, ``metric/dci/lightgbm_completeness``),
-    the matrices behind them as heat maps ``metric/<metric>/matrix``, and all scores as one table ``metric/scores``.
-    Nothing is encoded again. Data without factors get only the scores that need none.
+    the matrices they are computed from as heat maps ``metric/<metric>/matrix``, and all scores as one table
+    ``metric/scores``. The codes of the pass are reused. Without factors, only scores that do not need them are
+    computed.
 
     Codes or log-variances that are NaN or infinite make all scores NaN, with a warning.
 
     Attributes:
         table: Scores of the last run; ``None`` before.
-        table_path: File that holds the table.
+        table_path: Path of the saved table.
 
     Args:
         metrics: Metrics, groups or import paths of metrics to run each time; see :data:`lr_lightning.metrics.GROUPS`.
-        final_metrics: Metrics or groups to run in addition at the last validation and in every test.
+        final_metrics: Additional metrics or groups for the last validation and every test.
         every_n_validations: How often to run ``metrics``; 0 for the last validation only.
-        final_every_n_validations: How often to run ``final_metrics`` during training; 0 for the last only.
+        final_every_n_validations: How often to run ``final_metrics`` during training; 0 for the last validation only.
         num_train: Rows to fit or count on; 10,000 as in the study, or two thirds, if ``None``.
-        num_test: Rows held out; 5,000, or one third, if ``None``.
-        num_repeats: How often to draw rows; with several, the table has means, standard errors and 95 % intervals.
-        seed: Seed of the random choices, equal each time so that validations compare.
-        levels: Which metrics get chance and ceiling levels in training: ``"cheap"``, those that fit no predictors;
-            ``"all"``, which at least doubles the time of the first validation that they run in, and none of the later
-            ones; or ``"none"``. Outside of training, all metrics get them.
+        num_test: Held-out rows; 5,000, or one third, if ``None``.
+        num_repeats: Number of times to draw rows; if above 1, the table has means, standard errors and 95 % intervals.
+        seed: Seed of the random choices, the same in each validation so that results are comparable.
+        levels: Which metrics get chance and ceiling levels during training: ``"cheap"`` for those that fit no
+            predictors; ``"all"``, which at least doubles the time of the first validation with them, but not of later
+            ones; or ``"none"``. Outside training, all metrics get them.
         print_table: Print the whole table above the summary at the end of the run.
 
     Raises:
@@ -102,7 +103,7 @@ class DisentanglementAssay(AssayCallback):
     @property
     @override
     def prefix(self) -> str:
-        """Prefix of the keys: scores have the name of their metric, whichever callback computes them."""
+        """Prefix of the keys: scores are logged under the name of their metric, not of this callback."""
         return "metric"
 
     @override
@@ -190,9 +191,9 @@ class DisentanglementAssay(AssayCallback):
         return suite.run(table.codes, table.factors, table.log_variances)
 
     def _undefined(self, names: list[str], table: CodeTable, generator: torch.Generator) -> ScoreTable:
-        """Return a table of NaN with the scores that the metrics would have."""
+        """Return a table with all scores of the metrics, each NaN."""
         warnings.warn("the codes are not finite: all disentanglement scores are NaN", stacklevel=2)
-        # random codes of the same shape give the names of the scores
+        # the names of the scores, found with random codes of the same shape
         count = min(60, len(table.codes))
         codes = torch.randn(count, table.codes.shape[1], generator=generator)
         log_variances = None if table.log_variances is None else torch.zeros_like(codes)
@@ -218,9 +219,9 @@ def _undefined_row(row: ScoreRow) -> ScoreRow:
 
 
 def _varying_factors(table: CodeTable, dataset: Any) -> tuple[CodeTable, list[str] | None]:
-    """Return the table without factors that are constant in the whole data set, and the names of the others.
+    """Return the table without factors that are constant in the whole data set, and the names of the rest.
 
-    If the data set does not describe these factors, the table is unchanged and there are no names.
+    If the factors of the table are not those of the data set, return it unchanged, without names.
     """
     space = getattr(dataset, "factor_space", None)
     if space is None or table.factors is None or len(space.names) != table.factors.shape[1]:
@@ -230,7 +231,7 @@ def _varying_factors(table: CodeTable, dataset: Any) -> tuple[CodeTable, list[st
 
 
 def _columns_and_rows(table: ScoreTable) -> tuple[list[str], list[list[float | str]]]:
-    """Return columns and rows for W&B, with NaN for unknown numbers and empty strings for unknown texts."""
+    """Return columns and rows for W&B; unknown numbers are NaN, unknown texts are empty."""
     columns = [name for name in ScoreRow._fields if name != "higher_is_better"]
     rows: list[list[float | str]] = []
     for row in table.rows:
@@ -249,7 +250,7 @@ _SUMMARY_SCORES = {
     "infomec_compactness": "InfoC",
     "infomec_explicitness": "InfoE",
 }
-"""Rows of the score table that the summary at the end of a run shows."""
+"""Rows of the score table that are shown in the summary at the end of a run."""
 
 
 def _value_and_levels(row: ScoreRow) -> str:

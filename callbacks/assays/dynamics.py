@@ -25,9 +25,9 @@ class DynamicsAssay(AssayCallback):
     See :func:`lr_lightning.assays.idempotence_curve` and :func:`lr_lightning.assays.find_attractors`. Scalars under
     ``assay/dynamics/``: ``first_step`` and ``last_step`` (mean lengths, in latent units), ``attractors``,
     ``effective_attractors``, ``largest_basin``, ``not_converged`` and ``diverged`` (shares of the starts), and
-    ``nearest_code`` with ``code_spacing`` (mean distance of the attractors to the nearest validation code, weighted by
-    their shares, and the median distance from a code to its nearest neighbour). If no start converges, ``attractors``
-    and ``largest_basin`` are 0, and ``effective_attractors`` and ``nearest_code`` NaN.
+    ``nearest_code`` with ``code_spacing`` (mean distance from an attractor to the nearest validation code, weighted by
+    their shares, and median distance from a code to its nearest neighbor). If no start converges, ``attractors`` and
+    ``largest_basin`` are 0, and ``effective_attractors`` and ``nearest_code`` NaN.
 
     Args:
         num_samples: Number of starts.
@@ -35,7 +35,7 @@ class DynamicsAssay(AssayCallback):
             uniformly from the range of the validation codes.
         num_steps: Steps of the curve.
         max_steps: Largest number of steps towards an attractor; 1000 in the paper.
-        tolerance: Relative length of a step below which a code is at rest.
+        tolerance: Relative step length below which a code counts as at rest.
         max_images: Draw at most this many attractors, those with the largest basins.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the starts.
@@ -146,7 +146,7 @@ class DynamicsAssay(AssayCallback):
         )
         near, spacing = scalars["nearest_code"], scalars["code_spacing"]
         if defined(near, spacing):
-            verdict = "much closer, as if memorised" if near < 0.1 * spacing else "no sign of memorised observations"
+            verdict = "much closer, as if memorized" if near < 0.1 * spacing else "no sign of memorized observations"
             yield (
                 f"Attractors lie {number(near)} from the nearest code, and codes {number(spacing)} from each other: "
                 f"{verdict}."

@@ -16,12 +16,12 @@ from lr_lightning.plots.factor_topology import factor_topology_figure
 
 
 class FactorTopologyAssay(AssayCallback):
-    """Logs whether codes along each factor lie as categories, on a line or on a circle.
+    """Logs whether codes along each factor are arranged as categories, on a line or on a circle.
 
-    See :func:`lr_lightning.assays.factor_topology`. Scalars under ``assay/factor_topology/``, for each factor with 3
-    values or more: ``<factor>_categorical``, ``<factor>_sequential`` and ``<factor>_periodic``, its fits, and
-    ``<factor>_margin``. The distances are drawn and saved to ``assays/``; fits and the best template are logged as
-    a table.
+    See :func:`lr_lightning.assays.factor_topology`. Scalars under ``assay/factor_topology/``, for each factor with at
+    least 3 values: the fits ``<factor>_categorical``, ``<factor>_sequential`` and ``<factor>_periodic``, and
+    ``<factor>_margin``. The distances are drawn and saved to ``assays/``; fits and the best template are logged as a
+    table.
 
     Args:
         num_traversals: Traversals of each factor.
@@ -34,7 +34,7 @@ class FactorTopologyAssay(AssayCallback):
     """
 
     name = "factor_topology"
-    summary = "Whether codes along a factor lie as categories, on a line or on a circle"
+    summary = "Whether codes along a factor are arranged as categories, on a line or on a circle"
     needs = (full_factor_grid,)
     captions = {
         "distances": "Squared distances between the codes of a factor's values, next to those of categories, a line "

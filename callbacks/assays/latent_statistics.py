@@ -13,7 +13,7 @@ from lr_lightning.plots import latent_statistics_figure
 
 
 class LatentStatisticsAssay(AssayCallback):
-    """Logs KL per latent, active units and the polarised regime; see :func:`lr_lightning.assays.latent_statistics`.
+    """Logs KL per latent, active units and the polarized regime; see :func:`lr_lightning.assays.latent_statistics`.
 
     Scalars under ``assay/latent_statistics/``: ``active_units``; for a variational model also ``kl`` in nats,
     ``kl_latent_00`` and so on, and ``regime_active``, ``regime_mixed`` and ``regime_passive``, the number of latents in
@@ -25,7 +25,7 @@ class LatentStatisticsAssay(AssayCallback):
     """
 
     name = "latent_statistics"
-    summary = "How much each latent is used: KL, active units, polarised regime"
+    summary = "How much each latent is used: KL, active units, polarized regime"
     captions = {
         "latents": "KL divergence of each latent from the prior, and the variance of its mean over the data. A latent "
         "near 0 in both carries no information."
@@ -60,7 +60,7 @@ class LatentStatisticsAssay(AssayCallback):
         if "kl" in scalars:
             yield f"The KL divergence from the prior is {number(scalars['kl'])} nats, summed over latents."
             yield (
-                f"In the polarised regime {of_latents(scalars['regime_active'], latent_dim)} active, "
+                f"In the polarized regime {of_latents(scalars['regime_active'], latent_dim)} active, "
                 f"{number(scalars['regime_mixed'])} mixed and {number(scalars['regime_passive'])} passive."
             )
 

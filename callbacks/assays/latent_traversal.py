@@ -12,10 +12,10 @@ from lr_lightning.plots import traversal_figure
 
 
 class LatentTraversalAssay(AssayCallback):
-    """Draws an image grid: each latent in turn moves through its range while the others stay at one validation code.
+    """Draws an image grid: each latent in turn moves through its range, with the others fixed at a validation code.
 
     Args:
-        num_steps: Images per latent.
+        num_steps: Number of images per latent.
         width: Half of the range, in standard deviations of the posterior means.
         max_latents: Draw at most this many latents, those with the largest spread.
         every_n_validations: How often to run; 0 for the last validation only.

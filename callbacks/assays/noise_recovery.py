@@ -17,20 +17,20 @@ from lr_lightning.plots.noise_recovery import noise_recovery_figure
 
 
 class NoiseRecoveryAssay(AssayCallback):
-    """Logs how much noise survives decoding and encoding; see :func:`lr_lightning.assays.noise_recovery`.
+    """Logs how much latent noise survives decoding and encoding; see :func:`lr_lightning.assays.noise_recovery`.
 
-    Scalars under ``assay/noise_recovery/``: ``ratio_1`` and so on, the share that survives of noise of so many
-    posterior standard deviations (for a deterministic model: standard deviations of the codes), 0 if it is filtered
-    out and 1 if it is passed on, over the active latents together; ``median_1`` and so on, the median of the ratios of
-    single active latents; and ``num_latents``, their number. The ratios of each latent are logged as a table, drawn and
-    saved to ``assays/``.
+    Scalars under ``assay/noise_recovery/``: ``ratio_1`` and so on, the share that survives of noise with a size of 1
+    posterior standard deviation (for a deterministic model: of the codes), jointly over the active latents, from 0 if
+    it is filtered out to 1 if it is passed on; ``median_1`` and so on, the median ratio of single active latents; and
+    ``num_latents``, the number of active latents. The ratios of each latent are logged as a table, drawn and saved to
+    ``assays/``.
 
     A latent is active if the variance of its mean over the validation set is above .01; for a deterministic model, if
-    its standard deviation is above a hundredth of the largest. If none is active, the ratios are of all latents.
+    its standard deviation is above a hundredth of the largest. If none is active, all latents are used.
 
     Args:
-        num_samples: Codes, drawn from the validation set.
-        multiples: Sizes of the noise.
+        num_samples: Number of codes, drawn from the validation set.
+        multiples: Sizes of the noise in standard deviations.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the codes and of the noise.
 
@@ -107,7 +107,7 @@ class NoiseRecoveryAssay(AssayCallback):
         ratios = {
             float(key.removeprefix("ratio_")): value for key, value in scalars.items() if key.startswith("ratio_")
         }
-        size = min(ratios, key=lambda multiple: abs(math.log(multiple)))  # that of the posteriors, or the nearest to it
+        size = min(ratios, key=lambda multiple: abs(math.log(multiple)))  # the size nearest to 1
         if not defined(ratios[size]):
             return
         noise = f"noise of {number(size)} standard deviation{'' if size == 1 else 's'}"

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 class ReconstructionAssay(AssayCallback):
     """Draws validation images above their reconstructions, or points in space beside theirs.
 
-    Logs ``assay/reconstruction/mean_squared_error``, that of the drawn observations, in squared data units per pixel
-    and channel.
+    Logs ``assay/reconstruction/mean_squared_error`` of the drawn observations, in squared data units per pixel and
+    channel.
 
     Args:
-        num_samples: Observations to draw.
+        num_samples: Number of observations to draw.
         every_n_validations: How often to run; 0 for the last validation only.
 
     Raises:

@@ -21,12 +21,12 @@ class ResponseJacobianAssay(AssayCallback):
     (number of eigenvalues above ``threshold``, the dimension that is transmitted) and ``antisymmetric_share``
     (rotation). The raw values are saved to ``assays/``.
 
-    Costs about two decoded and encoded samples for each code and latent, with their activations in memory; in
-    distributed training every process computes all of them.
+    Costs about two decoded and encoded samples per code and latent, with activations kept in memory; in distributed
+    training, every process computes all of them.
 
     Args:
-        num_samples: Codes, drawn from the validation set.
-        threshold: Modulus above which an eigenvalue counts for the rank.
+        num_samples: Number of codes, drawn from the validation set.
+        threshold: Modulus above which an eigenvalue counts towards the rank.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the choice of codes.
 
@@ -76,7 +76,7 @@ class ResponseJacobianAssay(AssayCallback):
             yield "The Jacobian of the response map is not finite."
             return
         yield f"On average the response map preserves {number(scalars['rank'])} of {latent_dim} directions at a code."
-        verdict = "below 1, so that repeated responses converge" if radius < 1 else "not below 1, so that codes drift"
+        verdict = "below 1, so repeated responses converge" if radius < 1 else "not below 1, so codes drift"
         yield f"Its spectral radius is {number(radius)} on average: {verdict}."
         if defined(scalars["antisymmetric_share"]):
             yield f"Rotation makes up {percent(scalars['antisymmetric_share'])} of it."

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HISTOGRAM_STEPS = 32
-"""Cells of the drawn histogram along each latent; few, so that each holds several codes."""
+"""Cells of the drawn histogram along each latent; few, so that each contains several codes."""
 
 
 class ResponseMapAssay(AssayCallback):
@@ -38,20 +38,20 @@ class ResponseMapAssay(AssayCallback):
     Decodes and encodes ``num_steps ** 2`` codes for each pair and base.
 
     Args:
-        pairs: Pairs of latents; if ``None``, those that respond to each other most, measured each time.
-        num_pairs: Number of those.
-        num_steps: Nodes of the map along each latent.
+        pairs: Pairs of latents; if ``None``, the pairs that respond to each other most, measured each time.
+        num_pairs: Number of pairs if ``pairs`` is ``None``.
+        num_steps: Number of grid nodes along each latent.
         radius: Half of the side of the window around 0, in latent units. If ``None``, two standard deviations of the
             codes around their mean, which suits codes without a standard normal prior.
-        num_bases: Codes that fix the other latents, drawn from the validation set; their maps are averaged.
-        num_images: Decoded observations in the figure along each latent.
-        num_samples: Base codes of the response matrix that finds the pairs.
+        num_bases: Number of codes, drawn from the validation set, that fix the other latents; their maps are averaged.
+        num_images: Number of decoded observations in the figure along each latent.
+        num_samples: Number of base codes of the response matrix that finds the pairs.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the bases and of the response matrix.
 
     Raises:
-        ValueError: If a number is too small, or at the start of a run if the model lacks a latent of ``pairs`` or has
-            a single latent.
+        ValueError: If a number is too small; at the start of a run, if the model lacks a latent of ``pairs`` or has a
+            single latent.
     """
 
     name = "response_map"
@@ -83,7 +83,7 @@ class ResponseMapAssay(AssayCallback):
         check_at_least("num_samples", num_samples, 2)
         if pairs is not None and not pairs:
             raise ValueError(
-                f"pairs must hold at least one pair of latents, got {pairs}; None finds the strongest pairs"
+                f"pairs must contain at least one pair of latents, got {pairs}; None finds the strongest pairs"
             )
         if radius is not None:
             check_positive("radius", radius)

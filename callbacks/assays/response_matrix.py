@@ -20,15 +20,15 @@ from lr_lightning.plots.response_graph import response_graph_figure
 class ResponseMatrixAssay(AssayCallback):
     """Logs which latents respond when one is replaced; see :func:`lr_lightning.assays.response_matrix`.
 
-    Scalars under ``assay/response_matrix/``: ``active_latents`` (number whose response to their own change exceeds half
-    their spread, the standard deviation of the base codes), ``independence``, ``directedness`` and
+    Scalars under ``assay/response_matrix/``: ``active_latents`` (number of latents whose response to their own change
+    exceeds half their spread, the standard deviation of the base codes), ``independence``, ``directedness`` and
     ``effective_dimension``, and of the graph of effects between active latents
     (:func:`lr_lightning.assays.response_graph`, with thresholds in multiples of the spread) ``bidirectional_edges``,
     ``directed_edges`` and ``latent_groups``. The matrix is drawn as a heat map, logged as a table and saved to
     ``assays/``; the graph is drawn.
 
     Args:
-        num_samples: Base codes, drawn from the validation set.
+        num_samples: Number of base codes, drawn from the validation set.
         preset: ``"paper"``: posterior means with donors from their marginals, and the factor 1/2. ``"release"``: base
             and donors from the prior, without the factor, as in the authors' code; for models whose codes follow the
             prior.
@@ -45,7 +45,7 @@ class ResponseMatrixAssay(AssayCallback):
     size_argument = "num_samples"
     captions = {
         "matrix": "Row: the latent that was replaced. Column: the latent that responds after decoding and encoding. A "
-        "diagonal that is bright alone means that latents keep their own values and do not affect each other.",
+        "bright diagonal alone means that latents keep their own values and do not affect each other.",
         "graph": "Active latents, with arrows from those that were replaced to those that respond. Two latents joined "
         "both ways often encode one circular factor.",
     }

@@ -18,18 +18,18 @@ from lr_lightning.plots.response_path import path_cost_figure, path_strip_figure
 
 
 class ResponsePathAssay(AssayCallback):
-    """Logs the cost of paths between validation codes, and of straight lines between the same ends.
+    """Logs the cost of paths between validation codes, compared with straight lines between the same endpoints.
 
     See :func:`lr_lightning.assays.code_path` and :func:`lr_lightning.assays.compare_with_line`. Scalars under
-    ``assay/response_path/``, means over the pairs, each with the prefix ``path_`` and ``line_``: ``cost`` (mean squared
+    ``assay/response_path/``, means over the pairs, with the prefixes ``path_`` and ``line_``: ``cost`` (mean squared
     response, in squared latent units), ``length`` (latent units) and ``observation_error`` (data range). NaN if all
     codes are equal. The figures show the first pair.
 
     Args:
-        num_samples: Codes that paths may pass through, drawn from the validation set.
-        num_pairs: Pairs of codes.
-        num_neighbors: Nearest neighbours that each code is joined to.
-        num_points: Points on each path and line.
+        num_samples: Number of codes that paths may pass through, drawn from the validation set.
+        num_pairs: Number of pairs of codes.
+        num_neighbors: Number of nearest neighbors that each code is joined to.
+        num_points: Number of points on each path and line.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the codes and pairs.
 
@@ -42,7 +42,7 @@ class ResponsePathAssay(AssayCallback):
     size_argument = "num_samples"
     captions = {
         "cost": "How far decoding and encoding moves the points of a path and of the straight line between the same "
-        "codes, for the first pair. Low where the model knows what it decodes.",
+        "codes, for the first pair. It is low where the model knows what it decodes.",
         "images": "Decoded images along the same path and line.",
     }
     quantities = (

@@ -26,10 +26,10 @@ class SamplingAssay(AssayCallback):
     for images ``samples``.
 
     Args:
-        num_samples: Images to draw for each sampler.
-        num_codes: Codes for the distances, at most as many as the validation set has.
+        num_samples: Number of images to draw for each sampler.
+        num_codes: Number of codes for the distances, at most the size of the validation set.
         num_permutations: Size of the null distributions.
-        noise: Draw from the posteriors of a variational model; otherwise take their means.
+        noise: Whether to sample the posteriors of a variational model instead of using their means.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of all draws.
 
@@ -43,9 +43,9 @@ class SamplingAssay(AssayCallback):
     captions = {
         "structure_score": "Distances between the prior, the codes of the data (q) and the responses to the prior. "
         "Below the dashed lines, two distributions do not differ significantly.",
-        "prior_gap": "Distance of each latent of the codes to the prior, next to that of as many draws of the prior.",
+        "prior_gap": "Distance of each latent's codes from the prior, next to that of as many draws from the prior.",
         "samples": "Decoded draws of the prior, of the codes of the data, and of codes with each latent shuffled "
-        "independently. If the last look worse, latents depend on each other.",
+        "independently. If the last ones look worse, latents depend on each other.",
     }
     quantities = (
         "mmd_prior_response*",
@@ -55,7 +55,7 @@ class SamplingAssay(AssayCallback):
         "wasserstein_max",
         "kolmogorov_smirnov_max",
     )
-    num_observations = 1  # shows whether they are images
+    num_observations = 1  # only their shape is needed, which shows whether they are images
 
     def __init__(
         self,

@@ -1,1 +1,1 @@
-"""Callbacks of a run other than assays: record, checkpoints, summary."""
+"""Callbacks of a run that are not assays: record, checkpoints, summary."""

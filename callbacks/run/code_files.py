@@ -25,7 +25,7 @@ class CodeFiles(Callback):
     share, and rank 0 writes all rows, in the same order as a single process.
 
     Args:
-        folder: Folder of the files.
+        folder: Folder to write to.
         seeds: The seeds of an ensemble, ``None`` for a single model.
     """
 
@@ -73,7 +73,7 @@ class CodeFiles(Callback):
         return arrays
 
     def _write(self, path: Path, shares: Sequence[dict[str, np.ndarray]]) -> None:
-        """Write the rows of all processes, each of which has every n-th row of the data set.
+        """Merge and write the rows of all processes; each has every n-th row of the data set.
 
         Raises:
             ValueError: If there are no rows.

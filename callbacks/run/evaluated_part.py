@@ -12,7 +12,8 @@ class EvaluatedPart(NamedTuple):
 
     Attributes:
         num_evaluated: Evaluated observations, over all processes.
-        num_available: Observations of the data set; more if ``limit_val_batches`` or ``limit_test_batches`` applies.
+        num_available: Observations in the set; more than ``num_evaluated`` if ``limit_val_batches`` or
+            ``limit_test_batches`` applies.
     """
 
     num_evaluated: int
@@ -20,7 +21,7 @@ class EvaluatedPart(NamedTuple):
 
 
 def evaluated_part(trainer: Trainer, stage: str) -> EvaluatedPart | None:
-    """Return the evaluated part in the last evaluation of ``trainer``; ``None`` for data modules of other packages.
+    """Return the evaluated part of the last evaluation of ``trainer``; ``None`` for other data modules.
 
     Args:
         trainer: The Trainer after the evaluation.

@@ -1,4 +1,4 @@
-"""The table of a model's modules, printed before training."""
+"""A table of the model's modules, printed before training."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The last lines of a run's output: where its files are, and commands that use them."""
+"""The last lines of a run's output: paths of its files, and commands that use them."""
 
 from pathlib import Path
 

@@ -15,12 +15,12 @@ class Resumption(Callback):
     """Makes a resumed run equal to an uninterrupted one: same steps, epochs, validations and checkpoints.
 
     The Trainer alone achieves this only for checkpoints saved inside an epoch and not at a validation. Otherwise it
-    counts the last batch twice, and with ``max_steps`` it ends an epoch that has already ended, or that has not. This
-    callback infers from the counters in a checkpoint when it was saved, and sets the Trainer's counters to those of an
-    uninterrupted run at that moment. It also restores the metrics of the last validation, for callbacks and records.
+    counts the last batch twice, and with ``max_steps`` it ends an epoch twice or too early. This callback infers from
+    the counters in a checkpoint when it was saved, and sets the Trainer's counters to the values of an uninterrupted
+    run at that point. It also restores the metrics of the last validation, for callbacks and records.
 
-    A run that ``max_steps`` or a time limit stops inside an epoch is saved before the hooks with which the Trainer ends
-    the last epoch of every run. Pass it to the Trainer as the first callback.
+    If ``max_steps`` or a time limit stops a run inside an epoch, the run is saved before the Trainer calls the hooks
+    for the end of the last epoch, as it does in every run. Pass it to the Trainer as the first callback.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Resumption(Callback):
             return
         self._metrics = checkpoint.get("metrics", {})
         self._resumed = True
-        trainer.num_sanity_val_steps = 0  # it would reset the counters of validation
+        trainer.num_sanity_val_steps = 0  # otherwise the validation counters would be reset
         loops = checkpoint["loops"]
         loops["fit_loop"], self._inside_epoch, self._validation_due = _completed(loops["fit_loop"])
         steps = loops["fit_loop"]["epoch_loop.state_dict"]
@@ -67,17 +67,17 @@ class Resumption(Callback):
         last_batch, validates = loop._num_ready_batches_reached(), loop._should_check_val_fx(data)
         if validates and self._validation_due:
             loop.val_loop.restarting = False
-            loop.val_loop._restart_stage = RestartStage.RESTARTED_MID_EVALUATION  # starts with the validation
+            loop.val_loop._restart_stage = RestartStage.RESTARTED_MID_EVALUATION  # resume with the validation
         elif validates and not last_batch:
-            pass  # starts by skipping the validation, which counts the batch
+            pass  # resume by skipping the validation, which counts the batch
         else:
-            loop.val_loop._has_run = last_batch  # only the end of the epoch is left
+            loop.val_loop._has_run = last_batch  # only the end of the epoch remains
             if not loop._should_accumulate():
                 loop._batches_that_stepped += 1
 
     @override
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        trainer.fit_loop.epoch_loop.restarting = False  # also if only the end of the epoch was left
+        trainer.fit_loop.epoch_loop.restarting = False  # also if only the end of the epoch remained
         if not trainer.is_last_batch:
             for callback in trainer.checkpoint_callbacks:
                 if isinstance(callback, RunCheckpoint) and callback.monitor is None:
@@ -85,7 +85,7 @@ class Resumption(Callback):
 
     @override
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Undo the end of an epoch that was stopped before its last batch."""
+        """Undo the end of an epoch that stopped before its last batch."""
         progress = trainer.fit_loop.epoch_progress
         if not trainer.is_last_batch and progress.current.completed == progress.current.ready > 0:
             for counter in (progress.current, progress.total):
@@ -93,14 +93,14 @@ class Resumption(Callback):
 
 
 def _completed(fit_loop: dict[str, Any]) -> tuple[dict[str, Any], bool, bool]:
-    """Return the state of a loop after its last batch or epoch is completed, if it had finished.
+    """Return the state of the loop with its last batch or epoch completed, if it had finished.
 
     Args:
         fit_loop: State of the Trainer's fit loop, saved by any callback at any time during training.
 
     Returns:
-        The state; whether it is inside an epoch; and whether the validation that may follow its last batch is still
-        due. Inside an epoch, ``_batches_that_stepped`` does not count the last batch yet.
+        The state; whether it is inside an epoch; and whether a validation after the last batch is still due. Inside an
+        epoch, ``_batches_that_stepped`` does not count the last batch yet.
     """
     epoch, batch = fit_loop["epoch_progress"], fit_loop["epoch_loop.batch_progress"]
     steps = dict(fit_loop["epoch_loop.state_dict"])
@@ -129,7 +129,7 @@ def _completed(fit_loop: dict[str, Any]) -> tuple[dict[str, Any], bool, bool]:
 
 
 def _counters(begun: int, unfinished: int = 0) -> dict[str, int]:
-    """Return the Trainer's counters for something that has begun ``begun`` times."""
+    """Return the Trainer's progress counters after ``begun`` starts."""
     return {
         "ready": begun,
         "started": begun,

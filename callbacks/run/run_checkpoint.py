@@ -9,14 +9,14 @@ from typing_extensions import override
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """Saves a checkpoint at each validation and at the end of each epoch: always, or if a score is the best so far.
+    """Saves a checkpoint at each validation and at the end of each epoch, either always or only for a new best score.
 
-    A score belongs to the weights that are saved with it, those of its validation. At a validation that ends an epoch,
-    the checkpoint is saved right after the end of the epoch. Loggers write their buffered rows before a checkpoint is
-    saved, so that no row is lost that the rest of the run would not write again.
+    A score is always saved with the weights it was measured with. If a validation ends an epoch, the checkpoint is
+    saved right after the end of the epoch. Loggers flush buffered rows before a checkpoint is saved, so a run resumed
+    from it has all earlier rows on disk.
 
-    Checkpoints for resuming are not saved between the batches of one update (``accumulate_grad_batches``), because they
-    contain no gradients.
+    No checkpoint for resuming is saved between the batches of one update (``accumulate_grad_batches``), because
+    checkpoints do not contain gradients.
 
     Args:
         folder: Folder of the checkpoint.
@@ -41,13 +41,13 @@ class RunCheckpoint(ModelCheckpoint):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Do nothing: there is no new score after a batch."""
+        """Do nothing: a batch yields no new score."""
 
     @override
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._has_validated |= not trainer.sanity_checking
         between_updates = not trainer.fit_loop._should_accumulate()
-        # scores that are logged only at the end of epochs are not available yet
+        # scores logged at the end of the epoch are not available yet
         due = between_updates if self.monitor is None else self.monitor in trainer.callback_metrics
         if due and not trainer.is_last_batch:
             self.save(trainer)
@@ -58,7 +58,7 @@ class RunCheckpoint(ModelCheckpoint):
             self.save(trainer)
 
     def save(self, trainer: Trainer) -> None:
-        """Save the current state, unless it is saved already or its score is not the best so far."""
+        """Save the current state unless it has been saved already or its score is not the best so far."""
         measured = self.monitor is None or self.monitor in trainer.callback_metrics
         if self._should_skip_saving_checkpoint(trainer) or not (measured or self._has_validated):
             return
@@ -72,11 +72,11 @@ class RunCheckpoint(ModelCheckpoint):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Do nothing: :meth:`on_load_checkpoint` restores the state, because it needs the run folder."""
+        """Do nothing: the state is restored in :meth:`on_load_checkpoint`, which knows the run folder."""
 
     @override
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Restore the best score, if its checkpoint exists."""
+        """Restore the best score if its checkpoint exists."""
         if trainer.state.fn != "fit":
             return
         states = checkpoint["callbacks"]

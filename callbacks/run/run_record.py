@@ -27,13 +27,13 @@ RESULTS = "results.json"
 class RunRecord(RunFolderOwner, Callback):
     """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
 
-    The file has an entry for each command that has run, ``fit``, ``validate`` and ``test``: every scalar (``null`` if
-    undefined) with its step, resolved config, seed, versions, data set and git commit; the numbers of evaluated and
-    available observations; ``cautions``, reasons not to trust scores; and ``failed_assays``: how often each assay was
-    skipped, and the reason the last time it was due, ``null`` if it ran then.
+    The file has one entry per command that has run (``fit``, ``validate``, ``test``). An entry contains every scalar
+    (``null`` if undefined) and its step; the resolved config, seed, versions, data set and git commit; the numbers of
+    evaluated and available observations; ``cautions``, reasons to distrust scores; and ``failed_assays``: how often
+    each assay was skipped, and why it was skipped the last time it was due (``null`` if it ran).
 
     Args:
-        config: Resolved config of the run, plain values.
+        config: Resolved config of the run, in plain values.
         step: Step of the checkpoint from which the run starts.
     """
 
@@ -61,9 +61,9 @@ class RunRecord(RunFolderOwner, Callback):
 
     @override
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Write the record of training, also for a finished run that was killed before it could write one."""
+        """Write the record of training, also when resuming a finished run that was killed before writing it."""
         if trainer.global_step > self.step or (trainer.global_step > 0 and not self._is_recorded(trainer)):
-            trainer.fit_loop.epoch_loop.val_loop.setup_data()  # if all validations belong to an earlier start
+            trainer.fit_loop.epoch_loop.val_loop.setup_data()  # if all validations ran before a resume
             self._finish(trainer, pl_module)
 
     @override

@@ -15,8 +15,8 @@ from lr_lightning.training.seed_statistics import seed_name
 class SeedCheckpoints(Callback):
     """Writes ``seed_<s>.ckpt`` for each seed of a :class:`~lr_lightning.models.SeedEnsemble` when training ends.
 
-    Each is a checkpoint of a single model with its final weights, as saved by a run with this seed alone but without
-    optimizers: it can be evaluated, but not trained further.
+    Each is a single-model checkpoint with the final weights, like that of a separate run with this seed but without
+    optimizer states: it can be evaluated, but not trained further.
 
     Args:
         folder: Folder of the checkpoints.

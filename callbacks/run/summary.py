@@ -58,7 +58,7 @@ def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
 
 
 def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, str]]:
-    """Return the rows of the assays that have logged something."""
+    """Return the rows of the assays that have logged scalars."""
     rows: list[tuple[str, str]] = []
     for assay in assays_of(trainer):
         prefix = f"{assay.prefix}/"

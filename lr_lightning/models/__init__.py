@@ -63,4 +63,4 @@ MODELS = Registry.of_exports(
     globals(),
     group="lr_lightning.models",
 )
-"""The models that this package exports, and those of installed packages, by the names of their classes."""
+"""Models by class name: those of this package and those that installed packages register."""

@@ -7,9 +7,9 @@ from lr_lightning.models.ada_vae import AdaVAE
 
 
 class AdaMLVAE(AdaVAE):
-    r"""Adaptive multi-level VAE: shared latents get the product of the two Gaussians, normalised.
+    r"""Adaptive multi-level VAE: shared latents get the normalized product of the two Gaussians.
 
-    Precisions add up, and means are weighted by them:
+    Precisions add up, and means are weighted by precision:
     :math:`1 / \sigma^2 = 1 / \sigma_1^2 + 1 / \sigma_2^2`, :math:`\mu = \sigma^2 (\mu_1 / \sigma_1^2 + \mu_2 /
     \sigma_2^2)`. The released code of Locatello et al. has the same mean and twice this variance.
 

@@ -1,4 +1,4 @@
-"""What the adaptive VAEs of weak supervision share: which latents a pair of images has in common."""
+"""Shared base of the weakly supervised adaptive VAEs: finds the latents that a pair of images has in common."""
 
 from abc import ABC, abstractmethod
 from typing import Any
@@ -16,14 +16,15 @@ from lr_lightning.training.noise import reparameterize
 class AdaVAE(BetaVAE, ABC):
     r"""Beta-VAE trained on pairs of images that share factors, without knowing which.
 
-    A latent counts as shared where the divergence of the first image's posterior from the second's,
-    :math:`\delta_i = \mathrm{KL}(q(z_i | x_1) \| q(z_i | x_2))`, lies below the midpoint of the pair's least and
-    greatest :math:`\delta_i`. Its posteriors are replaced by their average, the same for both images; subclasses say
-    which. The choice passes no gradients. As in the paper and its released code, only this direction counts.
+    Latent :math:`i` counts as shared if the divergence between the two posteriors,
+    :math:`\delta_i = \mathrm{KL}(q(z_i | x_1) \| q(z_i | x_2))`, is below the midpoint between the smallest and the
+    largest :math:`\delta_i` of the pair. Both posteriors of a shared latent are replaced by their average, which
+    subclasses define in :meth:`average`. No gradients flow through this selection. As in the paper and its released
+    code, only this direction of the KL divergence is used.
 
-    The loss averages reconstruction and KL term over the two images, so that its values and ``beta`` compare with
-    :class:`BetaVAE`. In training ``shared_latents`` is logged beside them: how many of the ``D`` latents are shared,
-    averaged over pairs. Validation and testing see single images, and report what :class:`BetaVAE` does.
+    The loss averages reconstruction and KL term over the two images, so its values and ``beta`` are comparable to those
+    of :class:`BetaVAE`. Training also logs ``shared_latents``, the number of shared latents averaged over pairs.
+    Validation and testing use single images and log the same terms as :class:`BetaVAE`.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
@@ -36,11 +37,11 @@ class AdaVAE(BetaVAE, ABC):
 
     @abstractmethod
     def average(self, means: Tensor, log_variances: Tensor) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance, ``(B, D)`` each, in place of those ``(2, B, D)`` of two posteriors."""
+        """Average the two posteriors of each pair: from ``(2, B, D)`` to mean and log-variance, each ``(B, D)``."""
 
     @override
     def training_objective(self, batch: Any, generator: torch.Generator) -> Objective:
-        """Return the objective of a batch of pairs, whose first two entries are images of equal shape.
+        """Return the objective of a batch of pairs; its first two entries are images of equal shape.
 
         Raises:
             ValueError: If the batch has no pairs.
@@ -48,7 +49,7 @@ class AdaVAE(BetaVAE, ABC):
         first, second = batch[0], batch[1]
         if first.shape != second.shape or first.dtype != second.dtype:
             raise ValueError(
-                f"{type(self).__name__} trains on pairs of images; give the data module groups: FactorPairs"
+                f"{type(self).__name__} trains on pairs of images; set groups: FactorPairs on the data module"
             )
         images = torch.cat([first, second])
         parameters = self.network.posterior_parameters(images)
@@ -65,7 +66,7 @@ class AdaVAE(BetaVAE, ABC):
 
 
 def shared_latents(means: Tensor, log_variances: Tensor) -> Tensor:
-    """Tell which latents two posteriors share; ``(B, D)`` bool, none of them where all diverge alike.
+    """Return which latents two posteriors share, ``(B, D)`` bool; none if all latents diverge equally.
 
     Args:
         means: Posterior means of the first and the second images, shape ``(2, B, D)``.

@@ -1,4 +1,4 @@
-"""VAE with a capacity that grows."""
+"""VAE with an annealed KL capacity."""
 
 from typing import Any
 
@@ -14,20 +14,21 @@ from lr_lightning.training.schedules import LinearSchedule, Schedule, check_weig
 
 
 class AnnealedVAE(VAE):
-    r"""VAE whose KL term is held at a capacity that grows with the step.
+    r"""VAE whose KL term is kept close to a target capacity, which grows during training.
 
     .. math:: \mathrm{reconstruction} + \gamma \left| \mathrm{KL} - C \right|, \quad
         C = c_{\max} \min(\mathrm{step} / \mathrm{threshold}, 1)
 
-    The absolute value is that of the batch's mean, so that observations may differ in what they need. The step is the
-    number of updates, kept in checkpoints: a resumed run goes on at its capacity, and an evaluation uses that of its
-    checkpoint. Logs ``capacity_gap``, the absolute value in nats, and in training ``capacity``.
+    The absolute value is taken after averaging over the batch, so single observations may use more or less than the
+    capacity. Checkpoints store the step, which counts updates: a resumed run continues at the same capacity, and an
+    evaluation uses the capacity at its checkpoint. Logs ``capacity_gap``, the absolute value in nats, and during
+    training ``capacity``.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
         c_max: Capacity from ``threshold`` on, in nats.
-        threshold: Steps in which the capacity grows from 0.
-        gamma: Weight of the distance from the capacity.
+        threshold: Number of steps over which the capacity grows from 0 to ``c_max``.
+        gamma: Weight of the gap between KL term and capacity.
         kwargs: Passed to :class:`VAE`.
 
     Raises:
@@ -53,6 +54,6 @@ class AnnealedVAE(VAE):
 
     @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
-        """Return ``gamma`` times the distance of the KL term from the capacity."""
+        """Return ``gamma`` times the gap between KL term and capacity."""
         gap = (kl - self.current_value(self.capacity)).abs()
         return Penalty(self.current_value(self.gamma) * gap, {"capacity_gap": gap})

@@ -13,7 +13,7 @@ from lr_lightning.networks import AutoencoderNetwork
 class Autoencoder(AutoencoderModule):
     """Autoencoder trained on the reconstruction alone.
 
-    Regularised autoencoders differ from it in what they add to the reconstruction; they override :meth:`penalty`.
+    Regularized autoencoders add a penalty to the reconstruction loss by overriding :meth:`penalty`.
 
     Args:
         network: Encoder and decoder; the encoder must not be variational.
@@ -45,7 +45,7 @@ class Autoencoder(AutoencoderModule):
         return Objective.of(reconstruction + penalty.value, terms, codes)
 
     def penalty(self, codes: Tensor, generator: torch.Generator) -> Penalty:
-        """Return what is added to the reconstruction: here nothing.
+        """Return the penalty added to the reconstruction loss: none here.
 
         Args:
             codes: Codes ``(B, D)`` of the batch.

@@ -1,4 +1,4 @@
-"""The base of all models: how an objective is trained, validated, logged and made ready for assays."""
+"""The base of all models: trains, validates and logs an objective, and provides what assays need."""
 
 import math
 from abc import ABC, abstractmethod
@@ -49,7 +49,7 @@ class Objective(NamedTuple):
         return cls(loss, detached, codes.detach(), None if log_variances is None else log_variances.detach())
 
     def terms_and_loss(self) -> dict[str, Tensor]:
-        """Return what is logged in training: ``loss``, without gradients, and the terms."""
+        """Return the loss, without gradients, and the terms, as they are logged during training."""
         return {"loss": self.loss.detach()} | self.terms
 
 
@@ -67,29 +67,28 @@ class Penalty(NamedTuple):
 
 
 class AutoencoderModule(LightningModule, ABC):
-    """An autoencoder under training; subclasses define the loss in :meth:`objective`.
+    """An autoencoder and its training; subclasses define the loss in :meth:`objective`.
 
-    Losses are summed over pixels and latents and averaged over the batch, in nats. Every attribute that is a
-    :class:`~lr_lightning.models.Schedule` is logged in training under its name.
+    Losses are summed over pixels and latents and averaged over the batch, in nats. During training, the value of every
+    attribute that is a :class:`~lr_lightning.models.Schedule` is logged under its name.
 
     Attributes:
         needs_variational: Whether the network must be variational (``True``) or must not be (``False``); ``None`` if
-            both work. It is the default of the network's ``variational`` in configs.
-        steps_trained: Number of updates so far; schedules depend on it, and checkpoints keep it.
+            both work. In configs, it is the default for the network's ``variational``.
+        steps_trained: Number of updates so far; schedules depend on it, and it is saved in checkpoints.
         optimizer_index: Index of its first optimizer in ``trainer.optimizers``; nonzero only inside a
             :class:`SeedEnsemble`.
 
     Args:
         network: Encoder and decoder.
         likelihood: Distribution that the decoder's output parameterizes; Bernoulli if ``None``.
-        optimizer: Called with the parameters. The default is Adam with a learning rate of 1e-4, as is common.
+        optimizer: Called with the parameters. The default is Adam with a learning rate of 1e-4, a common choice.
         lr_scheduler: Called with the optimizer; stepped after every batch.
-        assays: Callbacks that belong to this model; more can be given to the Trainer.
+        assays: Callbacks that always run with this model; the Trainer can have more.
         channels_last: Keep convolution weights in channels-last order, which is faster on most processors.
         compile_network: Compile encoder and decoder with ``torch.compile``.
-        updates_per_batch: Number of updates on what the Trainer counts as one batch; above 1, the data module returns
-            lists of batches, one batch per update. Steps count updates. See
-            :class:`~lr_lightning.training.update_loop.UpdateLoop`.
+        updates_per_batch: Number of updates per Trainer batch. If above 1, the data module returns lists of batches,
+            one batch per update. Steps count updates. See :class:`~lr_lightning.training.update_loop.UpdateLoop`.
 
     Raises:
         ValueError: If ``updates_per_batch`` is below 1.
@@ -110,8 +109,9 @@ class AutoencoderModule(LightningModule, ABC):
     ) -> None:
         super().__init__()
         check_at_least("updates_per_batch", updates_per_batch, 1)
-        # The command line hands over class paths and values, so its checkpoints reload alone. Objects built by hand
-        # could only be pickled; they are left out, and given to load_from_checkpoint again.
+        # From the command line, hyperparameters are class paths and plain values, so its checkpoints can be loaded
+        # without further arguments. Objects built in Python could only be pickled: leave them out; load_from_checkpoint
+        # needs them again.
         by_hand = _given_hyperparameters.get() is None
         self.save_hyperparameters(ignore=_OBJECTS if by_hand else None)
         for name in [name for name, value in self.hparams.items() if isinstance(value, Schedule)]:
@@ -128,7 +128,7 @@ class AutoencoderModule(LightningModule, ABC):
             self.network.decoder.compile()
         self.updates_per_batch = updates_per_batch
         self.automatic_optimization = updates_per_batch == 1
-        self.recorded_weights: dict[int, Tensor] = {}  # by the identity of schedules, which need not be hashable
+        self.recorded_weights: dict[int, Tensor] = {}  # by id, because schedules need not be hashable
         self.steps_trained = 0
         self.optimizer_index = 0
         self.noise_seed = torch.initial_seed()
@@ -140,7 +140,7 @@ class AutoencoderModule(LightningModule, ABC):
     @classmethod
     @override
     def load_from_checkpoint(cls, checkpoint_path: Any, *args: Any, **kwargs: Any) -> Self:
-        """Return the model of a checkpoint; one of an earlier version may name classes that have moved since.
+        """Return the model of a checkpoint, including those of earlier versions, whose classes may have moved since.
 
         Arguments are those of :meth:`pytorch_lightning.LightningModule.load_from_checkpoint`.
         """
@@ -153,14 +153,14 @@ class AutoencoderModule(LightningModule, ABC):
 
     @abstractmethod
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
-        """Return loss, terms and codes of a batch ``(B, *observation_shape)``; noise comes from ``generator``."""
+        """Return loss, terms and codes of a batch ``(B, *observation_shape)``, with noise from ``generator``."""
 
     def training_objective(self, batch: Any, generator: torch.Generator) -> Objective:
         """Return the objective of a training batch; override it for batches other than ``(images, factors)``."""
         return self.objective(batch[0], generator)
 
     def term_names(self) -> list[str]:
-        """Return the names of the loss and its terms in evaluation, found with four random observations.
+        """Return the names of the loss and its terms in evaluation, by evaluating four random observations.
 
         The model and the global random state stay as they are.
         """
@@ -187,20 +187,20 @@ class AutoencoderModule(LightningModule, ABC):
         return self.likelihood.mean(self.network.decode(codes))
 
     def reconstruction(self, codes: Tensor, observations: Tensor) -> Tensor:
-        """Return how badly decoded ``codes`` (B, D) describe ``observations``, a scalar in nats per observation."""
+        """Return the reconstruction loss of ``observations`` decoded from ``codes`` (B, D), in nats per observation."""
         return self.likelihood.negative_log_likelihood(self.network.decode(codes), observations).mean()
 
     def current_value(self, value: float | Schedule) -> float | Tensor:
         """Return ``value``, or the value of the schedule at the current step.
 
-        While an update is recorded as a CUDA graph, that is a tensor, whose value is set before each replay.
+        While a CUDA graph is being recorded, this is a tensor instead; its value is set before each replay.
         """
         if id(value) in self.recorded_weights:
             return self.recorded_weights[id(value)]
         return value_at(value, self.steps_trained)
 
     def schedules(self) -> dict[str, Schedule]:
-        """Return the attributes that are schedules, by name, in the order in which they were set."""
+        """Return all attributes that are schedules by name, in the order in which they were set."""
         return {name: value for name, value in vars(self).items() if isinstance(value, Schedule)}
 
     def scheduled_values(self, step: int) -> dict[str, float]:
@@ -218,7 +218,7 @@ class AutoencoderModule(LightningModule, ABC):
 
     @override
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
-        """Return the loss of a batch, or make all updates of one; terms are kept and logged every n steps only."""
+        """Return the loss of a batch or, with manual optimization, make all its updates; log terms every n steps."""
         if self.automatic_optimization:
             number = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
             objective = self.training_objective(batch, self.noise(number))
@@ -235,17 +235,17 @@ class AutoencoderModule(LightningModule, ABC):
         return objective.terms_and_loss()
 
     def step_optimizer(self, loss: Tensor) -> None:
-        """Take one step of the first optimizer on ``loss``; the Trainer does not count it."""
+        """Take one step of the model's first optimizer on ``loss``, without the Trainer counting it."""
         optimizer = self.trainer.optimizers[self.optimizer_index]
         optimizer.zero_grad()
         with self._full_precision():
             self.manual_backward(loss)
         self.trainer.strategy.optimizer_step(optimizer, closure=lambda: None, model=self)
-        torch.clear_autocast_cache()  # its low-precision copies of the weights are out of date now
+        torch.clear_autocast_cache()  # autocast's low-precision copies of the weights are outdated now
 
     @override
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
-        """Send the terms to the loggers every ``log_every_n_steps``; ``self.log`` would cost time at each step."""
+        """Send the terms to the loggers every ``log_every_n_steps``; ``self.log`` would slow down every step."""
         updates = self._update_loop.num_updates if self._update_loop is not None else 1
         if is_logging_due(self.trainer, updates) and not self.trainer.fit_loop._should_accumulate():
             step = logging_step(self.trainer)
@@ -268,7 +268,7 @@ class AutoencoderModule(LightningModule, ABC):
 
     @override
     def predict_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
-        """Return mean codes and log-variances ``(B, D)`` of a batch, the latter ``None`` for a deterministic model."""
+        """Return mean codes and log-variances ``(B, D)`` of a batch, the latter ``None`` for deterministic models."""
         with self._full_precision():
             posterior = self.encode(batch[0])
         if isinstance(posterior, Normal):
@@ -293,16 +293,16 @@ class AutoencoderModule(LightningModule, ABC):
 
     @override
     def configure_callbacks(self) -> list[Callback]:
-        """Return the assays that this model carries."""
+        """Return the model's assays."""
         return self.assays
 
     def optimized_parameters(self) -> ParamsT:
-        """Return what to optimize: all parameters that require gradients, or groups of them with options."""
+        """Return the parameters to optimize: all that require gradients; overrides may return groups with options."""
         return [parameter for parameter in self.parameters() if parameter.requires_grad]
 
     @override
     def configure_optimizers(self) -> Any:
-        """Build the optimizer, and the learning-rate schedule if there is one."""
+        """Build the optimizer and, if configured, the learning-rate schedule."""
         optimizer = self.optimizer(self.optimized_parameters())
         if self.lr_scheduler is None:
             return optimizer
@@ -313,21 +313,21 @@ class AutoencoderModule(LightningModule, ABC):
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the seed of the noise, and the global random state for networks that draw from it (dropout)."""
+        """Save the seed of the noise, and the global random state for networks that draw from it (dropout)."""
         checkpoint["noise_seed"] = self.noise_seed
         present = {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
         checkpoint["random_state"] = self._random_state or present
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the steps and the seed of the noise; the random state waits until training starts."""
-        self.noise_seed = checkpoint.get("noise_seed", self.noise_seed)  # weights alone may be evaluated
+        """Restore the step count and the seed of the noise; the random state is restored when training starts."""
+        self.noise_seed = checkpoint.get("noise_seed", self.noise_seed)  # missing if only weights were saved
         self.steps_trained = checkpoint["global_step"]
-        self._random_state = checkpoint.get("random_state")  # not in one that was saved by hand
+        self._random_state = checkpoint.get("random_state")  # missing in checkpoints not written by the Trainer
 
     @override
     def on_train_start(self) -> None:
-        """Count steps from where the Trainer does; restore the random state of the checkpoint, if there is one."""
+        """Take over the Trainer's step count, and restore the random state of the checkpoint if there is one."""
         self.steps_trained = self.global_step
         if self._random_state is not None:
             torch.set_rng_state(self._random_state["cpu"].cpu())
@@ -340,15 +340,15 @@ class AutoencoderModule(LightningModule, ABC):
         return posterior.mean if isinstance(posterior, Normal) else posterior
 
     def _full_precision(self) -> torch.autocast:
-        """Return a context without autocast: evaluation runs in the precision of the weights."""
+        """Return a context that disables autocast: evaluation runs in the precision of the weights."""
         return torch.autocast(self.device.type, enabled=False)
 
     def noise_seed_of(self, batch: int) -> int:
-        """Return the seed of the noise of this process for batch number ``batch``."""
+        """Return the noise seed of this process for batch number ``batch``."""
         return step_seed(self.noise_seed, batch * self.trainer.world_size + self.global_rank)
 
     def noise(self, batch: int) -> torch.Generator:
-        """Return the generator of this process for batch number ``batch``."""
+        """Return the noise generator of this process for batch number ``batch``."""
         return torch.Generator(self.device).manual_seed(self.noise_seed_of(batch))
 
     def _evaluation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
@@ -370,7 +370,7 @@ class AutoencoderModule(LightningModule, ABC):
 
 
 def check_finite(name: str, loss: float, step: int) -> None:
-    """Raise ``FloatingPointError`` if ``loss`` is not finite; the text calls it ``name``."""
+    """Raise ``FloatingPointError`` if ``loss`` is not finite; the message calls it ``name``."""
     if not math.isfinite(loss):
         raise FloatingPointError(
             f"{name} is {loss} at step {step}; lower the learning rate, or look for broken images in the data"

@@ -15,33 +15,34 @@ from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class BetaTCVAE(VAE):
-    r"""VAE whose KL term is split into three parts with a weight each.
+    r"""VAE whose KL term is split into three parts, each with its own weight.
 
     .. math:: \mathrm{reconstruction} + \alpha \, I_q(z; x)
         + \beta \, \mathrm{KL}\Big(q(z) \Big\| \prod_d q(z_d)\Big) + \gamma \sum_d \mathrm{KL}(q(z_d) \| p(z_d))
 
-    See :func:`~lr_lightning.losses.decompose_kl`. The parts are estimated from the samples of a batch, so that with
-    weights of 1 the loss is that of a :class:`VAE` in expectation only; the 12,600-model study adds
-    :math:`(\beta - 1)` times the second part to the KL term in closed form, which is equal in expectation too. They are
-    logged unweighted as ``mutual_information``, ``total_correlation`` and ``dimension_wise_kl``, in nats, and depend on
-    the batch size and ``estimator``: compare numbers of equal ones only.
+    See :func:`~lr_lightning.losses.decompose_kl`. The parts are estimated from the samples of a batch, so with all
+    weights equal to 1 the loss matches that of a :class:`VAE` only in expectation. The 12,600-model study instead adds
+    :math:`(\beta - 1)` times the second part to the closed-form KL term, which has the same expectation. The unweighted
+    parts are logged as ``mutual_information``, ``total_correlation`` and ``dimension_wise_kl``, in nats. They depend on
+    the batch size and on ``estimator``: compare them only if both are equal.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
         beta: Weight of the total correlation.
         alpha: Weight of the mutual information.
         gamma: Weight of the dimension-wise KL.
-        estimator: How the aggregate posterior is estimated. ``"stratified"`` can be read: independent latents have a
-            total correlation about 0. ``"weighted"``, which the paper and the study train with, reads some
-            ``(D - 1) log N`` nats too high, which training does not see;
-            see :func:`~lr_lightning.losses.weighted_log_weights`.
-        dataset_size: Number of training observations ``N``; that of the Trainer's data module (the length of its
-            ``train_indices``) if ``None``. A checkpoint keeps it. A larger batch in evaluation stands for itself.
+        estimator: Estimator of the aggregate posterior. With ``"stratified"``, the logged values are meaningful:
+            independent latents have a total correlation of about 0. With ``"weighted"``, used by the paper and the
+            study, they are about ``(D - 1) log N`` nats too high, a constant that does not affect training; see
+            :func:`~lr_lightning.losses.weighted_log_weights`.
+        dataset_size: Number of training observations ``N``; if ``None``, the length of the data module's
+            ``train_indices``. It is saved in checkpoints. In evaluation, a batch larger than ``N`` is used with its own
+            size.
         kwargs: Passed to :class:`VAE`.
 
     Raises:
-        ValueError: If a weight is negative or not finite, ``estimator`` is not one of the two, or ``dataset_size`` is
-            below 1; in use, if ``dataset_size`` is known neither from here nor from a Trainer or checkpoint.
+        ValueError: If a weight is negative or not finite, ``estimator`` is unknown, or ``dataset_size`` is below 1;
+            when the loss is computed, if neither ``dataset_size``, a Trainer nor a checkpoint provides ``N``.
 
     References:
         Chen et al., Isolating Sources of Disentanglement in VAEs, NeurIPS 2018, arXiv:1802.04942.
@@ -70,14 +71,14 @@ class BetaTCVAE(VAE):
 
     @override
     def setup(self, stage: str) -> None:
-        """Take the number of training observations from the data module, where it is not known yet."""
+        """Take the number of training observations from the data module if it is not known yet."""
         indices = getattr(getattr(self.trainer, "datamodule", None), "train_indices", None)
         if self.dataset_size is None and indices is not None:
             self.dataset_size = len(indices)
 
     @override
     def term_names(self) -> list[str]:
-        """Return the names of the loss and its terms, also where the number of observations is not known yet."""
+        """Return the names of the loss and its terms, even if the number of training observations is not known yet."""
         known, self.dataset_size = self.dataset_size, self.dataset_size or 1
         try:
             return super().term_names()
@@ -89,7 +90,7 @@ class BetaTCVAE(VAE):
         """Return the weighted sum of the three parts."""
         if self.dataset_size is None:
             raise ValueError(
-                "BetaTCVAE does not know the number of training observations; give dataset_size, or train with a "
+                "BetaTCVAE does not know the number of training observations; set dataset_size, or train with a "
                 "data module that has train_indices"
             )
         means = posterior.means
@@ -101,7 +102,7 @@ class BetaTCVAE(VAE):
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the number of training observations too."""
+        """Save the number of training observations too."""
         super().on_save_checkpoint(checkpoint)
         checkpoint["dataset_size"] = self.dataset_size
 
@@ -110,4 +111,4 @@ class BetaTCVAE(VAE):
         """Restore the number of training observations too, unless it was given."""
         super().on_load_checkpoint(checkpoint)
         if not self._size_is_given:
-            self.dataset_size = checkpoint.get("dataset_size") or self.dataset_size  # not in one of another model
+            self.dataset_size = checkpoint.get("dataset_size") or self.dataset_size  # missing in other models

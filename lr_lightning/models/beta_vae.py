@@ -15,13 +15,12 @@ from lr_lightning.training.schedules import Schedule, check_weight
 class BetaVAE(VAE):
     """VAE whose KL term is weighted by ``beta``.
 
-    ``beta`` means what it means in the papers because the reconstruction is summed over pixels and channels
-    and the KL over latents; with a mean over pixels the same trade-off would need ``beta`` divided by their
-    number.
+    As in the papers, the reconstruction loss is summed over pixels and channels and the KL over latents, so ``beta``
+    has the same meaning. With a mean over pixels, the same trade-off would need ``beta`` divided by their number.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
-        beta: Weight of the KL term; 1 is the plain VAE. A schedule lets it change with the step.
+        beta: Weight of the KL term, a number or a schedule; 1 is the plain VAE.
         kwargs: Passed to :class:`VAE`.
 
     Raises:

@@ -13,31 +13,31 @@ from lr_lightning.models.vae import VAE, Posterior
 from lr_lightning.networks import AutoencoderNetwork
 from lr_lightning.training.schedules import Schedule, check_weight
 
-# What lambda_d is in units of lambda_od, by default
+# Default lambda_d in multiples of lambda_od
 _DIAGONAL_FACTORS = {"i": 10.0, "ii": 1.0}
 
 
 class DIPVAE(VAE):
-    r"""VAE that draws the covariance of the codes towards the identity.
+    r"""VAE that pulls the covariance of the codes towards the identity.
 
     .. math:: \mathrm{reconstruction} + \mathrm{KL} + \lambda_{od} \sum_{i \neq j} C_{ij}^2
         + \lambda_d \sum_i (C_{ii} - 1)^2
 
-    with :math:`C = \mathrm{Cov}[\mu]` of the posterior means in type I, and
-    :math:`C = \mathrm{Cov}[\mu] + \mathbb{E}[\mathrm{diag}\, \sigma^2]`, the covariance of the aggregate posterior, in
-    type II, over the batch. Logs the sums unweighted as ``covariance_off_diagonal`` and ``covariance_diagonal``, in
-    latent units to the fourth power.
+    where, over the batch, :math:`C = \mathrm{Cov}[\mu]` is the covariance of the posterior means in type I, and
+    :math:`C = \mathrm{Cov}[\mu] + \mathbb{E}[\mathrm{diag}\, \sigma^2]` that of the aggregate posterior in type II.
+    Logs the unweighted sums as ``covariance_off_diagonal`` and ``covariance_diagonal``, in latent units to the fourth
+    power.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
         dip_type: ``"i"`` or ``"ii"``.
-        lambda_od: Weight of the entries off the diagonal.
-        lambda_d: Weight of those on the diagonal; if ``None``, ten times ``lambda_od`` in type I and ``lambda_od`` in
+        lambda_od: Weight of the off-diagonal entries.
+        lambda_d: Weight of the diagonal entries; if ``None``, ten times ``lambda_od`` in type I and ``lambda_od`` in
             type II, as in the 12,600-model study (Locatello et al., arXiv:1811.12359).
         kwargs: Passed to :class:`VAE`.
 
     Raises:
-        ValueError: If ``dip_type`` is not one of the two, or a weight is negative or not finite.
+        ValueError: If ``dip_type`` is unknown, or a weight is negative or not finite.
 
     References:
         Kumar et al., Variational Inference of Disentangled Latent Concepts from Unlabeled Observations, ICLR 2018,
@@ -60,7 +60,7 @@ class DIPVAE(VAE):
 
     @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
-        """Return the KL term and the weighted distances of the covariance from the identity."""
+        """Return the KL term plus the weighted distances of the covariance from the identity."""
         if self.dip_type == "i":
             covariance = covariance_of_means(posterior.means)
         else:

@@ -23,28 +23,29 @@ from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class FactorVAE(VAE):
-    r"""VAE that lowers the total correlation of its codes, as a discriminator sees it.
+    r"""VAE that minimizes the total correlation of its codes, estimated by a discriminator.
 
     The loss is reconstruction + KL + :math:`\gamma\, \mathbb{E}[D_0(z) - D_1(z)]`; the discriminator :math:`D` learns
-    to tell codes from codes whose latents were permuted over a batch. See :mod:`lr_lightning.losses.density_ratio`.
+    to distinguish codes from codes whose latents were permuted over a batch. See
+    :mod:`lr_lightning.losses.density_ratio`.
 
-    **A training batch holds the two batches of the paper**: the VAE trains on its first half, whose codes are also the
-    discriminator's examples of the joint distribution; the second half is encoded only, and its latents permuted. The
-    paper's and the study's batch size of 64 is ``data.batch_size: 128``. The second half is encoded by the VAE as just
-    updated, as in the paper.
+    **A training batch contains the two batches of the paper.** The VAE trains on the first half, whose codes also serve
+    as the discriminator's samples of the joint distribution. The second half is only encoded, after the VAE's update as
+    in the paper, and its latents are permuted. So ``data.batch_size: 128`` corresponds to the batch size of 64 in the
+    paper and the study.
 
-    Both parts are updated once a batch. The Trainer's ``max_steps``, checkpoints and logged steps count the updates of
-    the VAE, not the sum of both. As in all training with two optimizers, the Trainer's ``gradient_clip_val`` and
-    ``accumulate_grad_batches`` cannot be used. The discriminator's parameters have no gradients but within its own
-    update, so summaries call them not trainable. ``lr_scheduler`` is for the VAE's optimizer.
+    VAE and discriminator are each updated once per batch. The Trainer's ``max_steps``, checkpoints and logged steps
+    count the VAE's updates only. As always with two optimizers, the Trainer's ``gradient_clip_val`` and
+    ``accumulate_grad_batches`` cannot be used. The discriminator's parameters require gradients only during its own
+    update, so summaries list them as non-trainable. ``lr_scheduler`` applies to the VAE's optimizer.
 
-    Terms beside reconstruction and KL: ``total_correlation``, which is :math:`\mathbb{E}[D_0 - D_1]`, and
-    ``discriminator_loss``, both in nats, and ``discriminator_accuracy``, a fraction of codes. In validation and testing
-    the permuted codes are those of the same batch, the whole of it.
+    Additional terms: ``total_correlation`` (:math:`\mathbb{E}[D_0 - D_1]`) and ``discriminator_loss``, both in nats,
+    and ``discriminator_accuracy``, a fraction of codes. In validation and testing, the codes of the whole batch are
+    used both as they are and permuted.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
-        gamma: Weight of the total correlation. A schedule lets it change with the step.
+        gamma: Weight of the total correlation, a number or a schedule.
         discriminator_widths: Units of each hidden layer of the discriminator; six of 1,000 in the study.
         discriminator_optimizer: Called with the discriminator's parameters; if ``None``, Adam with a learning rate of
             1e-4 and betas of 0.5 and 0.9, as in the paper.
@@ -67,7 +68,8 @@ class FactorVAE(VAE):
     ) -> None:
         super().__init__(network, **kwargs)
         self.gamma = check_weight("gamma", gamma)
-        # Without gradients outside of its own update: the VAE's loss passes through it, and no process waits for it.
+        # No gradients outside its own update: the VAE's loss passes through it, and DDP must not wait for its
+        # gradients.
         self.discriminator = Discriminator(network.latent_dim, discriminator_widths).requires_grad_(False)
         # No lambda as the default: jsonargparse writes only constants into config.yaml, and betas is a tuple.
         self.discriminator_optimizer = discriminator_optimizer or partial(torch.optim.Adam, lr=1e-4, betas=(0.5, 0.9))
@@ -82,7 +84,7 @@ class FactorVAE(VAE):
 
     @override
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
-        """Return the loss of the VAE, and how well the discriminator does on the same batch."""
+        """Return the loss of the VAE, and the discriminator's loss and accuracy on the same batch."""
         posterior = self.sample_posterior(observations, generator)
         objective = self.objective_of(posterior, observations, generator)
         terms = self._classification(posterior.samples, permute_latents(posterior.samples, generator))
@@ -93,7 +95,7 @@ class FactorVAE(VAE):
         """Update the VAE on the first half of a batch, then the discriminator; return the terms of both.
 
         Raises:
-            ValueError: If the batch holds fewer than four observations.
+            ValueError: If the batch has fewer than four observations.
         """
         images = batch[0]
         if len(images) < 4:
@@ -111,7 +113,7 @@ class FactorVAE(VAE):
 
     @override
     def configure_optimizers(self) -> Any:
-        """Build the VAE's optimizer, with its schedule if there is one, and the discriminator's."""
+        """Build the VAE's optimizer, with its schedule if configured, and the discriminator's optimizer."""
         vae = super().configure_optimizers()
         discriminator = self.discriminator_optimizer(self.discriminator.parameters())
         return [vae if isinstance(vae, dict) else {"optimizer": vae}, {"optimizer": discriminator}]
@@ -130,8 +132,8 @@ class FactorVAE(VAE):
         self.discriminator.requires_grad_(True)
         terms = self._classification(codes, permuted)
         optimizer.zero_grad()
-        # What manual_backward and LightningOptimizer.step do, but for two things: nothing is counted as a step of the
-        # Trainer, and DistributedDataParallel, which counts on gradients of the VAE in each backward pass, is left out.
+        # As manual_backward and LightningOptimizer.step do, with two exceptions: the Trainer does not count a step, and
+        # DistributedDataParallel is bypassed, because it expects gradients of the VAE in each backward pass.
         precision = self.trainer.precision_plugin
         with self._full_precision():
             precision.backward(precision.pre_backward(terms["discriminator_loss"], self), self, None)

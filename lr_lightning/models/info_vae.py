@@ -15,23 +15,23 @@ from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class InfoVAE(VAE):
-    r"""VAE that keeps less of the KL term and draws the aggregate posterior towards the prior instead.
+    r"""VAE that reduces the KL term and instead pulls the aggregate posterior towards the prior.
 
     .. math:: \mathcal{L} = \text{reconstruction} + (1 - \alpha)\, \mathrm{KL}
         + \lambda'\, \widehat{\mathrm{MMD}}^2\bigl(q(z), p(z)\bigr)
 
-    The paper writes the last weight as :math:`\lambda' = \alpha + \lambda - 1`. Here it is a parameter of its own, so
-    that changing :math:`\alpha` alone changes one term alone; for the paper's :math:`\lambda` set
-    ``discrepancy_weight`` to :math:`\alpha + \lambda - 1`. With ``alpha=1``, the MMD-VAE, nothing but the noise's cost
-    in reconstruction keeps a posterior from shrinking to a point; with ``alpha=0`` and no discrepancy it is the VAE.
+    The paper writes the last weight as :math:`\lambda' = \alpha + \lambda - 1`. Here it is an independent parameter, so
+    that changing :math:`\alpha` changes only one term; to use the paper's :math:`\lambda`, set ``discrepancy_weight``
+    to :math:`\alpha + \lambda - 1`. With ``alpha=0`` and no discrepancy, this is the plain VAE. With ``alpha=1``, the
+    MMD-VAE, no term of the loss stops single posteriors from shrinking to points.
 
-    The discrepancy compares one sample of each posterior to as many draws from the prior, by
-    :func:`~lr_lightning.losses.squared_discrepancy`; it is logged as ``maximum_mean_discrepancy`` and has no unit.
+    The discrepancy (:func:`~lr_lightning.losses.squared_discrepancy`) compares one sample from each posterior with the
+    same number of prior samples. It is logged as ``maximum_mean_discrepancy`` and has no unit.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
-        alpha: Part of the KL term that is taken away, at most 1, or a schedule of it.
-        discrepancy_weight: Weight :math:`\lambda'` of the discrepancy, or a schedule of it.
+        alpha: Fraction by which the KL term is reduced, at most 1, or a schedule.
+        discrepancy_weight: Weight :math:`\lambda'` of the discrepancy, or a schedule.
         kwargs: Passed to :class:`VAE`.
 
     Raises:
@@ -57,7 +57,7 @@ class InfoVAE(VAE):
 
     @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
-        """Return the rest of the KL term and the weighted discrepancy of the posterior samples from the prior."""
+        """Return the reduced KL term plus the weighted discrepancy between posterior samples and prior."""
         discrepancy = discrepancy_from_prior(posterior.samples, generator)
         kl_weight = 1 - self.current_value(self.alpha)
         weight = self.current_value(self.discrepancy_weight)

@@ -1,4 +1,4 @@
-"""Hyperparameters of checkpoints that an earlier version wrote."""
+"""Hyperparameters in checkpoints of earlier versions."""
 
 from pathlib import Path
 from pickle import UnpicklingError
@@ -10,11 +10,11 @@ from lr_lightning.common.renamed_keys import with_current_names
 
 
 def moved_classes(checkpoint: Any) -> dict[str, Any]:
-    """Return those hyperparameters of a checkpoint that hold earlier names, with the current ones in their place.
+    """Return the hyperparameters of a checkpoint that contain outdated names, with current names instead.
 
     Args:
-        checkpoint: What ``load_from_checkpoint`` accepts. Files alone are looked at, and of these the ones that hold
-            nothing but tensors and plain values, as all that the command line has written do.
+        checkpoint: Anything that ``load_from_checkpoint`` accepts. Only files are checked, and only those that contain
+            nothing but tensors and plain values, as all checkpoints written by the command line do.
     """
     if not (isinstance(checkpoint, str | Path) and Path(checkpoint).is_file()):
         return {}

@@ -1,4 +1,4 @@
-"""Quantised-latent autoencoder."""
+"""Quantized-latent autoencoder."""
 
 from typing import Any
 
@@ -21,29 +21,29 @@ class QLAE(Autoencoder):
     .. math:: \mathcal{L} = \text{reconstruction} + \lambda_q \|\mathrm{sg}(z_e) - z_q\|^2
         + \lambda_c \|z_e - \mathrm{sg}(z_q)\|^2
 
-    where :math:`z_e` is what the encoder gives, :math:`z_q` the nearest values, and sg stops gradients. The first
-    penalty, logged as ``quantization``, moves the values and nothing else does; the second, ``commitment``, moves the
-    encoder, which the gradient of the reconstruction reaches as if nothing had been quantised. Both are in squared
-    latent units, and equal but for their gradients.
+    where :math:`z_e` is the encoder's output, :math:`z_q` the nearest values, and sg stops gradients. Only the first
+    penalty, logged as ``quantization``, moves the values. The second, ``commitment``, moves the encoder, together with
+    the gradient of the reconstruction loss, which skips the quantization (straight-through). Both are in squared latent
+    units and differ only in their gradients.
 
-    :meth:`encode` gives quantised codes, so that scores and assays see those; gradients pass it straight through, so
-    that Jacobians are those of the encoder before quantisation. :meth:`decode` takes codes as they are: codes between
-    the values show how the decoder interpolates, and only the encoder's half of :meth:`response` quantises. The codes
-    follow no prior: draw from them with :func:`~lr_lightning.assays.posterior_samples` or
-    :func:`~lr_lightning.assays.hybrid_samples`. Nor do they have its scale: in a range of about 1 no response exceeds
-    the 0.5 by which latents of variance 1 count as active.
+    :meth:`encode` returns quantized codes, which scores and assays use; its Jacobian is that of the encoder before
+    quantization, because gradients pass straight through. :meth:`decode` does not quantize: codes between the values
+    show how the decoder interpolates, and in :meth:`response` only the encoder quantizes. There is no prior: sample
+    with :func:`~lr_lightning.assays.posterior_samples` or :func:`~lr_lightning.assays.hybrid_samples`. The scale
+    differs too: codes span a range of about 1, so no response exceeds 0.5, the activity threshold for latents of
+    variance 1.
 
-    The method counts on strong weight decay: use ``torch.optim.AdamW`` with the paper's ``weight_decay`` of 0.1, which
-    as in its authors' code spares biases and the codebook. That code averages over the ``n`` pixels and channels and
-    over the ``D`` latents; its weights of 0.01 are ``0.01 * n / D`` against the sums of this project: 4.1 for
-    dSprites with 10 latents, 10 for 64 x 64 images in colour with 12. With 0.01 against sums the encoder runs away
-    from its values: on dSprites its codes spread over hundreds of units within 250 steps.
+    The method relies on strong weight decay: use ``torch.optim.AdamW`` with the paper's ``weight_decay`` of 0.1. As in
+    the authors' code, it does not apply to biases and the codebook. That code averages over the ``n`` pixels and
+    channels and over the ``D`` latents, whereas this project sums: its weights of 0.01 correspond to ``0.01 * n / D``
+    here, i.e. 4.1 for dSprites with 10 latents and 10 for 64 x 64 color images with 12. With a weight of 0.01 here, the
+    encoder drifts away from the values: on dSprites its codes spread over hundreds of units within 250 steps.
 
     Args:
         network: Encoder and decoder; the encoder must not be variational.
-        num_values: Values of each latent, at least 2. They start evenly spaced in ``[-0.5, 0.5]``.
-        quantization_weight: Weight :math:`\lambda_q`, or a schedule of it.
-        commitment_weight: Weight :math:`\lambda_c`, or a schedule of it.
+        num_values: Number of values per latent, at least 2; initialized evenly spaced in ``[-0.5, 0.5]``.
+        quantization_weight: Weight :math:`\lambda_q`, or a schedule.
+        commitment_weight: Weight :math:`\lambda_c`, or a schedule.
         kwargs: Passed to :class:`Autoencoder`.
 
     Raises:
@@ -69,13 +69,13 @@ class QLAE(Autoencoder):
 
     @override
     def encode(self, observations: Tensor) -> Tensor:
-        """Return the quantised codes ``(B, D)`` of ``observations``, float32."""
+        """Return the quantized codes ``(B, D)`` of ``observations``, float32."""
         codes = super().encode(observations)
         return straight_through(codes, nearest_values(codes, self.codebook.float()))
 
     @override
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
-        """Return the reconstruction from quantised codes and the two gaps; the codes are the quantised ones."""
+        """Return the reconstruction from quantized codes and the two penalties; ``codes`` are quantized."""
         codes = super().encode(observations)
         values = nearest_values(codes, self.codebook.float())
         reconstruction = self.reconstruction(straight_through(codes, values), observations)
@@ -88,7 +88,7 @@ class QLAE(Autoencoder):
 
     @override
     def optimized_parameters(self) -> ParamsT:
-        """Return the network's weights apart from what weight decay spares: biases, codebook and likelihood."""
+        """Return two parameter groups, so that weight decay skips biases, codebook and likelihood."""
         decayed: list[Tensor] = []
         spared: list[Tensor] = []
         for name, parameter in self.named_parameters():

@@ -1,4 +1,4 @@
-"""Regularised autoencoder."""
+"""Regularized autoencoder."""
 
 from typing import Any, Literal, get_args
 
@@ -17,37 +17,39 @@ DecoderPenalty = Literal["weight", "gradient"]
 
 
 class RAE(Autoencoder):
-    r"""Autoencoder with small codes and a smooth decoder in place of a VAE's noise.
+    r"""Deterministic autoencoder that penalizes large codes and a steep decoder, in place of the noise of a VAE.
 
     .. math:: \mathcal{L} = \text{reconstruction} + \beta\, \tfrac12 \|z\|^2 + \lambda\, R, \qquad
         R = \|\theta\|^2 \ \text{or}\ \|\partial \hat x / \partial z\|_F^2
 
-    The decoder's weights :math:`\theta` are penalised in the loss, hence logged and scaled by the optimizer like any
-    other term, which weight decay is not. Logged are ``code_norm``, :math:`\tfrac12 \|z\|^2` in squared latent units,
-    and ``decoder_weight_norm``, or ``decoder_gradient_norm`` in squared data units per squared latent unit, an unbiased
-    estimate from one random direction per code, in validation as well. That one costs a second decoding and its second
-    derivatives, without ``torch.compile``.
+    The decoder's weights :math:`\theta` are penalized in the loss, so unlike weight decay the penalty is logged and its
+    gradient passes through the optimizer like that of any other term. Logs ``code_norm``, :math:`\tfrac12 \|z\|^2` in
+    squared latent units, and either ``decoder_weight_norm`` or ``decoder_gradient_norm``. The latter, in squared data
+    units per squared latent unit, is an unbiased estimate from one random direction per code, also in validation. It
+    needs a second decoder pass and second derivatives, without ``torch.compile``.
 
-    Of the paper's variants this is RAE-L2 and RAE-GP, and the plain RAE with ``decoder_weight=0``; RAE-SN is none of a
-    loss. The paper's gradient penalty is the norm of the decoder's Jacobian; its authors' code squares the outputs
-    before it differentiates their sum. Their weights belong to means over pixels and latents: on MNIST a squared
-    error with 1e-4 for the codes and 1e-7 for the weights, which with the :class:`~lr_lightning.losses.Gaussian`
-    likelihood is ``beta=0.0064`` and ``decoder_weight=5e-5``.
+    This covers the paper's RAE-L2 and RAE-GP and, with ``decoder_weight=0``, the plain RAE; RAE-SN is not supported,
+    because spectral normalization is not a loss term. The gradient penalty follows the paper, the norm of the decoder's
+    Jacobian; the authors' code instead squares the outputs before it differentiates their sum. The authors average over
+    pixels and latents: on MNIST they use a squared error with weights of 1e-4 for the codes and 1e-7 for the decoder,
+    which here, with the :class:`~lr_lightning.losses.Gaussian` likelihood, corresponds to ``beta=0.0064`` and
+    ``decoder_weight=5e-5``.
 
-    The codes follow no prior. The paper draws from a Gaussian mixture that is fitted to the codes after training; draw
-    from the codes themselves with :func:`~lr_lightning.assays.posterior_samples` or, each latent by itself, with
-    :func:`~lr_lightning.assays.hybrid_samples`, and disregard the prior's part of assays that compare the three.
+    There is no prior. The paper samples from a Gaussian mixture fitted to the codes after training; here, sample from
+    the codes with :func:`~lr_lightning.assays.posterior_samples`, or from each latent independently with
+    :func:`~lr_lightning.assays.hybrid_samples`. Ignore the results for the prior in assays that compare it with these
+    two.
 
     Args:
         network: Encoder and decoder; the encoder must not be variational.
-        beta: Weight of the codes' norm, or a schedule of it.
-        decoder_penalty: ``"weight"`` for the squared norm of the decoder's weights and biases, ``"gradient"`` for that
-            of its Jacobian.
-        decoder_weight: Weight :math:`\lambda` of the decoder's penalty, or a schedule of it.
+        beta: Weight of the squared norm of the codes, or a schedule.
+        decoder_penalty: ``"weight"`` for the squared norm of the decoder's weights and biases, ``"gradient"`` for the
+            squared norm of its Jacobian.
+        decoder_weight: Weight :math:`\lambda` of the decoder penalty, or a schedule.
         kwargs: Passed to :class:`Autoencoder`.
 
     Raises:
-        ValueError: If ``decoder_penalty`` is neither of the two, a weight is negative or not finite, or the network is
+        ValueError: If ``decoder_penalty`` is unknown, a weight is negative or not finite, or the network is
             variational.
 
     References:
@@ -70,7 +72,7 @@ class RAE(Autoencoder):
 
     @override
     def penalty(self, codes: Tensor, generator: torch.Generator) -> Penalty:
-        """Return the weighted norms of the codes and of the decoder."""
+        """Return the weighted penalties on codes and decoder."""
         code_norm = 0.5 * codes.square().sum(dim=1).mean()
         if self.decoder_penalty == "weight":
             decoder_norm = decoder_weight_norm(self.network.decoder)

@@ -16,30 +16,30 @@ from lr_lightning.training.update_loop import UpdateLoop
 
 
 class SeedEnsemble(LightningModule):
-    """Independent seeds of one model: every batch updates each member, and each ends as if trained alone.
+    """Independent seeds of one model: each batch updates every member, and each member ends as if trained alone.
 
-    Members have their own weights, optimizers, learning rates and noise, and see the same batches, whose order depends
-    on the data module alone. On a CPU a member's weights equal those of its own run to the bit. On a CUDA device the
-    updates of all members are one graph with a stream for each, so that the small kernels of many members run side by
-    side; see :class:`~lr_lightning.training.cuda_graph_update.CUDAGraphUpdate`. Members then differ from their own runs
-    by round-off: after twelve steps by less than 3 % of the way that the weights have moved, in the norm, as any
-    recording does. Networks that draw from the global random state (dropout) share it, so that their members are not
-    those of their own runs.
+    Members have their own weights, optimizers, learning rates and noise. They see the same batches in the same order,
+    which the data module alone determines. On a CPU, a member's weights are bitwise equal to those of a separate run.
+    On a CUDA device, the updates of all members form one CUDA graph with one stream per member, so that their small
+    kernels run side by side; see :class:`~lr_lightning.training.cuda_graph_update.CUDAGraphUpdate`. Members then differ
+    from separate runs by round-off, as with any recorded graph: after twelve steps, by less than 3 % of the distance
+    that the weights have moved (in norm). Networks that draw from the global random state (dropout) share it between
+    members, so these differ from separate runs.
 
-    A scalar is logged of each seed (``seed_3/val/loss``), with its mean over seeds under the usual key (``val/loss``)
-    and its sample standard deviation (``val/loss_sd``). Steps count updates of one member. Steps of validation, testing
-    and prediction return a list with what each member's would return; for assays of them see
+    Each scalar is logged per seed (``seed_3/val/loss``), with its mean over seeds under the usual key (``val/loss``)
+    and its sample standard deviation (``val/loss_sd``). Steps count the updates of one member. ``validation_step``,
+    ``test_step`` and ``predict_step`` return a list with one output per member. To run assays on each member, use
     :class:`~lr_lightning.callbacks.EnsembleAssay`.
 
     Args:
-        members: The models, all of one kind; each takes the seed of its noise from ``torch.initial_seed()`` when it is
-            constructed, so construct each after ``torch.manual_seed`` with its seed.
-        seeds: The seed of each member, by which it is called.
-        assays: Callbacks that belong to this ensemble. Those of the members do not run.
+        members: The models, all of the same class. A model takes its noise seed from ``torch.initial_seed()`` when it
+            is constructed, so call ``torch.manual_seed`` with its seed before constructing it.
+        seeds: The seed of each member; it names the member in keys and files.
+        assays: Callbacks of the ensemble. Those of its members do not run.
 
     Raises:
-        ValueError: If there is no member, the numbers of members and seeds differ or a seed is there twice; in
-            ``setup`` with more than one process; from a checkpoint of other seeds.
+        ValueError: If there are no members, members and seeds differ in number, or seeds repeat; in ``setup``, with
+            more than one process; on loading a checkpoint with different seeds.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class SeedEnsemble(LightningModule):
         self.automatic_optimization = False
         for member in members:
             member.automatic_optimization = False
-        self.updates_per_batch = members[0].updates_per_batch  # the data module asks for it
+        self.updates_per_batch = members[0].updates_per_batch  # the data module reads it
         self._terms: list[dict[str, Tensor]] = []
         self._update_loop: UpdateLoop | None = None
 
@@ -79,12 +79,12 @@ class SeedEnsemble(LightningModule):
 
     @override
     def configure_callbacks(self) -> list[Callback]:
-        """Return the assays that this ensemble carries."""
+        """Return the ensemble's assays."""
         return self.assays
 
     @override
     def configure_optimizers(self) -> Any:
-        """Build the optimizers and schedules of all members, one member after the other."""
+        """Build the optimizers and schedules of all members, in their order."""
         configured: list[dict[str, Any]] = []
         for member in self.members:
             member.optimizer_index = len(configured)
@@ -95,13 +95,13 @@ class SeedEnsemble(LightningModule):
 
     @override
     def on_train_start(self) -> None:
-        """Let members count steps from where the Trainer does."""
+        """Let the members take over the Trainer's step count."""
         for member in self.members:
             member.on_train_start()
 
     @override
     def training_step(self, batch: Any, batch_idx: int) -> None:
-        """Update each member on a batch, or on each of a list of them."""
+        """Update each member on a batch, or on each batch of a list."""
         self._update_loop = self._update_loop or UpdateLoop(self.members)
         self._terms = self._update_loop.run(batch)
 
@@ -146,7 +146,7 @@ class SeedEnsemble(LightningModule):
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Keep the seeds and what each member keeps."""
+        """Save the seeds, and the state that each member adds to its checkpoints."""
         checkpoint["seeds"] = self.seeds
         checkpoint["members"] = [{} for _ in self.members]
         for member, own in zip(self.members, checkpoint["members"], strict=True):
@@ -156,13 +156,13 @@ class SeedEnsemble(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore each member."""
         if checkpoint.get("seeds") != self.seeds:
-            raise ValueError(f"the checkpoint holds the seeds {checkpoint.get('seeds')}, this ensemble {self.seeds}")
+            raise ValueError(f"the checkpoint has seeds {checkpoint.get('seeds')}, but this ensemble has {self.seeds}")
         kept = checkpoint.get("members", [{} for _ in self.members])
         for member, own in zip(self.members, kept, strict=True):
             member.on_load_checkpoint(own | {"global_step": checkpoint["global_step"]})
 
     def member_checkpoint(self, index: int) -> dict[str, Any]:
-        """Return what a checkpoint of member number ``index`` holds that was trained alone, without optimizers."""
+        """Return a checkpoint of member ``index`` as if it had been trained alone, without optimizers."""
         member = self.members[index]
         checkpoint = {
             "epoch": self.current_epoch,
@@ -181,7 +181,7 @@ class SeedEnsemble(LightningModule):
         self.log_dict(self._statistics(stage, [{name: mean.item() for name, mean in own.items()} for own in means]))
 
     def _statistics(self, stage: str, terms: Sequence[dict[str, float]]) -> dict[str, float]:
-        """Return what is logged of each member's loss and ``terms``."""
+        """Return the scalars to log for the ``terms`` of each member, after checking that losses are finite."""
         for seed, own in zip(self.seeds, terms, strict=True):
             check_finite(f"the loss of seed {seed}", own["loss"], self.global_step)
         return seed_statistics(self.seeds, [{f"{stage}/{name}": value for name, value in own.items()} for own in terms])

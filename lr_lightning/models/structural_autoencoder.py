@@ -7,11 +7,11 @@ from lr_lightning.networks import GroupedNetwork, check_grouped_network
 
 
 class StructuralAutoencoder(Autoencoder):
-    """Autoencoder whose decoder, not its objective, gives the latents their order: coarse first, fine last.
+    """Autoencoder whose decoder architecture, not its objective, orders the latents from coarse to fine.
 
-    It is trained on the reconstruction alone and has no prior. Samples come from hybridisation: each latent is taken
-    from the codes of another observation, which :func:`~lr_lightning.assays.hybrid_samples` does, then decoded;
-    :class:`~lr_lightning.callbacks.SamplingAssay` shows them.
+    It is trained on the reconstruction alone and has no prior. To sample, use hybridization: decode codes whose latents
+    are each taken from a different observation (:func:`~lr_lightning.assays.hybrid_samples`).
+    :class:`~lr_lightning.callbacks.SamplingAssay` draws such samples.
 
     Args:
         network: Encoder and decoder with latents in groups, such as

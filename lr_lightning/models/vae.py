@@ -15,7 +15,7 @@ from lr_lightning.training.noise import reparameterize
 
 
 class Posterior(NamedTuple):
-    """The posterior of each observation of a batch, and one sample of it.
+    """The posterior of each observation in a batch, with one sample per observation.
 
     Attributes:
         means: ``(B, D)``, float32.
@@ -31,16 +31,16 @@ class Posterior(NamedTuple):
 class VAE(AutoencoderModule):
     """Autoencoder with a diagonal Gaussian posterior and a standard normal prior, trained on the negative ELBO.
 
-    The objectives of the field differ from it in what they add to the reconstruction; they override :meth:`penalty`.
+    Other VAE objectives add a different penalty to the reconstruction loss by overriding :meth:`penalty`.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
-        kl: Form of the KL term: ``"gaussian"``, the true one, or ``"leeb2022"``, that of the released code of
+        kl: Form of the KL term: ``"gaussian"`` for the exact KL, or ``"leeb2022"`` for the one in the released code of
             Leeb et al. 2022, to reproduce their runs.
         kwargs: Passed to :class:`AutoencoderModule`.
 
     Raises:
-        ValueError: If the network is not variational or ``kl`` is not one of the forms.
+        ValueError: If the network is not variational or ``kl`` is unknown.
 
     References:
         Kingma and Welling, Auto-Encoding Variational Bayes, 2013, arXiv:1312.6114.
@@ -57,7 +57,7 @@ class VAE(AutoencoderModule):
 
     @override
     def encode(self, observations: Tensor) -> Normal:
-        """Return the posterior of ``observations``; mean and standard deviation ``(B, D)``, float32."""
+        """Return the posterior of ``observations``, with mean and standard deviation ``(B, D)``, float32."""
         means, log_variances = self.network.posterior_parameters(observations)
         return Normal(means.float(), (0.5 * log_variances.float()).exp(), validate_args=False)
 
@@ -67,7 +67,7 @@ class VAE(AutoencoderModule):
         return self.objective_of(self.sample_posterior(observations, generator), observations, generator)
 
     def objective_of(self, posterior: Posterior, observations: Tensor, generator: torch.Generator) -> Objective:
-        """Return reconstruction and penalty for a given ``posterior`` of ``observations``, sampled already."""
+        """Return reconstruction and penalty of ``observations``, given their ``posterior`` and its samples."""
         reconstruction = self.reconstruction(posterior.samples, observations)
         kl = self.kl(posterior.means, posterior.log_variances).sum(dim=1).mean()
         penalty = self.penalty(posterior, kl, generator)
@@ -77,16 +77,16 @@ class VAE(AutoencoderModule):
         )
 
     def sample_posterior(self, observations: Tensor, generator: torch.Generator) -> Posterior:
-        """Return the posterior of ``observations`` (B, *observation_shape) and one sample of each."""
+        """Return the posterior of ``observations`` (B, *observation_shape), with one sample per observation."""
         means, log_variances = (x.float() for x in self.network.posterior_parameters(observations))
         return Posterior(means, log_variances, reparameterize(means, log_variances, generator))
 
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
-        """Return what is added to the reconstruction: here the KL term.
+        """Return the penalty added to the reconstruction loss: here the KL term.
 
         Args:
-            posterior: Posterior of the batch and one sample of each.
-            kl: Its KL term, a scalar in nats per observation.
-            generator: Source of further noise, after that of the samples.
+            posterior: Posterior of the batch, with one sample per observation.
+            kl: KL term of the batch, a scalar in nats per observation.
+            generator: Source of any further noise; the samples have been drawn from it already.
         """
         return Penalty(kl, {})

@@ -14,16 +14,16 @@ from lr_lightning.training.schedules import Schedule
 
 
 class VLAE(BetaVAE):
-    """Variational ladder autoencoder: a beta-VAE whose network, a ladder, makes a hierarchy of its latents.
+    """Variational ladder autoencoder: a beta-VAE with a ladder network, which arranges the latents in a hierarchy.
 
-    All groups are independent under the prior, and under the posterior of an observation, so that the hierarchy is in
-    the network alone and the ELBO is that of a VAE. The KL term of each group is reported as ``kl_0``, for the
-    coarsest, to ``kl_<G - 1>``; they add up to ``kl``.
+    The groups are independent under the prior and under each posterior, so the hierarchy is in the network alone and
+    the ELBO is that of a VAE. The KL term of each group is logged, from ``kl_0`` for the coarsest to ``kl_<G - 1>``;
+    they add up to ``kl``.
 
     Args:
         network: Encoder and decoder with latents in groups, such as :class:`~lr_lightning.networks.LadderConv64`; the
             encoder must be variational.
-        beta: Weight of the KL term; 1 in the paper. A schedule lets it change with the step.
+        beta: Weight of the KL term, a number or a schedule; 1 in the paper.
         kwargs: Passed to :class:`BetaVAE`.
 
     Raises:
@@ -41,7 +41,7 @@ class VLAE(BetaVAE):
 
     @override
     def penalty(self, posterior: Posterior, kl: Tensor, generator: torch.Generator) -> Penalty:
-        """Return ``beta`` times the KL term, and the KL term of each group."""
+        """Return ``beta`` times the KL term, with the KL term of each group for logging."""
         latents = self.kl(posterior.means, posterior.log_variances).mean(dim=0)  # (D,)
         groups = latents.view(self.num_groups, -1).sum(dim=1)
         weighted = super().penalty(posterior, kl, generator).value

@@ -14,18 +14,18 @@ from lr_lightning.training.schedules import Schedule, check_weight
 
 
 class WAE(Autoencoder):
-    r"""Autoencoder whose codes, taken together, are drawn towards a standard normal prior.
+    r"""Autoencoder that pulls the distribution of its codes towards a standard normal prior.
 
     .. math:: \mathcal{L} = \text{reconstruction} + \lambda\, \widehat{\mathrm{MMD}}^2\bigl(q(z), p(z)\bigr)
 
-    with the estimate of :func:`~lr_lightning.losses.squared_discrepancy`, logged as ``maximum_mean_discrepancy``, which
-    has no unit. The encoder is deterministic, as in the paper's experiments. The authors' code weighs the penalty by
-    10 against 0.05 times the squared error: with the :class:`~lr_lightning.losses.Gaussian` likelihood, half the
-    squared error, that is a weight of 100.
+    The discrepancy is estimated by :func:`~lr_lightning.losses.squared_discrepancy` and logged as
+    ``maximum_mean_discrepancy``; it has no unit. The encoder is deterministic, as in the paper's experiments. The
+    authors' code uses a weight of 10 with 0.05 times the squared error. This corresponds to a weight of 100 with the
+    :class:`~lr_lightning.losses.Gaussian` likelihood, which is half the squared error.
 
     Args:
         network: Encoder and decoder; the encoder must not be variational.
-        discrepancy_weight: Weight :math:`\lambda` of the discrepancy, or a schedule of it.
+        discrepancy_weight: Weight :math:`\lambda` of the discrepancy, or a schedule.
         kwargs: Passed to :class:`Autoencoder`.
 
     Raises:
@@ -41,7 +41,7 @@ class WAE(Autoencoder):
 
     @override
     def penalty(self, codes: Tensor, generator: torch.Generator) -> Penalty:
-        """Return the weighted discrepancy between the codes and as many draws from the prior."""
+        """Return the weighted discrepancy between the codes and the same number of prior samples."""
         discrepancy = discrepancy_from_prior(codes, generator)
         weight = self.current_value(self.discrepancy_weight)
         return Penalty(weight * discrepancy, {"maximum_mean_discrepancy": discrepancy})

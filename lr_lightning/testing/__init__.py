@@ -19,12 +19,12 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a tester when it is used: each needs what it tests."""
+    """Import a tester when it is used, because each imports the code that it tests."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import pytest
 
     path = f"{__name__}.{_MODULES[name]}"
     if path not in sys.modules:
-        pytest.register_assert_rewrite(path)  # failures then show the values that were compared
+        pytest.register_assert_rewrite(path)  # makes failed assertions show the compared values
     return getattr(importlib.import_module(path), name)

@@ -36,19 +36,19 @@ from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, 
 from lr_lightning.testing.two_processes import in_two_processes
 
 CASES = ("variational", "deterministic", "dead latent", "constant input", "not finite", "two samples")
-"""What the assay runs on: codes of a variational and of a deterministic model, and what goes wrong in training."""
+"""Input of the assay: codes of a variational and of a deterministic model, and degenerate input seen in training."""
 
 
 class AssayTester:
     """Tests an assay class; name it in a subclass and pytest collects the tests.
 
-    The assay runs on 48 tiny images of an untrained model. A test class can replace :meth:`dataset` and :meth:`model`
-    for an assay that needs others.
+    The assay runs on an untrained model and 48 tiny images. Override :meth:`dataset` or :meth:`model` if it needs
+    others.
 
     Attributes:
         assay: The class.
-        arguments: Arguments of its constructor that make it fast.
-        invalid_arguments: Arguments of which each set is wrong because of its first entry.
+        arguments: Arguments of the constructor that make it fast.
+        invalid_arguments: Sets of arguments, each invalid because of its first entry.
         reports_progress: Whether it calls ``progress``.
 
     Example:
@@ -72,11 +72,11 @@ class AssayTester:
         return Bars()
 
     def model(self) -> LightningModule:
-        """Return an untrained model, the same one each time."""
+        """Return an untrained model, identical each time."""
         return tiny_model()
 
     def test_describes_itself(self) -> None:
-        """Texts and names are those that lists, reports and summaries expect."""
+        """Names and texts have the form that lists, reports and summaries expect."""
         assay, parameters = self.make(), inspect.signature(self.assay).parameters
         assert self.assay.name.isidentifier()
         assert self.assay.summary
@@ -88,32 +88,32 @@ class AssayTester:
         assert self.assay.name in assay.state_key
 
     def test_states_its_needs(self) -> None:
-        """Its needs are met here, and are a sentence without a full stop or nothing elsewhere."""
+        """The needs are met here; for other targets, they return a sentence without a full stop or ``None``."""
         assert first_missing(self.assay.needs, self._target()) is None
         for target in (Target((3,), 1, None), Target((2, 8, 8), 4, None), Target((100,), 10, None)):
             missing = first_missing(self.assay.needs, target)
             assert missing is None or (missing and not missing.endswith("."))
 
     def test_has_arguments_for_reports(self) -> None:
-        """It can be built with the arguments of ``lr-lightning assay``."""
+        """It can be constructed with the arguments of ``lr-lightning assay``."""
         self.assay(**report_arguments(self.assay, seed=3, num_samples=10))
 
     def test_rejects_invalid_arguments(self) -> None:
-        """The error names the argument and the value."""
+        """The error contains the argument's name and value."""
         for invalid in self.invalid_arguments:
             name, value = next(iter(invalid.items()))
             with pytest.raises(ValueError, match=rf"{name}(.|\n)*{re.escape(str(value))}"):
                 self.assay(**{**self.arguments, **invalid})
 
     def test_is_copied_and_pickled(self) -> None:
-        """Copies, of which an ensemble takes one for each seed, and unpickled instances find the same."""
+        """Deep copies, which an ensemble makes for each seed, and unpickled instances give the same results."""
         assay = self.make()
         expected = self.run(assay)
         for twin in (copy.deepcopy(assay), pickle.loads(pickle.dumps(self.make()))):
             assert_same(self.run(twin), expected)
 
     def test_is_built_from_a_config(self) -> None:
-        """A config that is written and read again gives the same assay."""
+        """Writing a config and reading it back gives the same assay."""
         parser = ArgumentParser(exit_on_error=False)
         parser.add_subclass_arguments(AssayCallback, "assay")
         given = {"class_path": f"{self.assay.__module__}.{self.assay.__qualname__}", "init_args": dict(self.arguments)}
@@ -125,7 +125,7 @@ class AssayTester:
 
     @pytest.mark.parametrize("case", CASES)
     def test_runs_or_says_why_not(self, case: str) -> None:
-        """Scalars are as stated, and can be interpreted; what the data lack is an error that skips the assay."""
+        """Scalars match ``quantities`` and can be interpreted; unsuitable data raise an error that skips the assay."""
         assay = self.make()
         result = self.run_unless_data_lack(assay, case)
         if result is None:
@@ -140,7 +140,7 @@ class AssayTester:
         self.check_sentences(assay, result.scalars)
 
     def test_finds_all_that_it_states(self) -> None:
-        """None of its quantities is missing on a variational model and data with factors."""
+        """On a variational model and data with factors, the results have all ``quantities``."""
         assay = self.make()
         found = self.run(assay).scalars
         missing = [stated for stated in assay.quantities or () if not any(fnmatchcase(key, stated) for key in found)]
@@ -148,7 +148,7 @@ class AssayTester:
         assert all(key in found for key in assay.headlines)
 
     def test_scalars_that_are_nan_have_an_interpretation(self) -> None:
-        """Any scalar, and all of them, may be NaN."""
+        """Interpretations accept NaN for any scalar, and for all of them."""
         assay = self.make()
         scalars = self.run(assay).scalars
         self.check_sentences(assay, dict.fromkeys(scalars, float("nan")))
@@ -156,7 +156,7 @@ class AssayTester:
             self.check_sentences(assay, {**scalars, key: float("nan")})
 
     def test_figures_are_drawn_and_have_captions(self) -> None:
-        """Every figure has a caption, every caption a figure."""
+        """Every figure has a caption, and every caption a figure."""
         figures = self.run(self.make()).figures
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -181,11 +181,11 @@ class AssayTester:
         assert not reports or reports[-1][0] == reports[-1][1]
 
     def test_random_choices_come_from_its_generator(self) -> None:
-        """It leaves the global generators alone, and finds the same whatever their state."""
+        """It does not change the global generators, and results do not depend on their state."""
         results = []
         for seed in (1, 2):
             random.seed(seed)
-            np.random.seed(seed)  # noqa: NPY002  (whose state must not matter)
+            np.random.seed(seed)  # noqa: NPY002  (the state that must not matter)
             torch.manual_seed(seed)
             before = global_states()
             results.append(self.run(self.make()))
@@ -197,7 +197,7 @@ class AssayTester:
         assert torch.equal(self.train(tmp_path, self.make()), weights_without_assays(type(self)))
 
     def test_two_processes_equal_one(self, tmp_path: Path) -> None:
-        """Scalars of a validation are the same on both of two processes, and on one."""
+        """Scalars are the same on each of two processes as on a single one."""
         expected = validate(self.make(), self.model(), self.dataset(), tmp_path)
         for found in in_two_processes(validate_in_pair, self.make(), self.model(), self.dataset(), tmp_path):
             assert {key: found[key] for key in expected} == pytest.approx(expected, rel=1e-4, abs=1e-5, nan_ok=True)
@@ -205,18 +205,18 @@ class AssayTester:
     def run(self, assay: AssayCallback, case: str = "variational") -> AssayResult:
         """Run the assay on one of :data:`CASES`."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of an untrained model, most of what is measured is undefined
+            warnings.simplefilter("ignore")  # for an untrained model, many scores are undefined
             return assay.run(self.context(assay, case))
 
     def run_unless_data_lack(self, assay: AssayCallback, case: str) -> AssayResult | None:
-        """Return the result, ``None`` after an error that the data or codes cause, for which the assay is skipped."""
+        """Return the result; ``None`` if data or codes cause an error for which the assay is skipped."""
         try:
             return self.run(assay, case)
         except DATA_CAUSES:
             return None
 
     def check_sentences(self, assay: AssayCallback, scalars: Mapping[str, float]) -> None:
-        """Check what reports and summaries say for these scalars."""
+        """Check the texts of reports and summaries for these scalars."""
         sentences = list(assay.interpretations(scalars, self._target().latent_dim))
         assert all(sentence.endswith(".") for sentence in sentences)
         assert not any(re.search(r"\bnan\b", sentence, re.IGNORECASE) for sentence in sentences)  # "undefined", or none
@@ -224,7 +224,7 @@ class AssayTester:
         assert all(isinstance(label, str) and isinstance(text, str) for label, text in rows)
 
     def context(self, assay: AssayCallback, case: str = "variational") -> AssayContext:
-        """Return what the assay runs on: one of :data:`CASES`."""
+        """Return the input for one of :data:`CASES`."""
         dataset, model = self.dataset(), self.model().eval()
         rows = torch.arange(2 if case == "two samples" else len(dataset))
         images = dataset.images(rows).float() / 255
@@ -245,7 +245,7 @@ class AssayTester:
             table=CodeTable(codes, None if case == "deterministic" else log_variances, dataset.factors(rows)),
             observations=images[: assay.num_observations] if assay.num_observations else torch.empty(0),
             dataset=dataset,
-            trainer=Trainer(accelerator="cpu", devices=1, barebones=True),  # without a folder for files
+            trainer=Trainer(accelerator="cpu", devices=1, barebones=True),  # writes no files
             generator=torch.Generator().manual_seed(assay.seed),
         )
 
@@ -266,7 +266,7 @@ class AssayTester:
 
 
 def assert_same(first: AssayResult, second: AssayResult) -> None:
-    """Check that two results have the same scalars, arrays and warnings to the bit; NaN equals NaN."""
+    """Check that two results have bitwise equal scalars, arrays and warnings; NaN equals NaN."""
     np.testing.assert_equal(dict(first.scalars), dict(second.scalars))
     assert first.arrays.keys() == second.arrays.keys()
     for key, array in first.arrays.items():
@@ -277,23 +277,23 @@ def assert_same(first: AssayResult, second: AssayResult) -> None:
 def validate(
     assay: AssayCallback, model: LightningModule, dataset: FactorDataset, folder: Path, **options: Any
 ) -> dict[str, float]:
-    """Return the scalars of the assay in a validation, without the time it took."""
+    """Return the scalars of the assay in a validation, except its run time."""
     trainer = tiny_trainer(folder, assay, **options)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # one of two processes has a sample more, and a batch more
+        # one of the two processes has an extra sample and an extra batch
         trainer.validate(model, tiny_data(dataset, val_size=13, eval_batch_size=6), verbose=False)
     scalars = {key: value.item() for key, value in trainer.callback_metrics.items()}
     return {key: value for key, value in scalars.items() if key.startswith(assay.prefix) and "seconds" not in key}
 
 
 def validate_in_pair(assay: AssayCallback, rank: int, *others: Any) -> dict[str, float]:
-    """Return what :func:`validate` does as process ``rank`` of two."""
+    """Return the result of :func:`validate` as process ``rank`` of two."""
     return validate(assay, *others, devices=2, strategy="ddp", plugins=[PairEnvironment(rank)])
 
 
 class PairEnvironment(LightningEnvironment):
-    """Two processes that have been started and joined already."""
+    """Two processes that are already running and connected."""
 
     def __init__(self, rank: int) -> None:
         super().__init__()
@@ -315,7 +315,7 @@ def global_states() -> tuple[Any, ...]:
 
 
 def weights_without_assays(tester: type[AssayTester]) -> Tensor:
-    """Return the weights after training without assays, computed once for testers with one model and data set."""
+    """Return the weights after training without assays; cached per model and data set."""
     return _weights_without_assays(tester.model, tester.dataset)
 
 

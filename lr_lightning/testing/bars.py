@@ -8,7 +8,7 @@ from lr_lightning.data.factor_space import FactorSpace
 
 
 class Bars(FactorDataset):
-    """48 tiny images ``(3, 8, 8)`` of a bar: every combination of its colour, row and column once.
+    """48 tiny images ``(3, 8, 8)`` of a bar: every combination of its color, row and column once.
 
     Args:
         num_columns: Number of columns that a bar can lie in, at most 8.
@@ -31,5 +31,5 @@ class Bars(FactorDataset):
         return images
 
     def factors(self, indices: Tensor) -> Tensor:
-        """Return colour, row and column."""
+        """Return color, row and column."""
         return self.factor_space.factors(indices)

@@ -1,4 +1,4 @@
-"""Checks that every data set must pass."""
+"""Tests that every data set must pass."""
 
 import inspect
 import random
@@ -23,12 +23,12 @@ from lr_lightning.data.loading.datamodule import FactorDataModule
 
 
 class DataSetTester(ABC):
-    """Tests of one data set: its observations, factors, record, workers and training batches.
+    """Tests a data set: observations, factors, record, worker processes and training batches.
 
     Attributes:
-        num_indices: Number of observations that are looked at, drawn with a fixed seed.
-        is_excerpt: Whether :meth:`make` returns an excerpt of the set, such as one read from a small stand-in for the
-            public file. The number of observations and the factors in the record are then not compared.
+        num_indices: Number of observations to test, drawn with a fixed seed.
+        is_excerpt: Whether :meth:`make` returns only an excerpt of the set, e.g. from a small stand-in for the public
+            file. Size and factors are then not compared with the record.
 
     Example:
         >>> class TestMySet(DataSetTester):
@@ -44,7 +44,7 @@ class DataSetTester(ABC):
         """Return the data set.
 
         Args:
-            folder: A folder for its files; empty at first, and the same when an equal set is made again.
+            folder: A folder for its files: empty at first, and the same folder for further calls.
         """
 
     @pytest.fixture
@@ -55,12 +55,12 @@ class DataSetTester(ABC):
 
     @pytest.fixture
     def dataset(self, folder: Path) -> FactorDataset:
-        """The set; may be overridden by a fixture of larger scope where :meth:`make` is slow."""
+        """The set; if :meth:`make` is slow, override this with a fixture of larger scope."""
         return self.make(folder)
 
     @pytest.fixture
     def indices(self, dataset: FactorDataset) -> Tensor:
-        """Numbers of distinct observations in random order; the first and the last are among them."""
+        """Distinct indices in random order, including the first and the last."""
         generator = torch.Generator().manual_seed(0)
         inner = torch.randperm(len(dataset) - 2, generator=generator)[: self.num_indices - 2] + 1
         chosen = torch.cat([inner, torch.tensor([0, len(dataset) - 1])])
@@ -75,7 +75,7 @@ class DataSetTester(ABC):
         return records[dataset.name.removeprefix("rendered_")]
 
     def test_observations_have_the_declared_type(self, dataset: FactorDataset, indices: Tensor) -> None:
-        """Observations are uint8 images, or finite float32, of ``image_shape``; for an empty batch too."""
+        """Observations are uint8 or finite float32, with shape ``image_shape``, also for an empty batch."""
         for batch in (indices, indices[:1], indices[:0]):
             images = dataset.images(batch)
             assert images.shape == (len(batch), *dataset.image_shape)
@@ -83,7 +83,7 @@ class DataSetTester(ABC):
             assert images.isfinite().all()
 
     def test_factors_have_the_declared_type(self, dataset: FactorDataset, indices: Tensor) -> None:
-        """Factor values are int64 indices of values of the factor space; for an empty batch too."""
+        """Factors are int64 indices of values in the factor space, also for an empty batch."""
         space = dataset.factor_space
         for batch in (indices, indices[:1], indices[:0]):
             factors = dataset.factors(batch)
@@ -93,7 +93,7 @@ class DataSetTester(ABC):
             assert (factors < torch.tensor(space.sizes)).all()
 
     def test_an_index_has_one_observation(self, dataset: FactorDataset, indices: Tensor) -> None:
-        """Neither order, nor batch size, nor repetition, nor an earlier call changes what belongs to an index."""
+        """Observation and factors of an index do not depend on order, batch size, repetition or earlier calls."""
         images, factors = dataset.images(indices).clone(), dataset.factors(indices).clone()
         reverse = torch.arange(len(indices)).flip(0)
         for places in (reverse, reverse[:1], reverse[:3].repeat(2)):
@@ -111,24 +111,24 @@ class DataSetTester(ABC):
 
     @pytest.mark.parametrize("gather", ["images", "factors"])
     def test_indices_out_of_range_are_rejected(self, dataset: FactorDataset, gather: str) -> None:
-        """Negative numbers are no indices either."""
+        """Negative indices are rejected too."""
         for index in (-1, len(dataset)):
             with pytest.raises(IndexError):
                 getattr(dataset, gather)(torch.tensor([0, index]))
 
     def test_full_grid_is_declared_correctly(self, dataset: FactorDataset) -> None:
-        """``full_grid`` is true exactly if observation ``i`` is combination ``i`` of the factors."""
+        """``full_grid`` is true if and only if observation ``i`` is combination ``i`` of the factors."""
         indices, space = torch.arange(len(dataset)), dataset.factor_space
         is_grid = len(dataset) == len(space) and torch.equal(dataset.factors(indices), space.factors(indices))
         assert dataset.full_grid == is_grid
 
     def test_random_generators_are_left_alone(self, dataset: FactorDataset, folder: Path, indices: Tensor) -> None:
-        """Making a set and reading it neither depends on the global random generators nor advances them."""
+        """Making and reading a set neither depends on the global random generators nor advances them."""
         images = dataset.images(indices)
         for seed in (1, 2):
             torch.manual_seed(seed)
             random.seed(seed)
-            np.random.seed(seed)  # noqa: NPY002 - the global generator is what must not be used
+            np.random.seed(seed)  # noqa: NPY002 - the global generator must not be used
             states = _random_states()
             again = self.make(folder)
             assert torch.equal(again.images(indices), images)
@@ -136,14 +136,14 @@ class DataSetTester(ABC):
             assert _random_states() == states
 
     def test_workers_read_the_same(self, dataset: FactorDataset, indices: Tensor) -> None:
-        """Two spawned processes, to which the set is pickled, gather the same observations at once."""
+        """Two spawned processes, which receive the set by pickling, read the same observations concurrently."""
         images, factors = dataset.images(indices), dataset.factors(indices)
         parts = indices.chunk(2)
         assert torch.equal(torch.cat(list(_workers().map(dataset.images, parts))), images)
         assert torch.equal(torch.cat(list(_workers().map(dataset.factors, parts))), factors)
 
     def test_preparing_and_moving_change_nothing(self, folder: Path, dataset: FactorDataset, indices: Tensor) -> None:
-        """A set that is converted and held in memory, on a GPU if there is one, has the same observations."""
+        """A set that is converted and kept in memory (on a GPU if available) has the same observations."""
         images, factors = dataset.images(indices), dataset.factors(indices)
         other = self.make(folder)
         cache = other.prepare()
@@ -154,7 +154,7 @@ class DataSetTester(ABC):
             assert torch.equal(other.factors(indices).cpu(), factors)
 
     def test_record_agrees_with_the_set(self, dataset: FactorDataset, record: DataSetRecord, indices: Tensor) -> None:
-        """The record, which is read before the set is opened, is right about it."""
+        """The record, which is read without opening the set, describes it correctly."""
         assert record.image_shape == tuple(dataset.image_shape)
         if not self.is_excerpt:
             assert record.factor_space == dataset.factor_space
@@ -165,7 +165,7 @@ class DataSetTester(ABC):
         assert "\n" not in record.title
 
     def test_record_opens_the_set(self, dataset: FactorDataset, record: DataSetRecord, folder: Path) -> None:
-        """The class takes the arguments in the record, and every path is in the folder of the data sets."""
+        """The class accepts the arguments in the record, and all paths are inside the folder of the data sets."""
         arguments = record.init_args(folder)
         inspect.signature(type(dataset)).bind(**arguments)
         paths = [*record.paths(folder), *(value for value in arguments.values() if isinstance(value, Path))]
@@ -180,14 +180,14 @@ class DataSetTester(ABC):
         assert (tmp_path / "preview.png").stat().st_size > 0
 
     def test_two_processes_share_an_evaluation(self, dataset: FactorDataset, indices: Tensor) -> None:
-        """What two processes of a run see is the whole, each observation once."""
+        """Two processes of a run together see each observation exactly once."""
         loaders = [BatchLoader(dataset, indices, batch_size=5, rank=rank, world_size=2) for rank in (0, 1)]
         images = [torch.cat([batch.images for batch in loader]) for loader in loaders]
         for rank in (0, 1):
             assert torch.equal(images[rank], dataset.images(indices[rank::2]))
 
     def test_data_module_feeds_a_run(self, folder: Path) -> None:
-        """A Trainer gets float batches from a set in the memory of its device, in the order of the set on disk."""
+        """From a set in device memory, a Trainer gets float batches in the same order as from disk."""
         batches = []
         for device_resident in (True, False):
             data = FactorDataModule(self.make(folder), batch_size=4, val_size=1, device_resident=device_resident)
@@ -212,7 +212,7 @@ class DataSetTester(ABC):
 
 
 class _Recorder(LightningModule):
-    """Keeps its training batches and learns nothing."""
+    """Stores its training batches, without learning."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -235,7 +235,7 @@ class _Recorder(LightningModule):
 
 @cache
 def _workers() -> ProcessPoolExecutor:
-    """Return two processes that all testers share, as they take seconds to import torch."""
+    """Return two processes shared by all testers, because each takes seconds to import torch."""
     return ProcessPoolExecutor(2, mp_context=get_context("spawn"))
 
 

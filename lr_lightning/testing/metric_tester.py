@@ -1,4 +1,4 @@
-"""Tests that any metric must pass."""
+"""Tests that every metric must pass."""
 
 import copy
 import inspect
@@ -27,18 +27,18 @@ DRAWN = Sampling(150, 70, seed=7)
 
 
 class MetricTester:
-    """Tests that any metric must pass: batches, processes, order of rows, degenerate and wrong input, seeds, levels.
+    """Tests a metric: batches, processes, order of rows, degenerate and invalid input, seeds, chance and ceiling.
 
-    Subclass it and name the metric; pytest then collects the subclass.
+    Set ``metric_class`` in a subclass; pytest then collects the tests.
 
     Attributes:
         metric_class: The metric.
-        arguments: Parameters to test it with, best some that are not the defaults, and that take little time.
-        invalid: Sets of parameters that are refused, of which the last is the wrong one.
-        invariances: What no score depends on, a selection of :data:`CHANGES`.
-        tolerance: Difference up to which scores count as equal under changed latents; fits break ties by their order.
-        uninformative: Scores that codes without any information may reach as well as a perfect code does, by full name.
-        undefined_by_chance: Scores that are undefined for such codes.
+        arguments: Parameters to test it with, preferably fast ones that differ from the defaults.
+        invalid: Sets of parameters that must be rejected, each because of its last entry.
+        invariances: Changes of the codes that leave all scores unchanged, selected from :data:`CHANGES`.
+        tolerance: Tolerance for scores under changed latents, because fits may break ties by the order of latents.
+        uninformative: Full names of scores for which uninformative codes may score as high as a perfect code.
+        undefined_by_chance: Scores that are undefined for uninformative codes.
 
     Example:
         .. code-block:: python
@@ -63,18 +63,18 @@ class MetricTester:
         return self.metric_class(**{**self.arguments, **options})
 
     def table(self) -> tuple[Tensor, Tensor]:
-        """Return noisy codes ``(240, 4)`` of three factors ``(240, 3)``, and a latent of noise."""
+        """Return three factors ``(240, 3)`` and noisy codes of them ``(240, 4)``; one latent is pure noise."""
         generator = torch.Generator().manual_seed(0)
         factors = torch.stack([torch.randint(n, (NUM_ROWS,), generator=generator) for n in FACTOR_SIZES], dim=1)
         noise = torch.randn(NUM_ROWS, NUM_LATENTS, generator=generator)
         return torch.cat([factors.float(), torch.zeros(NUM_ROWS, 1)], dim=1) + 0.3 * noise, factors
 
     def score(self, codes: Tensor, factors: Tensor, sampling: Sampling = FIRST, **options: Any) -> MetricResult:
-        """Return the result on a table whose posteriors have the deviation .22."""
+        """Return the result on a table whose posteriors have a standard deviation of .22."""
         return self.make(**options).score(draw(codes, factors, sampling, torch.full_like(codes, -3.0)))
 
     def filled(self, rows: slice = slice(None), **options: Any) -> DisentanglementMetric:
-        """Return the metric after some rows of the table, in three batches."""
+        """Return the metric updated on some rows of the table, in three batches."""
         metric = self.make(**options)
         codes, factors = (part[rows] for part in self.table())
         for batch in torch.arange(len(codes)).tensor_split(3):
@@ -121,7 +121,7 @@ class MetricTester:
             copiers = {"pickled": lambda metric: pickle.loads(pickle.dumps(metric)), "deep-copied": copy.deepcopy}
             other = copiers.get(copied, lambda metric: metric.clone())(metric)
         with warnings.catch_warnings():
-            # torchmetrics loads the rows without the number of updates
+            # torchmetrics restores the rows, but not the number of updates
             warnings.filterwarnings("ignore", ".* was called before the ``update``")
             assert _scores(other.result()) == expected
         assert repr(other) == repr(metric)
@@ -268,13 +268,13 @@ CHANGES: Mapping[str, Callable[[Tensor], Tensor]] = {
     "permuted latents": lambda codes: codes[:, [2, 0, 3, 1]],
     "duplicated latents": lambda codes: torch.cat([codes, codes], dim=1),
     "dead latents": lambda codes: torch.cat([codes, torch.full((len(codes), 2), 0.5)], dim=1),
-    "rescaled latents": lambda codes: 0.25 * codes,  # a power of two, which leaves the digits alone
+    "rescaled latents": lambda codes: 0.25 * codes,  # a power of two, which does not change the digits
 }
-"""Changes of codes that scores may not depend on."""
+"""Changes of codes under which the scores of a metric may be invariant."""
 
 
 def _compute(metric: DisentanglementMetric, rank: int, tables: tuple[Tensor, ...]) -> list[str]:
-    """Return the scores in one of two processes, of which each has every second row, in batches of its own."""
+    """Return the scores on one of two processes, each with every second row and different batches."""
     codes, factors, log_variances = (table[rank::2] for table in tables)
     for rows in torch.arange(len(codes)).tensor_split(2 + rank):
         metric.update(codes[rows], factors[rows], log_variances[rows])
@@ -284,7 +284,7 @@ def _compute(metric: DisentanglementMetric, rank: int, tables: tuple[Tensor, ...
 
 
 def _scores(result: MetricResult) -> list[str]:
-    """Return the values to the last digit; equal also where they are NaN."""
+    """Return the values in a form that compares all digits, and NaN as equal."""
     return [repr(score.value) for score in result.scores.values()]
 
 
@@ -297,7 +297,7 @@ def _gain(score: Score, better: float, worse: float) -> float:
 
 
 def _caught(compute: Callable[[], MetricResult]) -> tuple[MetricResult, list[str]]:
-    """Return a result and the warnings of computing it, which must be meant for users."""
+    """Return a result and its warnings, all of which must be ``UserWarning``."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         result = compute()

@@ -40,12 +40,11 @@ SMALL_ASSAYS: Mapping[str, Mapping[str, Any]] = {
 class ModelTester:
     """Tests a model: training, resumption, checkpoints, evaluation, codes, and the assays of this package.
 
-    Subclass it and give the model as a config names it; pytest then collects the subclass. The data are 48 images
-    ``(3, 8, 8)``; a test class can replace :meth:`data` for a model that needs others, and :meth:`make` for one that no
-    config can describe.
+    Set ``config`` in a subclass; pytest then collects the tests. The data are 48 images ``(3, 8, 8)``. Override
+    :meth:`data` if the model needs others, or :meth:`make` if no config can describe the model.
 
     Attributes:
-        config: ``class_path`` and ``init_args`` of the model, plain values, with a small network.
+        config: ``class_path`` and ``init_args`` of the model, in plain values, with a small network.
 
     Example:
         .. code-block:: python
@@ -66,7 +65,7 @@ class ModelTester:
     config: ClassVar[Mapping[str, Any] | None] = None
 
     def make(self) -> AutoencoderModule:
-        """Return a fresh model as the command line builds it; its weights are drawn from torch's global generator."""
+        """Return a new model, constructed as by the command line, with weights drawn from torch's global generator."""
         assert self.config is not None, "set config, or override make"
         parser = ArgumentParser(exit_on_error=False)
         parser.add_subclass_arguments(AutoencoderModule, "model", fail_untyped=False)
@@ -78,11 +77,11 @@ class ModelTester:
             return cast(AutoencoderModule, parser.instantiate_classes(config).model)
 
     def data(self) -> FactorDataModule:
-        """Return the data: at least two batches per epoch, and a validation set."""
+        """Return the data: a training set with at least two batches, and a validation set."""
         return tiny_data(Bars())
 
     def model(self) -> AutoencoderModule:
-        """Return a fresh model, the same one each time."""
+        """Return a new model, identical each time."""
         with torch.random.fork_rng():
             torch.manual_seed(0)
             return self.make()
@@ -97,7 +96,7 @@ class ModelTester:
 
     @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
     def test_training_changes_weights_and_loss_is_finite(self, tmp_path: Path, precision: str) -> None:
-        """Two steps change the network, and each term of the loss is a finite number."""
+        """Two steps change the network, and each term of the loss is finite."""
         model, terms = self.model(), _Terms()
         before = [parameter.clone() for parameter in model.network.parameters()]
         self._fit(model, tmp_path, 2, terms, precision=precision)
@@ -110,25 +109,25 @@ class ModelTester:
         assert all(parameter.isfinite().all() for parameter in model.parameters())
 
     def test_resumed_run_equals_uninterrupted_run(self, tmp_path: Path) -> None:
-        """A checkpoint holds all that training needs: the final weights are equal bit for bit."""
+        """A resumed run has bitwise the same final weights as an uninterrupted one."""
         whole, half, resumed = self.model(), self.model(), self.model()
         self._fit(whole, tmp_path, 4)
         self._fit(half, tmp_path, 2).save_checkpoint(tmp_path / "half.ckpt")
-        resumed.noise_seed = 123  # the checkpoint has it
+        resumed.noise_seed = 123  # these weights come from the checkpoint
         self._fit(resumed, tmp_path, 4, checkpoint=tmp_path / "half.ckpt")
         assert whole.steps_trained == resumed.steps_trained == 4
         assert _same_weights(whole, resumed)
         assert not _same_weights(whole, half)
 
     def test_training_does_not_depend_on_other_random_draws(self, tmp_path: Path) -> None:
-        """Callbacks may draw from the global generators without changing the run."""
+        """Draws from the global generators by callbacks do not change the run."""
         undisturbed, disturbed = self.model(), self.model()
         self._fit(undisturbed, tmp_path, 3)
         self._fit(disturbed, tmp_path, 3, _Draws())
         assert _same_weights(undisturbed, disturbed)
 
     def test_checkpoint_restores_the_model(self, tmp_path: Path, observations: Tensor) -> None:
-        """A checkpoint holds tensors and plain values only; built from a config, it reloads by itself."""
+        """Checkpoints contain only tensors and plain values; a model built from a config loads without arguments."""
         model = self.model()
         self._fit(model, tmp_path, 2).save_checkpoint(tmp_path / "model.ckpt")
         torch.load(tmp_path / "model.ckpt", weights_only=True)
@@ -138,14 +137,14 @@ class ModelTester:
         assert torch.equal(_codes(model.eval(), observations), _codes(other.eval(), observations))
 
     def test_weights_survive_pickling(self, observations: Tensor) -> None:
-        """The state is restored from a pickle into a model with other weights."""
+        """The pickled state can be loaded into a model with different weights."""
         model, other = self.model().eval(), self.make().eval()
         assert not torch.equal(_codes(model, observations), _codes(other, observations))
         other.load_state_dict(pickle.loads(pickle.dumps(model.state_dict())))
         assert torch.equal(_codes(model, observations), _codes(other, observations))
 
     def test_codes_and_reconstructions(self, observations: Tensor) -> None:
-        """Shapes and dtypes are those that assays expect; the response is decoding and encoding again."""
+        """Shapes and dtypes are as assays expect; the response equals encoding after decoding."""
         model = self.model().eval()
         assert isinstance(model, Autoencoder)
         posterior = model.encode(observations)
@@ -161,10 +160,10 @@ class ModelTester:
             assert ((decoded >= 0) & (decoded <= 1)).all()
         torch.testing.assert_close(model.response(codes), _codes(model, decoded), rtol=1e-4, atol=1e-4)
         alone = torch.cat([_codes(model, each[None]) for each in observations])
-        torch.testing.assert_close(alone, codes, rtol=1e-4, atol=1e-4)  # an observation does not depend on its batch
+        torch.testing.assert_close(alone, codes, rtol=1e-4, atol=1e-4)  # results do not depend on the rest of the batch
 
     def test_evaluation_is_deterministic(self, tmp_path: Path) -> None:
-        """A second validation logs the same numbers, whatever the global generators hold."""
+        """A second validation logs the same numbers, regardless of the state of the global generators."""
         model, trainer = self.model(), tiny_trainer(tmp_path)
         [first] = trainer.validate(model, datamodule=self.data(), verbose=False)
         torch.rand(7)
@@ -172,7 +171,7 @@ class ModelTester:
         assert first == second
 
     def test_every_logged_term_is_named(self, tmp_path: Path) -> None:
-        """``term_names`` returns what validation logs, and leaves the model and the random state as they are."""
+        """``term_names`` returns the keys that validation logs, without changing the model or the random state."""
         model = self.model()
         state, modes = torch.get_rng_state(), [module.training for module in model.modules()]
         names = model.term_names()
@@ -184,7 +183,7 @@ class ModelTester:
 
     @pytest.mark.filterwarnings("ignore")  # assays of an untrained model warn
     def test_every_assay_runs(self, tmp_path: Path) -> None:
-        """The assays of this package run on the model in validation, as far as its data meet their needs."""
+        """All assays of this package whose needs are met run on the model in validation."""
         model, data = self.model(), self.data()
         target = Target(tuple(model.network.observation_shape), model.latent_dim, data.dataset)
         assays = [
@@ -213,7 +212,7 @@ class ModelTester:
 
 
 class _Terms(Callback):
-    """Keeps the loss and its terms of each training batch."""
+    """Stores the loss and its terms for each training batch."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []

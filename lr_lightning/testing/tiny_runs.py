@@ -18,7 +18,7 @@ class RunFolder(RunFolderOwner, Callback):
 
 
 def tiny_model(latent_dim: int = 3) -> BetaVAE:
-    """Return a fresh beta-VAE for images (3, 8, 8), identical each time."""
+    """Return a new beta-VAE for images (3, 8, 8), identical each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MLP(latent_dim, (3, 8, 8), widths=(16,))
@@ -32,7 +32,7 @@ def tiny_data(dataset: FactorDataset, **options: Any) -> FactorDataModule:
 
 
 def tiny_trainer(folder: Path, *callbacks: Callback, **options: Any) -> Trainer:
-    """Return a quiet Trainer on one CPU that writes nothing by itself."""
+    """Return a quiet Trainer on one CPU that writes no files by itself."""
     defaults: dict[str, Any] = {
         "max_epochs": 3,
         "accelerator": "cpu",

@@ -1,4 +1,4 @@
-"""A pair of processes that run functions together, started once and kept for all tests of a session."""
+"""A pair of connected processes, started once and reused by all tests of a session."""
 
 import atexit
 import functools
@@ -18,22 +18,22 @@ _TIMEOUT = timedelta(seconds=120)
 
 
 def in_two_processes(function: Callable[..., T], first: Any, *others: Any) -> list[T]:
-    """Return what ``function(first, rank, *others)`` returns in each of two processes joined by gloo.
+    """Call ``function(first, rank, *others)`` in each of two processes connected by gloo, and return both results.
 
     Args:
-        function: Function of a module that both processes can import. Both must call the same collectives.
+        function: A function that both processes can import; it must make the same collective calls on both.
         first: First argument; all arguments are pickled.
         others: Arguments after the rank.
     """
     pool = _pool()
-    # each process waits for the other in its task, so that neither can take both
+    # each task waits for the other, so that one process cannot take both
     tasks = [pool.submit(_run, function, first, others) for _ in range(2)]
     return [task.result(timeout=_TIMEOUT.total_seconds()) for task in tasks]
 
 
 @functools.cache
 def _pool() -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")  # a fork would inherit threads and open files
+    context = multiprocessing.get_context("spawn")  # forked processes would inherit threads and open files
     folder = tempfile.mkdtemp(prefix="two_processes_")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     counter = context.Value("i", 0)
@@ -41,7 +41,7 @@ def _pool() -> ProcessPoolExecutor:
 
 
 def _join(counter: Any, folder: str) -> None:
-    """Make this process one of the pair."""
+    """Initialize this process as one of the pair."""
     with counter.get_lock():
         rank, counter.value = counter.value, counter.value + 1
     torch.set_num_threads(1)

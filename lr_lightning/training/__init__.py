@@ -1,1 +1,1 @@
-"""How a training step is made: updates, schedules, noise and when it is logged."""
+"""The parts of a training step: updates, schedules, noise and logging steps."""

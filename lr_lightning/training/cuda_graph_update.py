@@ -1,4 +1,4 @@
-"""An update of one or several models as a CUDA graph."""
+"""Updates of one or several models, recorded as a CUDA graph."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,24 +10,24 @@ from torch.optim import SGD, Optimizer
 from lr_lightning.training.schedules import Schedule
 from lr_lightning.training.trainee import Trainee
 
-# Updates before the recording, during which libraries choose their algorithms and optimizers create their state
+# Ordinary updates before recording: libraries select algorithms and optimizers create their state, neither of which a
+# graph can record
 _WARM_UP = 3
 
 
 class CUDAGraphUpdate:
-    """Records one update of each model and replays it: the CPU then launches one graph instead of each kernel.
+    """Records one update of each model and replays it: the CPU then launches one graph instead of every kernel.
 
-    A replay reads the addresses that were recorded, so its inputs are copied there first: the batch, the seeds of the
-    noise, and the values of schedules and learning rates. Callbacks at single optimizer steps
-    (``on_before_optimizer_step``) are not called in a replay. A batch whose size differs from the recorded one is
-    trained on without the graph.
+    A replay reads from the recorded memory addresses, so its inputs are copied there first: the batch, the noise seeds,
+    and the values of schedules and learning rates. Hooks around optimizer steps (``on_before_optimizer_step``) are not
+    called in a replay. If a batch differs in size from the recorded one, the update runs without the graph.
 
     Each model is recorded on its own stream, so that the kernels of several small models, none of which fills a GPU,
-    run side by side: 16 models make 2.5 times as many updates as one model in the same time. One batched computation on
-    stacked weights would make 3.3 times as many, but its round-off would differ from that of each model alone.
+    run side by side: 16 models make 2.5 times as many updates as one model in the same time. A batched computation on
+    stacked weights would make 3.3 times as many, but its round-off would differ from that of a model trained alone.
 
     Args:
-        models: The models, on one CUDA device, with manual optimization and schedules at the same step.
+        models: Models on one CUDA device, with manual optimization and equal numbers of steps trained.
 
     Raises:
         ValueError: If an optimizer cannot be recorded.
@@ -61,7 +61,7 @@ class CUDAGraphUpdate:
         graph = self._graph or self._record(batch)
         if any(place.shape != value.shape for place, value in zip(self._batch, batch, strict=True)):
             return self._update_all(batch)
-        # Everything the replay reads is at a fixed address: the batch, and the value of each schedule
+        # The replay reads the batch and the value of each schedule from fixed addresses: write them there
         for place, value in zip(self._batch, batch, strict=True):
             place.copy_(value)
         for schedule, weight in self._weights:
@@ -70,7 +70,7 @@ class CUDAGraphUpdate:
         return self._terms
 
     def _update_all(self, batch: Any) -> list[dict[str, Tensor]]:
-        """Update each model on its own stream; recording requires that the warm-up does so too."""
+        """Update each model on its own stream, both in the warm-up and while recording."""
         present = torch.cuda.current_stream(self._device)
         terms = []
         for model, generator, stream in zip(self._models, self._generators, self._streams, strict=True):
@@ -82,7 +82,7 @@ class CUDAGraphUpdate:
         return terms
 
     def _record(self, batch: Any) -> torch.cuda.CUDAGraph:
-        """Record an update of all models without making it."""
+        """Record an update of all models without executing it."""
         copies = [value.clone() for value in batch]
         self._batch = batch._make(copies) if hasattr(batch, "_make") else copies
         schedules = [schedule for model in self._models for schedule in model.schedules().values()]
@@ -92,10 +92,11 @@ class CUDAGraphUpdate:
         self._graph = torch.cuda.CUDAGraph()
         for generator in self._generators:
             self._graph.register_generator_state(generator)
-        # While recording, models read schedules from these tensors: a Python number would be baked into the graph
+        # While recording, models read schedules from these tensors; a Python number would become a constant of the
+        # graph
         for model in self._models:
             model.recorded_weights = {id(schedule): weight for schedule, weight in self._weights}
-        # Cached low-precision copies of the weights would stay as they are now: the graph must make its own
+        # Autocast's cached low-precision weights would never be refreshed by a replay: the graph must cast them itself
         torch.clear_autocast_cache()
         with torch.cuda.graph(self._graph):
             self._terms = self._update_all(self._batch)
@@ -105,15 +106,15 @@ class CUDAGraphUpdate:
 
 
 def make_recordable(optimizer: Optimizer, device: torch.device, scheduled: bool) -> None:
-    """Make ``optimizer`` keep everything that changes between steps on the device.
+    """Make ``optimizer`` keep its step counts and, if scheduled, its learning rates on the device.
 
     Args:
-        optimizer: SGD, or an optimizer whose groups have the option ``capturable``, such as Adam.
+        optimizer: SGD, or an optimizer with the option ``capturable``, such as Adam.
         device: The device of its parameters.
         scheduled: Whether a schedule changes its learning rates.
 
     Raises:
-        ValueError: If it is another optimizer.
+        ValueError: If the optimizer is neither.
     """
     for group in optimizer.param_groups:
         if "capturable" in group:
@@ -125,7 +126,7 @@ def make_recordable(optimizer: Optimizer, device: torch.device, scheduled: bool)
             )
         if "fused" in group and not group.get("foreach"):
             group["fused"] = True
-        # As a number, the learning rate would be baked into the graph; as a tensor, schedulers change it in place
+        # A number would become a constant of the graph; if it is a tensor, schedulers change it in place
         if scheduled and not isinstance(group["lr"], Tensor):
             group["lr"] = torch.tensor(group["lr"], dtype=torch.float32, device=device)
     for state in optimizer.state.values():

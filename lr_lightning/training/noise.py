@@ -1,4 +1,4 @@
-"""Noise that depends on the step alone, so that nothing else can disturb it and a resumed run repeats it."""
+"""Noise that depends only on seed and step: other random draws cannot affect it, and a resumed run repeats it."""
 
 from functools import cache
 
@@ -7,17 +7,17 @@ from torch import Tensor
 
 
 def step_seed(seed: int, step: int) -> int:
-    """Return the seed of one step: generators with it on one kind of device give equal draws.
+    """Return the noise seed of one step; on the same kind of device, equal seeds give equal draws.
 
     Args:
-        seed: Any integer; it is scattered over 63 bits, so that neighbouring seeds share no steps.
+        seed: Any integer; it is hashed, so that the step seeds of adjacent seeds do not overlap.
         step: Number of the batch, different for each process.
     """
     return _scattered(seed) + step
 
 
 def reparameterize(means: Tensor, log_variances: Tensor, generator: torch.Generator) -> Tensor:
-    """Draw one sample of each posterior, ``(B, D)``, through which gradients flow.
+    """Draw one sample from each posterior, ``(B, D)``, differentiable in means and log-variances.
 
     Args:
         means: Posterior means, shape ``(B, D)``.

@@ -1,4 +1,4 @@
-"""Values that change with the number of training steps: weights of a loss, and learning rates."""
+"""Values that change with the number of training steps: loss weights and learning rates."""
 
 import math
 from abc import ABC, abstractmethod
@@ -11,16 +11,16 @@ from lr_lightning.common.checks import check_at_least, check_non_negative
 
 
 class Schedule(ABC):
-    """A function of the step alone, so that a resumed run continues where it stopped."""
+    """A value that depends only on the step, so that a resumed run continues exactly where it stopped."""
 
     @abstractmethod
     def __call__(self, step: int) -> float:
-        """Return the value for the update that follows ``step`` updates, from 0."""
+        """Return the value for the next update, after ``step`` updates."""
 
 
 @dataclass(frozen=True)
 class _Ramp(Schedule, ABC):
-    """A change from one value to another within some steps, constant afterwards."""
+    """A transition from one value to another over ``num_steps`` steps, constant afterwards."""
 
     start: float
     end: float
@@ -32,12 +32,12 @@ class _Ramp(Schedule, ABC):
 
 @dataclass(frozen=True)
 class LinearSchedule(_Ramp):
-    """A straight line from ``start`` to ``end`` over ``num_steps`` steps, then ``end``.
+    """Linear from ``start`` to ``end`` over ``num_steps`` steps, then constant.
 
     Args:
         start: Value at step 0.
         end: Value from step ``num_steps`` on.
-        num_steps: Length of the line.
+        num_steps: Number of steps of the transition.
 
     Raises:
         ValueError: If ``num_steps`` is below 1.
@@ -50,12 +50,12 @@ class LinearSchedule(_Ramp):
 
 @dataclass(frozen=True)
 class CosineSchedule(_Ramp):
-    """Half a cosine wave from ``start`` to ``end`` over ``num_steps`` steps, then ``end``.
+    """Half a cosine wave from ``start`` to ``end`` over ``num_steps`` steps, then constant.
 
     Args:
         start: Value at step 0.
         end: Value from step ``num_steps`` on.
-        num_steps: Length of the half wave.
+        num_steps: Number of steps of the transition.
 
     Raises:
         ValueError: If ``num_steps`` is below 1.
@@ -69,16 +69,16 @@ class CosineSchedule(_Ramp):
 
 @dataclass(frozen=True)
 class CyclicSchedule(Schedule):
-    """A line from ``start`` to ``end`` that restarts every ``period`` steps.
+    """Rises linearly from ``start`` to ``end``, and restarts every ``period`` steps.
 
     Args:
         start: Value at the beginning of each cycle.
-        end: Value reached in each cycle and kept for the rest of it.
+        end: Value reached within each cycle, and kept until it ends.
         period: Number of steps per cycle.
-        rise: Fraction of a cycle that the line takes, in ``(0, 1]``.
+        rise: Fraction of a cycle taken by the rise, in ``(0, 1]``.
 
     Raises:
-        ValueError: If ``period`` is below 1 or ``rise`` outside of its range.
+        ValueError: If ``period`` is below 1 or ``rise`` is outside ``(0, 1]``.
 
     References:
         Fu et al., Cyclical Annealing Schedule: A Simple Approach to Mitigating KL Vanishing, NAACL 2019,
@@ -103,11 +103,11 @@ class CyclicSchedule(Schedule):
 
 @dataclass(frozen=True)
 class WarmUp(Schedule):
-    """A rise from 0 to the first value of ``then`` over ``num_steps`` steps, followed by ``then``.
+    """Rises linearly from 0 to the initial value of ``then`` over ``num_steps`` steps, then follows ``then``.
 
     Args:
-        num_steps: Length of the rise.
-        then: What follows; its step 0 is the end of the rise. A number is a constant.
+        num_steps: Number of steps of the rise.
+        then: Schedule after the rise, which starts at its own step 0, or a constant.
 
     Raises:
         ValueError: If ``num_steps`` is below 1.
@@ -126,7 +126,7 @@ class WarmUp(Schedule):
 
 
 class ScheduledLearningRate(LambdaLR):
-    """The optimizer's learning rate times a schedule, for ``lr_scheduler`` of a model.
+    """Scales the optimizer's learning rate by a schedule; use it as the ``lr_scheduler`` of a model.
 
     Args:
         optimizer: Optimizer whose learning rates are scaled.
@@ -134,7 +134,7 @@ class ScheduledLearningRate(LambdaLR):
     """
 
     def __init__(self, optimizer: Optimizer, schedule: Schedule) -> None:
-        # LambdaLR leaves functions out of its state, but pickles callable objects into checkpoints
+        # A lambda, because LambdaLR pickles other callables, such as schedules, into checkpoints but skips functions
         super().__init__(optimizer, lambda step: schedule(step))
 
 
@@ -144,7 +144,7 @@ def value_at(value: float | Schedule, step: int) -> float:
 
 
 def check_weight(name: str, value: float | Schedule) -> float | Schedule:
-    """Return ``value``, the weight ``name`` of a loss; ``ValueError`` if it is a negative number or not finite."""
+    """Return the loss weight ``value``; raise ``ValueError`` if it is a number that is negative or not finite."""
     if not isinstance(value, Schedule):
         check_non_negative(name, value)
     return value

@@ -1,4 +1,4 @@
-"""Scalars of several seeds: each seed's own, their means and standard deviations."""
+"""Scalars of several seeds: of each seed, and their means and standard deviations."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,20 +6,21 @@ import torch
 
 
 def seed_name(seed: int) -> str:
-    """Return what keys and files of one seed are named by, such as ``"seed_3"``."""
+    """Return the name of a seed in keys and file names, such as ``"seed_3"``."""
     return f"seed_{seed}"
 
 
 def seed_statistics(seeds: Sequence[int], scalars: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    """Return what is logged of scalars that each seed has of its own.
+    """Return the scalars to log, given those of each seed.
 
     Args:
         seeds: The seeds.
         scalars: The scalars of each seed by key.
 
     Returns:
-        For a key ``k`` of seed ``s`` its own as ``seed_<s>/k``; for a key that all have, the mean as ``k`` and, of two
-        seeds or more, the sample standard deviation (over ``n - 1``) as ``k_sd``. Both are NaN if one is.
+        The scalar ``k`` of seed ``s`` under ``seed_<s>/k``. For keys that all seeds have, also the mean under ``k``
+        and, for two seeds or more, the sample standard deviation (with ``n - 1``) under ``k_sd``; both are NaN if any
+        value is.
     """
     found: dict[str, float] = {}
     for seed, own in zip(seeds, scalars, strict=True):

@@ -11,7 +11,7 @@ from lr_lightning.training.schedules import Schedule
 
 
 class Trainee(Protocol):
-    """What :class:`UpdateLoop` and :class:`CUDAGraphUpdate` need of a model; every ``AutoencoderModule`` has it.
+    """The members of a model that :class:`UpdateLoop` and :class:`CUDAGraphUpdate` use; ``AutoencoderModule`` has them.
 
     Attributes:
         steps_trained: Number of updates so far; schedules and noise depend on it.
@@ -34,7 +34,7 @@ class Trainee(Protocol):
 
     @property
     def updates_per_batch(self) -> int:
-        """Number of updates that the model makes on what the Trainer counts as one batch."""
+        """Number of updates per Trainer batch."""
         ...
 
     def schedules(self) -> Mapping[str, Schedule]:
@@ -42,11 +42,11 @@ class Trainee(Protocol):
         ...
 
     def noise_seed_of(self, batch: int) -> int:
-        """Return the seed of the noise of this process for batch number ``batch``, counted from 1."""
+        """Return the noise seed of this process for batch number ``batch``, counted from 1."""
         ...
 
     def noise(self, batch: int) -> torch.Generator:
-        """Return a generator on ``device`` with the seed :meth:`noise_seed_of` gives."""
+        """Return a generator on ``device``, seeded by :meth:`noise_seed_of`."""
         ...
 
     def update(self, batch: Any, generator: torch.Generator) -> dict[str, Tensor]:

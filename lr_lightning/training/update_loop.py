@@ -1,4 +1,4 @@
-"""Several updates within what the Trainer counts as one batch."""
+"""Several updates per Trainer batch."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,18 +10,19 @@ from lr_lightning.training.trainee import Trainee
 
 
 class UpdateLoop:
-    """Makes one update of each model for each batch of a list.
+    """Updates each model once on each batch of a list.
 
     The Trainer spends about a millisecond on each batch, more than a GPU needs to update a small network. A list of
-    batches, or several models on one batch, pay that overhead once. On a single CUDA device, such updates are also
-    recorded and replayed; see :class:`CUDAGraphUpdate`. Batches, noise, schedules and the number of steps equal those
-    of a run of one model with one update per batch. Validation, checkpoints and progress happen between lists only.
+    batches, or several models on one batch, incurs that overhead only once. On a single CUDA device, such updates are
+    also recorded and replayed; see :class:`CUDAGraphUpdate`. Batches, noise, schedules and the number of steps are the
+    same as in separate runs with one update per batch. Validation, checkpoints and progress updates happen only between
+    lists.
 
-    If ``max_steps`` ends a run inside a list, the remaining batches return to the loader. A resumed run trains on them
-    and finishes the list, as an uninterrupted run would. The unfinished list is neither logged nor validated.
+    If ``max_steps`` ends a run inside a list, the remaining batches are returned to the loader. A resumed run trains on
+    them and finishes the list, as an uninterrupted run would. Nothing is logged or validated for the unfinished list.
 
     Args:
-        models: The models, with manual optimization, attached to one Trainer and with equal ``updates_per_batch``.
+        models: Models with manual optimization and equal ``updates_per_batch``, attached to the same Trainer.
 
     Attributes:
         num_updates: Number of updates of each model on the last list.
@@ -51,11 +52,11 @@ class UpdateLoop:
             before = loop._batches_that_stepped
             # The Trainer counts a list as one batch and adds 1 after it; loggers read this counter as the step
             loop._batches_that_stepped = trainer.global_step - 1
-            self.num_updates = trainer.global_step - before  # includes those before a resume inside this list
+            self.num_updates = trainer.global_step - before  # includes updates made before a resume inside this list
         return terms
 
     def _give_back(self, num_batches: int) -> None:
-        """Return unused batches to the loader, and make the Trainer stop as if this list had not begun."""
+        """Return unused batches to the loader, and make the Trainer stop as if this list had not been started."""
         loop = self._trainer.fit_loop.epoch_loop
         self._trainer.train_dataloader.give_back(num_batches)  # type: ignore[union-attr]
         self.num_updates = 0

@@ -1,4 +1,4 @@
-"""The assays that ``lr-lightning assay --assays`` stands for."""
+"""The assays selected by ``lr-lightning assay --assays``."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,8 +11,8 @@ class Choice(NamedTuple):
     """Assays of a report.
 
     Attributes:
-        assays: Classes by the name that each has in the report, in its order.
-        unavailable: Why a class of another package cannot be imported, by its name.
+        assays: Classes by name, in the order of the report.
+        unavailable: Errors of classes in other packages that cannot be imported, by name.
     """
 
     assays: dict[str, type[AssayCallback]]
@@ -20,15 +20,15 @@ class Choice(NamedTuple):
 
 
 def choose_assays(names: Sequence[str]) -> Choice:
-    """Return the assays that ``names`` stand for, each once: those of the registry in its order, then others.
+    """Return the assays called ``names`` without duplicates: those of the registry in its order, then others.
 
     Args:
-        names: Names of :data:`~lr_lightning.callbacks.registry.ASSAYS`, or import paths; ``"all"`` is all of the
-            registry, without those that cannot be imported.
+        names: Names of :data:`~lr_lightning.callbacks.registry.ASSAYS`, or import paths; ``"all"`` selects every class
+            of the registry that can be imported.
 
     Raises:
-        ValueError: If there is no name, a name is unknown, a class that is named cannot be imported, or two classes
-            have one name.
+        ValueError: If there is no name, a name is unknown, a named class cannot be imported, or two classes share a
+            name.
 
     Example:
         >>> list(choose_assays(["response_map", "response_matrix"]).assays)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 INDEX = "index.html"
 
 _DESCRIPTION = """\
-Run assays on a trained model and write a report: FOLDER/index.html, a single self-contained page. FOLDER also holds
+Run assays on a trained model and write a report: FOLDER/index.html, a single self-contained page. FOLDER also contains
 the figures as PNG, the raw arrays as .npz and the scalars in results.json.
 
 RUN is a run folder, whose best checkpoint is used, or a checkpoint in one; nothing is written to it. Other options are
@@ -31,12 +31,12 @@ def run(arguments: list[str]) -> None:
     """Run ``lr-lightning assay``.
 
     Args:
-        arguments: ``"assay"`` and the words after it.
+        arguments: ``"assay"`` and the arguments after it.
 
     Raises:
-        UsageError: If the arguments, the run's config or the name of an assay cannot be used.
-        FileExistsError: If the folder of the report holds files that must not be replaced.
-        KeyboardInterrupt: If it was interrupted; no page is written then.
+        UsageError: If the arguments, the run's config or the name of an assay are invalid.
+        FileExistsError: If the folder of the report contains files that must not be replaced.
+        KeyboardInterrupt: If interrupted; no page is written.
     """
     options, rest = _parser().parse_known_args(arguments[1:])
     if options.list:
@@ -104,19 +104,19 @@ def _list() -> None:
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:
-    """Raise ``FileExistsError`` if ``folder`` holds files that a report must not replace."""
+    """Raise ``FileExistsError`` if ``folder`` contains files that a report must not replace."""
     from lr_lightning.commands.run.folder import CONFIG
 
     if (folder / CONFIG).is_file():
         raise FileExistsError(f"{folder} is a run folder; choose another with --out")
     if folder.exists() and any(folder.iterdir()) and not overwrite:
         raise FileExistsError(
-            f"{folder} holds files already; add --overwrite to replace a report there, or choose another with --out"
+            f"{folder} is not empty; add --overwrite to replace a report there, or choose another with --out"
         )
 
 
 def _clear_folder(folder: Path) -> None:
-    """Make ``folder``, and remove the files of an earlier report, the page first."""
+    """Create ``folder``, and remove the files of an earlier report, starting with the page."""
     from lr_lightning.commands.run.folder import check_writable
 
     check_writable(folder, "folder", "--out")
@@ -156,7 +156,7 @@ def _start(command_line: "AssayCLI") -> list[str]:
     """Run the assays, and return the warnings of this package and of the assays.
 
     Raises:
-        ValueError: If an assay cannot run on this model; the text names it.
+        ValueError: If an assay cannot run on this model; the message names it.
         RuntimeError: If an assay fails for another reason.
     """
     stages = command_line.stages

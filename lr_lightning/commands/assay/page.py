@@ -29,7 +29,7 @@ class Section:
     Attributes:
         name: Name of the assay.
         summary: What the assay measures.
-        interpretations: Sentences that say what the scalars mean.
+        interpretations: Sentences that explain the scalars.
         pictures: Figures.
         scalars: Numbers by name.
         tables: Columns and rows by name.
@@ -97,8 +97,8 @@ def render(report: Report) -> str:
 def _warnings(texts: Sequence[str]) -> str:
     if not texts:
         return (
-            '<aside class="fine">No warnings: the checks found no reason to distrust these scores, '
-            "which does not prove them right.</aside>"
+            '<aside class="fine">No warnings: the checks found no reason to distrust these scores. '
+            "This does not prove them right.</aside>"
         )
     return f'<aside class="warning"><h2>Warnings</h2>{_list(texts)}</aside>'
 
@@ -178,10 +178,10 @@ def _heading(name: str) -> str:
 
 
 _FEW = 14
-"""Up to this many scalars are shown at once, more on demand."""
+"""A longer list of scalars is collapsed."""
 
 _FEW_PICTURES = 4
-"""More pictures than this are shown two in a row."""
+"""If there are more pictures than this, they are shown two per row."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem 1.5rem 4rem; }

@@ -12,11 +12,11 @@ from lr_lightning.loggers.media import arrays_path, figure_path
 
 
 def assay_report(command_line: AssayCLI, notes: Sequence[str]) -> Report:
-    """Return the report on a validation or test that has ended.
+    """Return the report on a completed validation or test.
 
     Args:
-        command_line: What ran it; its folder holds ``results.json`` and the figures.
-        notes: Remarks on scores that are undefined.
+        command_line: The command line after it has run; its folder contains ``results.json`` and the figures.
+        notes: Remarks on undefined scores.
     """
     stage = str(command_line.subcommand)
     record = json.loads((command_line.folder / RESULTS).read_text())[stage]

@@ -32,7 +32,7 @@ SETTINGS = (
 
 
 class AssayStages(Callback):
-    """Shows progress on standard error: how much of the data is read, then the current assay and how far it is.
+    """Shows progress on standard error: how much of the data has been read, then the current assay and its progress.
 
     Attributes:
         current: Name of the current assay; ``None`` before the first and after the last.
@@ -48,22 +48,22 @@ class AssayStages(Callback):
         self._marks: list[_Mark] = []
 
     def mark(self, name: str) -> Callback:
-        """Return a callback to place before the assay ``name`` in the Trainer's list, which announces its start."""
+        """Return a callback that announces the assay ``name``; place it before the assay in the Trainer's list."""
         self._marks.append(_Mark(self, name))
         return self._marks[-1]
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the bar in this context, at most until the last assay has ended."""
+        """Show the bar within this context, or until the last assay has ended."""
         with self._bar:
             yield
 
     def within(self, done: int, total: int) -> None:
-        """Show how far the current assay is."""
-        self._bar.update(self._part, description="within it", completed=done, total=total, visible=True)
+        """Show the progress of the current assay."""
+        self._bar.update(self._part, description="this assay", completed=done, total=total, visible=True)
 
     def begin(self, mark: "_Mark") -> None:
-        """Show that the assay after ``mark`` starts."""
+        """Show that the assay after ``mark`` is starting."""
         number, total = self._marks.index(mark) + 1, len(self._marks)
         self.current = mark.name
         self._bar.update(self._task, description=mark.name, completed=number - 1, total=total)
@@ -134,9 +134,9 @@ class AssayCLI(RunCLI):
     """The command line of a validation or test that writes to its own folder.
 
     Attributes:
-        folder: That folder.
+        folder: The folder it writes to.
         assays: The assays that run.
-        skipped: Those that do not, with the reason.
+        skipped: The reason why each remaining assay does not run, by name.
         stages: Shows their progress.
     """
 
@@ -155,16 +155,16 @@ class AssayCLI(RunCLI):
     def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
         checkpoint = Path(self._get(self.config, "ckpt_path"))
         paths = ", ".join(str(checkpoint.with_name(f"{seed_name(seed)}.ckpt")) for seed in seeds)
-        raise ValueError(f"{checkpoint} holds {len(seeds)} seeds and a report is of one; take one of {paths}")
+        raise ValueError(f"{checkpoint} contains {len(seeds)} seeds, but a report covers one; use one of {paths}")
 
     @override
     def _assay_callbacks(self) -> list[Callback]:
-        """Return the assays whose needs are met, each after a mark that announces it.
+        """Return the assays whose needs are met, each preceded by a mark that announces it.
 
         Raises:
-            ValueError: If there is none.
+            ValueError: If no assay remains.
         """
-        self.model.assays = []  # or they would run too
+        self.model.assays = []  # otherwise they would run too
         dataset = getattr(self.datamodule, "dataset", None)
         target = Target(self.model.network.observation_shape, self.model.latent_dim, dataset)
         callbacks: list[Callback] = []
@@ -174,10 +174,10 @@ class AssayCLI(RunCLI):
                 self.skipped[assay.name] = missing
                 continue
             assay.progress = self.stages.within
-            assay.strict = True  # a report has every assay that was asked for
+            assay.strict = True  # a report must contain every requested assay
             self.assays.append(assay)
             callbacks += [self.stages.mark(assay.name), assay]
         if not self.assays:
             reasons = "; ".join(f"{name} was skipped: {reason}" for name, reason in self.skipped.items())
-            raise ValueError(f"there is nothing to run: {reasons or 'no assay is left'}")
+            raise ValueError(f"there are no assays to run: {reasons or 'all have been removed'}")
         return [*callbacks, self.stages]

@@ -28,18 +28,18 @@ index of each factor's value; also log_variances (N, D), for the scores that loo
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run ``lr-lightning score`` with the words after it.
+    """Run ``lr-lightning score``.
 
     Args:
         argv: Arguments, such as ``["codes.npz", "--metrics", "mig,dci"]``.
 
     Returns:
-        Exit code: 0 if all went well, 1 if something could not be done, 2 for a wrong command line, and 130 after
-        Ctrl-C. What went wrong is one sentence on standard error.
+        Exit code: 0 on success, 1 on failure, 2 for a wrong command line, 130 after Ctrl-C. Errors are printed to
+        standard error, one sentence each.
     """
     try:
         arguments = _parser().parse_args(argv)
-    except SystemExit as exit_:  # of argparse, which has printed its message
+    except SystemExit as exit_:  # argparse has already printed the message
         return int(exit_.code or 0)
     try:
         if arguments.list:
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     parser.add_argument("file", metavar="FILE", type=Path, nargs="?", help="codes and factors (.npz)")
-    parser.add_argument("--list", action="store_true", help="list the metrics and the groups of them, and stop")
+    parser.add_argument("--list", action="store_true", help="list metrics and groups of metrics, and exit")
     parser.add_argument(
         "--metrics",
         default="default",
@@ -100,7 +100,7 @@ def _list() -> None:
     for name in METRICS:
         try:
             summary = (METRICS[name].__doc__ or "").split(";")[0].split("\n")[0].rstrip(".")
-        except ValueError as error:  # a package that is installed, but broken
+        except ValueError as error:  # an installed package that cannot be imported
             summary = f"cannot be used: {one_line(error)}"
         console.print(f"[bold]{name:34}[/]{escape(summary)}", soft_wrap=True)
     console.print("\nGroups:")
@@ -109,7 +109,7 @@ def _list() -> None:
             f"[bold]{name:34}[/]{', '.join(members) if name != 'all' else 'all metrics of this package'}",
             soft_wrap=True,
         )
-    console.print("\nNames that others give them:")
+    console.print("\nNames in other libraries:")
     for name, members in ALIASES.items():
         console.print(f"[bold]{name:36}[/]{', '.join(members)}", soft_wrap=True)
 
@@ -120,9 +120,9 @@ def _score(arguments: argparse.Namespace) -> None:
     counts_given = arguments.num_train is not None or arguments.num_test is not None
     order: Literal["first", "random"] = arguments.order or ("first" if counts_given else "random")
     if order == "first" and arguments.num_repeats > 1:
-        raise ValueError("--num_repeats draws rows anew each time: it needs --order random")
+        raise ValueError("--num_repeats draws new rows each time and needs --order random")
     if arguments.figures is not None and arguments.figures.exists() and not arguments.figures.is_dir():
-        raise ValueError(f"figures go into a folder, and {arguments.figures} is a file")
+        raise ValueError(f"--figures must be a folder, but {arguments.figures} is a file")
     if arguments.out is not None:
         from lr_lightning.metrics.score_files import check_table_path
 
@@ -147,7 +147,7 @@ def _score(arguments: argparse.Namespace) -> None:
 
 
 def _report(arguments: argparse.Namespace, table: "ScoreTable", sizes: tuple[int, int], notes: list[str]) -> None:
-    """Print the table of scores on ``sizes`` rows to train and to test on, with notes; write what was asked for."""
+    """Print the table of scores and notes, and write the files given by ``--out`` and ``--figures``."""
     from lr_lightning.metrics.score_files import write_score_table
     from lr_lightning.metrics.score_report import score_report
 
@@ -183,7 +183,7 @@ def _write_figures(folder: Path, table: "ScoreTable") -> None:
 
 @contextmanager
 def _progress() -> "Iterator[ReportProgress]":
-    """Show on standard error which metric is under way."""
+    """Show on standard error which metric is being computed."""
     with terminal_progress() as display:
         task = display.add_task("", total=None)
         yield lambda name, done, total: display.update(task, description=name, completed=done, total=total)

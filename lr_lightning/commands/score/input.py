@@ -1,4 +1,4 @@
-"""The arrays that ``lr-lightning score`` reads, and what is wrong with them before anything is computed."""
+"""Reads and checks the arrays for ``lr-lightning score`` before anything is computed."""
 
 from collections.abc import Mapping
 from math import prod
@@ -11,18 +11,18 @@ from torch import Tensor
 
 from lr_lightning.data.storage.npz_member import npz_array, npz_header, npz_names
 
-_MOST_ROWS, _MOST_ENTRIES = 2_000_000, 1 << 26  # which take half a minute and 2 GB to draw from
+_MOST_ROWS, _MOST_ENTRIES = 2_000_000, 1 << 26  # sampling from this many takes half a minute and 2 GB
 _REMEDY = "write it anew with np.savez"
 _Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 
 class ScoreInput(NamedTuple):
-    """What is scored.
+    """The arrays to score.
 
     Attributes:
         codes: Codes ``(N, D)``.
-        factors: Index of each factor's value ``(N, K)``, if there are any.
-        log_variances: Logarithms of the posterior variances ``(N, D)``, if there are any.
+        factors: Index of each factor's value ``(N, K)``; ``None`` if not in the file.
+        log_variances: Logarithms of the posterior variances ``(N, D)``; ``None`` if not in the file.
     """
 
     codes: Tensor
@@ -35,12 +35,12 @@ def read_score_input(path: Path, *, few_rows: bool = False) -> ScoreInput:
 
     Args:
         path: The file.
-        few_rows: Take codes with fewer rows than latents as they are, which else are refused as a transposed table.
+        few_rows: Accept codes with fewer rows than latents, which are otherwise rejected as transposed.
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such file, has no codes, or arrays that are too large, no plain numbers, or transposed;
-            the message names the fix.
+        ValueError: If the file is not an ``.npz`` file with codes, or an array is too large, is not numeric, or is
+            transposed; the message suggests a fix.
     """
     if not path.is_file():
         raise FileNotFoundError(f"there is no file {path}")
@@ -78,11 +78,11 @@ def _check_size(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[A
 
 
 def _check_rows(headers: Mapping[str, _Header], few_rows: bool) -> None:
-    """Refuse a table that is transposed, which would take minutes and score nothing that is meant."""
+    """Raise ``ValueError`` for a transposed table, which would take minutes to score and give meaningless results."""
     shapes = {name: shape for name, (shape, _) in headers.items()}
     codes = shapes["codes"]
     if len(codes) != 2:
-        return  # the metrics refuse it
+        return  # the metrics reject it
     tables = {name: shape for name, shape in shapes.items() if len(shape) == 2}
     for name, shape in tables.items():
         if shape[0] != codes[0]:
@@ -92,13 +92,13 @@ def _check_rows(headers: Mapping[str, _Header], few_rows: bool) -> None:
     for name, shape in tables.items():
         if 2 <= shape[0] < shape[1] and not few_rows:
             raise ValueError(
-                f"{name} {shape} has fewer rows than columns, as a transposed table has; write {name}.T, or add "
+                f"{name} {shape} has fewer rows than columns and may be transposed; write {name}.T, or add "
                 "--few_rows if there are so few samples"
             )
 
 
 def _tensor(array: np.ndarray[Any, Any]) -> Tensor:
-    """Return a tensor of numbers of any byte order and precision; what PyTorch has no type for becomes 64 bits."""
+    """Return a tensor from numbers of any byte order and precision; types unknown to PyTorch become 64-bit."""
     wide = {"f": np.float64, "c": np.complex128}.get(array.dtype.kind)
     if wide is not None and array.dtype.itemsize > np.dtype(wide).itemsize:
         return torch.from_numpy(array.astype(wide))

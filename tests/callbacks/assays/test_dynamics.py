@@ -82,13 +82,13 @@ def test_starts_come_from_where_they_are_asked_for(codes: Tensor, starts: Any) -
             [
                 "85% of the starts converge, to 3 attractors; the largest one attracts 50%",
                 "0.4 latent units, the last of the curve by 0.01",
-                "0.01 from the nearest code, and codes 0.4 from each other: much closer, as if memorised",
+                "0.01 from the nearest code, and codes 0.4 from each other: much closer, as if memorized",
             ],
         ),
-        ({"nearest_code": 0.2}, ["85%", "0.4", "no sign of memorised"]),
+        ({"nearest_code": 0.2}, ["85%", "0.4", "no sign of memorized"]),
         ({"attractors": 0.0, "not_converged": 1.0, "nearest_code": math.nan}, ["No start converges", "0.4"]),
     ],
-    ids=["memorised", "not memorised", "restless"],
+    ids=["memorized", "not memorized", "restless"],
 )
 def test_interpretations(changed: dict[str, float], parts: list[str]) -> None:
     assert_says(DynamicsAssay(), SCALARS | changed, parts)

@@ -175,7 +175,7 @@ def test_overwriting_needs_the_option(helix: Path, capsys: pytest.CaptureFixture
     Path("report/figures/mine.png").write_bytes(b"mine")
     before = files(Path("report"))
     assert run("assay", str(helix), "--out=report", "--assays=latent_statistics") == 1
-    assert "report holds files already; add --overwrite" in capsys.readouterr().err
+    assert "report is not empty; add --overwrite" in capsys.readouterr().err
     assert files(Path("report")) == before
     assert run("assay", str(helix), "--out=report", "--assays=latent_statistics", "--split=test", "--overwrite") == 0
     after = files(Path("report"))
@@ -255,7 +255,7 @@ def test_the_model_brings_no_assays_of_its_own(bars_run: Path) -> None:
         (
             ["RUN", "--out=report", "--assays=latent_traversal"],
             2,
-            "there is nothing to run: latent_traversal was skipped",
+            "latent_traversal was skipped",
         ),
         (["RUN", "--out=report", "--num_samples=1"], 2, "num_samples must be at least 2, got 1"),
         (["RUN", "--out=report", "--data.val_sise=3"], 2, "has no argument 'val_sise'; did you mean val_size?"),
