@@ -1,1 +1,1 @@
-"""The tests: packages, so that test files of different folders may have the same name."""
+"""The tests. They are packages so that test files in different folders may share a name."""

@@ -1,4 +1,4 @@
-"""Arrays of a ``.npz`` file."""
+"""Reads the arrays of an ``.npz`` file."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The import package: its modules, examples and layers."""
+"""The package: its modules, doctests and layers."""
 
 import doctest
 import importlib

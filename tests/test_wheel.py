@@ -1,4 +1,4 @@
-"""The wheel has everything: installed in another folder, it works without the checkout."""
+"""The wheel is complete: installed in another folder, it works without the checkout."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Models small enough to know what assays must find in them."""
+"""Models small enough for the exact results of assays to be known."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Behavior that all assays of a model and codes have in common."""
+"""Behavior shared by all assays of a model and codes."""
 
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass

@@ -1,4 +1,4 @@
-"""Attractors of maps whose attractors are known."""
+"""Attractors of maps with known attractors."""
 
 import numpy as np
 import pytest

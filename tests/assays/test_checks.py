@@ -1,4 +1,4 @@
-"""Codes of any width are checked before they are used."""
+"""Codes of any width are checked before use."""
 
 from collections.abc import Callable
 from typing import Any

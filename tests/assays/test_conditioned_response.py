@@ -1,4 +1,4 @@
-"""Conditioned response matrix against closed forms, exact cases and laws."""
+"""Conditioned response matrix, compared with closed forms and exact cases, and its invariances."""
 
 from math import pi, sqrt
 from typing import Any

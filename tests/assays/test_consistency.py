@@ -1,4 +1,4 @@
-"""Invariance, equivariance and self-consistency, against values that can be derived."""
+"""Invariance, equivariance and self-consistency, compared with closed forms."""
 
 import math
 from typing import Any

@@ -1,4 +1,4 @@
-"""Metrics of decoders whose Jacobians are known, and of a network against another way of differentiating."""
+"""Metrics of decoders with known Jacobians, and of a network, compared with another way to differentiate."""
 
 from collections.abc import Callable
 from math import log

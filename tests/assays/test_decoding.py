@@ -1,4 +1,4 @@
-"""Codes to observations."""
+"""Decoding of codes."""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,4 @@
-"""The examples of docs/foreign_models.md, on models that know nothing of this package."""
+"""The examples of docs/foreign_models.md, on models that do not use this package."""
 
 import re
 from pathlib import Path

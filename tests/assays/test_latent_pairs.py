@@ -1,4 +1,4 @@
-"""Pairs of latents in the order of their responses."""
+"""Pairs of latents, ordered by their responses."""
 
 from itertools import combinations
 from typing import Any

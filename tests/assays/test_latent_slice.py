@@ -1,4 +1,4 @@
-"""Windows on two latents: nodes, cells, their prior, and what is decoded there."""
+"""Windows on two latents: nodes, cells, prior mass and decoded observations."""
 
 from math import erf, sqrt
 from typing import Any

@@ -1,4 +1,4 @@
-"""Use of latents."""
+"""Statistics on the use of latents."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Maximum mean discrepancy: closed forms, independent sums, null and standard error."""
+"""Maximum mean discrepancy: closed forms, independent sums, null distribution and standard error."""
 
 import math
 

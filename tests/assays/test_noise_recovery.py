@@ -1,4 +1,4 @@
-"""How much noise is left, against closed forms."""
+"""Share of noise that survives a round trip, compared with closed forms."""
 
 import math
 

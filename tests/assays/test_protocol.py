@@ -1,4 +1,4 @@
-"""Adapter, and the mode in which assays run a model."""
+"""The adapter for other models, and the mode in which assays run a model."""
 
 from functools import partial
 from typing import cast

@@ -1,4 +1,4 @@
-"""Graphs read off response matrices."""
+"""Graphs of response matrices."""
 
 import hypothesis.strategies as st
 import pytest

@@ -1,4 +1,4 @@
-"""Jacobians of response maps that are known, and of a network against finite differences."""
+"""Jacobians of known response maps, and of a network compared with finite differences."""
 
 from collections.abc import Callable
 from typing import Any

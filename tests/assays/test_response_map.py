@@ -1,4 +1,4 @@
-"""Response maps of models whose maps are known."""
+"""Response maps of models with known maps."""
 
 from collections.abc import Callable
 from math import exp

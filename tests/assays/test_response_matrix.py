@@ -1,4 +1,4 @@
-"""Response matrix against closed forms, a plain loop, and laws."""
+"""Response matrix, compared with closed forms and a plain loop, and its invariances."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Paths beside straight lines."""
+"""Paths compared with straight lines."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Sentences about scores that cannot be trusted."""
+"""Warnings about untrustworthy scores."""
 
 from collections.abc import Callable
 

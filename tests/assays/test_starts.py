@@ -1,4 +1,4 @@
-"""Codes from which the response map is iterated."""
+"""Codes from which iterations of the response map start."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Divergence and curvature of fields whose derivatives are known."""
+"""Divergence and curvature of fields with known derivatives."""
 
 from collections.abc import Callable
 

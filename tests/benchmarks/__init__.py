@@ -1,1 +1,1 @@
-"""Tests of what the benchmarks share."""
+"""Tests of the shared parts of the benchmarks."""

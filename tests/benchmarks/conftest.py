@@ -1,4 +1,4 @@
-"""Lets tests import the scripts of ``benchmarks/`` as these import each other."""
+"""Lets tests import the scripts of ``benchmarks/`` in the same way as they import each other."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Corrupted files end in data or a one-line error, and the driver notices exceptions to this."""
+"""Reading corrupted files returns data or a one-line error, and the driver detects violations."""
 
 import mmap
 import os

@@ -1,4 +1,4 @@
-"""Run by ``test_distributed``: validates and trains with assays on some processes, and writes what they found."""
+"""Run by ``test_distributed``: validates and trains with assays on several processes, and saves the results."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""When assays run, on what, and that training does not notice them."""
+"""When assays run and on which codes; training is the same with and without them."""
 
 from pathlib import Path
 from typing import Any

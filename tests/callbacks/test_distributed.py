@@ -1,4 +1,4 @@
-"""Two processes find what one finds, and neither waits for the other for ever."""
+"""Two processes get the same results as one, and neither waits for the other forever."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Assays of each member of an ensemble are those of its seed alone."""
+"""Assays of ensemble members give the same results as for separate runs."""
 
 from pathlib import Path
 from typing import Any

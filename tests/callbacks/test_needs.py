@@ -1,4 +1,4 @@
-"""What assays need of models and data."""
+"""Requirements of assays on models and data."""
 
 import pytest
 

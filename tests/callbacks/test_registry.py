@@ -1,4 +1,4 @@
-"""The registry of assays, from which the package takes its exports."""
+"""The registry of assays, which defines the exports of the package."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Reports of the parser, reduced to one line."""
+"""Errors of the parser, reduced to one line."""
 
 import re
 from argparse import ArgumentError

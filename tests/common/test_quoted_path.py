@@ -1,4 +1,4 @@
-"""Paths in printed commands can be pasted into a shell."""
+"""Quoting of paths in printed commands, so that they can be pasted into a shell."""
 
 import shlex
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Permutations, and what a discriminator's logits say, against closed forms."""
+"""Permutations of latents, and the discriminator's estimates compared with closed forms."""
 
 import math
 

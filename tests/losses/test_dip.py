@@ -1,4 +1,4 @@
-"""Covariance of the codes against NumPy, and its distance from the identity against sums by hand."""
+"""Covariance of the codes compared with NumPy, and its distance from the identity with explicit sums."""
 
 import hypothesis.strategies as st
 import numpy as np

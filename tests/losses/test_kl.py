@@ -1,4 +1,4 @@
-"""KL terms against torch.distributions and against the formula of the released code."""
+"""KL terms compared with torch.distributions and with the formula of the released code."""
 
 import hypothesis.strategies as st
 import pytest

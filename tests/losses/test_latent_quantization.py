@@ -1,4 +1,4 @@
-"""Quantization of codes against brute force, and where its gradients go."""
+"""Quantization of codes compared with brute force, and its gradients."""
 
 import hypothesis.strategies as st
 import torch

@@ -1,4 +1,4 @@
-"""Run by ``test_factor_vae``: trains on some processes, and writes the weights of each."""
+"""Run by ``test_factor_vae``: trains on several processes, and saves the weights of each."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which latents a pair shares, and how the adaptive VAEs train on pairs and validate on single images."""
+"""The choice of shared latents, and training on pairs with validation on single images."""
 
 from pathlib import Path
 from typing import Any

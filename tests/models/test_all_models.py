@@ -1,4 +1,4 @@
-"""What holds for every objective: it trains in both precisions, resumes, and serves every assay and metric."""
+"""Requirements on every model: it trains in both precisions, resumes, and works with every assay and metric."""
 
 from functools import cache, partial
 from pathlib import Path

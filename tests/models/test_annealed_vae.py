@@ -1,4 +1,4 @@
-"""Capacity of the annealed VAE: its formula, its step, and what a resume and an evaluation make of it."""
+"""Capacity of the annealed VAE: its formula and step, after a resume and in an evaluation."""
 
 from pathlib import Path
 from typing import Any

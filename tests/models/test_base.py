@@ -1,4 +1,4 @@
-"""Training, validation, logging and checkpoints that all models share."""
+"""Training, validation, logging and checkpoints of the base of all models."""
 
 import math
 from itertools import combinations

@@ -1,4 +1,4 @@
-"""Weights of the three parts, and where the size of the data set comes from."""
+"""Weights of the three parts, and the source of the data set size."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Objective of the DIP-VAE against NumPy, for both types."""
+"""Objective of the DIP-VAE compared with NumPy, for both types."""
 
 from pathlib import Path
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""Which update sees what, what counts as a step, and what the discriminator finds."""
+"""The data of each update, the step count, and the discriminator's results."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""Quantisation, gradients and weight decay of the quantised-latent autoencoder."""
+"""Quantization, gradients and weight decay of the quantized-latent autoencoder."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Loss of the regularised autoencoder, and its gradient penalty inside validation."""
+"""Loss of the regularized autoencoder, and its gradient penalty in validation."""
 
 from pathlib import Path
 from typing import Any

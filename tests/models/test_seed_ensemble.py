@@ -1,4 +1,4 @@
-"""Each member of an ensemble ends as the same seed does alone."""
+"""Each member of an ensemble ends with the same weights as a separate run."""
 
 from pathlib import Path
 from types import SimpleNamespace

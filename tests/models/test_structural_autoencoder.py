@@ -1,4 +1,4 @@
-"""The structural autoencoder is trained on the reconstruction alone and sampled by hybridisation."""
+"""The structural autoencoder is trained on the reconstruction alone and sampled by hybridization."""
 
 from pathlib import Path
 

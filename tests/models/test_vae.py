@@ -1,4 +1,4 @@
-"""Negative ELBO against torch.distributions, and the model's face to the assays."""
+"""Negative ELBO compared with torch.distributions, and the model's interface to assays."""
 
 from typing import Any, cast
 

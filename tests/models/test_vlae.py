@@ -1,4 +1,4 @@
-"""The ladder's objective against torch.distributions, group by group."""
+"""Objective of the ladder autoencoder compared with torch.distributions, for each group."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""One small model of each objective, for tests of what holds for all of them."""
+"""A small model for each objective, for tests that apply to all of them."""
 
 from collections.abc import Callable
 from functools import partial

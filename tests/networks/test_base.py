@@ -1,4 +1,4 @@
-"""What all networks share: the check of shapes and the meaning of the encoder's output."""
+"""The base of all networks: shape checks and the meaning of the encoder's output."""
 
 from typing import Literal
 

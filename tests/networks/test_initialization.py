@@ -1,4 +1,4 @@
-"""Initial weights for ReLU keep the size of activations."""
+"""Initial weights for ReLU preserve the scale of activations."""
 
 import torch
 from torch import nn

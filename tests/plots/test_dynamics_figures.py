@@ -1,4 +1,4 @@
-"""Figures of the idempotence curve, of attractors and of the recovery from noise."""
+"""Figures of the idempotence curve, attractors and noise recovery."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Grids of images, clouds of points, bars of latents, and what all figures must not do."""
+"""Image grids, point clouds and latent bars, and requirements on all figures."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Figures of Jacobians: the values they show, and what they leave out."""
+"""Figures of Jacobians: the values that they show and omit."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Figures of slices: what is drawn where, and on which scale."""
+"""Figures of slices: contents of the panels, and their scales."""
 
 from collections.abc import Callable
 from typing import Any

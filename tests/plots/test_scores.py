@@ -1,4 +1,4 @@
-"""Matrices behind scores."""
+"""Figures of the matrices behind scores."""
 
 import pickle
 

@@ -1,4 +1,4 @@
-"""The checks of every data set, on sets with one fault each."""
+"""``DataSetTester`` finds the fault in each of several broken sets."""
 
 from collections.abc import Callable
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Media are logged at the step of the scalars of the same moment."""
+"""Media are logged at the same step as their scalars."""
 
 from pathlib import Path
 from typing import Any

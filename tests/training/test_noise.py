@@ -1,4 +1,4 @@
-"""Noise that depends on seed and step alone."""
+"""Noise depends on seed and step alone."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Several updates a batch make the run that one update a batch makes."""
+"""A run with several updates per batch equals one with a single update per batch."""
 
 from pathlib import Path
 from typing import Any

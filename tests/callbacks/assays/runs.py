@@ -1,4 +1,4 @@
-"""Shared by the tests of assays: a context without a run, and a check of interpretations."""
+"""Helpers for the tests of assays: a context without a run, and a check of interpretations."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The use of each latent in validation."""
+"""Statistics of each latent in validation."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Logged keys, which results of earlier versions share."""
+"""Logged keys, which must not change between versions."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Codes lie in their file beside the factors of the very observations that were encoded."""
+"""Codes are saved with the factors of the same observations."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""An evaluation of a part of the set is a random part, and says so."""
+"""A partial evaluation uses a random part of the set, and reports it."""
 
 import json
 from pathlib import Path

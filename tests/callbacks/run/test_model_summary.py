@@ -1,4 +1,4 @@
-"""The table of a model's parts."""
+"""The table of a model's modules."""
 
 from pathlib import Path
 

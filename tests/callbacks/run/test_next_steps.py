@@ -1,4 +1,4 @@
-"""The last lines of a run: paths as they are, and commands that work."""
+"""The last lines of a run: paths printed verbatim, and commands that work."""
 
 import shlex
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""A run that is killed or stopped anywhere and resumed leaves the records of one that was not."""
+"""A run that is killed or stopped at any point and resumed has the same records as an uninterrupted one."""
 
 from collections.abc import Callable
 from pathlib import Path

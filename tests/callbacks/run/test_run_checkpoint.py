@@ -1,4 +1,4 @@
-"""The best checkpoint holds the weights that its score was measured with."""
+"""The best checkpoint contains the weights with which its score was measured."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Runs of a few steps, on which assays are tested."""
+"""Short runs for tests of assays."""
 
 from pathlib import Path
 

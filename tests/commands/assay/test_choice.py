@@ -1,4 +1,4 @@
-"""Which assays a report holds."""
+"""The choice of assays for a report."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""``lr-lightning assay`` as typed, on runs of a few steps."""
+"""``lr-lightning assay`` end to end, on short runs."""
 
 import base64
 import io

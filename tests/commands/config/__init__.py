@@ -1,1 +1,1 @@
-"""Tests of the data sets and their loading."""
+"""Tests of config files."""

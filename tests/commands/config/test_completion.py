@@ -1,4 +1,4 @@
-"""A config means the same wherever it is read again."""
+"""A config has the same meaning wherever it is read again."""
 
 import inspect
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Assays of several configs and options come together by name."""
+"""Assays of several configs and options are merged by name."""
 
 from pathlib import Path
 from typing import Any

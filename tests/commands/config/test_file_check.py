@@ -1,4 +1,4 @@
-"""A config is looked at before it is parsed: nothing in it may hang or fill the memory."""
+"""A config is checked before it is parsed, so that it cannot hang the parser or fill the memory."""
 
 import re
 from pathlib import Path

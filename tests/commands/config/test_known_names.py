@@ -1,4 +1,4 @@
-"""The names that a misspelt one is compared with are those that there are."""
+"""Misspelled names are compared with all existing names."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Classes of installed packages are named by their entry points."""
+"""Classes of installed packages can be named by their entry points."""
 
 from importlib.metadata import EntryPoint
 from pathlib import Path

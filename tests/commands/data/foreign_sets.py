@@ -1,4 +1,4 @@
-"""Data sets as another package would define them: one reads a public file, one is drawn."""
+"""Data sets as defined in another package: one reads a public file, the other is rendered."""
 
 from pathlib import Path
 from typing import ClassVar

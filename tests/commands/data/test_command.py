@@ -1,4 +1,4 @@
-"""The command ``lr-lightning data``, as its user meets it."""
+"""``lr-lightning data`` from the command line."""
 
 import gzip
 import hashlib

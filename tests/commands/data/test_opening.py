@@ -1,4 +1,4 @@
-"""Data sets as they are named on the command line, and their caches."""
+"""Data sets opened by name on the command line, and their caches."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""``lr-lightning data preview``, as its user meets it."""
+"""``lr-lightning data preview`` from the command line."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""A misspelt key is found before the first step."""
+"""A misspelled key is rejected before the first step."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""Checkpoint callbacks of the user beside those of a run."""
+"""The user's checkpoint callbacks, next to those of a run."""
 
 from pathlib import Path
 from typing import Any

@@ -1,4 +1,4 @@
-"""The precision that is used when none is asked for."""
+"""The default precision."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The command line end to end, on runs of a few steps."""
+"""The command line end to end, on short runs."""
 
 import json
 import os

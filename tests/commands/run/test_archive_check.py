@@ -1,4 +1,4 @@
-"""No bit of a checkpoint may flip unnoticed."""
+"""Any flipped bit in a checkpoint is detected."""
 
 import random
 from pathlib import Path

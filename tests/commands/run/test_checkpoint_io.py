@@ -1,4 +1,4 @@
-"""Checkpoints that are whole whatever happens."""
+"""Checkpoints are always written completely or not at all."""
 
 import io
 import resource

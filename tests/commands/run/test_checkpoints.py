@@ -1,4 +1,4 @@
-"""A checkpoint is looked at before it is used."""
+"""Checkpoints are checked before use."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A command finds its folder and its checkpoint."""
+"""How commands find their folder and checkpoint."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""A run whose folder is taken away ends with an error."""
+"""A run whose folder is removed or taken over ends with an error."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The command that starts a new run from weights."""
+"""Starting a new run from the weights of another."""
 
 from pathlib import Path
 

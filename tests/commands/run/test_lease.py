@@ -1,4 +1,4 @@
-"""A folder has one holder, who is found dead or alive from this machine and from others."""
+"""A folder has one holder; other processes, on this or another machine, can find out whether it is alive."""
 
 import json
 import multiprocessing

@@ -1,4 +1,4 @@
-"""A checkpoint that lacks what training needs is refused in one sentence; weights are enough to evaluate."""
+"""Resuming from an incomplete checkpoint is rejected with a one-line error; weights suffice for evaluation."""
 
 import copy
 import json

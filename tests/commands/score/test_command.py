@@ -1,4 +1,4 @@
-"""``lr-lightning score`` as typed."""
+"""``lr-lightning score`` from the command line."""
 
 import csv
 import json
