@@ -1,8 +1,8 @@
 """Assays: pure functions that probe any encoder and decoder by intervening on the latents.
 
 This is the curated list of public functions and results, for users who call assays on their own models. A new assay
-works without a line here: callbacks, figures and other assays import from its module. Add its function and its result
-once their signatures are stable; leave helpers in their modules.
+works without being listed here, because callbacks, figures and other assays import from its module. Add its function
+and result once their signatures are stable; do not add helpers.
 """
 
 from lr_lightning.assays.attractors import Attractors, find_attractors

@@ -95,7 +95,7 @@ def find_attractors(
     Raises:
         TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``starts`` is not a tensor.
         ValueError: If ``starts`` has the wrong shape, is not floating point or not finite, ``tolerance`` or ``radius``
-            is not positive, or ``max_steps`` or ``chunk_size`` is below 1.
+            is not positive and finite, or ``max_steps`` or ``chunk_size`` is below 1.
 
     References:
         Fumero et al., Navigating the Latent Space Dynamics of Neural Models, 2025, arXiv:2505.22785.
@@ -176,7 +176,7 @@ def _gather(ends: Tensor, converged: Tensor, radius: float) -> tuple[Tensor, Ten
     points = ends[converged]
     groups = _linked(points, radius)
     counts, order = torch.bincount(groups).sort(descending=True, stable=True)
-    groups = order.argsort()[groups]  # order[new] = old number, so its inverse permutation renumbers by size
+    groups = order.argsort()[groups]  # order[new number] = old number, so the inverse maps old to new
     labels = torch.full((len(ends),), -1)
     labels[converged] = groups
     positions, spreads = ends.new_empty(len(counts), ends.shape[1]), ends.new_empty(len(counts))

@@ -232,7 +232,7 @@ def _undefined() -> Tensor:
 
 
 def _prepare(matrix: Tensor, weights: Weights) -> Tensor:
-    """Return ``matrix`` in float64 on the CPU without its NaN rows; with normalized columns if ``weights`` say so."""
+    """Return ``matrix`` in float64 on the CPU without NaN rows, with columns normalized if requested by ``weights``."""
     check_choice("weights", weights, ("response", "column-normalized"))
     if matrix.ndim != 2:
         raise ValueError(f"matrix must have shape (K, D), got {tuple(matrix.shape)}")

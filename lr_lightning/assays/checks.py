@@ -9,7 +9,7 @@ from lr_lightning.common.checks import check_at_least, check_positive
 
 
 def check_codes(name: str, codes: Tensor, latent_dim: int | None, minimum: int = 1) -> Tensor:
-    """Return ``codes`` (N, D) detached, after checking them. With ``latent_dim=None`` any ``D`` is accepted.
+    """Check ``codes`` (N, D) and return them detached. With ``latent_dim=None``, any ``D`` is accepted.
 
     Raises:
         TypeError: If ``codes`` is not a tensor.
@@ -30,7 +30,7 @@ def check_codes(name: str, codes: Tensor, latent_dim: int | None, minimum: int =
 
 
 def check_code(name: str, code: Tensor, latent_dim: int | None = None) -> Tensor:
-    """Return a single ``code`` (D,) detached, after checking it.
+    """Check a single ``code`` (D,) and return it detached.
 
     Raises:
         TypeError: If ``code`` is not a tensor.
@@ -42,7 +42,7 @@ def check_code(name: str, code: Tensor, latent_dim: int | None = None) -> Tensor
 
 
 def check_traversals(traversals: Sequence[Tensor], latent_dim: int | None = None) -> None:
-    """Check that ``traversals`` holds one tensor (T, V, D) of finite codes per factor, all with the same ``D``.
+    """Check that ``traversals`` has one tensor (T, V, D) of finite codes per factor, all with the same ``D``.
 
     Raises:
         TypeError: If an entry is not a tensor.
@@ -60,7 +60,7 @@ def check_traversals(traversals: Sequence[Tensor], latent_dim: int | None = None
 
 
 def check_latents(latents: Sequence[int] | None, latent_dim: int, *, distinct: bool = False) -> tuple[int, ...]:
-    """Return ``latents`` as a tuple, after checking them; all of them if ``None``.
+    """Check ``latents`` and return them as a tuple; all latents if ``None``.
 
     Raises:
         ValueError: If there are none, one is not in ``0..latent_dim - 1``, or one occurs twice although ``distinct``.
@@ -74,7 +74,7 @@ def check_latents(latents: Sequence[int] | None, latent_dim: int, *, distinct: b
 
 
 def check_latent_pair(latents: tuple[int, int], latent_dim: int) -> None:
-    """Raise ``ValueError`` unless ``latents`` are two different ones of ``0..latent_dim - 1``."""
+    """Raise ``ValueError`` unless ``latents`` are two different indices in ``0..latent_dim - 1``."""
     if len(set(latents)) != 2 or not all(0 <= latent < latent_dim for latent in latents):
         raise ValueError(f"latents must be two different ones of 0..{latent_dim - 1}, got {latents}")
 
@@ -88,7 +88,7 @@ def check_active(active: Tensor, latent_dim: int) -> None:
 
 
 def check_log_variances(log_variances: Tensor, means: Tensor) -> Tensor:
-    """Return ``log_variances`` detached, after checking that they have the shape of ``means`` (N, D).
+    """Check that ``log_variances`` have the shape of ``means`` (N, D), and return them detached.
 
     Raises:
         TypeError: If ``log_variances`` is not a tensor.

@@ -63,12 +63,12 @@ def code_graph(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CodeGraph:
-    r"""Connect codes to their nearest neighbors by edges that cost more the further :math:`h` moves points on them.
+    r"""Connect codes to their nearest neighbors by edges that cost more if :math:`h` moves their points further.
 
     .. math:: c(i, k) = \|z_k - z_i\| \left(\frac{1}{S} \sum_{s=1}^S \|h(z_s) - z_s\|^2 + \varepsilon\right)
 
     with the response map :math:`h` and points :math:`z_s` at the fraction :math:`(s - 1/2) / S` of the edge. The first
-    term is the integral of the squared displacement along the edge by the midpoint rule, the second a price on length.
+    term integrates the squared displacement along the edge by the midpoint rule; the second is a price on length.
     Components that the nearest-neighbor graph leaves disconnected are joined by the shortest edges between them, so
     there is a path between any two codes.
 

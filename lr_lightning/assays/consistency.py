@@ -115,7 +115,7 @@ def consistency(
 
     with codes :math:`n`, the response map :math:`h` and the *hard* intervention :math:`do_{u=v}`, which sets latent
     :math:`u` to the same value in all codes. The SCN of a single latent is its mean absolute displacement divided by
-    its standard deviation, subtracted from 1. A value that all codes already have is left out of the mean over
+    its standard deviation, subtracted from 1. A value that all codes already have is excluded from the mean over
     :math:`v`. For a linear map :math:`h(n) = A n`, :math:`\mathrm{INV}_{uw} = 1 - |A_{wu}|` regardless of the codes.
 
     A collapsed model, whose responses are constant, is perfectly invariant; interpret INV together with EQV and SCN.
@@ -276,7 +276,7 @@ def _total(parts: Sequence[_Sums]) -> _Sums:
 
 def _scores(sums: _Sums, spread: _Spread) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return INV (U, D), EQV (U,), SCN (L,) and SCN per latent (L, D); 0/0 is NaN."""
-    # A value that all codes already have changes nothing (0/0), and the mean over values leaves it out.
+    # Setting a value that all codes already have changes nothing (0/0); nanmean excludes it.
     changed = sums.magnitude != 0  # (U, V)
     num_changed = changed.sum(dim=1)
     moved = (sums.moved / sums.magnitude[:, :, None]).masked_fill(~changed[:, :, None], 0)

@@ -74,7 +74,7 @@ def decoder_geometry(
             back-propagation, as PyTorch's layers are.
         codes: Codes, shape ``(N, D)``; not modified.
         latents: Latents that the metric covers; all if ``None``.
-        chunk_size: Codes per pass; 64, or 32 on a CPU, if ``None``. A pass holds its Jacobians in memory.
+        chunk_size: Codes per pass; 64, or 32 on a CPU, if ``None``. The Jacobians of a pass are kept in memory.
         progress: Called after each pass with the number of codes processed and ``N``.
 
     Returns:

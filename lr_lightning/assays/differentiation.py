@@ -12,7 +12,7 @@ def jacobian_by_rows(function: Callable[[Tensor], Tensor], codes: Tensor) -> Ten
     """Return the Jacobian of each sample with one backward pass per output; suits few outputs.
 
     Outputs are summed over the batch before differentiation. This gives each sample its own Jacobian, because samples
-    do not influence each other in evaluation mode. Modules need to support nothing but back-propagation;
+    do not influence each other in evaluation mode. Modules only need to support back-propagation;
     ``torch.func`` with ``vmap`` rejects data-dependent control flow, and took three to four times as long for a
     convolutional network on a CPU.
 
@@ -37,8 +37,8 @@ def jacobian_by_columns(function: Callable[[Tensor], Tensor], codes: Tensor) -> 
     """Return the Jacobian of each sample with one pass per input; suits few inputs and many outputs.
 
     This is the double-backward trick. The backward pass maps weights ``w`` of the outputs to ``J^T w``, which is linear
-    in ``w``; its entry ``j`` differentiated by ``w`` is column ``j`` of ``J``. It needs only back-propagation, twice,
-    and took half as long as forward-mode differentiation.
+    in ``w``; the derivative of its entry ``j`` with respect to ``w`` is column ``j`` of ``J``. It only needs
+    back-propagation, twice, and took half as long as forward-mode differentiation.
 
     Args:
         function: Maps ``(B, D)`` to ``(B, P)``, row by row.
@@ -60,7 +60,7 @@ def jacobian_by_columns(function: Callable[[Tensor], Tensor], codes: Tensor) -> 
 
 
 def directional_rates(function: Callable[[Tensor], Tensor], codes: Tensor, directions: Tensor) -> Tensor:
-    """Return ``v^T J v``: how fast the outputs of each sample move along a direction as its inputs do.
+    """Return ``v^T J v``, the derivative of each sample's outputs along ``v``, projected onto ``v``.
 
     Args:
         function: Maps ``(B, D)`` to ``(B, D)``, row by row.
@@ -87,7 +87,7 @@ def _evaluate(function: Callable[[Tensor], Tensor], codes: Tensor) -> tuple[Tens
     """Return a differentiable copy of ``codes``, its outputs, and whether ``function`` is constant.
 
     Raises:
-        ValueError: If the outputs depend on the codes, but without a graph that leads to them.
+        ValueError: If the outputs depend on the codes, but are not connected to them in the autograd graph.
     """
     inputs = codes.detach().clone().requires_grad_()  # a copy, as inference tensors cannot require gradients
     outputs = function(inputs)
@@ -106,9 +106,9 @@ def _derivative(scalar: Tensor, inputs: Tensor) -> Tensor:
 
 
 def _reached(inputs: Tensor, outputs: Tensor) -> bool:
-    """Return whether the graph of ``outputs`` leads to ``inputs``.
+    """Return whether ``outputs`` are connected to ``inputs`` in the autograd graph.
 
-    ``outputs.requires_grad`` is not enough: after a ``detach()`` of the inputs, a model's parameters still require one.
+    ``outputs.requires_grad`` is not enough: it is still true after ``detach()`` of the inputs, because of parameters.
     """
     waiting, seen = [outputs.grad_fn], set()
     while waiting:
@@ -125,8 +125,8 @@ def _reached(inputs: Tensor, outputs: Tensor) -> bool:
 def _refuse_if_cut(function: Callable[[Tensor], Tensor], inputs: Tensor, outputs: Tensor) -> None:
     """Raise ``ValueError`` if ``outputs`` depend on ``inputs`` even though the graph does not connect them.
 
-    They do if outputs differ between samples, or from those at shifted inputs; a batch may hold a single sample, or
-    several equal ones. Only a constant function passes.
+    Outputs depend on inputs if they differ between samples or change when inputs are shifted; the shift is needed for a
+    single sample or equal ones. Only a constant function passes.
     """
     # A different shift in each latent, so that functions of differences between latents change as well.
     shift = 1 + torch.arange(inputs.shape[1], device=inputs.device) / inputs.shape[1]

@@ -1,4 +1,4 @@
-"""How far codes still move when they are decoded and encoded repeatedly."""
+"""How far codes move in each of several rounds of decoding and encoding."""
 
 import warnings
 from collections.abc import Callable
@@ -52,13 +52,13 @@ def idempotence_curve(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> IdempotenceCurve:
-    r"""Measure how far codes move in each of several repetitions of decoding and encoding.
+    r"""Measure how far codes move in each of several rounds of decoding and encoding.
 
     .. math:: e_n = \mathbb{E}_z \left\| h^{n+1}(z) - h^n(z) \right\|, \quad n = 0, 1, \dots
 
     with the response map :math:`h`. The curve is 0 from :math:`n = 1` on if :math:`h` is a projection, and decays as
-    :math:`|a|^n` if :math:`h` contracts by a factor :math:`a`. For a start off the learned manifold, a single
-    repetition rarely reaches a fixed point, which is why a curve is measured.
+    :math:`|a|^n` if :math:`h` contracts by a factor :math:`a`. A single round rarely takes a start off the learned
+    manifold to a fixed point, so a whole curve is measured.
 
     Short steps do not imply that a fixed point is near; a slow drift has short steps too. Steps that do not shrink can
     come from a cycle or from divergence; :func:`find_attractors` follows the codes to the end. In float32 the curve

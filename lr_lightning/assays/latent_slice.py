@@ -19,7 +19,7 @@ class LatentSlice:
     of that side, so the outer cells extend half a spacing beyond the window.
 
     Attributes:
-        latents: The two latents; the first one runs along the rows.
+        latents: The two latents; the first one varies along the rows.
         radius: Half the side, in latent units. 2 suits codes with a standard normal prior; see :meth:`around`.
         center: Center of the window, in latent units.
 
@@ -141,7 +141,7 @@ def decode_slice(
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
         base: Code that provides the other latents, shape ``(D,)``; not modified.
         window: The slice.
-        num_steps: Number of observations ``n`` along each latent, at least 2; choose few if you want to look at them.
+        num_steps: Number of observations ``n`` along each latent, at least 2; choose a small number for figures.
         chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
 
     Raises:

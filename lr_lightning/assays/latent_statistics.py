@@ -15,7 +15,7 @@ class LatentStatistics:
     Attributes:
         mean: ``(D,)`` float64, mean of the posterior means.
         std: ``(D,)`` float64, standard deviation of the posterior means.
-        active: ``(D,)`` bool, active units: those whose posterior means have a variance above the threshold.
+        active: ``(D,)`` bool, latents whose posterior means have a variance above the threshold.
         kl: ``(D,)`` float64, KL divergence from the posterior to the standard normal prior, averaged over the data, in
             nats. ``None`` for a deterministic code, like the next three.
         posterior_variance: ``(D,)`` float64, mean ``m`` of the posterior variance over the data.

@@ -17,8 +17,8 @@ class LatentTraversal:
     """Decoded observations along latent axes, as returned by :func:`latent_traversal`. All tensors are on the CPU.
 
     Attributes:
-        images: ``(L, S, C, H, W)``: row ``l`` moves one latent through ``S`` values; the others keep the base code's.
-        values: ``(L, S)``, those values in latent units.
+        images: ``(L, S, C, H, W)``: row ``l`` moves one latent through ``S`` values; the others stay at the base code.
+        values: ``(L, S)``, the values in latent units.
         latents: The latent that each row moves.
     """
 

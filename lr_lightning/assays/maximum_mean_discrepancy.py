@@ -54,8 +54,8 @@ def maximum_mean_discrepancy(
     :math:`y_i = x_i`. Exchanging :math:`x_i` and :math:`y_i` flips the sign of :math:`h_{ij}`. The null distribution
     therefore sums :math:`s_i s_j h_{ij}` with random signs :math:`s`, which is valid for paired samples too.
 
-    Cost: ``4 * N**2`` kernel values, ``chunk_size`` rows at a time. The kernel loses power as ``D`` grows, since
-    distances concentrate and a difference in a single latent counts for little; see :func:`prior_gap` for those.
+    Cost: ``4 * N**2`` kernel values, ``chunk_size`` rows at a time. The test loses power as ``D`` grows, because
+    distances concentrate and a difference in a single latent counts for little; :func:`prior_gap` tests single latents.
 
     Args:
         first: Samples, shape ``(N, D)`` with ``N >= 3``; not modified.

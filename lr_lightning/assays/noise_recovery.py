@@ -28,8 +28,8 @@ class NoiseRecovery:
         ratio: ``(S,)``, ratio of the norms of response and noise over the active latents, averaged over codes: 0 if the
             noise is filtered out, 1 if it is passed on. Latents with more noise have more weight.
         standard_error: ``(S,)``, standard error of ``ratio``, treating ``sigma`` as known; NaN for a single code.
-        latents: ``(S, D)``, the same for each latent: root mean square response over root mean square noise of that
-            latent. Above 1 if the latent picks up noise from others. NaN for a latent without noise.
+        latents: ``(S, D)``, ratio for each latent: its root mean square response over its root mean square noise. Above
+            1 if the latent picks up noise from others. NaN for a latent without noise.
         num_samples: Number of codes ``N``.
         active: ``(D,)`` bool, the latents that ``ratio`` and ``median`` cover; ``None`` for all.
     """
@@ -43,7 +43,7 @@ class NoiseRecovery:
 
     @property
     def median(self) -> Tensor:
-        """Median ``(S,)`` of ``latents`` over the active latents, which gives each the same weight; NaN if none is."""
+        """Median ``(S,)`` of ``latents`` over the active latents, with equal weights; NaN if no latent is active."""
         of_active = self.latents if self.active is None else self.latents[:, self.active]
         if not of_active.shape[1]:
             return torch.full_like(self.ratio, torch.nan)
@@ -80,7 +80,7 @@ def noise_recovery(
         codes: Codes to add noise to, shape ``(N, D)``, usually posterior means; not modified.
         sigma: Standard deviation of the noise at ``m = 1`` in latent units, ``(D,)``, or ``(N, D)`` for each code, such
             as the posterior standard deviations. If ``None``, the standard deviation of each latent over ``codes``.
-            ``standard_error`` ignores its sampling error; if you have more codes, pass theirs.
+            ``standard_error`` ignores its sampling error; if more codes are available, pass their standard deviation.
         multiples: Noise levels :math:`m`, positive.
         active: Boolean mask ``(D,)`` of the latents to include in the ratio; all if ``None``.
         generator: Random generator for the noise, on the CPU; a new one with seed 0 if ``None``.
@@ -169,7 +169,7 @@ def _measure(
     for multiple in multiples:
         noisy = codes + multiple * noise
         moved = (mean_response(autoencoder, noisy) - unmoved).double()
-        delta = (noisy - codes).to(moved.device).double()  # the noise after rounding, which the model really saw
+        delta = (noisy - codes).to(moved.device).double()  # the noise that the model received, after rounding
         lengths = [part[:, kept.to(part.device)].square().sum(dim=1, keepdim=True).sqrt() for part in (moved, delta)]
         ratio = lengths[0] / lengths[1]
         rows.append(torch.cat([ratio, moved.square(), delta.square()], dim=1))

@@ -9,8 +9,8 @@ from torch import Tensor
 def samples_per_pass(chunk_size: int | None, device: torch.device) -> int:
     """Return ``chunk_size``, or the default for ``device`` if it is ``None``.
 
-    Accelerators want large passes. On a CPU, convolutions on 64x64 images run about twice as fast in passes of 32 as
-    in passes of 256 or more, whose activations do not fit into the cache.
+    Large passes are fast on accelerators. On a CPU, convolutions on 64x64 images run about twice as fast in passes of
+    32 as in passes of 256 or more, whose activations do not fit into the cache.
     """
     if chunk_size is not None:
         return chunk_size
@@ -20,7 +20,7 @@ def samples_per_pass(chunk_size: int | None, device: torch.device) -> int:
 def in_passes(codes: Tensor, size: int, progress: Callable[[int, int], None] | None) -> Iterator[Tensor]:
     """Yield ``codes`` in chunks of ``size`` rows; call ``progress`` after each with the rows processed and their total.
 
-    The call comes when the caller asks for the next chunk, that is, when it has processed this one.
+    It is called when the next chunk is requested, that is, after this one has been processed.
     """
     done = 0
     for chunk in torch.split(codes, size):

@@ -1,4 +1,4 @@
-"""The interface that assays need from a model, and an adapter that gives it to any pair of encoder and decoder."""
+"""The interface of models for assays, and an adapter for any pair of encoder and decoder."""
 
 import inspect
 from collections.abc import Callable, Iterator
@@ -112,7 +112,7 @@ def wrap(
 
 
 def _behind(thing: object) -> list[object]:
-    """Return the objects that ``thing`` refers to, as far as Python lets us look inside it."""
+    """Return the objects that ``thing`` refers to, as far as Python exposes them."""
     match thing:
         case partial():
             return [thing.func, *thing.args, *thing.keywords.values()]
@@ -155,7 +155,7 @@ def placement(autoencoder: Autoencoder) -> tuple[torch.device | None, torch.dtyp
 
 
 def device_of(autoencoder: Autoencoder, tensor: Tensor) -> torch.device:
-    """Return the device on which the model processes ``tensor``: that of its parameters, or else of the tensor."""
+    """Return the device on which the model processes ``tensor``: that of its parameters or, if none, of the tensor."""
     device, _ = placement(autoencoder)
     return tensor.device if device is None else device
 

@@ -1,4 +1,4 @@
-"""The graph of which latents drive which."""
+"""The graph of effects between latents."""
 
 from dataclasses import dataclass
 

@@ -73,7 +73,7 @@ def response_jacobians(
     Args:
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`. It must be differentiable.
         codes: Codes, shape ``(N, D)``; not modified.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. A pass holds its activations in memory.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The activations of a pass are kept in memory.
         progress: Called after each pass with the number of codes processed and ``N``.
 
     Returns:
@@ -116,8 +116,8 @@ def response_jacobian(
     If the response map is a projection onto a manifold of dimension :math:`d`, its Jacobian at a point of the manifold
     has :math:`d` eigenvalues 1 and :math:`D - d` eigenvalues 0.
 
-    See :func:`response_jacobians` for the computation and its limitations. Matrices ``(D, D)`` are held only for the
-    codes of the current pass.
+    See :func:`response_jacobians` for the computation and its limitations. Only the matrices ``(D, D)`` of the current
+    pass are kept in memory.
 
     Args:
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`. It must be differentiable.

@@ -1,4 +1,4 @@
-"""Scores of a latent response matrix that need no ground-truth factors."""
+"""Scores of a latent response matrix, which do not need ground-truth factors."""
 
 import warnings
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def independence(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None =
 
 
 def directedness(matrix: Tensor) -> Tensor:
-    r"""Return to what extent effects between latents run in one direction only.
+    r"""Return to what extent effects between latents are one-way.
 
     .. math:: \|M - M^\top\| / \|M + M^\top\|
 

@@ -101,7 +101,7 @@ def _of_responses(responses: ResponseMatrix, threshold: float, spread: Tensor | 
     if responses.num_samples < FEW_SAMPLES:
         found.append(f"The response matrix comes from {responses.num_samples} base codes, fewer than {FEW_SAMPLES}.")
     if responses.matrix.shape[0] != responses.matrix.shape[1]:
-        return found  # rows of some latents: nothing to say of the whole
+        return found  # only some rows: the scores need the whole matrix
     active = active_latents(responses.matrix, threshold, spread)
     if not active.any():
         limit = f"{threshold:g}" if spread is None else f"{threshold:g} times its spread"
@@ -157,7 +157,7 @@ def _of_conditioned(
 def _of_disentanglement(
     conditioned: ConditionedResponseMatrix, num_resamples: int, significance: float, generator: torch.Generator
 ) -> list[str]:
-    """Return what chance and the interval say of the causal disentanglement score."""
+    """Return warnings about a causal disentanglement score within chance or with a wide interval."""
     found = []
     null = permutation_null(conditioned, num_permutations=num_resamples, generator=generator)
     if null.p_value > significance:

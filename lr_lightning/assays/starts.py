@@ -1,4 +1,4 @@
-"""Codes to start iterations of the response map from."""
+"""Starting codes for iterations of the response map."""
 
 from typing import Literal, TypeAlias
 

@@ -19,8 +19,9 @@ class StructureScore:
     """Discrepancies between three distributions of codes, as returned by :func:`structure_score`.
 
     Attributes:
-        prior_response: Between the prior and its responses ``h(prior)``: how much decoding and encoding changes it.
-        prior_posterior: Between the prior and the aggregate posterior ``q``: the gap that training left.
+        prior_response: Between the prior and its responses ``h(prior)``: how much decoding and encoding changes the
+            prior.
+        prior_posterior: Between the prior and the aggregate posterior ``q``: the gap that remains after training.
         posterior_response: Between ``q`` and ``h(prior)``: small if decoding and encoding maps the prior to the codes
             of the data.
     """
@@ -123,7 +124,7 @@ def structure_score(
 def _offset(
     progress: Callable[[int, int], None] | None, position: int, num_parts: int
 ) -> Callable[[int, int], None] | None:
-    """Return a callback that reports the progress within one of several equal parts as part of the whole."""
+    """Return a callback that converts the progress within one of several equal parts to that of the whole."""
     if progress is None:
         return None
     return lambda done, total: progress(position * total + done, num_parts * total)

@@ -13,7 +13,7 @@ from lr_lightning.common.checks import check_at_least
 
 
 class FactorGrid(Protocol):
-    """The part of a factor space that traversals need: its numbered combinations."""
+    """The interface of a factor space for traversals: its numbered combinations."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -32,7 +32,7 @@ class FactorGrid(Protocol):
 
 
 class GridDataset(Protocol):
-    """The part of a data set that traversals need: observation ``i`` shows combination ``i`` of its factors."""
+    """The interface of a data set for traversals: observation ``i`` shows combination ``i`` of its factors."""
 
     @property
     def factor_space(self) -> FactorGrid:

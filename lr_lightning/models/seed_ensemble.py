@@ -53,6 +53,7 @@ class SeedEnsemble(LightningModule):
         self.members = cast(Sequence[AutoencoderModule], nn.ModuleList(members))
         self.seeds = list(seeds)
         self.assays = list(assays)
+        # One update loop updates all members, each with its own optimizers, so the Trainer must not step any
         self.automatic_optimization = False
         for member in members:
             member.automatic_optimization = False
@@ -87,6 +88,7 @@ class SeedEnsemble(LightningModule):
         """Build the optimizers and schedules of all members, in their order."""
         configured: list[dict[str, Any]] = []
         for member in self.members:
+            # trainer.optimizers is one flat list: remember where this member's optimizers begin
             member.optimizer_index = len(configured)
             own = member.configure_optimizers()
             own = own if isinstance(own, list) else [own]
@@ -113,6 +115,7 @@ class SeedEnsemble(LightningModule):
             return
         step = logging_step(self.trainer)
         names = list(self._terms[0])
+        # One tensor, so that a GPU is read only once
         values = torch.stack([torch.stack([terms[name].double() for name in names]) for terms in self._terms]).tolist()
         metrics = self._statistics("train", [dict(zip(names, own, strict=True)) for own in values])
         metrics |= {f"train/{name}": value for name, value in self.members[0].scheduled_values(step).items()}

@@ -1,7 +1,7 @@
 """Figures of assay results. Matplotlib is imported when the first figure is drawn; pyplot is never imported.
 
-This is the curated list of public figures, for users who draw their own results. A new figure works without a line
-here: callbacks import it from its module. Add it once its signature is stable.
+This is the curated list of public figures, for users who draw their own results. A new figure works without being
+listed here, because callbacks import it from its module. Add it once its signature is stable.
 """
 
 from lr_lightning.plots.attractors import attractors_figure

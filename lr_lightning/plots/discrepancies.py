@@ -80,7 +80,7 @@ def _latent_bars(axes: Axes, heights: Tensor, label: str, noise: float, color: s
 
 
 def _chance_level(found: MeanDiscrepancy) -> float | None:
-    """Return the 95th percentile of the null distribution; ``None`` without one."""
+    """Return the 95th percentile of the null distribution, or ``None`` if there is none."""
     if not len(found.null) or found.null.isnan().any():
         return None
     return float(found.null.quantile(0.95))

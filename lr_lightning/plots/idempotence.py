@@ -1,4 +1,4 @@
-"""Step sizes of codes under repeated decoding and encoding."""
+"""Figure of the step sizes of codes under repeated decoding and encoding."""
 
 from __future__ import annotations
 
@@ -51,5 +51,5 @@ def idempotence_figure(curve: IdempotenceCurve, *, title: str = "Movement under 
 
 
 def _positive(steps: torch.Tensor) -> torch.Tensor:
-    """Return ``steps`` with NaN, which is not drawn, in place of values that a log scale cannot show."""
+    """Replace values that a log scale cannot show by NaN, which is not drawn."""
     return steps.where((steps > 0) & steps.isfinite(), torch.nan)

@@ -188,7 +188,7 @@ def _annotate(axes: Axes, mesh: QuadMesh, values: Tensor) -> None:
 
 
 def _short(value: float) -> str:
-    """Return ``value`` in at most five characters; what rounds to zero becomes "0", so that the rest stands out."""
+    """Return ``value`` in at most five characters; values that round to zero become "0", so that others stand out."""
     if abs(value) < 0.005:
         return "0"
     return f"{value:.2f}" if abs(value) < 10 else _short_count(value)

@@ -1,4 +1,4 @@
-"""How much latent noise survives a decode-encode round trip."""
+"""Figure of the latent noise that survives a decode-encode round trip."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Noise recovery") -> Figure:
-    """Draw the fraction of noise that survives against its level, jointly for the active latents and for each latent.
+    """Plot the fraction of noise that survives against the noise level, jointly for active latents and for each latent.
 
     Args:
         result: Noise recovery at several noise levels.
@@ -39,7 +39,7 @@ def noise_recovery_figure(result: NoiseRecovery, *, title: str = "Noise recovery
 
 
 def _draw_ratios(axes: Axes, result: NoiseRecovery) -> None:
-    """Draw a thin curve for each latent, and on top the median and the joint ratio of the active latents."""
+    """Draw a thin curve for each latent, and above them the median and joint ratio of the active latents."""
     multiples = result.multiples.numpy()
     active = [True] * result.latents.shape[1] if result.active is None else result.active.tolist()
     kinds = (("" if all(active) else "active ", True, "#777777", "-"), ("passive ", False, "#BBBBBB", ":"))

@@ -1,4 +1,4 @@
-"""The graph of which latents drive which, drawn with nodes and arrows."""
+"""Figure of the effects between latents, as nodes and arrows."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def _arrow(
     """Draw an arrow from node to node, curved towards the center of the circle to avoid the nodes in between."""
     from matplotlib.patches import FancyArrowPatch
 
-    turn = tail[0] * head[1] - tail[1] * head[0]  # its sign is the side of the arrow that the center is on
+    turn = tail[0] * head[1] - tail[1] * head[0]  # its sign shows on which side of the arrow the center lies
     margin = 0.5 * size**0.5 + 1  # radius of a node in points
     axes.add_patch(
         FancyArrowPatch(

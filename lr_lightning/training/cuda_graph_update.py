@@ -58,7 +58,8 @@ class CUDAGraphUpdate:
         if self._done < _WARM_UP:
             self._done += 1
             return self._update_all(batch)
-        graph = self._graph or self._record(batch)
+        graph = self._graph or self._record(batch)  # recording executes nothing; the replay below does
+        # Such as a smaller last batch: the graph only fits the recorded shapes
         if any(place.shape != value.shape for place, value in zip(self._batch, batch, strict=True)):
             return self._update_all(batch)
         # The replay reads the batch and the value of each schedule from fixed addresses: write them there
@@ -74,6 +75,7 @@ class CUDAGraphUpdate:
         present = torch.cuda.current_stream(self._device)
         terms = []
         for model, generator, stream in zip(self._models, self._generators, self._streams, strict=True):
+            # Fork from the current stream and join it below; a graph only captures streams connected in this way
             stream.wait_stream(present)
             with torch.cuda.stream(stream):
                 terms.append(model.update(batch, generator))
@@ -90,6 +92,7 @@ class CUDAGraphUpdate:
         for optimizer in self._models[0].trainer.optimizers:
             optimizer.zero_grad()  # backward then allocates the gradients in the graph's memory
         self._graph = torch.cuda.CUDAGraph()
+        # A registered generator draws new noise in every replay, from the seed set before it
         for generator in self._generators:
             self._graph.register_generator_state(generator)
         # While recording, models read schedules from these tensors; a Python number would become a constant of the

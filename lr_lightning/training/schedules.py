@@ -64,6 +64,7 @@ class CosineSchedule(_Ramp):
     def __call__(self, step: int) -> float:
         """Return the value at ``step``."""
         progress = min(step / self.num_steps, 1.0)
+        # (1 + cos) / 2 falls from 1 to 0
         return self.end + (self.start - self.end) * (1 + math.cos(math.pi * progress)) / 2
 
 
@@ -122,6 +123,7 @@ class WarmUp(Schedule):
     def __call__(self, step: int) -> float:
         """Return the value at ``step``."""
         risen = step / self.num_steps
+        # The rise ends where `then` starts, and `then` counts its own steps from there: no jump, and none are skipped
         return risen * value_at(self.then, 0) if risen < 1 else value_at(self.then, step - self.num_steps)
 
 
