@@ -146,7 +146,8 @@ def test_names_and_groups() -> None:
     assert list(make_metrics(["sap", "mig", "sap_r2"])) == ["sap_linear_svc", "sap_r2", "sap_tree", "mig"]
     assert all(name in METRICS for group in GROUPS.values() for name in group)
     assert set(GROUPS["all"]) - set(GROUPS["default"]) == {
-        *("dci_gbt", "dci_forest", "dci_logistic", "dci_es", "sample_efficiency", "fairness", "strong_generalisation"),
+        *("dci_gbt", "dci_forest", "dci_logistic", "dci_es", "nk", "sample_efficiency", "fairness"),
+        "strong_generalisation",
         *("beta_vae_score_standardized", "sap_linear_svc_standardized"),
     }
     names = ["modularity_explicitness", "sap_score", "beta_vae_sklearn", "factor_vae_metric", "unsupervised_metrics"]
