@@ -88,15 +88,15 @@ class Registry(Collection[str], Generic[T]):
         """Return the class called ``name``, or the one at the import path ``name``.
 
         Raises:
-            ValueError: If there is no such class, two packages use its name, it cannot be imported, or it does not
-                extend ``base``.
+            ValueError: If there is no such class, two packages use its name, or it cannot be imported, is abstract, or
+                does not extend ``base``.
         """
         self._check_unique(name)
         if name in self.entries:
             path = self.entries[name]
         elif name in self.plugins:
             path = self.plugins[name].value
-        elif "." in name:
+        elif "." in name.strip("."):
             path = ":".join(name.rsplit(".", 1))
         else:
             close = get_close_matches(name, self, n=1)
@@ -164,6 +164,9 @@ class Registry(Collection[str], Generic[T]):
             raise ValueError(f"there is no {self.kind} {name!r}: {module} has no {attribute!r}{hint}")
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise ValueError(f"{path.replace(':', '.')} is not a class that extends {self.base.__qualname__}")
+        if isabstract(found):
+            missing = ", ".join(sorted(found.__abstractmethods__))
+            raise ValueError(f"{path.replace(':', '.')} is abstract: a subclass must implement {missing}")
         return found
 
 

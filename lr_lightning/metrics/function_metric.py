@@ -30,6 +30,7 @@ class FunctionMetric(DisentanglementMetric):
 
     Raises:
         ValueError: As the function for wrong parameters, or if a parameter is unknown.
+        TypeError: If a parameter without a default is missing.
 
     Example:
         >>> from lr_lightning.metrics.med import MED
@@ -49,12 +50,13 @@ class FunctionMetric(DisentanglementMetric):
             _give_signature(cls, function)
 
     def __init__(self, *, sampling: Sampling | None = None, num_repeats: int = 1, **arguments: Any) -> None:
-        defaults = {name: parameter.default for name, parameter in _parameters(self.function).items()}
-        others = {name: value for name, value in arguments.items() if name not in defaults}
-        super().__init__(sampling, num_repeats, **others)
-        self.arguments: Mapping[str, Any] = defaults | {
-            name: value for name, value in arguments.items() if name in defaults
-        }
+        parameters = _parameters(self.function)
+        given = {name: value for name, value in arguments.items() if name in parameters}
+        super().__init__(sampling, num_repeats, **{name: arguments[name] for name in arguments if name not in given})
+        self.arguments: Mapping[str, Any] = {name: each.default for name, each in parameters.items()} | given
+        missing = [name for name, value in self.arguments.items() if value is inspect.Parameter.empty]
+        if missing:
+            raise TypeError(f"{type(self).__name__} needs the argument {missing[0]}")
         _check_arguments(self.function, self.arguments)
 
     @override
@@ -70,8 +72,9 @@ class FunctionMetric(DisentanglementMetric):
 
 
 def _parameters(function: Callable[..., MetricResult]) -> dict[str, inspect.Parameter]:
-    """Return the parameters of ``function`` by name, but for the code table."""
-    return {name: each for name, each in inspect.signature(function).parameters.items() if name not in _TABLE}
+    """Return the parameters of ``function`` by name, but for the code table and ``**kwargs``."""
+    parameters = inspect.signature(function).parameters.items()
+    return {name: each for name, each in parameters if name not in _TABLE and each.kind is not each.VAR_KEYWORD}
 
 
 def _give_signature(cls: type[FunctionMetric], function: Callable[..., MetricResult]) -> None:

@@ -203,7 +203,7 @@ def make_metrics(names: Iterable[str]) -> dict[str, DisentanglementMetric]:
         for single in GROUPS.get(name, ALIASES.get(name, (name,))):
             if single in METRICS:
                 made.setdefault(single, make_metric(single))
-            elif "." in single:
+            elif "." in single.strip("."):
                 _add(made, METRICS[single])
             else:
                 raise ValueError(f"there is no metric {single!r}; {_closest(single)}")
@@ -213,6 +213,8 @@ def make_metrics(names: Iterable[str]) -> dict[str, DisentanglementMetric]:
 def _add(made: dict[str, DisentanglementMetric], cls: type[DisentanglementMetric]) -> None:
     """Add the metric of a class found by its import path to those ``made``."""
     path = f"{cls.__module__}.{cls.__qualname__}"
+    if not hasattr(cls, "metric"):
+        raise ValueError(f"{path} has no name; set its class attribute 'metric'")
     name = METRICS.name_of(cls) or cls.metric
     taken = made.get(name)
     if type(taken) is not cls and (taken is not None or (name in METRICS and METRICS[name] is not cls)):

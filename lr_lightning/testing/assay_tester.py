@@ -143,6 +143,7 @@ class AssayTester:
         """On a variational model and data with factors, the results have all ``quantities``."""
         assay = self.make()
         found = self.run(assay).scalars
+        assert found or assay.quantities == ()
         missing = [stated for stated in assay.quantities or () if not any(fnmatchcase(key, stated) for key in found)]
         assert missing == []
         assert all(key in found for key in assay.headlines)

@@ -196,11 +196,12 @@ class MetricTester:
         with pytest.raises(ValueError, match=named):
             suite.run(codes, factors)
 
-    def test_perfect_codes_score_no_worse_than_chance(self) -> None:
+    def test_perfect_codes_score_no_worse_than_others(self) -> None:
         if not self.metric_class.needs_factors:
             return
         for name, score in self.filled(sampling=FIRST).result().scores.items():
             assert score.ceiling is not None, name
+            assert _gain(score, score.ceiling, score.value) > -0.05, name  # the level is a score of other codes
             assert (score.chance is None) == (name in self.undefined_by_chance), name
             if score.chance is not None and name not in self.uninformative:
                 assert _gain(score, score.ceiling, score.chance) > 0, name

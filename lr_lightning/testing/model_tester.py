@@ -17,7 +17,7 @@ from torch.distributions import Normal
 from typing_extensions import override
 
 from lr_lightning.assays import Autoencoder
-from lr_lightning.callbacks import ASSAYS, AssayCallback
+from lr_lightning.callbacks import ASSAYS
 from lr_lightning.callbacks.needs import Target, first_missing
 from lr_lightning.callbacks.report_arguments import report_arguments
 from lr_lightning.data import FactorDataModule
@@ -193,8 +193,9 @@ class ModelTester:
         ]
         trainer = tiny_trainer(tmp_path, *assays)
         trainer.validate(model, datamodule=data, verbose=False)
-        failures = {assay.name: assay.failure for assay in assays if isinstance(assay, AssayCallback) and assay.failure}
+        failures = {assay.name: assay.failure for assay in assays if assay.failure}
         assert not failures
+        assert all(assay.result is not None and (assay.result.scalars or assay.quantities == ()) for assay in assays)
 
     def _fit(
         self,

@@ -65,6 +65,7 @@ def test_imports_only_what_is_asked_for(installed: list[EntryPoint]) -> None:
         ("collections.Countr", "Countr.*collections.Counter"),
         ("collections.ChainMap", "collections.ChainMap.*dict"),
         ("collections.abc", "collections.abc"),
+        ("ordered.", "ordered"),
     ],
 )
 def test_rejects(name: str, message: str) -> None:
@@ -85,6 +86,11 @@ def test_a_name_of_two_packages_cannot_be_used_and_others_can(installed: list[En
     assert found["counter"].__name__ == "Counter"
     assert list(found) == list(dict.fromkeys(["ordered", "counter", *names]))
     assert found.name_of(found["counter"]) == "counter"
+
+
+def test_rejects_abstract_classes() -> None:
+    with pytest.raises(ValueError, match=r"collections.abc.Sized is abstract.*__len__"):
+        Registry("thing", object, {}, group=GROUP)["collections.abc.Sized"]
 
 
 def test_the_classes_that_a_package_exports() -> None:

@@ -122,6 +122,9 @@ def test_metrics_of_other_packages_on_the_command_line(
         ("foreign_scoers.Spread", "foreign_scoers"),
         ("foreign_scores.MIG", "foreign_scores.MIG.*'mig'"),
         ("broken", "foreign_scores.missing"),
+        ("lr_lightning.metrics.base.DisentanglementMetric", "DisentanglementMetric is abstract.*score"),
+        ("lr_lightning.metrics.function_metric.FunctionMetric", "FunctionMetric.*'metric'"),
+        ("mig.", "mig"),
     ],
 )
 def test_what_cannot_be_used(foreign: Path, name: str, named: str) -> None:

@@ -59,4 +59,5 @@ def _merged(base: Any, own: Any) -> Any:
         return own
     if "class_path" in base and own.get("class_path", base["class_path"]) != base["class_path"]:
         return own  # arguments of one class do not apply to another
-    return {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}
+    merged = {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}
+    return dict(sorted(merged.items(), key=lambda item: item[0] != "class_path"))  # a class precedes its arguments
