@@ -1,4 +1,4 @@
-"""The bases of all metric classes: they hold the code table, the functions beside them do the mathematics."""
+"""Base classes of the metrics: they collect the code table, and the function of each metric does the mathematics."""
 
 import warnings
 from abc import ABC, abstractmethod
@@ -28,21 +28,21 @@ _TABLES = ("codes", "factors", "log_variances")
 
 
 class CodeTableMetric(Metric, ABC):
-    """Anything that is computed from the codes and factors of all batches and processes.
+    """Base class of everything computed from the codes and factors of all batches and processes.
 
-    Rows are kept until :meth:`compute` and concatenated over processes: memory grows as ``N * (D + K)``. Which rows a
-    random draw takes does not depend on their order, so that one process and two give the same numbers. A process may
-    be without rows as long as another has some.
+    Rows are kept until :meth:`compute` and concatenated over processes: memory grows as ``N * (D + K)``. Random draws
+    do not depend on the order of the rows, so one process and two give the same numbers. A process may have no rows as
+    long as another has some.
 
     Args:
-        sampling: Which rows to train and to test on; the study's by default.
-        num_repeats: How often to draw rows and repeat, for means with standard errors and 95 % intervals: over new
-            rows, or over other draws where the table holds each combination of factor values once. In repeats over a
-            sample, groups that share a factor are drawn among the rows of the repeat, not of the whole table.
+        sampling: Which rows to train and to test on; by default as in the study.
+        num_repeats: Number of repeats, for means with standard errors and 95 % intervals: over new rows, or over new
+            draws if the table contains each combination of factor values once. In repeats over a sample, groups that
+            share a factor are drawn from the rows of the repeat, not from the whole table.
         kwargs: Arguments of :class:`torchmetrics.Metric`.
 
     Raises:
-        ValueError: If ``num_repeats < 1``, or above 1 with the first rows, which do not change.
+        ValueError: If ``num_repeats < 1``, or ``num_repeats > 1`` with the first rows, which are always the same.
     """
 
     is_differentiable = False
@@ -78,8 +78,8 @@ class CodeTableMetric(Metric, ABC):
 
         Args:
             codes: Codes ``(B, D)``; posterior means for a variational model.
-            factors: Factor indices ``(B, K)``; ``None`` for scores without supervision. In all batches or in none, as
-                are the log-variances.
+            factors: Factor indices ``(B, K)``; ``None`` for unsupervised scores. Either all batches or none must have
+                factors; the same holds for log-variances.
             log_variances: Logarithms of the posterior variances ``(B, D)``.
 
         Raises:
@@ -89,7 +89,9 @@ class CodeTableMetric(Metric, ABC):
         given = {name: rows for name, rows in batch.items() if rows is not None}
         for name, rows in given.items():
             if len(rows) != len(codes):
-                raise ValueError(f"codes and {name} must have as many rows, got {len(codes)} and {len(rows)}")
+                raise ValueError(
+                    f"codes and {name} must have the same number of rows, got {len(codes)} and {len(rows)}"
+                )
         for name, rows in given.items():  # all of a batch or nothing of it
             getattr(self, name).append(_gatherable(rows))
 
@@ -99,7 +101,7 @@ class CodeTableMetric(Metric, ABC):
 
     @override
     def compute(self) -> Tensor | dict[str, Tensor]:
-        """Return the score, a float64 scalar, or a dictionary of them by name if there are several."""
+        """Return the score, a float64 scalar, or a dictionary of scores by name if there are several."""
         scores = {
             name: torch.tensor(score.value, dtype=torch.float64, device=self.device)
             for name, score in self.scores().items()
@@ -108,14 +110,14 @@ class CodeTableMetric(Metric, ABC):
 
     @override
     def plot(self, val: Any = None, ax: Any = None) -> Any:
-        """Plot values of :meth:`compute`, the present one by default; see :meth:`torchmetrics.Metric.plot`."""
+        """Plot values of :meth:`compute`, by default the current one; see :meth:`torchmetrics.Metric.plot`."""
         return self._plot(val, ax)
 
     def _table(self) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Return codes, factors and log-variances of all batches.
 
         Raises:
-            ValueError: If there was no batch, or some had factors or log-variances and some had not.
+            ValueError: If there was no batch, or only some batches had factors or log-variances.
         """
         if not len(self.codes):
             raise ValueError(f"{type(self).__name__} has no codes yet: call update(codes, factors) first")
@@ -125,7 +127,7 @@ class CodeTableMetric(Metric, ABC):
             batches = getattr(self, name)
             rows = dim_zero_cat(batches) if len(batches) else None
             if rows is not None and len(rows) != len(codes):
-                raise ValueError(f"{name} were given for {len(rows)} rows of {len(codes)}; give them always or never")
+                raise ValueError(f"{name} were given for {len(rows)} of {len(codes)} rows; give them always or never")
             others.append(rows)
         return codes, others[0], others[1]
 
@@ -140,8 +142,8 @@ class CodeTableMetric(Metric, ABC):
         if self.num_repeats > 1 and not full_grid:
             if draws.num_train == draws.num_rows:
                 warnings.warn(
-                    f"each repeat takes all {draws.num_rows} rows, so that repeats show nothing about new rows and "
-                    "standard errors are NaN; give a smaller num_train",
+                    f"each repeat uses all {draws.num_rows} rows, so standard errors over new rows are NaN; choose a "
+                    "smaller num_train",
                     stacklevel=3,
                 )
             samples = [sample.as_repeat() for sample in samples]
@@ -149,7 +151,7 @@ class CodeTableMetric(Metric, ABC):
 
 
 def _gatherable(rows: Tensor) -> Tensor:
-    """Return ``rows`` detached, in a type that processes can exchange: not all backends know the short ones."""
+    """Return ``rows`` detached, in a dtype that processes can exchange: some backends do not support short types."""
     if rows.is_floating_point():
         return rows.detach() if rows.dtype in (torch.float32, torch.float64) else rows.detach().float()
     return rows.detach().long()
@@ -159,15 +161,15 @@ class DisentanglementMetric(CodeTableMetric):
     """One metric over all batches and processes.
 
     Attributes:
-        metric: Name of the metric, which the names of its scores begin with.
-        variants: Names under which command line and suite know it, with the arguments that each stands for, the usual
-            variant first; only ``metric``, with the defaults, if empty.
-        aliases: Names that others give the first variant.
+        metric: Name of the metric, a prefix of the names of its scores.
+        variants: Names of its variants on the command line and in suites, with their arguments, the usual one first;
+            if empty, only ``metric`` with the defaults.
+        aliases: Other names of the first variant.
         needs_factors: Whether it compares codes with factors.
         needs_log_variances: Whether it is undefined for deterministic codes.
-        refits: Whether it fits predictors or draws many batches, so that its chance and ceiling cost as much again;
-            chance is then that of noise, measured once for all codes of a data set.
-        num_chance_draws: Draws that chance is the mean over.
+        refits: Whether it fits predictors or draws many batches, so that computing chance or ceiling is as expensive as
+            the score. Chance is then the score of noise, measured once for all codes of a data set.
+        num_chance_draws: Number of draws averaged for chance.
     """
 
     metric: ClassVar[str]
@@ -187,10 +189,10 @@ class DisentanglementMetric(CodeTableMetric):
         """Return the result on ``sample``."""
 
     def result(self) -> MetricResult:
-        """Return scores with their chance and ceilings, matrix and parts over all batches and processes so far.
+        """Return scores with chance and ceiling, matrix and parts, over all batches and processes so far.
 
         Raises:
-            ValueError: If there was no batch, or as the metric's function.
+            ValueError: If there was no batch, or if the metric's function raises one.
         """
         self.compute()
         if not self.needs_factors:

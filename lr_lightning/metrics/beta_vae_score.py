@@ -1,4 +1,4 @@
-"""beta-VAE score: a linear classifier predicts which factor pairs of samples share."""
+"""beta-VAE score: a linear classifier predicts the factor that pairs of samples have in common."""
 
 import warnings
 from collections.abc import Callable
@@ -36,38 +36,38 @@ def beta_vae_score(
     standardize: bool = False,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how well a linear classifier predicts which factor pairs of samples share.
+    r"""Score how well a linear classifier predicts the factor that pairs of samples have in common.
 
-    A point is made by drawing a factor :math:`k` and pairs :math:`(x_l, x'_l)` that have its value in common, and
-    taking
+    For each point, a factor :math:`k` and pairs :math:`(x_l, x'_l)` with equal values of it are drawn. The features are
 
     .. math:: d = \frac{1}{L} \sum_{l=1}^{L} \left| z(x_l) - z(x'_l) \right| \in \mathbb{R}^D
 
-    Logistic regression is trained to name :math:`k` from :math:`d`; the score is its accuracy on new points.
+    Logistic regression is trained to predict :math:`k` from :math:`d`; the score is its accuracy on new points.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        batch_size: Pairs ``L`` of a point.
-        num_points_train: Points to train on.
-        num_points_test: Points to test on.
-        standardize: Whether to divide the features by their standard deviations. The study does not, so that its
-            penalty on large weights suppresses latents of small scale; where scales differ between models
-            use the standardised score, which no rescaling of latents changes.
-        sampling: Which rows. With the order ``"random"`` pairs come from the whole table, as the study draws from the
-            whole data set; with ``"first"`` those to test on come from the rows held out.
+        batch_size: Number of pairs ``L`` per point.
+        num_points_train: Number of training points.
+        num_points_test: Number of test points.
+        standardize: Whether to divide the features by their standard deviations. The study does not, so its penalty on
+            large weights suppresses latents of small scale. If scales differ between models, use the standardized
+            score, which does not depend on them.
+        sampling: Which rows. With the order ``"random"``, pairs come from the whole table, as the study draws from the
+            whole data set; with ``"first"``, test pairs come from the held-out rows.
 
     Returns:
-        Scores ``beta_vae_score`` and ``beta_vae_score_train``, accuracies in ``[0, 1]`` on the points to test and to
-        train on; ``beta_vae_score_standardized`` and ``..._train`` if standardised. Higher is better. Chance is one
-        over the number of varying factors with many rows, and more with few: some pairs of rows are then drawn again
-        and again, and the classifier knows them. ``per_factor``: ``accuracy`` on the points to test of that factor.
+        Scores ``beta_vae_score`` and ``beta_vae_score_train``, accuracies in ``[0, 1]`` on the test and training
+        points; ``beta_vae_score_standardized`` and ``..._train`` if standardized. Higher is better. Chance is one over
+        the number of varying factors for many rows. It is higher for few rows: the same pairs are then drawn
+        repeatedly, and the classifier memorizes them. ``per_factor``: ``accuracy`` on the test points of that factor.
 
-        Blind to most rotations: when a factor is fixed all latents vary less, and the classifier sums over them; but
-        two factors turned into each other by 45 degrees are taken for one another. Also blind to duplicated latents, to
-        other factors that leak into a latent, and to one factor that is not encoded: that no latent stands still gives
-        it away. Factors with one value are left out with a warning, as are those of which no two rows share a value;
-        NaN with a warning if less than two are left, and for the points to test if there are no rows for them.
+        Blind to most rotations: if a factor is fixed, all latents vary less, and the classifier sums over them.
+        However, two factors rotated into each other by 45 degrees are confused. Also blind to duplicated latents, to
+        other factors that leak into a latent, and to a single factor that is not encoded: the classifier recognizes it
+        because no latent is fixed. Factors with one value are left out with a warning, as are factors whose values
+        never occur twice. NaN with a warning if fewer than two factors remain, and for the test points if there are no
+        rows for them.
 
     Raises:
         ValueError: As :func:`draw`; or if ``batch_size < 1``, ``num_points_train < 100`` or ``num_points_test < 1``.
@@ -111,7 +111,7 @@ def beta_vae_score(
 def _accuracies(
     sample: Sample, kept: Integers, num_points: tuple[int, int], batch_size: int, standardize: bool
 ) -> tuple[float, float, Tensor]:
-    """Return the accuracies on points to train and to test on, and that of each factor ``(K,)`` on the latter."""
+    """Return the accuracies on training and test points, and the test accuracy of each factor ``(K,)``."""
     per_factor = torch.full((sample.num_factors,), torch.nan, dtype=torch.float64)
     if len(kept) < 2:
         warnings.warn("beta_vae_score is undefined: it needs two factors of which rows share values", stacklevel=3)
@@ -136,7 +136,7 @@ def _accuracies(
 def _points(
     codes: Floats, groups: FactorGroups, labels: Integers, batch_size: int, random: np.random.Generator
 ) -> Floats:
-    """Return the mean absolute differences ``(P, D)`` float64 of pairs that share the factors of ``labels`` (P,)."""
+    """Return the mean absolute differences ``(P, D)`` float64 of pairs with equal values of factor ``labels`` (P,)."""
     points = np.empty((len(labels), codes.shape[1]))
     step = max(1, _ENTRIES_AT_A_TIME // (batch_size * codes.shape[1]))
     for begin in range(0, len(labels), step):
@@ -149,20 +149,20 @@ def _points(
 
 
 def _train(points: Floats, labels: Integers, standardize: bool) -> Callable[[Floats], Integers]:
-    """Return the logistic regression of ``labels`` (P,) on ``points`` (P, D), a function of points to labels."""
+    """Fit ``labels`` (P,) to ``points`` (P, D) by logistic regression; return a function from points to labels."""
     from sklearn.linear_model import LogisticRegression
 
     mean, scale = np.zeros(points.shape[1]), np.ones(points.shape[1])
     if standardize:
         mean, deviation = points.mean(axis=0), points.std(axis=0)
         scale = np.where(deviation > 0, deviation, 1.0)  # a dead latent stays as it is
-    # where latents differ in scale by orders of magnitude the last digits of the weights take longer than matters
+    # if scales differ by orders of magnitude, the last digits of the weights converge slowly and do not matter
     classifier = fit_quietly(LogisticRegression(max_iter=1000), (points - mean) / scale, labels)
     return lambda new: classifier.predict((new - mean) / scale)
 
 
 class BetaVAEScore(FunctionMetric, function=beta_vae_score):
-    """How well a linear classifier predicts which factor pairs share; see :func:`.functional.beta_vae_score`."""
+    """How well a linear classifier predicts the factor that pairs share; see :func:`.functional.beta_vae_score`."""
 
     metric = "beta_vae_score"
     variants: ClassVar[Variants] = {

@@ -1,4 +1,4 @@
-"""DCIMIG, the share of all factors that single latents carry for themselves."""
+"""DCIMIG: the share of all factors that is encoded in dedicated latents."""
 
 import math
 import warnings
@@ -28,24 +28,24 @@ def dcimig(
         S_k = \max_{j : k^*(j) = k} \left(I(z_j; y_{(1)}) - I(z_j; y_{(2)})\right)
 
     where :math:`(1), (2)` are the two factors about which latent :math:`j` has most information, in nats,
-    :math:`k^*(j)` the first of them, and :math:`S_k` is 0 for a factor that is first for no latent.
+    :math:`k^*(j)` is the first of them, and :math:`S_k` is 0 for a factor that is not the first of any latent.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        num_bins: Bins per latent.
+        num_bins: Number of bins per latent.
         binning: ``"equal_width"``, or ``"quantile"`` if outliers would widen the bins.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Score ``dcimig`` in ``[0, 1]``, no unit; higher is better, chance is about 0. ``matrix``: mutual information
         ``(D, K)`` in nats. ``per_factor``: ``gap`` :math:`S_k` and ``entropy``, both in nats, ``latent`` (its index,
         NaN if there is none). ``per_latent``: ``gap`` in nats.
 
-        Blind to duplicated latents and to latents of noise, not to lost factors: each lowers the score by its entropy's
-        share. Factors count by their entropy, so that those with few values count little, and a latent that carries one
-        of them beside a trace of a factor with many values may count for the latter. Factors with one value are left
-        out with a warning; NaN with a warning if less than two vary.
+        Blind to duplicated latents and to noise latents, but not to lost factors: each lowers the score by its share of
+        the entropy. Factors are weighted by their entropy, so factors with few values count little, and a latent that
+        encodes such a factor with a trace of a factor with many values may count for the latter. Factors with one value
+        are left out with a warning; NaN with a warning if fewer than two vary.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.
@@ -87,14 +87,14 @@ def dcimig(
 
 
 def _owners(matrix: Tensor, gaps: Tensor) -> Tensor:
-    """Return the latent ``(K,)`` of the largest gap among those most informative about each factor, NaN if none is."""
+    """Return, for each factor ``(K,)``, the latent with the largest gap among those assigned to it; NaN if none is."""
     owned = torch.nn.functional.one_hot(matrix.argmax(dim=1), matrix.shape[1]).bool() & (matrix > 0)
     candidates = torch.where(owned, gaps[:, None], -1.0)
     return torch.where(owned.any(dim=0), candidates.argmax(dim=0).double(), torch.nan)
 
 
 class DCIMIG(FunctionMetric, function=dcimig):
-    """How much of all factors single latents carry for themselves; see :func:`.functional.dcimig`."""
+    """How much of all factors is encoded in dedicated latents; see :func:`.functional.dcimig`."""
 
     metric = "dcimig"
     aliases = ("3charm",)

@@ -1,4 +1,4 @@
-"""FactorVAE score: identify the factor that a batch of samples shares by the latent that varies least."""
+"""FactorVAE score: identify the factor shared by a batch of samples from the latent that varies least."""
 
 import warnings
 
@@ -34,42 +34,42 @@ def factor_vae_score(
     prune_threshold: float = 0.05,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how well the latent that varies least identifies the factor that a batch of samples shares.
+    r"""Score how well the latent that varies least identifies the factor shared by a batch of samples.
 
-    A vote is made by drawing a factor :math:`k` and a batch of samples that have its value in common, and taking the
-    latent whose variance over the batch is smallest against that over the data:
+    For each vote, a factor :math:`k` and a batch of samples with the same value of it are drawn. The vote goes to the
+    latent with the smallest variance over the batch relative to its variance over the data:
 
     .. math:: j^* = \arg\min_j \frac{\mathrm{Var}_\text{batch}(z_j)}{\mathrm{Var}(z_j)}
 
-    With :math:`V_{jk}` votes of latent :math:`j` for factor :math:`k`, each latent is taken to mean the factor that
-    most of its votes to train on are for; the score is how often that is right of the votes to test on.
+    With :math:`V_{jk}` votes of latent :math:`j` for factor :math:`k`, each latent predicts the factor with most of its
+    training votes; the score is the accuracy of these predictions on the test votes.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        batch_size: Samples of a batch.
-        num_votes_train: Votes to train on.
-        num_votes_test: Votes to test on.
-        num_variance: Rows from which variances over the data are taken; all of the table if it has less.
-        prune_threshold: Latents with a smaller standard deviation over the data cast no votes, nor do constant ones.
-            In latent units: codes of small scale need a smaller one, or 0. But for that the scale does not matter.
-        sampling: Which rows. With the order ``"random"`` batches come from the whole table, as the study draws from
-            the whole data set; with ``"first"`` those to test on come from the rows held out.
+        batch_size: Number of samples per batch.
+        num_votes_train: Number of training votes.
+        num_votes_test: Number of test votes.
+        num_variance: Number of rows used to estimate variances over the data; the whole table if it is smaller.
+        prune_threshold: Constant latents, and latents with a smaller standard deviation over the data, cast no votes.
+            In latent units: codes of small scale need a smaller threshold, or 0. Otherwise the scale does not matter.
+        sampling: Which rows. With the order ``"random"``, batches come from the whole table, as the study draws from
+            the whole data set; with ``"first"``, test batches come from the held-out rows.
 
     Returns:
-        Scores ``factor_vae_score`` and ``factor_vae_score_train``, accuracies in ``[0, 1]`` on the votes to test and to
-        train on; higher is better. Chance is at least one over the number of varying factors, and more for each latent
-        of noise that happens to vary less in some group of rows, the more the fewer the rows. ``matrix``: votes to
-        train on ``(D, K)``; the rows of latents that cast none are 0. ``per_factor``: ``accuracy`` on the votes to test
-        for that factor. ``per_latent``: ``variance`` over the data, ``pruned`` (1 or 0).
+        Scores ``factor_vae_score`` and ``factor_vae_score_train``, accuracies in ``[0, 1]`` on the test and training
+        votes; higher is better. Chance is at least one over the number of varying factors. It is higher with few rows,
+        where noise latents happen to vary less in some groups of rows. ``matrix``: training votes ``(D, K)``; 0 for
+        latents without votes. ``per_factor``: ``accuracy`` on the test votes of that factor. ``per_latent``:
+        ``variance`` over the data, ``pruned`` (1 or 0).
 
-        Blind to duplicated latents, to those that carry nothing, and to what a latent encodes besides the factor that
-        fixes it best. Factors with one value are left out with a warning, as are those of which no two rows share a
-        value; NaN with a warning if less than two are left or all latents are pruned (disentanglement_lib returns 0
-        then), and for the votes to test if there are no rows for them.
+        Blind to duplicated latents, to uninformative latents, and to other factors encoded in the same latent. Factors
+        with one value are left out with a warning, as are factors whose values never occur twice. NaN with a warning if
+        fewer than two factors remain or all latents are pruned (disentanglement_lib then returns 0), and for the test
+        votes if there are no rows for them.
 
     Raises:
-        ValueError: As :func:`draw`; or if ``batch_size < 2``, a number of votes is below 1, ``num_variance < 2`` or
+        ValueError: As :func:`draw`; or if ``batch_size < 2``, a number of votes is less than 1, ``num_variance < 2`` or
             ``prune_threshold < 0``.
 
     References:
@@ -125,7 +125,7 @@ def factor_vae_score(
 
 
 def _variances(sample: Sample, num_rows: int) -> Floats:
-    """Return the variances ``(D,)`` of the codes, of ``num_rows`` drawn rows or of all if there are less."""
+    """Return the variances ``(D,)`` of the codes over ``num_rows`` random rows, or over all if there are fewer."""
     codes = sample.pool[0]
     if num_rows < len(codes):
         codes = codes[sample.random("factor_vae_score variance").choice(len(codes), size=num_rows, replace=False)]
@@ -136,7 +136,7 @@ def _variances(sample: Sample, num_rows: int) -> Floats:
 def _votes(
     sample: Sample, kept: Integers, variances: Floats, num_votes: tuple[int, int], batch_size: int
 ) -> tuple[Floats, Floats]:
-    """Return the votes ``(D, K)`` to train and to test on; zeros, and a warning, where there can be none."""
+    """Return the training and test votes ``(D, K)``; zeros, and a warning, where none can be drawn."""
     none = np.zeros((sample.latent_dim, sample.num_factors))
     if len(kept) < 2:
         warnings.warn("factor_vae_score is undefined: it needs two factors of which rows share values", stacklevel=3)
@@ -164,7 +164,7 @@ def _count(
     batch_size: int,
     random: np.random.Generator,
 ) -> Floats:
-    """Return the votes ``(D, K)`` of ``num_votes`` batches; latents whose variance is NaN cast none."""
+    """Return the votes ``(D, K)`` of ``num_votes`` batches; latents with NaN variance get none."""
     voting = np.flatnonzero(~np.isnan(variances))
     labels = random.choice(kept, size=num_votes)
     votes = np.zeros((codes.shape[1], groups.factors.shape[1]))
@@ -180,7 +180,7 @@ def _count(
 
 
 def _share(part: Floats, total: Floats) -> Floats:
-    """Return ``part / total``, NaN where there is nothing to share."""
+    """Return ``part / total``, NaN where ``total`` is 0."""
     return np.where(total > 0, part / np.maximum(total, 1), np.nan)
 
 

@@ -50,29 +50,29 @@ def infomec(
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        num_neighbors: Neighbours of the estimate of information, see :func:`neighbor_information`.
-        min_range: Latents count whose range is above this share of the largest range; those of discrete latents need
-            two values.
-        discrete_latents: Whether latents take few values: information is then counted and latents enter the regression
-            one-hot.
-        mask_uninformative: Whether to leave out latents and factors whose summed :math:`N` is not above the largest of
-            five shufflings of the rows. ``False``, as published: noise then has a share of its information too.
-        max_iter: Iterations of the regression. It has no penalty, so that with a perfectly
-            separable code it stops early rather than late.
-        sampling: Which rows; only those to train on are used.
+        num_neighbors: Number of neighbors for the estimate of information, see :func:`neighbor_information`.
+        min_range: Latents count if their range exceeds this fraction of the largest range; discrete latents count if
+            they have two values.
+        discrete_latents: Whether latents take few values. Information is then computed from counts, and latents enter
+            the regression one-hot.
+        mask_uninformative: Whether to exclude latents and factors whose summed :math:`N` does not exceed the largest
+            of five shuffles of the rows. ``False``, as published: noise then contributes a share too.
+        max_iter: Iterations of the regression. It has no penalty, so for a perfectly separable code it has no optimum
+            and stops at this limit.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Scores ``infomec_modularity``, ``infomec_explicitness``, ``infomec_compactness``, at most 1, no unit; higher is
-        better. ``matrix``: :math:`N` ``(D, K)``, of all latents. ``per_latent``: ``modularity`` (NaN for those that do
-        not count), ``counts``. ``per_factor``: ``compactness``, ``explicitness``.
+        better. ``matrix``: :math:`N` ``(D, K)`` for all latents. ``per_latent``: ``modularity`` (NaN for latents that
+        do not count), ``counts``. ``per_factor``: ``compactness``, ``explicitness``.
 
-        Modularity of noise is not 0: estimates of no information are some 0 and some just above, so that one factor has
-        it all. Explicitness is measured on the rows that the regression was fitted to, which flatters codes with many
-        latents and few rows, noise too. The rule of ranges drops latents of small scale, however informative.
-        Modularity is blind to duplicates and lost factors, explicitness to rotations, compactness to what else a latent
-        says. A latent or factor without any information makes its score NaN with a warning unless
-        ``mask_uninformative``; so do fewer than two factors, or for compactness fewer than two latents, that count.
-        Factors with one value are left out with a warning.
+        The modularity of noise is not 0: its estimated information is 0 for some factors and slightly positive for
+        others, so one factor can have all of it. Explicitness is measured on the rows used to fit the regression,
+        which overestimates it for many latents and few rows, even for noise. ``min_range`` drops latents of small
+        scale, however informative. Modularity is blind to duplicates and lost factors, explicitness to rotations,
+        compactness to other factors in the same latent. A latent or factor without any information makes its score NaN
+        with a warning unless ``mask_uninformative`` is set; so do fewer than two factors that count, or for compactness
+        fewer than two latents. Factors with one value are left out with a warning.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_neighbors < 1``, ``min_range < 0`` or ``max_iter < 1``.
@@ -132,14 +132,14 @@ def infomec(
 
 
 class _Shares(NamedTuple):
-    """Largest shares of information, rescaled from even shares at 0 to all in one place at 1; NaN for what is left out.
+    """Largest shares of information, rescaled to 0 for even shares and 1 for a single one; NaN if excluded.
 
     Attributes:
-        of_latents: Of each latent's information, that about one factor ``(D,)``.
-        of_factors: Of the information about each factor, that of one latent ``(K,)``.
+        of_latents: Share of the most informed factor in the information of each latent, ``(D,)``.
+        of_factors: Share of the most informative latent in the information about each factor, ``(K,)``.
         latents: Latents that count ``(D,)`` bool.
-        modularity: Mean of the former.
-        compactness: Mean of the latter.
+        modularity: Mean of ``of_latents``.
+        compactness: Mean of ``of_factors``.
     """
 
     of_latents: Floats
@@ -152,7 +152,7 @@ class _Shares(NamedTuple):
 def _shares(
     information: Floats, counting: NDArray[np.bool_], varying: list[int], floors: tuple[float, float] | None
 ) -> _Shares:
-    """Return the shares of counting latents and varying factors, or of those that have more information than floors."""
+    """Return the shares of counting latents and varying factors; with ``floors``, only of those above their floor."""
     latents, factors = counting.copy(), np.isin(np.arange(information.shape[1]), varying)
     if floors is not None:
         latents &= information[:, factors].sum(axis=1) > floors[0]
@@ -166,7 +166,7 @@ def _shares(
 
 
 def _largest_shares(rows: Floats) -> Floats:
-    """Return the largest entry of each row over its sum, from an even share at 0 to 1; NaN for 0 / 0."""
+    """Return the largest entry of each row over its sum, rescaled to 0 for an even share; NaN for 0 / 0."""
     num_entries = rows.shape[1]
     if num_entries < 2:
         return np.full(len(rows), np.nan)
@@ -177,7 +177,7 @@ def _largest_shares(rows: Floats) -> Floats:
 
 
 def _floors(latents: Floats | Integers, sample: Sample, num_neighbors: int) -> tuple[float, float]:
-    """Return the largest sums of information over factors and over latents that shuffled rows have."""
+    """Return the largest sums of information over factors and over latents among shuffled rows."""
     random = sample.random("infomec shuffles")
     shuffled = np.stack(
         [
@@ -194,7 +194,7 @@ def _labeled(sample: Sample) -> Integers:
 
 
 def _standardized(sample: Sample) -> Floats:
-    """Return standardised latents ``(N, D)`` with noise of 1e-10 deviations, which breaks ties."""
+    """Return standardized latents ``(N, D)`` with noise of 1e-10 standard deviations, which breaks ties."""
     codes = sample.codes.astype(np.float64)
     deviations = codes.std(axis=0)
     deviations[np.ptp(codes, axis=0) == 0] = 1.0
@@ -204,7 +204,7 @@ def _standardized(sample: Sample) -> Floats:
 
 
 def _normalized_information(latents: Floats | Integers, sample: Sample, num_neighbors: int) -> Floats:
-    """Return the information over the factors' entropies ``(D, K)``, NaN for factors with one value."""
+    """Return the information divided by the entropy of the factor ``(D, K)``, NaN for factors with one value."""
     information = np.full((latents.shape[1], sample.num_factors), np.nan)
     for k in sample.varying_factors:
         factor = sample.factors[:, k]
@@ -217,25 +217,25 @@ def _normalized_information(latents: Floats | Integers, sample: Sample, num_neig
 
 
 def _explicitness(latents: Floats | Integers, factor: Integers, max_iter: int) -> float:
-    """Return by how much a linear classifier of the code lowers the cross entropy of a factor, as a share."""
+    """Return the fraction by which a linear classifier on the code lowers the cross entropy of a factor."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.preprocessing import OneHotEncoder
 
     features: Any = OneHotEncoder().fit_transform(latents) if np.issubdtype(latents.dtype, np.integer) else latents
-    # Without a penalty there is no optimum if values can be separated: stopping early is part of the definition.
+    # Without a penalty, separable values have no optimum: max_iter is part of the definition of the score.
     classifier = LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-4, max_iter=max_iter)
     probabilities = fit_quietly(classifier, features, factor).predict_proba(features)
     own = probabilities[np.arange(len(factor)), np.searchsorted(classifier.classes_, factor)]
     cross_entropy = -float(np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
-    # with balanced classes, a classifier that sees nothing finds all values as likely
+    # with balanced class weights, a classifier without input assigns equal probability to all values
     return 1 - cross_entropy / float(np.log(len(classifier.classes_)))
 
 
 def _warn_of_undefined(names: list[str]) -> None:
     if names:
         warnings.warn(
-            f"{are_undefined(names)}: a latent or factor has no information at all, which mask_uninformative=True "
-            "leaves out, or fewer than two latents or factors count",
+            f"{are_undefined(names)}: a latent or factor has no information at all (mask_uninformative=True excludes "
+            "it), or fewer than two latents or factors count",
             stacklevel=3,
         )
 

@@ -24,17 +24,17 @@ def kl_per_latent(
     Args:
         codes: Posterior means, shape ``(N, D)``, or a :class:`Sample`.
         factors: Not used; may be ``None``.
-        log_variances: Logarithms of the posterior variances, shape ``(N, D)``, unless the sample has them.
-        sampling: Which rows; only those to train on are used.
+        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; not needed if the sample has them.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
-        Scores ``kl_per_latent_total``, the sum over latents, and ``kl_per_latent_mean``, that over ``D``; in nats, not
-        negative. Lower is better by the bound on the likelihood alone, but 0 means that the code carries no
-        information; there is no chance level. It depends on the scale of the codes, as the prior has the scale 1.
-        ``per_latent``: ``kl`` in nats, next to 0 for a collapsed latent.
+        Scores ``kl_per_latent_total``, the sum over latents, and ``kl_per_latent_mean``, the sum divided by ``D``; in
+        nats, not negative. In terms of the likelihood bound lower is better, but 0 means that the code carries no
+        information; there is no chance level. Depends on the scale of the codes, as the prior has unit scale.
+        ``per_latent``: ``kl`` in nats, close to 0 for a collapsed latent.
 
-        Blind to the factors and, where posteriors are equally wide, to rotations. Copies count as any other latent: the
-        total grows with each. NaN with a warning for deterministic codes, whose variances are not given.
+        Blind to the factors and, if posteriors are equally wide, to rotations. Duplicated latents count like any other,
+        so each increases the total. NaN with a warning for deterministic codes, which have no log-variances.
 
     Raises:
         ValueError: As :func:`draw`.
@@ -70,7 +70,7 @@ def posterior_kl(sample: Sample) -> Tensor | None:
     if sample.log_variances is None:
         return None
     means, log_variances = torch.from_numpy(sample.codes).double(), torch.from_numpy(sample.log_variances).double()
-    # expm1 keeps the digits of a posterior that hardly differs from the prior
+    # expm1 avoids cancellation for a posterior close to the prior
     return (means.square() + log_variances.expm1() - log_variances).mean(dim=0) / 2
 
 

@@ -23,38 +23,37 @@ def robust_mutual_information_gap(
     bin_range: BinRange | None = None,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how far one latent alone carries each factor, by the whole posterior (RMIG).
+    r"""Score how much each factor is encoded in a single latent, using the whole posterior (RMIG).
 
     .. math:: \mathrm{RMIG}_k = I(z_{(1)}; y_k) - I(z_{(2)}; y_k), \qquad
         p(z_j, y_k = v) = \frac1N \sum_n q(z_j \mid x_n)\, [y_{nk} = v]
 
-    where :math:`z_{(1)}, z_{(2)}` are the two latents with most information about :math:`y_k`. Latents are quantised.
-    The paper estimates the distribution from samples of :math:`z`; here the share of each posterior in each bin is
-    exact.
+    where :math:`z_{(1)}, z_{(2)}` are the two latents with most information about :math:`y_k`. Latents are binned. The
+    paper estimates the distribution from samples of :math:`z`; here the mass of each posterior in each bin is exact.
 
     Args:
         codes: Means of the posteriors, shape ``(N, D)``, or a :class:`Sample`, whose log-variances are then used.
         factors: Factor indices, shape ``(N, K)``.
-        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for deterministic codes, of
-            which each falls into one bin.
-        num_bins: Bins of equal width per latent; 100 in the paper.
-        bin_range: Where the bins begin and end for all latents, ``(-4, 4)`` in the paper; what lies outside counts to
-            the outer bins. ``None``: for each latent the range of its means, with log-variances that of the means and
-            three standard deviations on either side.
-        sampling: Which rows; only those to train on are used.
+        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for deterministic codes, each
+            of which falls into one bin.
+        num_bins: Number of equal-width bins per latent; 100 in the paper.
+        bin_range: Range of the bins for all latents, ``(-4, 4)`` in the paper; values outside count in the outermost
+            bins. ``None``: for each latent the range of its means, or of its means ± 3 standard deviations if there are
+            log-variances.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
-        Scores ``rmig``, the mean over factors in nats, in ``[0, H]`` with the factors' mean entropy ``H``, and
-        ``rmig_normalized``, that of the gaps over the factors' entropies, in ``[0, 1]``; higher is better, chance is
-        next to 0. ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``gap`` in nats,
-        ``normalized_gap``, ``entropy`` in nats, ``kept_in_bins``, the share of it that an ordinal code without noise
-        keeps in these bins.
+        Scores ``rmig``, the mean gap over factors in nats, in ``[0, H]`` with the factors' mean entropy ``H``, and
+        ``rmig_normalized``, the mean of gap over entropy, in ``[0, 1]``; higher is better, chance is close to 0.
+        ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``gap`` in nats, ``normalized_gap``,
+        ``entropy`` in nats, ``kept_in_bins``, the fraction of the entropy that a noiseless ordinal code keeps in these
+        bins.
 
-        Strict as the mutual information gap, low for duplicated latents, rotations and factors on a circle, and as
-        blind to other factors in the same latent, which :func:`joint_entropy_minus_mutual_information_gap` sees. It
-        differs by counting noise of the encoder as lost information. Nats grow with the number of a factor's values:
-        compare ``rmig`` on one data set only. Factors with one value are left out with a warning; NaN with a warning if
-        ``D = 1`` or no factor varies.
+        As strict as the mutual information gap: low for duplicated latents, rotations and factors on a circle. Also
+        blind to other factors in the same latent, which :func:`joint_entropy_minus_mutual_information_gap` detects.
+        Unlike the mutual information gap, it counts encoder noise as lost information. Nats grow with the number of
+        values of a factor, so compare ``rmig`` only within one data set. Factors with one value are left out with a
+        warning; NaN with a warning if ``D = 1`` or no factor varies.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``bin_range`` is not two finite numbers in order.
@@ -108,7 +107,7 @@ def robust_mutual_information_gap(
 
 
 class RobustMutualInformationGap(FunctionMetric, function=robust_mutual_information_gap):
-    """How far one latent alone carries each factor, by the whole posterior.
+    """How much each factor is encoded in a single latent, using the whole posterior.
 
     See :func:`.functional.robust_mutual_information_gap`. Log-variances given to :meth:`update` are used.
     """

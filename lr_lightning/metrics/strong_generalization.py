@@ -1,4 +1,4 @@
-"""Strong generalisation: whether a classifier holds where another factor takes values it was not trained on."""
+"""Strong generalization: accuracy of a classifier when another factor takes values not seen in training."""
 
 import math
 import warnings
@@ -38,23 +38,23 @@ def strong_generalization(
     num_interventions: int = 2,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score whether a classifier holds where another factor takes values it was not trained on.
+    r"""Score the accuracy of a classifier when another factor takes values not seen in training.
 
-    To predict factor :math:`k`, another factor and one value of it are drawn; a classifier is trained on rows with that
-    value only, and tested on rows with all others. Its accuracy is compared with that of a classifier trained on as
-    many rows of all kinds:
+    To predict factor :math:`k`, another factor and one of its values are drawn. A classifier is trained only on rows
+    with that value, and tested on rows with all other values. Its accuracy is compared with that of a classifier
+    trained on the same number of unrestricted rows:
 
     .. math:: \text{gap} = 1 - \frac{\text{accuracy under the shift}}{\text{accuracy without}}
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, those of scikit-learn as in the study, in minutes;
-            ``"logistic"``, logistic regression on standardised codes.
-        num_interventions: How often to draw for each factor to predict, a fit each; no other factor is drawn twice
-            before all were.
-        sampling: Which rows. With the order ``"random"`` rows with a value are drawn from the whole table, as many as
-            there are to train and to test on or as it has; with ``"first"`` from the rows to train on and held out.
+        predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, scikit-learn's trees as in the study, which take
+            minutes; ``"logistic"``, logistic regression on standardized codes.
+        num_interventions: Number of draws for each predicted factor, with one fit each. Every other factor is drawn
+            once before any is drawn again.
+        sampling: Which rows. With the order ``"random"``, rows with a value are drawn from the whole table, up to the
+            numbers of training and test rows; with ``"first"``, from the training and the held-out rows.
 
     Returns:
         With ``p`` the predictor: scores ``strong_generalisation_p_accuracy`` under the shift, in ``[0, 1]``, and
@@ -62,10 +62,10 @@ def strong_generalization(
         most 1 and about 0 at best, lower is better. ``per_factor``: ``accuracy`` and ``unshifted_accuracy`` of
         predicting it, ``majority_share``, the accuracy of always predicting the most frequent value.
 
-        The gap is blind to what is never learned: a code that knows nothing has about none. The
-        score depends on which factors and values are drawn; more interventions, or repeats, show by how much. Factors
-        with one value are left out with a warning; NaN with a warning if less than two vary, no two rows share a value
-        of a factor to fix, or no rows can be tested on.
+        The gap is blind to factors that are never learned: an uninformative code has almost no gap. The score depends
+        on the factors and values drawn; more interventions, or repeats, show how much. Factors with one value are left
+        out with a warning; NaN with a warning if fewer than two vary, no two rows share a value of a factor to fix, or
+        there are no rows to test on.
 
     Raises:
         ValueError: As :func:`draw`; or if ``predictor`` is unknown, or ``num_interventions < 1``.
@@ -108,7 +108,7 @@ def strong_generalization(
 
 
 class _Shift(NamedTuple):
-    """Rows of the pools to train on, with one value of another factor, and to test on, with the others."""
+    """Training rows with one value of another factor, and test rows with its other values."""
 
     train: Integers
     test: Integers
@@ -139,7 +139,7 @@ def _accuracies(sample: Sample, predictor: Predictor, num_interventions: int) ->
 
 
 def _shifts(sample: Sample, target: int, num_shifts: int) -> Iterator[_Shift]:
-    """Draw shifts of the factors but ``target``, as far as these have values with rows to train on and to test on."""
+    """Draw shifts of factors other than ``target`` that have values with both training and test rows."""
     random = sample.random(f"strong_generalisation {target}")
     train_factors, test_factors = sample.pool[1], sample.test_pool[1]
     shiftable = {k: _values_to_fix(train_factors[:, k], test_factors[:, k]) for k in sample.varying_factors}
@@ -156,14 +156,14 @@ def _shifts(sample: Sample, target: int, num_shifts: int) -> Iterator[_Shift]:
 
 
 def _values_to_fix(train: Integers, test: Integers) -> Integers:
-    """Return the values that two rows of ``train`` (N,) have at least, and not all of ``test`` (M,)."""
+    """Return the values that at least two rows of ``train`` (N,), but not all rows of ``test`` (M,), have."""
     counts = np.bincount(train)
     test_counts = np.bincount(test, minlength=len(counts))[: len(counts)]
     return np.flatnonzero((counts > 1) & (test_counts < len(test)))
 
 
 class StrongGeneralization(FunctionMetric, function=strong_generalization):
-    """How well classifiers hold for unseen values of other factors; see :func:`.functional.strong_generalization`."""
+    """Accuracy of classifiers for unseen values of other factors; see :func:`.functional.strong_generalization`."""
 
     metric = "strong_generalisation"
     aliases = (

@@ -85,7 +85,7 @@ def test_repeats_on_a_whole_population_differ_by_their_draws_alone() -> None:
 def test_repeats_that_all_see_the_whole_table_say_that_they_tell_nothing() -> None:
     metric = MutualInformationGap(sampling=Sampling(200, 0), num_repeats=2)
     metric.update(CODES[:200], FACTORS[:200])
-    with pytest.warns(UserWarning, match="all 200 rows.*num_train"):
+    with pytest.warns(UserWarning, match=r"all 200 rows.*num_train"):
         score = metric.result().scores["mig"]
     assert np.isfinite(score.value)
     assert repr((score.standard_error, score.low, score.high)) == "(nan, nan, nan)"
@@ -118,16 +118,16 @@ def test_plots_its_value() -> None:
 
 
 def test_wrong_use_is_told() -> None:
-    with pytest.raises(ValueError, match="num_repeats must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_repeats .*0"):
         MutualInformationGap(num_repeats=0)
     with pytest.raises(ValueError, match="num_repeats > 1 needs"):
         MutualInformationGap(sampling=FIRST_ROWS, num_repeats=2)
     metric = MutualInformationGap()
-    with pytest.raises(ValueError, match="codes and factors must have as many rows, got 5 and 4"):
+    with pytest.raises(ValueError, match=r"codes and factors .*5 and 4"):
         metric.update(CODES[:5], FACTORS[:4])
     with (
         pytest.warns(UserWarning, match="was called before"),
-        pytest.raises(ValueError, match="has no codes yet: call update"),
+        pytest.raises(ValueError, match="call update"),
     ):
         MutualInformationGap().compute()
 
@@ -135,7 +135,7 @@ def test_wrong_use_is_told() -> None:
 def test_a_refused_batch_leaves_no_trace() -> None:
     metric = MutualInformationGap(sampling=FIRST_ROWS)
     metric.update(CODES[:1500], FACTORS[:1500])
-    with pytest.raises(ValueError, match="codes and log_variances must have as many rows, got 5 and 4"):
+    with pytest.raises(ValueError, match=r"codes and log_variances .*5 and 4"):
         metric.update(CODES[:5], FACTORS[:5], CODES[:4])
     metric.update(CODES[1500:], FACTORS[1500:])
     assert metric.compute() == mutual_information_gap(CODES, FACTORS, sampling=FIRST_ROWS).value
@@ -155,7 +155,7 @@ def test_log_variances_in_some_batches_only_are_refused() -> None:
     suite = DisentanglementSuite(["mig"])
     suite.update(CODES[:100], FACTORS[:100], torch.zeros_like(CODES[:100]))
     suite.update(CODES[100:], FACTORS[100:])
-    with pytest.raises(ValueError, match="log_variances were given for 100 rows of 3000"):
+    with pytest.raises(ValueError, match=r"log_variances .*100 of 3000"):
         suite.compute()
 
 
