@@ -59,9 +59,9 @@ def dci(
             .005 with fewer rows than bins, by .01 for 10,000 rows of a factor with 40 values.
             ``"gbt"``: scikit-learn's gradient boosting with the parameters of the study, depth 3 and rate .1.
             ``"forest"``: scikit-learn's random forest.
-            ``"lasso"``: linear regression of the standardised index of the value, penalised by the sum of absolute
-            coefficients, on standardised codes; it takes the values to be ordered.
-            ``"logistic"``: multinomial logistic regression on standardised codes with the same penalty.
+            ``"lasso"``: linear regression of the standardized index of the value, penalised by the sum of absolute
+            coefficients, on standardized codes; it takes the values to be ordered.
+            ``"logistic"``: multinomial logistic regression on standardized codes with the same penalty.
         importance: ``"impurity"``: the estimator's own importances. For trees the decrease of impurity over all splits,
             a share: each factor counts alike, also one that cannot be predicted. For linear models the absolute
             coefficients, summed over the values. ``"permutation"``: how much informativeness falls on the rows held out

@@ -35,43 +35,44 @@ def dci_es(
     capacities: Sequence[int] | None = None,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how little capacity it takes to read the factors off the code, and how few latents it has (DCI-ES).
+    r"""Score how little capacity is needed to predict the factors from the code, and how few latents it has (DCI-ES).
 
     .. math:: E = \frac{1}{K} \sum_k \left(1 - \frac{1}{(\kappa_{\max} - \kappa_{\min})\, \ell_k^{b}}
         \int_{\kappa_{\min}}^{\kappa_{\max}} \ell_k(\kappa)\, d\kappa\right), \qquad S = \frac{K}{D}
 
-    where :math:`\ell_k(\kappa)` is the least loss, on rows held out, of probes of factor :math:`k` with at most the
-    logarithm of capacity :math:`\kappa`, and :math:`\ell_k^b` that of a constant, the mean of the rows to train on.
-    Probes regress the index of the value, so that values are taken to be ordered; the loss is the squared error.
+    where :math:`\ell_k(\kappa)` is the smallest held-out loss of probes of factor :math:`k` whose log capacity is at
+    most :math:`\kappa`, and :math:`\ell_k^b` is the loss of a constant, the mean of the training rows. Probes regress
+    the index of the value, which assumes ordered values; the loss is the squared error.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        probe: ``"random_fourier_features"``: ridge regression on the standardised codes and random cosines of them;
-            capacity is the number of cosines. ``"mlp"``: a network with one hidden layer; capacity is its width. Of
-            both the least, 0, is linear regression. ``"forest"``: a random forest, capacity is its depth, for 2 to that
-            power of leaves; it cannot read even the factors themselves at the least.
-        capacities: Capacities that increase, two or more. ``None``: 0, 3, 15, 63, 255, 1023 cosines; a width of 0, 3,
-            15, 63; a depth of 1, 2, 4, 8, 16. Scores depend on them.
+        probe: ``"random_fourier_features"``: ridge regression on the standardized codes and random cosines of them;
+            capacity is the number of cosines. ``"mlp"``: a network with one hidden layer; capacity is its width. For
+            both, capacity 0 is linear regression. ``"forest"``: a random forest; capacity is its depth, with up to 2 to
+            that power leaves; at the smallest depth it cannot even fit the factors themselves.
+        capacities: At least two increasing capacities. ``None``: 0, 3, 15, 63, 255, 1023 cosines; a width of 0, 3, 15,
+            63; a depth of 1, 2, 4, 8, 16. Scores depend on them.
         sampling: Which rows.
 
     Returns:
-        Scores ``dci_es_<probe>_explicitness`` in ``[0, 1]`` and ``dci_es_<probe>_size``, the number of factors that
-        vary over that of latents; no unit, higher is better. Explicitness is 1 where the least capacity suffices, and
-        about 0 by chance. ``per_factor``: ``explicitness``; ``relative_explicitness``, of Eastwood et al.;
-        ``loss_at_<c>``, the curve, over the loss of the constant.
+        Scores ``dci_es_<probe>_explicitness`` in ``[0, 1]`` and ``dci_es_<probe>_size``, the number of varying factors
+        divided by the number of latents; no unit, higher is better. Explicitness is 1 if the smallest capacity
+        suffices, and about 0 by chance. ``per_factor``: ``explicitness``; ``relative_explicitness``, as defined by
+        Eastwood et al.; ``loss_at_<c>``, the loss at each capacity divided by the loss of the constant.
 
-        Here the area lies above 0, the loss of a perfect reader: a factor that no probe can read counts 0. Eastwood et
-        al. take :math:`1 - 2 A / ((\kappa_{\max} - \kappa_{\min})\, \ell^b)` with the area :math:`A` above the least
-        loss reached, which is 1 also for codes that know nothing, and is to be read beside informativeness.
+        Here the area is measured from 0, the loss of a perfect probe, so a factor that no probe can predict scores 0.
+        Eastwood et al. use :math:`1 - 2 A / ((\kappa_{\max} - \kappa_{\min})\, \ell^b)` with the area :math:`A` above
+        the smallest loss reached. This is 1 for uninformative codes too, and must be read together with
+        informativeness.
 
-        Blind to rotations, and to how the factors are spread over latents. Factors with one value, or with no error of
-        the constant on the rows held out, are left out, the former with a warning. NaN with a warning if no factor
-        varies, and the explicitness if no rows are held out.
+        Blind to rotations, and to the spread of factors over latents. Factors with one value are left out with a
+        warning, and factors that the constant predicts without error on the held-out rows without one. NaN with a
+        warning if no factor varies; explicitness alone also if there are no held-out rows.
 
     Raises:
         ValueError: As :func:`draw`; or if ``probe`` is unknown, or ``capacities`` are fewer than two, do not increase
-            or are negative, or below 1 for a forest.
+            or are negative, or less than 1 for a forest.
 
     References:
         Eastwood et al., DCI-ES: An Extended Disentanglement Framework with Connections to Identifiability, ICLR 2023,
@@ -130,7 +131,7 @@ def _check_capacities(probe: Probe, capacities: Sequence[int]) -> None:
 
 
 def _loss_capacity_curves(sample: Sample, probe: Probe, capacities: Sequence[int]) -> Floats:
-    """Return the least loss up to each capacity over that of the constant, ``(K, capacities)``; NaN where undefined."""
+    """Return the least loss up to each capacity, divided by the constant's ``(K, capacities)``; NaN if undefined."""
     curves = np.full((sample.num_factors, len(capacities)), np.nan)
     varying = sample.varying_factors
     if not varying or not len(sample.test_codes):
@@ -157,7 +158,7 @@ def _mean_over(axis: Floats, curves: Floats) -> Floats:
 
 
 class DCIES(FunctionMetric, function=dci_es):
-    """How little capacity it takes to read the factors off the code; see :func:`.functional.dci_es`."""
+    """How little capacity is needed to predict the factors from the code; see :func:`.functional.dci_es`."""
 
     metric = "dci_es"
     higher_is_better = True

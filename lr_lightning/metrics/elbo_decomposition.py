@@ -40,7 +40,7 @@ def elbo_decomposition(
         factors: Not used; may be ``None``.
         log_variances: Logarithms of the posterior variances, shape ``(N, D)``, unless the sample has them.
         num_samples: Number of samples ``S``; time grows as ``N * S * D``.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Scores in nats ``elbo_decomposition_index_code_mutual_information``, at most ``log N`` (its ceiling) and higher

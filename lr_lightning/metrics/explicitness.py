@@ -26,7 +26,7 @@ def explicitness(
 
     .. math:: \mathrm{explicitness} = \frac{1}{K} \sum_k \frac{1}{V_k} \sum_v \mathrm{AUC}(\hat p(y_k = v \mid z))
 
-    with the probabilities of a multinomial logistic regression on standardised codes, one a factor, and the area under
+    with the probabilities of a multinomial logistic regression on standardized codes, one a factor, and the area under
     the receiver operating characteristic of each value against all others.
 
     Args:
@@ -38,8 +38,8 @@ def explicitness(
         Scores ``explicitness_auc_test`` on the rows held out and ``explicitness_auc_train`` on those to train on, in
         ``[0, 1]``, no unit; higher is better. Chance is .5 on the test, more on few rows to train on. A perfect code
         comes below 1 where a factor has many values for the number of rows: the penalty keeps the classifier from
-        telling neighbours apart. Some authors rescale by
-        ``2 AUC - 1``. ``per_factor``: ``auc_test``, ``auc_train``. Codes are standardised with the statistics of the
+        telling neighbors apart. Some authors rescale by
+        ``2 AUC - 1``. ``per_factor``: ``auc_test``, ``auc_train``. Codes are standardized with the statistics of the
         rows to train on, constant latents become 0. The classifier is scikit-learn's with its usual penalty (``C=1``),
         solved to ``tol=1e-4``; ten times the usual 100 iterations are allowed, for them to suffice.
 

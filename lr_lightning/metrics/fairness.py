@@ -43,34 +43,34 @@ def fairness(
     .. math:: u_{ts} = \sum_{v} p(y_s = v)\; \tfrac{1}{2} \sum_{\hat y}
         \left| p(\hat y_t = \hat y \mid y_s = v) - p(\hat y_t = \hat y) \right|
 
-    is the total variation distance of the predictions of target :math:`t` in the groups of a sensitive factor
-    :math:`s` from those over all groups. Targets are predicted by a classifier trained on the codes.
+    is the total variation distance between the predictions of target :math:`t` in each group of a sensitive factor
+    :math:`s` and over all groups. Targets are predicted by a classifier trained on the codes.
 
-    If the rows to draw from hold each combination of factor values, groups are made by intervention, as in the study:
-    the same samples with the sensitive factor set to each of its values in turn. If not, they are the rows held out
-    with each value, and the names of the scores contain ``conditioned``. These are larger: groups differ by chance, and
-    by whatever else comes with the sensitive factor in the data.
+    If the rows to draw from contain each combination of factor values, groups are made by intervention, as in the
+    study: the same samples with the sensitive factor set to each of its values in turn. Otherwise groups are the
+    held-out rows with each value, and the names of the scores contain ``conditioned``. These scores are larger: groups
+    differ by chance, and by everything correlated with the sensitive factor in the data.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, those of scikit-learn as in the study, in minutes;
-            ``"logistic"``, logistic regression on standardised codes.
-        num_points_per_value: Samples on which to intervene for each pair of factors.
-        sampling: Which rows. Interventions need the order ``"random"``, which draws from the whole table; in repeats, a
-            table that holds each combination exactly once.
+        predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, scikit-learn's trees as in the study, which take
+            minutes; ``"logistic"``, logistic regression on standardized codes.
+        num_points_per_value: Number of samples to intervene on for each pair of factors.
+        sampling: Which rows. Interventions need the order ``"random"``, which draws from the whole table; in repeats,
+            also a table that contains each combination exactly once.
 
     Returns:
         With ``p`` the predictor: scores ``fairness_p_mean_unfairness``, the mean of :math:`u_{ts}` over pairs of
         factors, and ``fairness_p_max_unfairness``, the largest; or ``fairness_p_conditioned_...``. In ``[0, 1]``, no
-        unit, **lower is better**. A code of noise is fair: its chance is what groups differ by at random, and that of a
-        perfect code no less where they are conditioned; it is 0 where they are made by intervention.
-        ``matrix``: :math:`u_{ts}`, shape ``(K, K)``, rows are targets, NaN on the diagonal. ``per_factor``: as target
-        ``accuracy`` on the rows held out and ``unfairness``, the mean over sensitive factors.
+        unit, **lower is better**. Noise is fair: the chance level is the random difference between groups. A perfect
+        code is no better than that if groups are conditioned, and scores 0 if they are made by intervention.
+        ``matrix``: :math:`u_{ts}`, shape ``(K, K)``, rows are targets, NaN on the diagonal. ``per_factor``, as target:
+        ``accuracy`` on the held-out rows and ``unfairness``, the mean over sensitive factors.
 
-        Blind to what is not predicted at all: a code that knows nothing is fair; read it beside the accuracies. Factors
-        with one value are left out with a warning; NaN with a warning if less than two vary, or there is neither each
-        combination nor a row held out.
+        Blind to factors that are not predicted at all: an uninformative code is fair. Read it together with the
+        accuracies. Factors with one value are left out with a warning; NaN with a warning if fewer than two vary, or if
+        a combination is missing and there are no held-out rows.
 
     Raises:
         ValueError: As :func:`draw`; or if ``predictor`` is unknown, or ``num_points_per_value < 1``.
@@ -122,8 +122,8 @@ class _Groups(NamedTuple):
 
     Attributes:
         kind: ``"intervened"`` or ``"conditioned"``.
-        codes: Table that the rows are of.
-        rows: Returns for a target and a sensitive factor the rows ``(M,)`` and the group of each ``(M,)``.
+        codes: Code table that ``rows`` index.
+        rows: Function from a target and a sensitive factor to rows ``(M,)`` and the group of each row ``(M,)``.
     """
 
     kind: str
@@ -132,7 +132,7 @@ class _Groups(NamedTuple):
 
 
 def _intervened_groups(sample: Sample, num_points: int) -> _Groups | None:
-    """Return groups of the same samples but for the sensitive factor; ``None`` if a combination is missing."""
+    """Return groups that differ only in the sensitive factor; ``None`` if a combination is missing."""
     codes, factors = sample.test_pool
     # the rows of one repeat may hold each combination and those of another not
     if sample.is_repeat or math.prod(sample.factor_sizes) > len(factors):
@@ -182,14 +182,14 @@ def _unfairness(sample: Sample, predictor: Predictor, groups: _Groups) -> tuple[
 
 
 def _predict(predict: Predict, codes: Floats, drawn: list[tuple[Integers, Integers]]) -> list[Integers]:
-    """Return the predictions for the rows of each draw; a row in several of them is predicted once."""
+    """Return the predictions for the rows of each draw; rows in several draws are predicted once."""
     distinct, inverse = np.unique(np.concatenate([rows for rows, _ in drawn]), return_inverse=True)
     ends = np.cumsum([len(rows) for rows, _ in drawn])[:-1]
     return np.split(predict(codes[distinct])[inverse], ends)
 
 
 def _total_variation(predicted: Integers, values: Integers) -> float:
-    """Return the mean over rows of how far predictions ``(M,)`` in the row's group are from those over all groups."""
+    """Return the mean over rows of the distance between predictions ``(M,)`` in the row's group and in all groups."""
     counts = np.zeros((predicted.max() + 1, values.max() + 1))
     np.add.at(counts, (predicted, values), 1)
     sizes = counts.sum(axis=0)
@@ -199,7 +199,7 @@ def _total_variation(predicted: Integers, values: Integers) -> float:
 
 
 def _largest_of_known(parts: Floats) -> float:
-    """Return the largest of the ``parts`` that are not NaN, NaN if all are."""
+    """Return the largest non-NaN entry of ``parts``; NaN if there is none."""
     return math.nan if np.isnan(parts).all() else float(np.nanmax(parts))
 
 

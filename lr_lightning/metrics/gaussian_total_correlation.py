@@ -24,7 +24,7 @@ def gaussian_total_correlation(
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Not used; may be ``None``.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Score ``gaussian_total_correlation`` in ``[0, inf]`` nats; lower is better; there is no chance level. The

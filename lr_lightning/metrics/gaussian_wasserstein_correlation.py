@@ -27,7 +27,7 @@ def gaussian_wasserstein_correlation(
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Not used; may be ``None``.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Score ``gaussian_wasserstein_correlation`` in squared latent units, not negative, and

@@ -28,12 +28,12 @@ def interventional_robustness_score(
     num_bins: int | None = 20,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how little each latent moves while one factor is held and all others change (IRS).
+    r"""Score how little each latent changes while one factor is fixed and all others vary (IRS).
 
     .. math:: \mathrm{IRS}_{jk} = 1 - \frac{1}{w_j V_k} \sum_v Q_q\left(|z_j - \bar z_j(v)| \;\middle|\; y_k = v\right),
         \qquad \mathrm{IRS} = \frac{\sum_j w_j \max_k \mathrm{IRS}_{jk}}{\sum_j w_j}
 
-    where :math:`\bar z_j(v)` is the mean of latent :math:`j` while :math:`y_k = v`, :math:`Q_q` the quantile over rows,
+    where :math:`\bar z_j(v)` is the mean of latent :math:`j` given :math:`y_k = v`, :math:`Q_q` the quantile over rows,
     and the weight :math:`w_j` the largest deviation of the latent from its mean over all rows.
 
     Args:
@@ -41,23 +41,23 @@ def interventional_robustness_score(
         factors: Factor indices, shape ``(N, K)``.
         quantile: Quantile :math:`q` of the deviations, linear between rows; .99 in the study, 1 (their maximum) in the
             paper.
-        num_bins: Bins of equal width that the values of each factor are first sorted into, as in the study; ``None``:
-            each value by itself, as in the paper.
-        sampling: Which rows; only those to train on are used.
+        num_bins: Number of equal-width bins for the values of each factor, as in the study; ``None``: one bin per
+            value, as in the paper.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
-        Score ``irs_q99``, named for the quantile, at most 1, no unit; higher is better. Chance is not 0: about .35 for
-        normal codes, whose rows at the edge deviate more than the quantile, and a little below 0 for evenly spread
-        ones. A perfect code comes below 1 where bins hold several values of a factor. ``matrix``:
-        :math:`\mathrm{IRS}_{jk}` ``(D, K)``. ``per_latent``: ``weight``, ``max``, ``factor`` (the index :math:`k` of
-        the maximum). All is computed in the precision of the codes, as in disentanglement_lib: codes in float32 bring a
-        round-off of about 1e-6, and more if their mean is far larger than their deviation.
+        Score ``irs_q99``, named after the quantile, at most 1, no unit; higher is better. Chance is not 0: about .35
+        for normal codes, whose extreme rows deviate more than the quantile, and slightly negative for uniform codes. A
+        perfect code scores below 1 if bins contain several values of a factor. ``matrix``: :math:`\mathrm{IRS}_{jk}`
+        ``(D, K)``. ``per_latent``: ``weight``, ``max``, ``factor`` (the index :math:`k` of the maximum). Computed in
+        the precision of the codes, as in disentanglement_lib: for float32 codes with a round-off of about 1e-6, and
+        more if the mean is far larger than the deviations.
 
-        Blind to factors that no latent carries (a code that lost half of them scores .997) and to duplicates; latents
-        of noise beside a perfect code lower it. One outlier raises both the robustness of its latent and its weight.
-        A scale of all codes does not matter, that of one latent to the others does, as its weight.
-        Constant latents have weight 0 and NaN in ``matrix`` and ``max``. Factors with one value are left out with a
-        warning; NaN with a warning if no factor or no latent varies.
+        Blind to factors that are not encoded (a code that lost half of them scores .997) and to duplicates; noise
+        latents added to a perfect code lower the score. One outlier raises both the robustness of its latent and its
+        weight. Rescaling all codes has no effect, but the relative scale of a latent sets its weight. Constant latents
+        have weight 0 and NaN in ``matrix`` and ``max``. Factors with one value are left out with a warning; NaN with a
+        warning if no factor or no latent varies.
 
     Raises:
         ValueError: As :func:`draw`; or if ``quantile`` is not in ``(0, 1]`` or ``num_bins < 2``.
@@ -108,7 +108,7 @@ def check_quantile(quantile: float) -> None:
 
 
 def _groups(factor: Integers, num_bins: int | None) -> list[Integers]:
-    """Return the rows with each value of a factor, or with values in each bin that has any."""
+    """Return the rows of each value of a factor, or of each bin that is not empty."""
     values = factor if num_bins is None else bin_codes(factor[:, None].astype(np.float64), num_bins)[:, 0]
     starts = np.cumsum(np.unique(values, return_counts=True)[1])[:-1]
     return np.split(np.argsort(values, kind="stable"), starts)
@@ -117,7 +117,7 @@ def _groups(factor: Integers, num_bins: int | None) -> list[Integers]:
 def _robustness(
     latents: Floats, grouped: dict[int, list[Integers]], num_factors: int, quantile: float
 ) -> tuple[Floats, Floats]:
-    """Return the matrix ``(D, K)``, NaN where latent or factor is constant, and the largest deviations ``(D,)``."""
+    """Return the matrix ``(D, K)``, NaN for a constant latent or factor, and the largest deviations ``(D,)``."""
     largest = np.abs(latents - latents.mean(axis=0)).max(axis=0).astype(np.float64)
     largest[np.ptp(latents, axis=0) == 0] = 0.0  # round-off of the mean
     matrix = np.full((latents.shape[1], num_factors), np.nan)
@@ -145,7 +145,7 @@ def _weighted_mean(parts: Floats, weights: Floats) -> float:
 
 
 class InterventionalRobustnessScore(FunctionMetric, function=interventional_robustness_score):
-    """How little latents move while one factor is held; see :func:`.functional.interventional_robustness_score`."""
+    """How little latents change while one factor is fixed; see :func:`.functional.interventional_robustness_score`."""
 
     metric = "irs"
     aliases = ("interventional_robustness_score",)

@@ -27,38 +27,38 @@ def joint_entropy_minus_mutual_information_gap(
     bin_range: BinRange | None = None,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how far a single latent carries each factor, and nothing but that factor (JEMMIG).
+    r"""Score how much each factor is encoded in a single latent that encodes nothing but that factor (JEMMIG).
 
     .. math:: \mathrm{JEMMIG}_k = H(z_{(1)}, y_k) - I(z_{(1)}; y_k) + I(z_{(2)}; y_k), \qquad
         1 - \frac{\mathrm{JEMMIG}_k}{H(y_k) + \log B}
 
     where :math:`z_{(1)}, z_{(2)}` are the two latents with most information about :math:`y_k`, in :math:`B` bins. The
-    first two terms are :math:`H(z_{(1)} \mid y_k) + H(y_k \mid z_{(1)})`: what the latent carries besides the factor,
-    and what it lacks of the factor.
+    first two terms are :math:`H(z_{(1)} \mid y_k) + H(y_k \mid z_{(1)})`: the latent's information besides the factor,
+    and the factor's information missing from the latent.
 
     Args:
         codes: Means of the posteriors, shape ``(N, D)``, or a :class:`Sample`, whose log-variances are then used.
         factors: Factor indices, shape ``(N, K)``.
-        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for deterministic codes, of
-            which each falls into one bin.
-        num_bins: Bins of equal width per latent; 100 in the paper.
-        bin_range: Where the bins begin and end for all latents, ``(-4, 4)`` in the paper; what lies outside counts to
-            the outer bins. ``None``: for each latent the range of its means, with log-variances that of the means and
-            three standard deviations on either side.
-        sampling: Which rows; only those to train on are used.
+        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for deterministic codes, each
+            of which falls into one bin.
+        num_bins: Number of equal-width bins per latent; 100 in the paper.
+        bin_range: Range of the bins for all latents, ``(-4, 4)`` in the paper; values outside count in the outermost
+            bins. ``None``: for each latent the range of its means, or of its means ± 3 standard deviations if there are
+            log-variances.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Scores ``jemmig_normalized``, the mean over factors, in ``[0, 1]``, no unit, higher is better; and ``jemmig``,
-        the mean in nats, at least 0, **lower** is better. An ordinal code without noise reaches 1 and 0 but for the
-        bias of the information that other latents have, unless a factor has more values than there are bins.
+        the mean in nats, at least 0, **lower** is better. A noiseless ordinal code reaches 1 and 0, up to the bias of
+        the estimated information of other latents, unless a factor has more values than there are bins.
         ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``normalized``, ``jemmig`` in nats,
         ``joint_entropy`` in nats, ``latent`` (the index of :math:`z_{(1)}`), ``entropy`` in nats.
 
-        A perfect code with noise, or one whose values lie on edges of bins, scores below 1, as it fills several bins
-        for one value. Not 0 for codes that know nothing: latents of noise keep a tenth or so, and one that lies in a
-        single bin, as latents do that a model does not use, as much as :math:`\log B / (H(y_k) + \log B)`, more than
-        many informative latents. Read it beside ``rmig``, which is 0 for both. Factors with one value are left out with
-        a warning; NaN with a warning if ``D = 1`` or no factor varies.
+        A perfect code scores below 1 if it is noisy or its values are on bin edges, as one value then fills several
+        bins. Uninformative codes do not score 0: noise latents score about .1, and a latent within a single bin, such
+        as one that the model does not use, scores :math:`\log B / (H(y_k) + \log B)`, more than many informative
+        latents. Read it together with ``rmig``, which is 0 for both. Factors with one value are left out with a
+        warning; NaN with a warning if ``D = 1`` or no factor varies.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``bin_range`` is not two finite numbers in order.
@@ -118,10 +118,10 @@ def _per_factor(binned: BinnedInformation, entropies: Tensor) -> tuple[Tensor, T
 
 
 class JointEntropyMinusMutualInformationGap(FunctionMetric, function=joint_entropy_minus_mutual_information_gap):
-    """How far a single latent carries each factor, and nothing but that factor.
+    """How much each factor is encoded in a single latent that encodes nothing but that factor.
 
     See :func:`.functional.joint_entropy_minus_mutual_information_gap`. Log-variances given to :meth:`update` are used.
-    Of its two scores ``jemmig_normalized`` is the better the higher, ``jemmig`` the lower.
+    Of its two scores, higher is better for ``jemmig_normalized``, and lower for ``jemmig``.
     """
 
     metric = "jemmig"

@@ -40,7 +40,7 @@ def mean_correlation_coefficient(
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``; their order is that of the values.
         correlation: ``"pearson"``, or ``"spearman"``, which is of ranks and the same for all monotone changes.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Score ``mcc_pearson`` or ``mcc_spearman`` in ``[0, 1]``, no unit; higher is better. Chance is about .03 with

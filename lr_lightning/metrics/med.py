@@ -30,37 +30,38 @@ def mutual_information_based_entropy_disentanglement(
     topk: int | None = None,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score disentanglement and completeness as DCI does, with information for importance (MED).
+    r"""Score disentanglement and completeness as in DCI, with mutual information as importance (MED).
 
     .. math:: R_{jk} = \frac{I(z_j; y_k)}{\sum_j I(z_j; y_k)}
 
-    is aggregated by :func:`dci_disentanglement` and :func:`dci_completeness`. No predictor is fitted, so that it suits
-    codes of many latents.
+    is aggregated by :func:`dci_disentanglement` and :func:`dci_completeness`. No predictor is fitted, so the score is
+    suitable for codes with many latents.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        num_bins: Bins per latent.
+        num_bins: Number of bins per latent.
         binning: ``"equal_width"``, or ``"quantile"`` if outliers would widen the bins.
-        bias_correction: ``"miller_madow"`` takes the expected bias off each estimate of information. It raises scores
-            of good codes to where many rows would have them, but also those of noise: what remains of no information is
-            0 for some factors and not for others. Read it beside chance.
-        topk: If given, also score the ``topk`` most disentangled latents for each factor, among those most
-            informative about it; the others do not count.
-        sampling: Which rows; only those to train on are used.
+        bias_correction: ``"miller_madow"`` subtracts the expected bias from each estimate of information. This raises
+            the scores of good codes to their values for many rows, but also those of noise, whose remaining information
+            is 0 for some factors but not for others. Compare with chance.
+        topk: If given, also score only the ``topk`` most disentangled of the latents that are most informative about
+            each factor.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Scores ``med_disentanglement``, ``med_completeness``, and with ``topk=5`` ``med_top5_disentanglement`` and
         ``med_top5_completeness``, in ``[0, 1]``, no unit; higher is better.
-        ``matrix``: :math:`R` ``(D, K)``, with columns of sum 1 (0 for a factor of which nothing is known).
+        ``matrix``: :math:`R` ``(D, K)``; columns sum to 1 (0 for a factor without any information).
         ``per_latent``: ``disentanglement``, ``importance``, and ``kept`` with ``topk``. ``per_factor``:
         ``completeness``.
 
-        Information that is none is still estimated as positive, which keeps a perfect code below 1, at .92 with 2,000
-        rows and factors of six values; take 10,000. Disentanglement is blind to duplicated latents; both are blind to
-        how much is known of a factor, since the columns sum to 1: a factor that no latent carries counts as much as
-        any, by its noise. Factors with one value are left out with a warning. Disentanglement is NaN if less than two
-        factors vary, completeness for a single latent, both if no information is found, with a warning.
+        Zero information is estimated as positive, so a perfect code scores below 1: .92 with 2,000 rows and factors of
+        six values; use 10,000 rows. Disentanglement is blind to duplicated latents. Both scores are blind to the amount
+        of information about a factor, since columns sum to 1: a factor that is not encoded counts as much as any other,
+        with the noise of its estimates. Factors with one value are left out with a warning. With a warning,
+        disentanglement is NaN if fewer than two factors vary, completeness for a single latent, and both without any
+        information.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2``, ``topk < 1``, or ``binning`` or ``bias_correction`` is
@@ -113,7 +114,7 @@ def mutual_information_based_entropy_disentanglement(
 
 
 def _shares(information: Tensor) -> Tensor:
-    """Return ``information`` (D, K) over the sum of each column, 0 where that is 0."""
+    """Return ``information`` (D, K) divided by the sum of each column, 0 where the sum is 0."""
     total = information.sum(dim=0)
     return torch.where(total > 0, information / total, 0.0)
 
@@ -134,7 +135,7 @@ def _aggregate(matrix: Tensor, topk: int | None) -> dict[str, float]:
 
 
 def _most_disentangled(matrix: Tensor, topk: int) -> Tensor:
-    """Return which latents ``(D,)`` bool are among the ``topk`` most disentangled of those that share a factor.
+    """Return a mask ``(D,)`` of the ``topk`` most disentangled latents among those with the same main factor.
 
     Latents without information belong to no factor.
     """
@@ -165,7 +166,7 @@ def _completeness_per_factor(matrix: Tensor, varying: list[int]) -> Tensor:
 
 
 class MED(FunctionMetric, function=mutual_information_based_entropy_disentanglement):
-    """Disentanglement and completeness as of DCI, with information for importance.
+    """Disentanglement and completeness as in DCI, with mutual information as importance.
 
     See :func:`.functional.mutual_information_based_entropy_disentanglement`.
     """

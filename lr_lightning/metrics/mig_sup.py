@@ -36,9 +36,9 @@ def mig_sup(
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        num_bins: Bins per latent.
+        num_bins: Number of bins per latent.
         binning: ``"equal_width"``, or ``"quantile"`` if outliers would widen the bins.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Scores ``mig_sup``, over informative latents, and ``mig_sup_all``, in ``[0, 1]``, no unit; higher is better.
@@ -47,7 +47,7 @@ def mig_sup(
         ``matrix``: mutual information ``(D, K)`` in nats. ``per_latent``: ``gap``, and ``informative``, 0 or 1.
 
         Blind to duplicated latents and to factors that no latent carries; the mutual information gap is not, but 0 for
-        duplicates. Factors with one value are left out with a warning; NaN with a warning if less than two vary;
+        duplicates. Factors with one value are left out with a warning; NaN with a warning if fewer than two vary;
         ``mig_sup`` alone is NaN with a warning if no latent is informative.
 
     Raises:
@@ -91,7 +91,7 @@ def mig_sup(
 
 
 def _gaps(matrix: Tensor, sample: Sample) -> Tensor:
-    """Return the gap ``(D,)`` of each latent between factors, NaN if less than two vary."""
+    """Return the gap ``(D,)`` of each latent between factors, NaN if fewer than two vary."""
     varying = sample.varying_factors
     if len(varying) < 2:
         return torch.full((len(matrix),), torch.nan, dtype=torch.float64)

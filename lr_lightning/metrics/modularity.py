@@ -21,35 +21,35 @@ def modularity_score(
     binning: Binning = "equal_width",
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how far each latent is informative about one factor only, by squared information.
+    r"""Score whether each latent is informative about one factor only, by squared information.
 
     .. math:: \frac{1}{|J|} \sum_{j \in J}
         \left(1 - \frac{\sum_{k \ne k^*(j)} I(z_j; y_k)^2}{(K - 1)\, I(z_j; y_{k^*(j)})^2}\right)
 
     where :math:`k^*(j)` is the factor that latent :math:`j` is most informative about. The mean is over all latents, as
-    in the paper and the study, or over the informative ones :math:`J`, see :func:`informative_latents`. These count
-    alike: weights by information would count latents by the number of values of the factor they carry.
+    in the paper and the study, or over the informative ones :math:`J`, see :func:`informative_latents`. All of them
+    have the same weight: weights by information would favor latents of factors with many values.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        num_bins: Bins per latent.
+        num_bins: Number of bins per latent.
         binning: ``"equal_width"`` as in the study; ``"quantile"`` if outliers would widen the bins.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Scores ``modularity``, over all latents, and ``modularity_informative``, in ``[0, 1]``, no unit; higher is
-        better. Chance is not 0: estimates of no information are positive and unequal, so that noise scores about a
-        third, and more if factors differ in their number of values. That of ``modularity_informative`` is undefined, as
-        no latent is informative.
+        better. Chance is not 0: estimates of zero information are positive and unequal, so noise scores about 1/3, and
+        more if factors differ in their number of values. Chance of ``modularity_informative`` is undefined, as no
+        latent of noise is informative.
         A constant latent scores 0. ``matrix``: mutual information ``(D, K)`` in nats. ``per_latent``: ``modularity``
         and ``informative``, 0 or 1.
 
-        Blind to duplicated latents and to factors that no latent carries, but ``modularity`` not to the dead latents
-        that these often leave behind. Lenient, too: a latent as informative about one of two factors as about the
-        other, as after a rotation by 45 degrees, still scores ``1 - 1 / (K - 1)``. Factors with one value are left out
-        with a warning; NaN with a warning if less than two vary; ``modularity_informative`` alone is NaN with a warning
-        if no latent is informative.
+        Blind to duplicated latents and to factors that are not encoded; however, ``modularity`` is lowered by the dead
+        latents that such factors often leave behind. Also lenient: a latent that is equally informative about two
+        factors, as after a rotation by 45 degrees, still scores ``1 - 1 / (K - 1)``. Factors with one value are left
+        out with a warning; NaN with a warning if fewer than two vary; ``modularity_informative`` alone is NaN with a
+        warning if no latent is informative.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.
@@ -93,7 +93,7 @@ def modularity_score(
 
 
 def _per_latent(matrix: Tensor, sample: Sample) -> Tensor:
-    """Return the modularity ``(D,)`` of each latent with regard to factors that vary, NaN if less than two do."""
+    """Return the modularity ``(D,)`` of each latent over the varying factors; NaN if fewer than two vary."""
     varying = sample.varying_factors
     if len(varying) < 2:
         return torch.full((len(matrix),), torch.nan, dtype=torch.float64)
@@ -101,7 +101,7 @@ def _per_latent(matrix: Tensor, sample: Sample) -> Tensor:
 
 
 class Modularity(FunctionMetric, function=modularity_score):
-    """How far each latent is informative about one factor only; see :func:`.functional.modularity_score`."""
+    """Whether each latent is informative about one factor only; see :func:`.functional.modularity_score`."""
 
     metric = "modularity"
     higher_is_better = True

@@ -21,30 +21,30 @@ def mutual_information_gap(
     binning: Binning = "equal_width",
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how far one latent alone carries each factor (MIG).
+    r"""Score how much each factor is encoded in a single latent (MIG).
 
     .. math:: \mathrm{MIG} = \frac{1}{K} \sum_k \frac{I(z_{(1)}; y_k) - I(z_{(2)}; y_k)}{H(y_k)}
 
     where :math:`z_{(1)}, z_{(2)}` are the two latents with most information about :math:`y_k`. The information is
-    counted on posterior means in bins; :func:`robust_mutual_information_gap` takes the whole posterior.
+    estimated from binned posterior means; :func:`robust_mutual_information_gap` uses the whole posterior.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        num_bins: Bins per latent.
+        num_bins: Number of bins per latent.
         binning: ``"equal_width"`` as in the study; ``"quantile"`` if outliers would widen the bins.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
-        Score ``mig`` in ``[0, 1]``, no unit; higher is better, chance is next to 0. A perfect code comes below 1 where
-        factors have more values than there are bins, and by the bias of the information that other latents have.
-        ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``gap`` over the factor's entropy,
-        ``entropy`` in nats, ``kept_in_bins``, the share of it that an ordinal code keeps in these bins.
+        Score ``mig`` in ``[0, 1]``, no unit; higher is better, chance is close to 0. A perfect code scores below 1 if a
+        factor has more values than there are bins, and due to the bias of the estimated information of other latents.
+        ``matrix``: mutual information ``(D, K)`` in nats. ``per_factor``: ``gap`` divided by the factor's entropy,
+        ``entropy`` in nats, ``kept_in_bins``, the fraction of the entropy that an ordinal code keeps in these bins.
 
-        Strict as to how a factor is spread: 0 for duplicated latents, low for rotations and for factors on a circle.
-        Blind to other factors in the same latent: one with a distinct value for each pair of values of two factors
-        scores 1 for both; see :func:`mig_sup` and :func:`dcimig`. Factors with one value are left out with a warning;
-        NaN with a warning if ``D = 1`` or no factor varies.
+        Strict about factors spread over latents: 0 for duplicated latents, low for rotations and for factors on a
+        circle. Blind to other factors in the same latent: a latent with a distinct value for each pair of values of two
+        factors scores 1 for both; see :func:`mig_sup` and :func:`dcimig`. Factors with one value are left out with a
+        warning; NaN with a warning if ``D = 1`` or no factor varies.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.
@@ -82,7 +82,7 @@ def mutual_information_gap(
 
 
 class MutualInformationGap(FunctionMetric, function=mutual_information_gap):
-    """How far one latent alone carries each factor; see :func:`.functional.mutual_information_gap`."""
+    """How much each factor is encoded in a single latent; see :func:`.functional.mutual_information_gap`."""
 
     metric = "mig"
     aliases = ("mutual_information_gap",)

@@ -30,9 +30,9 @@ def pairwise_mutual_information(
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Not used; may be ``None``.
-        num_bins: Bins per latent.
+        num_bins: Number of bins per latent.
         binning: ``"equal_width"`` as in the study; ``"quantile"`` if outliers would widen the bins.
-        sampling: Which rows; only those to train on are used.
+        sampling: Which rows; only the training rows are used.
 
     Returns:
         Score ``pairwise_mutual_information`` in ``[0, log num_bins]`` nats; lower is better. ``chance``, and the

@@ -34,16 +34,16 @@ def sample_efficiency(
     .. math:: \text{efficiency}_n = \frac{\sum_k A_k(n)}{\sum_k A_k(n_\text{max})}
 
     where :math:`A_k(n)` is the accuracy, on rows held out, of predicting factor :math:`k` with a classifier trained on
-    :math:`n` rows. The study takes 100 rows over 10,000.
+    :math:`n` rows. The study compares 100 rows with 10,000.
 
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        train_sizes: Numbers of rows to train on; each takes the first of the rows to train on, so that a larger set
-            holds the smaller ones.
-        predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, those of scikit-learn as in the study, in minutes;
-            ``"logistic"``, logistic regression on standardised codes.
-        sampling: Which rows; ``num_train`` should be the largest of ``train_sizes`` at least.
+        train_sizes: Numbers of rows to train on. Each uses the first of the training rows, so larger sets contain the
+            smaller ones.
+        predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, scikit-learn's trees as in the study, which take
+            minutes; ``"logistic"``, logistic regression on standardized codes.
+        sampling: Which rows; ``num_train`` should be at least the largest of ``train_sizes``.
 
     Returns:
         With ``p`` the predictor: scores ``sample_efficiency_p_100_over_10000`` and so on, the mean accuracy at each
@@ -51,13 +51,13 @@ def sample_efficiency(
         ``[0, 1]``. ``per_factor``: ``accuracy_100`` and so on, ``majority_share``, the accuracy of always
         predicting the most frequent value.
 
-        Blind to what is never learned: a code that knows nothing is as accurate after 100 rows as after 10,000, and its
-        efficiency is about 1 by chance; read it beside the accuracies. Where the least size suffices it can
-        come a hundredth above 1, as fits scatter. Factors with one value are left out with a warning. NaN, with one
-        warning, for sizes above the rows to train on, and for all if no factor varies or there are no rows to test on.
+        Blind to factors that are never learned: an uninformative code is as accurate after 100 rows as after 10,000, so
+        chance is about 1. Read it together with the accuracies. If the smallest size suffices, the score can exceed 1
+        by about .01, as fits vary. Factors with one value are left out with a warning. NaN, with one warning, for sizes
+        above the number of training rows, and for all sizes if no factor varies or there are no rows to test on.
 
     Raises:
-        ValueError: As :func:`draw`; or if there are less than two different ``train_sizes``, one of them is below 2, or
+        ValueError: As :func:`draw`; or if there are fewer than two distinct ``train_sizes``, one is less than 2, or
             ``predictor`` is unknown.
 
     References:

@@ -40,7 +40,7 @@ def separated_attribute_predictability(
     standardize: bool = False,
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how far one latent alone predicts each factor better than any other does (SAP).
+    r"""Score how much better a single latent predicts each factor than any other latent does (SAP).
 
     .. math:: \mathrm{SAP} = \frac{1}{K} \sum_k \left(S_{(1)k} - S_{(2)k}\right)
 
@@ -49,30 +49,29 @@ def separated_attribute_predictability(
     Args:
         codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        predictor: ``"linear_svc"``: accuracy on the rows held out of a linear support vector classifier with ``C=.01``
-            and balanced classes, as in the study. ``"r2"``: squared correlation with the factor's index on the rows to
-            train on, disentanglement_lib's way with continuous factors. ``"tree"``: accuracy on the rows held out of a
-            decision tree with balanced classes and at least ten rows a leaf.
-        standardize: Whether to give each latent the mean 0 and the deviation 1 on the rows to train on. The study does
-            not, so that its penalty on large weights suppresses latents of small scale: a perfect code that
-            scores .45 with deviations of 1 scores .21 at .1 and .08 at .01. Where scales differ between models use the
-            standardised score. The other predictors do not depend on scale.
+        predictor: ``"linear_svc"``: held-out accuracy of a linear support vector classifier with ``C=.01`` and balanced
+            classes, as in the study. ``"r2"``: squared correlation with the factor's index on the training rows, as in
+            disentanglement_lib for continuous factors. ``"tree"``: held-out accuracy of a decision tree with balanced
+            classes and at least ten rows per leaf.
+        standardize: Whether to standardize each latent to mean 0 and standard deviation 1 on the training rows. The
+            study does not, so its penalty on large weights suppresses latents of small scale: a perfect code that
+            scores .45 with standard deviations of 1 scores .21 at .1 and .08 at .01. If scales differ between models,
+            use the standardized score. The other predictors do not depend on scale.
         sampling: Which rows.
 
     Returns:
-        Score ``sap_linear_svc``, ``sap_r2`` or ``sap_tree`` in ``[0, 1]``, with ``_standardized`` after it if
-        standardised, no unit; higher is better, chance about 0 (.01 with 1000 rows). ``matrix``: predictabilities
+        Score ``sap_linear_svc``, ``sap_r2`` or ``sap_tree`` in ``[0, 1]``, with the suffix ``_standardized`` if
+        standardized, no unit; higher is better, chance is about 0 (.01 with 1000 rows). ``matrix``: predictabilities
         ``(D, K)``. ``per_factor``: ``gap``.
 
-        One line against the rest cannot cut out the middle of one axis: a linear classifier separates about two of more
-        than three ordered values ``V``, and guessing one, so that a perfect code has an accuracy of about ``2 / V`` and
-        a score of about ``1 / V``. Numbers of different data sets do not compare; the ceiling, that of standardised
-        indices, shows it. It also depends on the scale and offset of the codes, through ``C``, unless they are
-        standardised. All are blind to how much information the other latents have together,
-        and with a tree to other factors in the same latent. 0 for duplicated latents. Constant latents predict as a
-        constant does; a value of a factor that no row to train on has is never predicted. Factors with one value are
-        left out with a warning; NaN with a warning if ``D = 1``, no factor varies, or no rows are held out for a
-        classifier.
+        A one-versus-rest linear classifier cannot separate a value in the middle of an axis. With ``V > 3`` ordered
+        values it identifies about two, and guessing identifies one, so a perfect code has an accuracy of about
+        ``2 / V`` and a score of about ``1 / V``. Scores of different data sets are not comparable; the ceiling, the
+        score of standardized indices, shows this. Unless the codes are standardized, the score also depends on their
+        scale and offset, through ``C``. All variants are blind to the joint information of the other latents, and
+        ``"tree"`` also to other factors in the same latent. 0 for duplicated latents. Constant latents predict like a
+        constant; values of a factor without training rows are never predicted. Factors with one value are left out with
+        a warning; NaN with a warning if ``D = 1``, no factor varies, or a classifier has no held-out rows.
 
     Raises:
         ValueError: As :func:`draw`; or if ``predictor`` is unknown.
@@ -122,8 +121,8 @@ def separated_attribute_predictability(
 def predictability(sample: Sample, predictor: Predictor, standardize: bool = False) -> Tensor:
     """Return how well each latent alone predicts each factor, ``(D, K)`` float64, computed once per sample.
 
-    Accuracies on the rows held out, which must be there, or squared correlations on those to train on; NaN for factors
-    with one value.
+    Accuracies on the held-out rows, which must not be empty, or squared correlations on the training rows; NaN for
+    factors with one value.
     """
 
     def compute() -> Tensor:
@@ -185,7 +184,7 @@ def _tree_accuracy(code: Floats, factor: Integers, test_code: Floats, test_facto
 
 
 class SeparatedAttributePredictability(FunctionMetric, function=separated_attribute_predictability):
-    """How far one latent alone predicts each factor; see :func:`.functional.separated_attribute_predictability`."""
+    """How well a single latent predicts each factor; see :func:`.functional.separated_attribute_predictability`."""
 
     metric = "sap"
     variants: ClassVar[Variants] = {

@@ -69,7 +69,7 @@ def unsupervised_disentanglement_ranking(
         kl_of_models: Mean divergence from the prior of each model's latents in nats, shapes ``(D_m,)``; latents above
             ``kl_threshold`` are compared. ``None``: latents whose codes have a variance above .01.
         similarity: ``"lasso"``: absolute coefficients of a regression of each latent of ``b`` on all of ``a``,
-            penalised, on standardised codes; ``"spearman"``: absolute rank correlations.
+            penalised, on standardized codes; ``"spearman"``: absolute rank correlations.
         alpha: Penalty of the regression.
         kl_threshold: Divergence above which a latent is compared, in nats.
 
@@ -164,7 +164,7 @@ def _coefficients(of_a: Floats, of_b: Floats, alpha: float) -> Floats:
 
 
 def _correlations(of_a: Floats, of_b: Floats) -> Floats:
-    """Return the absolute correlations ``(D_a, D_b)`` of standardised ranks."""
+    """Return the absolute correlations ``(D_a, D_b)`` of standardized ranks."""
     correlations: Floats = np.abs(of_a.T @ of_b) / len(of_a)
     return correlations
 

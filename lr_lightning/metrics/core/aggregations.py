@@ -156,7 +156,7 @@ def dcimig_share(matrix: Tensor, factor_entropies: Tensor) -> Tensor:
         factor_entropies: ``(K,)`` in nats. Factors with an entropy of 0 are left out.
 
     Returns:
-        Scalar float64; higher is better. NaN with a warning if less than two factors vary.
+        Scalar float64; higher is better. NaN with a warning if fewer than two factors vary.
 
     Raises:
         ValueError: As :func:`mig_gap`.

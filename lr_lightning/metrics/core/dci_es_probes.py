@@ -20,7 +20,7 @@ MLP_EPOCHS, FOREST_TREES = 60, 20
 
 
 class Rows(NamedTuple):
-    """Standardised codes, and factors in units of the deviation of those to train on.
+    """Standardized codes, and factors in units of the deviation of those to train on.
 
     Attributes:
         codes: Codes to train on ``(N, D)``.

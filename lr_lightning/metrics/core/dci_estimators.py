@@ -106,7 +106,7 @@ def _fit_trees(model: Any, codes: Floats, factor: Integers) -> Fit:
 
 
 def _fit_lasso(scaled: Standardization, codes: Floats, factor: Integers, penalty: float) -> Fit:
-    """Regress the standardised index of the value, so that factors of all sizes count alike."""
+    """Regress the standardized index of the value, so that factors of all sizes count alike."""
     from sklearn.linear_model import Lasso
 
     mean, deviation = factor.mean(), factor.std()

@@ -1,4 +1,4 @@
-"""Mutual information between a continuous and a discrete variable, from distances to nearest neighbours."""
+"""Mutual information between a continuous and a discrete variable, from distances to nearest neighbors."""
 
 import numpy as np
 
@@ -12,15 +12,15 @@ def neighbor_information(code: Floats, labels: Integers, num_neighbors: int = 10
 
     where :math:`N_v` rows have the same value as the row at hand, and :math:`m` rows of any value, itself included,
     lie closer to it than the :math:`k`-th nearest of those. Rows whose value no other row has are left out; of values
-    with no more than :math:`k` rows all others count as neighbours.
+    with no more than :math:`k` rows all others count as neighbors.
 
-    The latent is one-dimensional: neighbours are near in its sorted order, and no tree is needed.
+    The latent is one-dimensional: neighbors are near in its sorted order, and no tree is needed.
 
     Args:
         code: Codes ``(N,)`` float64, in which ties should be broken: with more than ``num_neighbors`` equal ones the
             estimate is far too low.
         labels: Factor values ``(N,)``.
-        num_neighbors: Number :math:`k` of neighbours.
+        num_neighbors: Number :math:`k` of neighbors.
 
     Returns:
         Nats, not negative: estimates below 0 are returned as 0.
@@ -49,7 +49,7 @@ def neighbor_information(code: Floats, labels: Integers, num_neighbors: int = 10
 
 
 def _distances_to_neighbor(code: Floats, num_neighbors: int) -> Floats:
-    """Return the distance of each entry of the sorted ``code`` to the nearest neighbour with that number.
+    """Return the distance of each entry of the sorted ``code`` to the nearest neighbor with that number.
 
     It and its nearest are one run of ``num_neighbors + 1`` entries: of all runs around it the narrowest reach.
     """

@@ -19,11 +19,11 @@ def fit(sample: Sample, predictor: Predictor, codes: Floats, labels: Integers) -
     """Fit a classifier.
 
     Args:
-        sample: Gives the seed, and the means and deviations that codes are standardised by: those of all rows to train
+        sample: Gives the seed, and the means and deviations that codes are standardized by: those of all rows to train
             on, since a latent that stands still in ``codes`` alone would be blown up.
         predictor: ``"lightgbm"``: gradient boosted trees on histograms; ``"gbt"``: those of scikit-learn, as in the
             study of Locatello et al. (2019), with as many trees of the same depth and rate, and many times slower;
-            ``"logistic"``: logistic regression on standardised codes, which is linear and the fastest.
+            ``"logistic"``: logistic regression on standardized codes, which is linear and the fastest.
         codes: Codes ``(N, D)``.
         labels: Labels ``(N,)``; one that is not among them is never predicted.
 

@@ -48,7 +48,7 @@ def values_of_latents(sample: Sample) -> tuple[int | None, ...]:
 
 
 def perfect_samples(sample: Sample) -> list[Sample]:
-    """Return the sample with the standardised indices of the factors for codes, one latent a factor; made once.
+    """Return the sample with the standardized indices of the factors for codes, one latent a factor; made once.
 
     Returns:
         With as many latents as the sample has: those left over are constant. Where there are any, also without them.
