@@ -48,7 +48,7 @@ def score_report(rows: Iterable[ScoreRow], title: str = "") -> Table:
 
 
 def _what_errors_are(rows: list[ScoreRow]) -> str:
-    """Return what the errors are over, and how many of them the intervals reach."""
+    """Return a sentence on the variation that standard errors measure, and on the width of the intervals."""
     over = {
         "rows": "over new rows, of which the table is a sample",
         "draws": "over draws of rows: the table has each combination of factors once and is the whole population",

@@ -1,4 +1,4 @@
-"""Many metrics on one code table, which share what they have in common."""
+"""Several metrics on one code table, with shared intermediate results."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -36,7 +36,7 @@ class DisentanglementSuite(CodeTableMetric):
             :class:`CodeTableMetric`.
         truncated: Also score active latents only, under the same names with ``_active`` added.
         levels: Which metrics get chance and ceiling: ``"all"``; ``"cheap"``, those that fit no predictors; ``"none"``.
-            They are measured with the rows of the first repeat, and timed apart from the values.
+            They are measured on the rows of the first repeat, and timed separately from the scores.
         level_cache: Where levels are looked up and kept; a new one if ``None``.
         kwargs: Arguments of :class:`torchmetrics.Metric`.
 
@@ -77,7 +77,7 @@ class DisentanglementSuite(CodeTableMetric):
         log_variances: Tensor | None = None,
         progress: Progress | None = None,
     ) -> ScoreTable:
-        """Return the scores of a code table, apart from what :meth:`update` was given.
+        """Return the scores of a given code table, independent of the batches passed to :meth:`update`.
 
         Args:
             codes: Codes, shape ``(N, D)``; posterior means for a variational model.

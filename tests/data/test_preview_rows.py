@@ -84,9 +84,9 @@ def test_samples_have_their_value_and_do_not_repeat() -> None:
 
 
 def test_rejects() -> None:
-    with pytest.raises(ValueError, match="num_values must be at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_values .*got 1"):
         preview_rows(grid(), 1)
-    with pytest.raises(ValueError, match="num_samples must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_samples .*got 0"):
         samples_of_values(grid(), "a", 0)
     with pytest.raises(KeyError, match="no factor 'z'; the factors are a, b, c"):
         samples_of_values(grid(), "z", 1)

@@ -279,5 +279,5 @@ def test_result_of_a_metric_has_its_levels() -> None:
     metric.update(codes, factors)
     expected = with_levels(mutual_information_gap, draw(codes, factors, FIRST_ROWS)).scores
     assert metric.result().scores == expected
-    with pytest.raises(ValueError, match="num_draws must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_draws .*got 0"):
         with_levels(partial(mutual_information_gap), draw(codes, factors, FIRST_ROWS), 0)

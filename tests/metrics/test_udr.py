@@ -160,9 +160,9 @@ def test_wrong_input_is_refused() -> None:
         unsupervised_disentanglement_ranking([GRID, GRID / 0])
     with pytest.raises(ValueError, match=r"kl_of_models must have shapes \[\(4,\), \(4,\)\], got \[\(4,\), \(3,\)\]"):
         unsupervised_disentanglement_ranking([GRID, GRID], kl_of_models=[torch.ones(4), torch.ones(3)])
-    with pytest.raises(ValueError, match="similarity must be one of lasso, spearman, got 'pearson'"):
+    with pytest.raises(ValueError, match=r"similarity .*got 'pearson'"):
         unsupervised_disentanglement_ranking([GRID, GRID], similarity="pearson")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="alpha must be positive and finite, got 0"):
+    with pytest.raises(ValueError, match=r"alpha .*got 0"):
         unsupervised_disentanglement_ranking([GRID, GRID], alpha=0)
-    with pytest.raises(ValueError, match="kl_threshold must be at least 0, got -1"):
+    with pytest.raises(ValueError, match=r"kl_threshold .*got -1"):
         unsupervised_disentanglement_ranking([GRID, GRID], kl_threshold=-1)

@@ -1,7 +1,7 @@
 """Scores of any matrix of how informative each latent is about each factor.
 
 The matrix ``(D, K)`` may hold importances, mutual information, accuracies or responses, as long as it is not negative.
-A conditioned response matrix is ``(K, D)``: transpose it first. What is undefined is NaN, with one warning.
+A conditioned response matrix is ``(K, D)``: transpose it first. Undefined scores are NaN, with one warning.
 """
 
 import warnings

@@ -14,7 +14,7 @@ _SPLITS = _LEAVES - 1
 
 
 class RankedCodes(NamedTuple):
-    """Codes as ranks, which is all that trees know of them, and what all factors share.
+    """Codes as ranks, as trees depend only on their order; shared by the trees of all factors.
 
     Attributes:
         ranks: Rank of each code among the different values of its latent, from 1, ``(N, D)``.
@@ -201,7 +201,7 @@ def _trees(dumped: list[dict[str, Any]]) -> _Trees:
 
 
 def _shared_gains(trees: _Trees, ranges: NDArray[np.unsignedinteger]) -> Floats:
-    """Return the gains of each latent ``(D,)``; latents that part the rows of a node alike share them equally."""
+    """Return the gains of each latent ``(D,)``; latents that split a node identically share its gain equally."""
     every, latent_dim = np.arange(len(trees.left)), ranges.shape[-1]
     ranges = np.concatenate([np.empty_like(ranges[:, :_SPLITS]), ranges], axis=1)  # of splits, then of leaves
     gains = np.zeros(latent_dim)

@@ -34,7 +34,7 @@ class Rows(NamedTuple):
 
 
 def predictions_of_growing_probes(probe: Probe, rows: Rows, capacities: Sequence[int], seeds: Sequence[int]) -> Floats:
-    """Return what a probe of each capacity predicts on the rows held out, ``(capacities, M, K)``."""
+    """Return the predictions of a probe of each capacity on the held-out rows, ``(capacities, M, K)``."""
     if probe == "random_fourier_features":
         return _by_fourier_features(rows, capacities, seeds[0])
     fit = _by_perceptron if probe == "mlp" else _by_forest

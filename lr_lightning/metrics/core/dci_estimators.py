@@ -43,7 +43,7 @@ class EstimatorOptions(NamedTuple):
     penalty: float
 
     def of(self, estimator: Estimator) -> dict[str, object]:
-        """Return those options that ``estimator`` looks at, and its fixed ones."""
+        """Return the options that ``estimator`` uses, and its fixed parameters."""
         if estimator == "lightgbm":
             boosting = {"max_depth": MAX_DEPTH, "learning_rate": LEARNING_RATE}
             return {"num_trees": self.num_trees, **boosting, "max_bins": self.max_bins}
@@ -106,7 +106,7 @@ def _fit_trees(model: Any, codes: Floats, factor: Integers) -> Fit:
 
 
 def _fit_lasso(scaled: Standardization, codes: Floats, factor: Integers, penalty: float) -> Fit:
-    """Regress the standardized index of the value, so that factors of all sizes count alike."""
+    """Regress the standardized index of the value, so that factors of all sizes have the same weight."""
     from sklearn.linear_model import Lasso
 
     mean, deviation = factor.mean(), factor.std()

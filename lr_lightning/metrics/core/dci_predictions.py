@@ -9,7 +9,7 @@ from lr_lightning.metrics.core.sample import Floats, Integers, Sample
 
 
 class Predictions(NamedTuple):
-    """What came of predicting each factor; NaN for factors with one value and where no rows are held out.
+    """Results of predicting each factor; NaN for factors with one value, and without held-out rows.
 
     Attributes:
         importances: Importance ``(D, K)`` of each latent for each factor, not negative.

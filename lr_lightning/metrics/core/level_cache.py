@@ -1,4 +1,4 @@
-"""Chance and ceilings of metrics, computed once where they do not depend on the codes."""
+"""Chance levels and ceilings of metrics, computed once if they do not depend on the codes."""
 
 import hashlib
 from collections.abc import Callable, Hashable
@@ -14,7 +14,7 @@ LEVEL_CHOICES = ("all", "cheap", "none")
 
 
 class Measurable(Protocol):
-    """What is measured: a metric with its parameters; see :class:`.DisentanglementMetric`."""
+    """The measured metric with its parameters; see :class:`.DisentanglementMetric`."""
 
     @property
     def refits(self) -> bool:
@@ -67,7 +67,7 @@ class LevelCache:
 
 
 def _fingerprint(sample: Sample) -> tuple[Hashable, ...]:
-    """Return what identifies the factors and sizes of a sample, computed once per sample."""
+    """Return a key of the factors and sizes of a sample, computed once per sample."""
 
     def compute() -> str:
         digest = hashlib.blake2b(digest_size=16)

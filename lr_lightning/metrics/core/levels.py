@@ -1,4 +1,4 @@
-"""Chance and ceiling of any score: what noise and a perfect code score on the same rows, by the metric itself."""
+"""Chance and ceiling of any score: the scores of noise and of a perfect code on the same rows."""
 
 import math
 import warnings
@@ -17,7 +17,7 @@ Metric: TypeAlias = Callable[[Sample], MetricResult]
 
 
 def with_levels(metric: Metric, sample: Sample, num_draws: int = 5) -> MetricResult:
-    """Return what ``metric`` gives for ``sample``, each score with its chance and its ceiling.
+    """Return the result of ``metric`` for ``sample``, each score with its chance and ceiling.
 
     Args:
         metric: Any metric that compares codes with factors, such as :func:`.mig.mutual_information_gap`; parameters
@@ -66,7 +66,7 @@ def chance_of_noise(metric: Metric, sample: Sample, num_draws: int) -> dict[str,
 
 
 def ceilings(metric: Metric, sample: Sample, *, try_without_spare: bool = True) -> dict[str, float]:
-    """Return what a perfect code scores, see :func:`perfect_samples`; NaN if undefined.
+    """Return the scores of a perfect code, see :func:`perfect_samples`; NaN if undefined.
 
     It has as many latents as ``sample``. To latents left over some scores are blind, some (completeness) rise with
     them, and some (a mean over all latents) fall: the better score of both is its ceiling.
@@ -74,7 +74,7 @@ def ceilings(metric: Metric, sample: Sample, *, try_without_spare: bool = True) 
     Args:
         metric: The metric.
         sample: Rows.
-        try_without_spare: Whether to look at codes without those latents too, for scores that fall with them.
+        try_without_spare: Whether to also try codes without the spare latents, for scores that are lowered by them.
     """
     codes = perfect_samples(sample)
     results = [_quietly(metric, perfect) for perfect in (codes if try_without_spare else codes[:1])]
@@ -88,7 +88,7 @@ def ceilings(metric: Metric, sample: Sample, *, try_without_spare: bool = True) 
 
 
 def fill_levels(result: MetricResult, chance: Mapping[str, float], ceiling: Mapping[str, float]) -> MetricResult:
-    """Return ``result`` with the levels of its scores by their names; what is not given or NaN stays as it is."""
+    """Return ``result`` with the given levels of its scores, by name; missing and NaN levels change nothing."""
 
     def known(levels: Mapping[str, float], name: str, otherwise: float | None) -> float | None:
         return otherwise if math.isnan(levels.get(name, math.nan)) else levels[name]

@@ -34,10 +34,10 @@ def binned_information(sample: Sample, num_bins: int = 20, bin_range: BinRange |
     """Return information and joint entropies of the rows to train on, computed once per sample.
 
     Args:
-        sample: Rows. If it has log-variances, each row spreads over the bins as its posterior does, else it falls into
-            that of its mean.
+        sample: Rows. With log-variances, each row is spread over the bins by its posterior; otherwise it falls into the
+            bin of its mean.
         num_bins: Bins of equal width per latent.
-        bin_range: Where the bins begin and end for all latents; see :func:`joint_tables`.
+        bin_range: Range of the bins for all latents; see :func:`joint_tables`.
     """
 
     def compute() -> BinnedInformation:
@@ -63,8 +63,8 @@ def joint_tables(
         sample: Rows.
         factors: Factor values to pair them with, shape ``(N, K)``, renumbered from 0.
         num_bins: Number of bins.
-        bin_range: Where the bins begin and end; what lies outside counts to the outer bins. ``None``: the range of
-            the latent's means or, with log-variances, that of the means and three standard deviations on either side.
+        bin_range: Range of the bins; values outside count in the outermost bins. ``None``: the range of the latent's
+            means, or of its means ± 3 standard deviations if there are log-variances.
 
     Yields:
         ``K`` tables ``(B, V_k)`` float64, each of sum ``N``.

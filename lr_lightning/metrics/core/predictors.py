@@ -61,7 +61,7 @@ def accuracy_held_out(sample: Sample, predictor: Predictor, factor: int, num_row
 
 
 def predictor_parameters(sample: Sample, predictor: Predictor) -> dict[str, object]:
-    """Return what the numbers depend on."""
+    """Return the parameters that the results depend on."""
     trees = {"num_trees": NUM_TREES, "max_depth": MAX_DEPTH, "learning_rate": LEARNING_RATE}
     return {"predictor": predictor, **(trees if predictor != "logistic" else {}), "seed": sample.seed}
 
@@ -110,7 +110,7 @@ def _gradient_boosting(codes: Floats, classes: Integers, seed: int) -> Predict:
 
 
 def _standardization(codes: Floats) -> Callable[[Floats], Floats]:
-    """Return what takes the means of ``codes`` to 0 and their deviations to 1; a constant latent is centred only."""
+    """Return a function that standardizes codes by the statistics of ``codes``; constant latents are only centered."""
     mean, deviation = codes.mean(axis=0, dtype=np.float64), codes.std(axis=0, dtype=np.float64)
     scale = np.where(np.ptp(codes, axis=0) > 0, deviation, 1.0)
     return lambda new: (new - mean) / scale

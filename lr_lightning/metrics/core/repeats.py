@@ -1,4 +1,4 @@
-"""How far a mean over repeats may be off, where all repeats draw their rows from one table."""
+"""Standard error of a mean over repeats that all draw their rows from one table."""
 
 import math
 from collections.abc import Sequence

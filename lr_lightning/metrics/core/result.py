@@ -13,7 +13,7 @@ from lr_lightning.metrics.core.repeats import Draws, ErrorOver, ScoredOn, repeat
 
 
 class Score(NamedTuple):
-    """One score, with what is needed to interpret it.
+    """One score, with the facts needed to interpret it.
 
     Attributes:
         value: The score; NaN where it is undefined.
@@ -78,7 +78,7 @@ class MetricResult:
         return next(iter(self.scores.values())).value
 
     def __getitem__(self, name: str) -> float:
-        """Return the value of the score called ``name``: in full, or its last words where no other score ends so.
+        """Return the value of the score ``name``, given in full or as an unambiguous ending.
 
         Raises:
             KeyError: If there is no such score, or more than one.

@@ -30,7 +30,7 @@ class Sampling:
         num_test: Rows held out. ``None``: 5,000, or the other third.
         order: ``"random"``: rows drawn without replacement; the draw does not depend on the order of the table.
             ``"first"``: the first ``num_train`` rows and the ``num_test`` after them.
-        seed: Seed of the draw and of whatever the metric draws.
+        seed: Seed of the draw of rows and of all draws inside the metric.
 
     Raises:
         ValueError: If a number is below its least (2 rows to train, 0 to test), or ``order`` is unknown.
@@ -105,7 +105,7 @@ class Sample:
     _shared: dict[Hashable, object] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, object]:
-        """Leave out what metrics share: it has functions, which cannot be pickled, and is computed again if needed."""
+        """Exclude shared results: they contain functions, which cannot be pickled, and are recomputed if needed."""
         return {**self.__dict__, "_shared": {}}
 
     @property
@@ -128,7 +128,7 @@ class Sample:
         return np.random.default_rng([self.seed, zlib.crc32(purpose.encode())])
 
     def shared(self, key: Hashable, compute: Callable[[], _T]) -> _T:
-        """Return what ``compute`` returned when first called with ``key``, so that metrics share it."""
+        """Return the result of ``compute``, called only once for each ``key``, so that metrics share it."""
         if key not in self._shared:
             self._shared[key] = compute()
         return self._shared[key]  # type: ignore[return-value]
@@ -172,7 +172,7 @@ def draw(
         log_variances: Logarithms of the posterior variances, shape ``(N, D)``.
 
     Returns:
-        The rows. Pass them to any metric in place of ``codes``: what metrics have in common is then computed once.
+        The rows. Pass them to any metric in place of ``codes``, so that shared intermediate results are computed once.
 
     Raises:
         ValueError: If a shape or type is wrong, codes or log-variances are not finite, or there are too few rows.
@@ -227,7 +227,7 @@ def as_sample(
     *,
     factors_needed: bool = True,
 ) -> Sample:
-    """Return ``codes`` if they are a sample already, else the sample drawn from the table.
+    """Return ``codes`` if they are already a sample, otherwise a sample drawn from the table.
 
     Raises:
         ValueError: As :func:`draw`; also if factors are needed and missing, or given with a sample.

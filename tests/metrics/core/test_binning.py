@@ -77,9 +77,9 @@ def test_smallest_number_there_is() -> None:
 
 
 def test_wrong_arguments() -> None:
-    with pytest.raises(ValueError, match="num_bins must be at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_bins .*got 1"):
         bin_codes(np.zeros((3, 1)), 1)
-    with pytest.raises(ValueError, match="binning must be one of equal_width, quantile, got 'width'"):
+    with pytest.raises(ValueError, match=r"binning .*got 'width'"):
         bin_codes(np.zeros((3, 1)), 20, "width")  # type: ignore[arg-type]
 
 

@@ -62,7 +62,7 @@ def test_miller_madow_counts_what_occurs() -> None:
     """Three bins, two values and three of their pairs: (3 + 2 - 3 - 1) / 2N."""
     bins, factor = np.array([0, 0, 4, 9])[:, None], np.array([0, 0, 1, 1])[:, None]
     assert mutual_information_matrix(bins, factor, "miller_madow").item() == pytest.approx(np.log(2) + 1 / 8, abs=1e-12)
-    with pytest.raises(ValueError, match="bias_correction must be one of none, miller_madow, got 'jackknife'"):
+    with pytest.raises(ValueError, match=r"bias_correction .*got 'jackknife'"):
         mutual_information_matrix(bins, factor, "jackknife")  # type: ignore[arg-type]
 
 

@@ -135,7 +135,7 @@ def test_parameters_are_set_beforehand_and_warnings_given_once() -> None:
 
 def test_wrong_use_is_told() -> None:
     codes, factors = ideal_case("ident")
-    with pytest.raises(ValueError, match="num_permutations must be at least 1, got 0"):
+    with pytest.raises(ValueError, match=r"num_permutations .*got 0"):
         permutation_null(mutual_information_gap, draw(codes, factors), 0)
     with pytest.raises(ValueError, match="the sample has no factors to permute"):
         permutation_null(mutual_information_gap, draw(codes, None))

@@ -155,7 +155,7 @@ def test_wrong_range(bin_range: tuple[float, float]) -> None:
 
 
 def test_wrong_number_of_bins() -> None:
-    with pytest.raises(ValueError, match="num_bins must be at least 2, got 1"):
+    with pytest.raises(ValueError, match=r"num_bins .*got 1"):
         binned_information(posterior_sample(50), 1)
 
 

@@ -249,5 +249,5 @@ def test_log_variances_of_another_shape() -> None:
     codes, factors = table()
     with pytest.raises(ValueError, match=r"log_variances must have the shape of codes \(300, 5\), got \(300, 4\)"):
         draw(codes, factors, log_variances=codes[:, 1:])
-    with pytest.raises(ValueError, match="log_variances must be finite, got 1500 entries"):
+    with pytest.raises(ValueError, match=r"log_variances .*got 1500 entries"):
         draw(codes, factors, log_variances=torch.full_like(codes, -torch.inf))
