@@ -16,13 +16,13 @@ from lr_lightning.plots.decoder_interaction import decoder_interaction_figure
 
 
 class DecoderInteractionAssay(AssayCallback):
-    """Logs how much of the decoder takes several latents at once; see :func:`.decoder_interaction`.
+    """Logs how strongly latents interact in the decoder; see :func:`.decoder_interaction`.
 
     Scalars under ``assay/decoder_interaction/``: ``mean_order``, the mean number of latents in a term of the decoder,
-    1 if their effects add; ``interaction``, the mean number of pairs of latents in a term, 0 if they add;
+    which is 1 if their effects add up; ``interaction``, the mean number of pairs of latents in a term, which is then 0;
     ``mean_order_error`` and ``interaction_error``, their standard errors; ``strongest_pair``, the largest share of the
-    variance in terms with a pair; and ``latent_00`` and so on, the share in terms with a latent, 0 if the decoder
-    ignores it. The matrix of shares is drawn and saved to ``assays/``.
+    variance that involves both latents of a pair; and ``latent_00`` and so on, the share that involves a latent, 0 if
+    the decoder ignores it. The matrix of shares is drawn and saved to ``assays/``.
 
     Args:
         num_samples: Number of codes, drawn from the validation set.
@@ -39,9 +39,9 @@ class DecoderInteractionAssay(AssayCallback):
     size_argument = "num_samples"
     report_options = {"num_samples": 128}
     captions = {
-        "matrix": "Each cell beside the diagonal is the share of the variance of decoded observations that takes both "
-        "latents: 0 if their effects add. Each cell on the diagonal is the share that takes the latent, alone or "
-        "with others: 0 if the decoder ignores it."
+        "matrix": "Off the diagonal: the share of the variance of decoded observations that involves both latents "
+        "jointly, 0 if their effects add up. On the diagonal: the share that involves the latent, alone or with "
+        "others, 0 if the decoder ignores it."
     }
     headlines = {"mean_order": "Mean order of the decoder"}
     quantities = ("mean_order", "mean_order_error", "interaction", "interaction_error", "strongest_pair", "latent_*")
@@ -80,8 +80,8 @@ class DecoderInteractionAssay(AssayCallback):
         order, strongest = scalars.get("mean_order", math.nan), scalars.get("strongest_pair", math.nan)
         if defined(order):
             yield (
-                f"What the decoder does takes {number(order)} latents at once on average; 1 would mean that their "
-                "effects add."
+                f"An effect of the decoder involves {number(order)} latents on average: 1 if the effects of latents "
+                "add up."
             )
         if defined(strongest):
-            yield f"The strongest pair of latents acts jointly in {percent(strongest)} of the variance of observations."
+            yield f"The strongest pair jointly explains {percent(strongest)} of the variance of observations."

@@ -49,7 +49,7 @@ def decoder_interaction(
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> DecoderInteraction:
-    r"""Measure how much of what the decoder does takes several latents at once.
+    r"""Measure how strongly latents interact in the decoder.
 
     For independent latents, the decoder is a sum of terms of none, one, two and more latents, :math:`g(z) = \sum_u
     g_u(z_u)`, that are uncorrelated, and its variance is :math:`\sigma^2 = \sum_{u \ne \emptyset} \sigma_u^2`. Replace
@@ -60,19 +60,19 @@ def decoder_interaction(
         \| g(z_{ij \leftarrow z'}) - g(z_{i \leftarrow z'}) - g(z_{j \leftarrow z'}) + g(z) \|^2
         = \sum_{u \ni i, j} \sigma_u^2
 
-    The first is 0 for a latent that the decoder ignores; the second is 0 for two latents whose effects add, such as
-    those that paint different pixels, and is large where one decides what the other does, such as the position of an
-    object and its color. The matrix has :math:`T_i / \sigma^2` and :math:`\Upsilon_{ij} / \sigma^2`. Their sums are
+    The first is 0 for a latent that the decoder ignores. The second is 0 for two latents whose effects add up, e.g.
+    because they change different pixels. It is large if the effect of one depends on the other, as for the position and
+    the color of an object. The matrix has :math:`T_i / \sigma^2` and :math:`\Upsilon_{ij} / \sigma^2`. Their sums are
     the mean of :math:`|u|` and of :math:`|u| (|u| - 1) / 2` over terms weighted with :math:`\sigma_u^2`:
 
     .. math:: \mathrm{mean\ order} = \sum_i T_i / \sigma^2, \qquad \mathrm{interaction} = \sum_{i<j} \Upsilon_{ij} /
         \sigma^2
 
-    ``z`` and ``z'`` are drawn from the product of the marginal distributions of ``codes``: each latent is shuffled by
-    itself, twice. Where latents depend on each other, the decoder sees combinations that no observation has. The
-    variance is half the mean squared distance of :math:`g(z)` and :math:`g(z')`, which makes the mean order of a
-    decoder with orthogonal effects 1 for any codes. Few codes make shares noisy; a latent is replaced by its own value
-    in one of ``N`` codes, which lowers the shares of pairs by about as much.
+    ``z`` and ``z'`` are drawn from the product of the marginal distributions of ``codes``: each latent is shuffled
+    separately, twice. If latents depend on each other, the decoder receives combinations that do not occur in the data.
+    The variance is half the mean squared distance of :math:`g(z)` and :math:`g(z')`, which makes the mean order of a
+    decoder with orthogonal effects 1 for any codes. With few codes, shares are noisy. On average, one code in ``N``
+    donates to itself, which lowers the shares of pairs by a fraction of about ``1 / N``.
 
     Cost: ``N (2 + D (D + 1) / 2)`` decoded samples, ``chunk_size`` per pass.
 
@@ -93,8 +93,8 @@ def decoder_interaction(
     References:
         Liu and Owen, Estimating Mean Dimensionality of Analysis of Variance Decompositions, Journal of the American
         Statistical Association, 2006, for both sums; Lachapelle et al., Additive Decoders for Latent Variables
-        Identification and Cartesian-Product Extrapolation, NeurIPS 2023, arXiv:2307.02598, for what additive decoders
-        can do.
+        Identification and Cartesian-Product Extrapolation, NeurIPS 2023, arXiv:2307.02598, on the properties of
+        additive decoders.
 
     Example:
         >>> from lr_lightning.assays import wrap
@@ -118,7 +118,7 @@ def decoder_interaction(
 
 
 def _shuffled(codes: Tensor, generator: torch.Generator) -> Tensor:
-    """Return ``codes`` (N, D) with the rows of each latent in an order of its own."""
+    """Return ``codes`` (N, D) with each latent shuffled separately."""
     orders = torch.stack([torch.randperm(len(codes), generator=generator) for _ in range(codes.shape[1])], dim=1)
     return codes.gather(0, orders.to(codes.device))
 

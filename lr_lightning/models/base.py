@@ -327,7 +327,7 @@ class AutoencoderModule(LightningModule, ABC):
 
     @override
     def on_train_start(self) -> None:
-        """Take over the Trainer's step count, and restore the random state of the checkpoint if there is one."""
+        """Set the step count to that of the Trainer, and restore the random state of the checkpoint if there is one."""
         self.steps_trained = self.global_step
         if self._random_state is not None:
             torch.set_rng_state(self._random_state["cpu"].cpu())

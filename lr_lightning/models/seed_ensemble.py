@@ -97,7 +97,7 @@ class SeedEnsemble(LightningModule):
 
     @override
     def on_train_start(self) -> None:
-        """Let the members take over the Trainer's step count."""
+        """Set the members' step counts to that of the Trainer."""
         for member in self.members:
             member.on_train_start()
 

@@ -1,4 +1,4 @@
-"""How latents share the variance of decoded observations."""
+"""Figure of the variance of decoded observations due to latents and pairs of latents."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def decoder_interaction_figure(result: DecoderInteraction, *, title: str = "Decoder interaction") -> Figure:
-    """Draw the shares of latents on the diagonal, and those of pairs of latents beside it.
+    """Draw the shares of single latents on the diagonal, and those of pairs of latents off the diagonal.
 
     Args:
         result: Shares of latents and pairs.

@@ -12,7 +12,7 @@ from torch import Tensor
 from lr_lightning.data.storage.npz_member import npz_array, npz_header, npz_names
 
 _MOST_ROWS, _MOST_ENTRIES = 2_000_000, 1 << 26  # sampling from this many takes half a minute and 2 GB
-_REMEDY = "write it anew with np.savez"
+_REMEDY = "save it again with np.savez"
 _Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 
@@ -69,7 +69,7 @@ def _no_arrays(path: Path, error: Exception) -> ValueError:
 
 def _check_size(path: Path, name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     if dtype.kind not in "biufc":
-        raise ValueError(f"{path} is no .npz file of plain numeric arrays ({name!r} holds {dtype})")
+        raise ValueError(f"{path} is no .npz file of plain numeric arrays ({name!r} has {dtype})")
     if prod(shape) > _MOST_ENTRIES or (shape and shape[0] > _MOST_ROWS):
         raise ValueError(
             f"{name} may have {_MOST_ROWS:,} rows and {_MOST_ENTRIES:,} entries, got shape {shape}; keep a random "

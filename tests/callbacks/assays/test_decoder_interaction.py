@@ -47,7 +47,7 @@ def test_it_warns_of_a_constant_decoder() -> None:
 @pytest.mark.parametrize(
     ("scalars", "parts"),
     [
-        ({"mean_order": 1.5, "strongest_pair": 0.25}, ["takes 1.5 latents at once", "jointly in 25% of the variance"]),
+        ({"mean_order": 1.5, "strongest_pair": 0.25}, ["1.5 latents", "25% of the variance"]),
         ({"mean_order": math.nan, "strongest_pair": math.nan}, []),
     ],
 )
