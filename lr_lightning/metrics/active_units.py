@@ -1,4 +1,4 @@
-"""Number of latents that the data move."""
+"""Number of latents that vary over the data."""
 
 import numpy as np
 import torch
@@ -29,10 +29,10 @@ def active_units(
 
     Returns:
         Score ``active_units``, a count in ``{0, ..., D}``; its ceiling is ``D``, there is no chance level. More is
-        better where latents collapse; it has no other meaning. ``per_latent``: ``variance`` in squared latent units.
+        better only as a sign that latents did not collapse. ``per_latent``: ``variance`` in squared latent units.
 
-        Blind to the factors; copies and noise count as any other latent. It supposes codes of the prior's scale:
-        latents of a deterministic autoencoder may be small and active.
+        Blind to the factors; copies and noise count like any other latent. Assumes codes on the scale of the prior:
+        latents of a deterministic autoencoder may be small but informative.
 
     Raises:
         ValueError: As :func:`draw`; or if ``threshold < 0``.

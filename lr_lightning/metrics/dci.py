@@ -80,14 +80,14 @@ def dci(
         Scores, all higher is better, no unit: ``dci_<estimator>_disentanglement``, ``..._completeness``,
         ``..._informativeness_train`` and ``..._informativeness_test``, with ``_permutation`` after the estimator for
         that importance. Disentanglement and completeness lie in ``[0, 1]``. Informativeness is the accuracy; for
-        ``"lasso"`` it is R squared, at most 1. By chance it is about that of the most frequent value on the test, and
-        far above that on the rows to train on, which trees learn by heart. ``matrix``: importances ``(D, K)``, NaN for
+        ``"lasso"`` it is R squared, at most 1. Chance on held-out rows is about the share of the most frequent value;
+        it is far higher on the training rows, which trees memorize. ``matrix``: importances ``(D, K)``, NaN for
         factors that take one value. ``per_factor``: ``completeness`` and both kinds of ``informativeness``.
         ``per_latent``: ``disentanglement``.
 
-        Importances are shares, whatever the predictions are worth: read disentanglement and completeness beside
-        informativeness. On codes that know nothing the impurities of trees give about 0, but a few small coefficients
-        of ``"lasso"`` .3 to .8. As few and small permutation importances can give any value there.
+        Importances are normalized even if predictions are poor: read disentanglement and completeness together with
+        informativeness. For uninformative codes, impurities of trees give about 0, but the few small coefficients of
+        ``"lasso"`` give .3 to .8, and the few small permutation importances can give any value.
         Disentanglement is blind to duplicated latents, completeness to other factors in the same latent, and to
         duplicates where the estimator looks at one of them only, as ``"lasso"`` does. Both are blind to how well the
         factors are predicted, and to lost factors unless importances are the impurities of trees: those of a lost
@@ -207,7 +207,7 @@ def _aggregates(importances: Floats, varying: list[int]) -> tuple[float, float]:
 
 
 def _warn_of_undefined(sample: Sample, predictions: Predictions) -> None:
-    """Say in one warning which scores are NaN, and why."""
+    """Warn once about all scores that are NaN, with the reasons."""
     varying, reasons = sample.varying_factors, []
     total = predictions.importances[:, varying].sum()
     if not varying:

@@ -1,4 +1,4 @@
-"""What the divergence from the prior is made of."""
+"""Decomposition of the divergence from the prior."""
 
 import math
 import warnings
@@ -157,7 +157,7 @@ def _aggregate_log_densities(samples: Tensor, means: Tensor, log_deviations: Ten
 
 
 class ELBODecomposition(FunctionMetric, function=elbo_decomposition):
-    """What the divergence from the prior is made of, in nats; see :func:`.functional.elbo_decomposition`."""
+    """Parts of the divergence from the prior, in nats; see :func:`.functional.elbo_decomposition`."""
 
     metric = "elbo_decomposition"
     needs_factors = False

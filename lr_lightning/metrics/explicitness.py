@@ -35,18 +35,18 @@ def explicitness(
         sampling: Which rows.
 
     Returns:
-        Scores ``explicitness_auc_test`` on the rows held out and ``explicitness_auc_train`` on those to train on, in
-        ``[0, 1]``, no unit; higher is better. Chance is .5 on the test, more on few rows to train on. A perfect code
-        comes below 1 where a factor has many values for the number of rows: the penalty keeps the classifier from
-        telling neighbors apart. Some authors rescale by
-        ``2 AUC - 1``. ``per_factor``: ``auc_test``, ``auc_train``. Codes are standardized with the statistics of the
-        rows to train on, constant latents become 0. The classifier is scikit-learn's with its usual penalty (``C=1``),
-        solved to ``tol=1e-4``; ten times the usual 100 iterations are allowed, for them to suffice.
+        Scores ``explicitness_auc_test`` on the held-out rows and ``explicitness_auc_train`` on the training rows, in
+        ``[0, 1]``, no unit; higher is better. Chance is .5 on held-out rows, and higher on few training rows. A perfect
+        code scores below 1 if a factor has many values for the number of rows: the penalty keeps the classifier from
+        separating neighboring values. Some authors rescale to ``2 AUC - 1``. ``per_factor``: ``auc_test``,
+        ``auc_train``. Codes are standardized with the statistics of the training rows; constant latents become 0. The
+        classifier is scikit-learn's with its default penalty (``C=1``), solved to ``tol=1e-4`` with up to ten times the
+        default of 100 iterations.
 
-        Blind to rotations, duplicates and every other way to spread a factor over latents. A factor that is lost
-        costs only half of its share, as chance is .5. Values that all rows or none have are not averaged over; for a
-        value that no row to train on has, the predicted probability is 0 and its area is .5. Factors with one value are
-        left out with a warning; NaN with a warning if no factor varies, and on the test if no rows are held out.
+        Blind to rotations, duplicates and any other spread of a factor over latents. A lost factor costs only half of
+        its share, as chance is .5. Values that all rows or no rows have are excluded from the mean; a value without
+        training rows has a predicted probability of 0 and an area of .5. Factors with one value are left out with a
+        warning; NaN with a warning if no factor varies, and for the test score if there are no held-out rows.
 
     Raises:
         ValueError: As :func:`draw`.

@@ -15,7 +15,7 @@ from lr_lightning.metrics.function_metric import FunctionMetric
 def gaussian_total_correlation(
     codes: Tensor | Sample, factors: Tensor | None = None, *, sampling: Sampling | None = None
 ) -> MetricResult:
-    r"""Score how far latents are correlated: the total correlation that Gaussian codes of their covariance would have.
+    r"""Score the correlation among latents: the total correlation of a Gaussian with their covariance.
 
     .. math:: \mathrm{TC} = \frac{1}{2} \Big( \sum_j \log \Sigma_{jj} - \log \det \Sigma \Big)
 
@@ -28,7 +28,7 @@ def gaussian_total_correlation(
 
     Returns:
         Score ``gaussian_total_correlation`` in ``[0, inf]`` nats; lower is better; there is no chance level. The
-        ceiling is that of the latents with their rows shuffled apart, which are independent: above 0, by about
+        ceiling is the score after shuffling the rows of each latent, which makes them independent: above 0, by about
         ``D * (D - 1) / 4N``. ``matrix``: correlations ``(D, D)``. ``per_latent``: ``variance``.
 
         Blind to the factors, to collapse, and to all but linear dependence: 0 for a rotation of independent latents of
@@ -97,7 +97,7 @@ def _total_correlation(standardized: Floats) -> float:
 
 
 class GaussianTotalCorrelation(FunctionMetric, function=gaussian_total_correlation):
-    """How far latents are correlated, in nats; see :func:`.functional.gaussian_total_correlation`."""
+    """How strongly latents are correlated, in nats; see :func:`.functional.gaussian_total_correlation`."""
 
     metric = "gaussian_total_correlation"
     needs_factors = False

@@ -15,7 +15,7 @@ from lr_lightning.metrics.function_metric import FunctionMetric
 def gaussian_wasserstein_correlation(
     codes: Tensor | Sample, factors: Tensor | None = None, *, sampling: Sampling | None = None
 ) -> MetricResult:
-    r"""Score how far latents are correlated: the distance of a Gaussian of their covariance from its marginals.
+    r"""Score the correlation among latents: the distance of a Gaussian with their covariance from its marginals.
 
     .. math:: W = 2 \operatorname{tr} \Sigma
         - 2 \operatorname{tr} \big( \Lambda^{1/2} \Sigma \Lambda^{1/2} \big)^{1/2},
@@ -32,8 +32,8 @@ def gaussian_wasserstein_correlation(
     Returns:
         Score ``gaussian_wasserstein_correlation`` in squared latent units, not negative, and
         ``gaussian_wasserstein_correlation_normalized``, the same over the trace of the covariance, in ``[0, 2)``
-        without a unit; lower is better; there is no chance level. The ceiling is that of the latents with their rows
-        shuffled apart, which are independent, just above 0. ``matrix``: covariances ``(D, D)``. ``per_latent``:
+        without a unit; lower is better; there is no chance level. The ceiling is the score after shuffling the rows of
+        each latent, which makes them independent: just above 0. ``matrix``: covariances ``(D, D)``. ``per_latent``:
         ``variance``.
 
         Blind to the factors, to collapse, and to all but linear dependence: 0 for a rotation of independent latents of
@@ -92,7 +92,7 @@ def _distance(centered: Floats, variances: Floats) -> float:
 
 
 class GaussianWassersteinCorrelation(FunctionMetric, function=gaussian_wasserstein_correlation):
-    """How far latents are correlated, as a distance; see :func:`.functional.gaussian_wasserstein_correlation`."""
+    """How strongly latents are correlated, as a distance; see :func:`.functional.gaussian_wasserstein_correlation`."""
 
     metric = "gaussian_wasserstein_correlation"
     needs_factors = False

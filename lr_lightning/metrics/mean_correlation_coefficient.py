@@ -44,16 +44,16 @@ def mean_correlation_coefficient(
 
     Returns:
         Score ``mcc_pearson`` or ``mcc_spearman`` in ``[0, 1]``, no unit; higher is better. Chance is about .03 with
-        2000 rows and four factors; with fewer latents than factors at most ``D / K`` can be reached. ``"spearman"``
-        reaches 1 only where a factor's value decides the code exactly: noise, however little, breaks ties, and leaves
-        .986 for six values. ``matrix``: absolute correlations ``(D, K)``, 0 for constant latents. ``per_factor``:
+        2000 rows and four factors; with fewer latents than factors the maximum is ``D / K``. ``"spearman"`` reaches 1
+        only if a factor's value determines the code exactly: any noise breaks ties, which limits it to .986 for six
+        values. ``matrix``: absolute correlations ``(D, K)``, 0 for constant latents. ``per_factor``:
         ``correlation``, and ``latent``, the index of the latent assigned.
 
-        Blind to what else latents encode: two factors turned into each other by 45 degrees still score .71, and
-        latents left over cost nothing. Factors without a latent left count 0; implementations that make up for missing
-        columns with noise add its correlations, and demand ``D >= K``. Factors on a circle cannot reach 1, those
-        without order score by accident. Factors with one value are left out with a warning; NaN with a warning if none
-        varies.
+        Blind to other factors in the same latent: two factors rotated into each other by 45 degrees still score .71,
+        and unmatched latents cost nothing. Factors without a matched latent count 0; some implementations instead fill
+        missing columns with noise, which adds its correlations, or require ``D >= K``. Factors on a circle cannot reach
+        1, and the score of unordered factors depends on their numbering. Factors with one value are left out with a
+        warning; NaN with a warning if none varies.
 
     Raises:
         ValueError: As :func:`draw`; or if ``correlation`` is unknown.

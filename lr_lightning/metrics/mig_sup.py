@@ -25,7 +25,7 @@ def mig_sup(
     binning: Binning = "equal_width",
     sampling: Sampling | None = None,
 ) -> MetricResult:
-    r"""Score how far each latent carries one factor alone (MIG-sup).
+    r"""Score whether each latent encodes a single factor (MIG-sup).
 
     .. math:: \frac{1}{|J|} \sum_{j \in J} \left(N_{j(1)} - N_{j(2)}\right), \qquad
         N_{jk} = \frac{I(z_j; y_k)}{H(y_k)}
@@ -42,12 +42,12 @@ def mig_sup(
 
     Returns:
         Scores ``mig_sup``, over informative latents, and ``mig_sup_all``, in ``[0, 1]``, no unit; higher is better.
-        Each latent of noise adds a 0 to the mean over all: a perfect code with as many latents of noise beside it
-        scores half. By chance ``mig_sup_all`` is about 0, and ``mig_sup`` undefined, as no latent is informative.
+        Each noise latent adds a 0 to the mean over all latents: a perfect code with an equal number of noise latents
+        scores 1/2. By chance ``mig_sup_all`` is about 0, and ``mig_sup`` undefined, as no latent is informative.
         ``matrix``: mutual information ``(D, K)`` in nats. ``per_latent``: ``gap``, and ``informative``, 0 or 1.
 
-        Blind to duplicated latents and to factors that no latent carries; the mutual information gap is not, but 0 for
-        duplicates. Factors with one value are left out with a warning; NaN with a warning if fewer than two vary;
+        Blind to duplicated latents and to factors that are not encoded; unlike the mutual information gap, which is 0
+        for duplicates. Factors with one value are left out with a warning; NaN with a warning if fewer than two vary;
         ``mig_sup`` alone is NaN with a warning if no latent is informative.
 
     Raises:
@@ -99,7 +99,7 @@ def _gaps(matrix: Tensor, sample: Sample) -> Tensor:
 
 
 class MIGSup(FunctionMetric, function=mig_sup):
-    """How far each latent carries one factor alone; see :func:`.functional.mig_sup`."""
+    """Whether each latent encodes a single factor; see :func:`.functional.mig_sup`."""
 
     metric = "mig_sup"
     higher_is_better = True

@@ -36,8 +36,8 @@ def pairwise_mutual_information(
 
     Returns:
         Score ``pairwise_mutual_information`` in ``[0, log num_bins]`` nats; lower is better. ``chance``, and the
-        ceiling, is the value with each latent's rows shuffled apart: the bias of counting, about
-        ``(num_bins - 1)**2 / 2N`` nats for latents that fill their bins. Independent latents lie there, not at 0.
+        ceiling, is the score after shuffling the rows of each latent: the bias of the estimate, about
+        ``(num_bins - 1)**2 / 2N`` nats for latents that fill their bins. Independent latents score this, not 0.
         ``matrix``: mutual information
         ``(D, D)`` in nats, latents with latents; its diagonal, not averaged, is their entropies. ``per_latent``:
         ``mean`` information with the others.

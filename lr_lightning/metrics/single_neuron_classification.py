@@ -23,7 +23,7 @@ from lr_lightning.metrics.function_metric import FunctionMetric
 def single_neuron_classification(
     codes: Tensor | Sample, factors: Tensor | None = None, *, sampling: Sampling | None = None
 ) -> MetricResult:
-    r"""Score how well a single latent tells each factor when the latent's range is cut into one interval per value.
+    r"""Score how well a single latent predicts each factor when its range is divided into one interval per value.
 
     .. math:: \mathrm{SNC} = \frac{1}{K} \sum_k P\big(\pi_k(b_k(z_{a(k)})) = y_k\big)
 
@@ -107,7 +107,7 @@ def _accuracies(codes: tuple[Floats, Floats], factor: tuple[Integers, Integers])
 
 
 class SingleNeuronClassification(FunctionMetric, function=single_neuron_classification):
-    """How well intervals of a single latent tell each factor; see :func:`.functional.single_neuron_classification`."""
+    """How well intervals of one latent predict each factor; see :func:`.functional.single_neuron_classification`."""
 
     metric = "snc"
     aliases = ("single_neuron_classification",)

@@ -20,13 +20,13 @@ Similarity: TypeAlias = Literal["lasso", "spearman"]
 
 @dataclass(frozen=True, eq=False)
 class DisentanglementRanking:
-    """How far each model agrees with the others.
+    """Agreement of each model with the others.
 
     Attributes:
         scores: Scores ``(M,)`` float64 of the models; NaN where undefined.
         pairwise: Agreement ``(M, M)`` float64: of each row's model with each column's. Its diagonal is NaN.
         kept: Latents ``(D,)`` bool of each model that were compared.
-        parameters: All that the numbers depend on, except the data.
+        parameters: All parameters that the scores depend on.
     """
 
     scores: Tensor
@@ -87,8 +87,8 @@ def unsupervised_disentanglement_ranking(
         ``D = 10``, or as many matrix products of ranks.
 
     Raises:
-        ValueError: If there is no model, codes are as :func:`draw` refuses them, numbers of rows or of divergences do
-            not match, ``similarity`` is unknown, ``alpha`` is not positive, or ``kl_threshold`` is negative.
+        ValueError: If there is no model, codes are invalid (see :func:`draw`), numbers of rows or of divergences do not
+            match, ``similarity`` is unknown, ``alpha`` is not positive, or ``kl_threshold`` is negative.
 
     References:
         Duan et al., Unsupervised Model Selection for Variational Disentangled Representation Learning, ICLR 2020,
