@@ -1,6 +1,7 @@
 """The snippets, commands and paths in README.md and docs/ work."""
 
 import re
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -54,6 +55,15 @@ def test_configs_and_links_exist() -> None:
         folder = ROOT if name.isupper() else ROOT / "docs"
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
             assert (folder / link).is_file(), (name, link)
+
+
+def test_modules_and_files_that_pages_name_exist() -> None:
+    other = {"data_sets", "likelihoods", "tests/test_toy_lab.py"}  # groups of entry points, and a file of the example
+    for name, text in {"README": README, "CONTRIBUTING": (ROOT / "CONTRIBUTING.md").read_text(), **DOCS}.items():
+        for path in re.findall(r"`((?:lr_lightning|callbacks|data|tests|benchmarks)/[\w/.]*\w)`", text):
+            assert path in other or (ROOT / path).exists(), (name, path)
+        for module in re.findall(r"(?:from|import|`) ?lr_lightning\.(\w+)", text):
+            assert module in other or find_spec(f"lr_lightning.{module}") is not None, (name, module)
 
 
 def test_models_page_lists_all_configs() -> None:

@@ -165,7 +165,7 @@ class Registry(Collection[str], Generic[T]):
         if not (isinstance(found, type) and issubclass(found, self.base)):
             raise ValueError(f"{path.replace(':', '.')} is not a class that extends {self.base.__qualname__}")
         if isabstract(found):
-            missing = ", ".join(sorted(found.__abstractmethods__))
+            missing = ", ".join(sorted(found.__abstractmethods__))  # type: ignore[attr-defined]
             raise ValueError(f"{path.replace(':', '.')} is abstract: a subclass must implement {missing}")
         return found
 

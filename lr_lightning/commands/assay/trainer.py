@@ -10,7 +10,8 @@ from typing_extensions import override
 
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.callbacks.needs import Target, first_missing
-from lr_lightning.commands.fit.training import RunCLI, named_assays
+from lr_lightning.commands.fit.callbacks import named_assays
+from lr_lightning.commands.fit.training import RunCLI
 from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.models import SeedEnsemble
 from lr_lightning.training.seed_statistics import seed_name

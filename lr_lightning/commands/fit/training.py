@@ -3,7 +3,7 @@
 import os
 import warnings
 from argparse import ArgumentError
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,14 +23,10 @@ from lr_lightning.callbacks import (
     ASSAYS,
     AssayCallback,
     CodeFiles,
-    DisentanglementAssay,
-    EnsembleAssay,
     Resumption,
-    RunCheckpoint,
     RunModelSummary,
     RunProgressBar,
     RunRecord,
-    SeedCheckpoints,
 )
 from lr_lightning.commands.config.changes import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.config.completion import check_serializable, complete_config
@@ -38,6 +34,7 @@ from lr_lightning.commands.config.composition import ComposingConfigFile, split_
 from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_arguments, known_classes
 from lr_lightning.commands.config.registered_names import import_registered, words_with_class_paths
 from lr_lightning.commands.config.saving import SaveRunConfig
+from lr_lightning.commands.fit.callbacks import checkpoint_callbacks, named_assays, of_each_seed, with_scores
 from lr_lightning.commands.fit.device_check import settle_device_check
 from lr_lightning.commands.fit.finite_loss import FiniteLoss
 from lr_lightning.commands.fit.foreign_messages import silence_foreign_messages
@@ -222,7 +219,7 @@ class RunCLI(LightningCLI):
         if self.subcommand == "predict":
             callbacks.append(CodeFiles(folder, self._seeds))
         if trainer["enable_checkpointing"] is not False:
-            callbacks += self._checkpoints(folder)
+            callbacks += self._checkpoints(folder / CHECKPOINTS)
         if trainer["enable_progress_bar"] is not False:
             callbacks.append(RunProgressBar())
         given = trainer["callbacks"] or []
@@ -243,26 +240,19 @@ class RunCLI(LightningCLI):
             for seed in seeds:
                 seed_everything(seed, workers=True, verbose=False)
                 members.append(self._get(self.parser.instantiate_classes(config), "model"))
-        return SeedEnsemble(members, seeds, [self._of_each_seed(assay) for assay in members[0].assays])
-
-    def _of_each_seed(self, callback: Callback) -> Callback:
-        return EnsembleAssay(callback) if isinstance(callback, AssayCallback) else callback
+        return SeedEnsemble(members, seeds, [of_each_seed(assay) for assay in members[0].assays])
 
     def _assay_callbacks(self) -> list[Callback]:
         """Return the assays of the config, plus disentanglement scores in a test."""
-        assays = dict(self._get(self.config_init, "assays") or {})
-        if self.subcommand == "test" and not any(isinstance(assay, DisentanglementAssay) for assay in assays.values()):
-            assays.setdefault(DisentanglementAssay.name, DisentanglementAssay())  # null disables it
-        named = named_assays(assays)
-        return list(named) if self._seeds is None else [self._of_each_seed(assay) for assay in named]
+        assays = self._get(self.config_init, "assays") or {}
+        named = named_assays(with_scores(assays) if self.subcommand == "test" else assays)
+        return list(named) if self._seeds is None else [of_each_seed(assay) for assay in named]
 
     def _checkpoints(self, folder: Path) -> list[Callback]:
-        """Return the callbacks that save ``best.ckpt`` and ``last.ckpt``."""
-        callbacks: list[Callback] = [RunCheckpoint(folder / CHECKPOINTS, "last")]
-        if self._get(self.config, "trainer").limit_val_batches != 0:
-            wanted = self._get(self.config, "checkpoint")
-            callbacks.insert(0, RunCheckpoint(folder / CHECKPOINTS, "best", wanted.monitor, wanted.mode))
-        return callbacks if self._seeds is None else [*callbacks, SeedCheckpoints(folder / CHECKPOINTS)]
+        """Return the callbacks that save checkpoints to ``folder``."""
+        wanted = self._get(self.config, "checkpoint")
+        validates = self._get(self.config, "trainer").limit_val_batches != 0
+        return checkpoint_callbacks(folder, (wanted.monitor, wanted.mode) if validates else None, self._seeds)
 
     def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
         """Return the loggers: W&B unless others are given, and a CSV logger, except with ``logger=False``.
@@ -341,16 +331,6 @@ class RunCLI(LightningCLI):
 
 
 _Prepared = TypeVar("_Prepared", bound=RunCLI)
-
-
-def named_assays(assays: Mapping[str, AssayCallback | None]) -> list[AssayCallback]:
-    """Return the assays that are not ``None``; each is named, and logs, as in the mapping."""
-    named = []
-    for name, assay in assays.items():
-        if assay is not None:
-            assay.name = name
-            named.append(assay)
-    return named
 
 
 def run(arguments: list[str]) -> None:
