@@ -25,7 +25,7 @@ import torch
 from scipy.stats import t
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.core.levels import ceilings, chance_of_noise, chance_of_shuffles
+from lr_lightning.metrics.core.chance_and_ceiling import ceilings, chance_of_noise, chance_of_shuffles
 from lr_lightning.metrics.core.sample import Sample, Sampling, draw
 from lr_lightning.metrics.registry import make_metrics
 

@@ -11,9 +11,13 @@ os.environ["WANDB_ERROR_REPORTING"] = "false"
 os.environ["WANDB_SILENT"] = "true"
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from lr_lightning.testing.bars import Bars as Bars
 from tests.file_server import FileServer, serve
+
+settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared machine")
 
 
 @pytest.fixture(autouse=True)

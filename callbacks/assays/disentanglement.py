@@ -21,7 +21,7 @@ from lr_lightning.callbacks.sentences import defined, number
 from lr_lightning.callbacks.sharding import gather_computed
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.loggers.media import save_score_table
-from lr_lightning.metrics.core.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
+from lr_lightning.metrics.core.chance_and_ceiling_cache import LEVEL_CHOICES, LevelCache, LevelChoice
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.registry import make_metrics
 from lr_lightning.metrics.score_report import score_report

@@ -71,7 +71,7 @@ from lr_lightning.assays.response_scores import (
     leak,
     response_scores,
 )
-from lr_lightning.assays.score_checks import score_warnings
+from lr_lightning.assays.score_warnings import score_warnings
 from lr_lightning.assays.slice_histogram import SliceHistogram, contracting_share, slice_histogram
 from lr_lightning.assays.slice_path import SlicePath, slice_codes, slice_path
 from lr_lightning.assays.starts import starting_codes, uniform_samples

@@ -14,9 +14,9 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.metrics.core.chance_and_ceiling import fill_levels
+from lr_lightning.metrics.core.chance_and_ceiling_cache import LevelCache
 from lr_lightning.metrics.core.gathered_states import tables_for_all_processes
-from lr_lightning.metrics.core.level_cache import LevelCache
-from lr_lightning.metrics.core.levels import fill_levels
 from lr_lightning.metrics.core.repeats import Draws, is_full_grid
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_over_repeats
 from lr_lightning.metrics.core.sample import Sample, Sampling, draw

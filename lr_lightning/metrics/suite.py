@@ -10,8 +10,8 @@ from typing_extensions import override
 
 from lr_lightning.common.checks import check_choice
 from lr_lightning.metrics.base import CodeTableMetric, DisentanglementMetric
-from lr_lightning.metrics.core.level_cache import LEVEL_CHOICES, LevelCache, LevelChoice
-from lr_lightning.metrics.core.levels import fill_levels
+from lr_lightning.metrics.core.chance_and_ceiling import fill_levels
+from lr_lightning.metrics.core.chance_and_ceiling_cache import LEVEL_CHOICES, LevelCache, LevelChoice
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_over_repeats
 from lr_lightning.metrics.core.sample import Sample, Sampling
 from lr_lightning.metrics.core.truncated import active_latents_only, on_active_latents

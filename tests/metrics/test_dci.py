@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.stats import entropy
 from sklearn.ensemble import RandomForestClassifier
 
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.result import MetricResult
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.dci import DCI, dci

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.predictors import fitted
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.fairness import Fairness, fairness

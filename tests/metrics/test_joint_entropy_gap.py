@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import entropy
 
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.joint_entropy_gap import (
     JointEntropyMinusMutualInformationGap,

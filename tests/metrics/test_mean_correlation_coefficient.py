@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.mean_correlation_coefficient import (
     Correlation,

@@ -12,7 +12,7 @@ from scipy.stats import entropy
 from sklearn.metrics import mutual_info_score
 
 from lr_lightning.metrics.core.aggregations import mig_sup_gap
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.mig_sup import MIGSup, mig_sup
 from lr_lightning.testing import MetricTester

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import mutual_info_score
 
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.mutual_information_gap import MutualInformationGap, mutual_information_gap
 from lr_lightning.testing import MetricTester

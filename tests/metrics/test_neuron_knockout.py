@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.neuron_knockout import NeuronKnockout, neuron_knockout
 from lr_lightning.testing import MetricTester

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.svm import LinearSVC
 
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.separated_attribute_predictability import (
     Predictor,

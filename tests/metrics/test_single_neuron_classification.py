@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.core.levels import with_levels
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.single_neuron_classification import SingleNeuronClassification, single_neuron_classification
 from lr_lightning.testing import MetricTester

@@ -130,7 +130,7 @@ def _clear_folder(folder: Path) -> None:
 def _prepare(options: argparse.Namespace, rest: Sequence[str]) -> "AssayCLI":
     """Return a Trainer with the model and data of the run and the chosen assays."""
     from lr_lightning.callbacks.report_arguments import report_arguments
-    from lr_lightning.commands.assay.choice import choose_assays
+    from lr_lightning.commands.assay.assay_choice import choose_assays
     from lr_lightning.commands.assay.trainer import SETTINGS, AssayCLI
     from lr_lightning.commands.fit.training import prepare
     from lr_lightning.commands.run.folder import expand_run_argument

@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from lr_lightning.commands.config.file_check import check_config_file
+from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.configs import CONFIG_FOLDER
 
 INCLUDE = "include"

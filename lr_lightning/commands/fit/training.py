@@ -28,17 +28,17 @@ from lr_lightning.callbacks import (
     RunProgressBar,
     RunRecord,
 )
-from lr_lightning.commands.config.changes import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.config.completion import check_serializable, complete_config
 from lr_lightning.commands.config.composition import ComposingConfigFile, split_assays
 from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_arguments, known_classes
 from lr_lightning.commands.config.registered_names import import_registered, words_with_class_paths
+from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.config.saving import SaveRunConfig
 from lr_lightning.commands.fit.callbacks import checkpoint_callbacks, named_assays, of_each_seed, with_scores
-from lr_lightning.commands.fit.device_check import settle_device_check
+from lr_lightning.commands.fit.cuda_lookup import settle_device_check
 from lr_lightning.commands.fit.finite_loss import FiniteLoss
 from lr_lightning.commands.fit.foreign_messages import silence_foreign_messages
-from lr_lightning.commands.fit.memory import keep_freed_memory
+from lr_lightning.commands.fit.malloc_settings import keep_freed_memory
 from lr_lightning.commands.fit.monitor_check import check_monitored
 from lr_lightning.commands.fit.own_checkpoints import place_checkpoints
 from lr_lightning.commands.fit.precision import default_precision
@@ -46,11 +46,11 @@ from lr_lightning.commands.fit.seeds import seed_of_checkpoint, seeds_of_run
 from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.commands.run.checkpoint_io import AtomicCheckpointIO
 from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
-from lr_lightning.commands.run.choice import choose_run
 from lr_lightning.commands.run.folder import CHECKPOINTS, RunFolder, expand_run_argument, wandb_run_id
 from lr_lightning.commands.run.folder_guard import FolderGuard
 from lr_lightning.commands.run.initial_weights import OPTION, load_initial_weights
 from lr_lightning.commands.run.resumable import check_resumable, while_restoring
+from lr_lightning.commands.run.run_choice import choose_run
 from lr_lightning.common.files import quoted_path
 from lr_lightning.data.registry import DATA_SETS
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger

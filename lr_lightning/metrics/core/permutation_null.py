@@ -37,7 +37,7 @@ def permutation_null(
     whether the codes know more of the factors than nothing.
 
     Args:
-        metric: Any metric that compares codes with factors, such as :func:`.mig.mutual_information_gap`; parameters
+        metric: Any metric that compares codes with factors, e.g. :func:`.functional.mutual_information_gap`; parameters
             are set with :func:`functools.partial`.
         sample: Rows as :func:`draw` returns them.
         num_permutations: Number of random pairings ``P``; the metric runs ``P + 1`` times.

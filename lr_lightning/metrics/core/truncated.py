@@ -18,7 +18,7 @@ def on_active_latents(metric: Callable[[Sample], MetricResult], sample: Sample) 
     another average over all latents, which a model without such latents avoids.
 
     Args:
-        metric: Any metric, such as :func:`.mig.mutual_information_gap`; parameters are set with
+        metric: Any metric, such as :func:`.functional.mutual_information_gap`; parameters are set with
             :func:`functools.partial`.
         sample: Rows as :func:`draw` returns them. Metrics on active latents share what they have in common, too.
 

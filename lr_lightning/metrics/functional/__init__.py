@@ -19,8 +19,8 @@ from lr_lightning.metrics.core.aggregations import modularity as modularity
 from lr_lightning.metrics.core.aggregations import modularity_per_latent as modularity_per_latent
 from lr_lightning.metrics.core.aggregations import sap_gap as sap_gap
 from lr_lightning.metrics.core.binning import bin_codes as bin_codes
+from lr_lightning.metrics.core.chance_and_ceiling import with_levels as with_levels
 from lr_lightning.metrics.core.information import mutual_information_matrix as mutual_information_matrix
-from lr_lightning.metrics.core.levels import with_levels as with_levels
 from lr_lightning.metrics.core.permutation_null import permutation_null as permutation_null
 from lr_lightning.metrics.core.result import MetricResult as MetricResult
 from lr_lightning.metrics.core.result import Score as Score

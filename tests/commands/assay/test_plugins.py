@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from lr_lightning.callbacks import ASSAYS, AssayCallback, AssayContext, AssayResult
 from lr_lightning.callbacks.needs import images
-from lr_lightning.commands.assay.choice import choose_assays
+from lr_lightning.commands.assay.assay_choice import choose_assays
 from tests.commands.assay.reports import Page, run
 
 PATH = f"{__name__}.RangeAssay"

@@ -9,7 +9,7 @@ import pytest
 STEPS = """
 import resource, sys
 import numpy as np
-from lr_lightning.commands.fit.memory import keep_freed_memory
+from lr_lightning.commands.fit.malloc_settings import keep_freed_memory
 if sys.argv[1] == "keep":
     assert keep_freed_memory()
 for step in range(30):

@@ -20,7 +20,7 @@ def with_levels(metric: Metric, sample: Sample, num_draws: int = 5) -> MetricRes
     """Return the result of ``metric`` for ``sample``, each score with its chance and ceiling.
 
     Args:
-        metric: Any metric that compares codes with factors, such as :func:`.mig.mutual_information_gap`; parameters
+        metric: Any metric that compares codes with factors, e.g. :func:`.functional.mutual_information_gap`; parameters
             are set with :func:`functools.partial`.
         sample: Rows as :func:`draw` returns them.
         num_draws: Ways of pairing codes and factors at random that chance is the mean over; the metric runs

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from lr_lightning.commands.run.choice import choose_run
 from lr_lightning.commands.run.lease import FolderInUseError
+from lr_lightning.commands.run.run_choice import choose_run
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from lr_lightning.metrics.base import DisentanglementMetric
-from lr_lightning.metrics.core import level_cache
-from lr_lightning.metrics.core.levels import ceilings, chance_of_noise, chance_of_shuffles, with_levels
+from lr_lightning.metrics.core import chance_and_ceiling_cache
+from lr_lightning.metrics.core.chance_and_ceiling import ceilings, chance_of_noise, chance_of_shuffles, with_levels
 from lr_lightning.metrics.core.permutation_null import permutation_null
 from lr_lightning.metrics.core.reference_codes import noise_sample, perfect_samples, values_of_latents
 from lr_lightning.metrics.core.sample import Sample, Sampling, draw
@@ -223,8 +223,8 @@ def test_computed_once_per_factors_sizes_and_parameters(monkeypatch: pytest.Monk
         return measure_and_note
 
     for kind in ("ceilings", "chance_of_noise", "chance_of_shuffles"):
-        monkeypatch.setattr(level_cache, kind, noted(kind, getattr(level_cache, kind)))
-    cache = level_cache.LevelCache()
+        monkeypatch.setattr(chance_and_ceiling_cache, kind, noted(kind, getattr(chance_and_ceiling_cache, kind)))
+    cache = chance_and_ceiling_cache.LevelCache()
 
     def run(codes: Tensor, seed: int = 0, **metrics: DisentanglementMetric) -> None:
         measured.clear()

@@ -13,7 +13,7 @@ from torch import nn
 
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.commands.config.completion import complete_config
-from lr_lightning.commands.config.file_check import check_config_file
+from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG, folder_of_checkpoint
 from lr_lightning.commands.run.initial_weights import command_from_weights

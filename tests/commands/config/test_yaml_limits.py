@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lr_lightning.cli import main
-from lr_lightning.commands.config.file_check import check_config_file
+from lr_lightning.commands.config.yaml_limits import check_config_file
 
 TENFOLD = "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 10))
 BAD = {

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Callable, Hashable
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
-from lr_lightning.metrics.core.levels import ceilings, chance_of_noise, chance_of_shuffles
+from lr_lightning.metrics.core.chance_and_ceiling import ceilings, chance_of_noise, chance_of_shuffles
 from lr_lightning.metrics.core.reference_codes import values_of_latents
 from lr_lightning.metrics.core.result import MetricResult
 from lr_lightning.metrics.core.sample import Sample

@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from lr_lightning.commands.config.changes import config_changes
+from lr_lightning.commands.config.resume_check import config_changes
 from tests.commands.fit.test_training import HELIX, run
 
 SMALL = [*HELIX, "--trainer.logger=false", "--assays=null", "--trainer.max_epochs=1"]

@@ -3,7 +3,7 @@
 import pytest
 
 from lr_lightning.callbacks import ASSAYS, DynamicsAssay
-from lr_lightning.commands.assay.choice import choose_assays
+from lr_lightning.commands.assay.assay_choice import choose_assays
 
 
 def test_assays_come_once_in_the_order_of_the_registry() -> None:

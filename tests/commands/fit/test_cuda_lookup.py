@@ -5,7 +5,7 @@ import ctypes
 import pytest
 import torch
 
-from lr_lightning.commands.fit.device_check import settle_device_check
+from lr_lightning.commands.fit.cuda_lookup import settle_device_check
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a machine with a GPU has what is searched for")

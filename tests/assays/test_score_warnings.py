@@ -13,7 +13,7 @@ from lr_lightning.assays import (
     marginal_donors,
     response_matrix,
 )
-from lr_lightning.assays.score_checks import score_warnings
+from lr_lightning.assays.score_warnings import score_warnings
 from tests.assays.models import responding_by
 
 
