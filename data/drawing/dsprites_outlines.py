@@ -14,7 +14,7 @@ _HALF_SIDE = 9.6  # of the square: 0.15 of the canvas
 _SEMI_AXES = (12.8, 7.25)
 _ELLIPSE_CORNERS = 32
 _HEART_CORNERS = 100
-_MARGIN = 16  # from the canvas edge to the nearest centre
+_MARGIN = 16  # from the canvas edge to the nearest center
 
 
 def _square() -> Tensor:

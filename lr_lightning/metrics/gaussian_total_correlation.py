@@ -90,7 +90,7 @@ def _total_correlation(standardized: Floats) -> float:
     Singular values of the latents resolve near-copies that eigenvalues of the covariance, their squares, do not.
     """
     values = np.linalg.svd(standardized, compute_uv=False)
-    # N centred rows span N - 1 dimensions at most: with D >= N one of the N values is 0, too
+    # N centered rows span N - 1 dimensions at most: with D >= N one of the N values is 0, too
     if values[-1] <= values[0] * max(standardized.shape) * np.finfo(np.float64).eps:
         return float("inf")
     return max(0.0, float(-np.log(values).sum()))  # round-off

@@ -1,4 +1,4 @@
-"""Modularity, explicitness and compactness by normalised information (InfoMEC)."""
+"""Modularity, explicitness and compactness by normalized information (InfoMEC)."""
 
 import warnings
 from typing import Any, NamedTuple
@@ -241,7 +241,7 @@ def _warn_of_undefined(names: list[str]) -> None:
 
 
 class InfoMEC(FunctionMetric, function=infomec):
-    """Modularity, explicitness and compactness by normalised information; see :func:`.functional.infomec`."""
+    """Modularity, explicitness and compactness by normalized information; see :func:`.functional.infomec`."""
 
     metric = "infomec"
     higher_is_better = True

@@ -34,7 +34,7 @@ TABLE = {
 
 
 def scikit_learn(codes: torch.Tensor, factors: torch.Tensor) -> NDArray[np.float64]:
-    """Return the normalised information ``(D, K)``."""
+    """Return the normalized information ``(D, K)``."""
     table, labels = codes.double().numpy(), factors.numpy()
     table = (table - table.mean(axis=0)) / table.std(axis=0)
     columns = [
@@ -109,7 +109,7 @@ def test_discrete_latents_are_counted() -> None:
 
 
 def test_ties_are_broken() -> None:
-    """Of equal codes, more than there are neighbours, the estimate of information would be 0."""
+    """Of equal codes, more than there are neighbors, the estimate of information would be 0."""
     codes, factors, _ = reference_case("ideal")
     assert len(np.unique(codes[:, 0])) == 4
     result = infomec(codes, factors, sampling=FIRST_ROWS)
@@ -209,7 +209,7 @@ def test_dead_and_duplicated_latents() -> None:
     assert result.per_factor["compactness"][0].item() == pytest.approx((1 / 2 - 1 / 5) / (4 / 5), abs=0.02)
 
 
-@pytest.mark.filterwarnings("ignore:infomec_compactness is undefined")  # too few neighbours
+@pytest.mark.filterwarnings("ignore:infomec_compactness is undefined")  # too few neighbors
 def test_more_values_than_one_in_two_rows() -> None:
     factors = torch.cartesian_prod(torch.arange(30), torch.arange(2))
     result = infomec(factors.double(), factors, sampling=Sampling(num_train=40, num_test=20))

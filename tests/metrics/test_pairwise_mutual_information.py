@@ -52,7 +52,7 @@ def test_ideal_cases(name: str, expected: float) -> None:
 def test_rotated_pairs() -> None:
     """Sum and difference of two dice share 0.956 nats; a third of all pairs are such, and counting adds 0.06 nats.
 
-    Dice on a lattice, unlike the ideal case: standardised by the sample, equal sums differ a little, and as 11 of them
+    Dice on a lattice, unlike the ideal case: standardized by the sample, equal sums differ a little, and as 11 of them
     lie right on edges of 20 bins, they fall on the two sides by their dice, which the other latent knows (0.68 nats).
     """
     rng = np.random.default_rng(0)

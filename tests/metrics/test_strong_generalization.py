@@ -1,4 +1,4 @@
-"""Strong generalisation."""
+"""Strong generalization."""
 
 import math
 

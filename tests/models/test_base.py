@@ -303,7 +303,7 @@ def test_stops_when_the_validation_loss_is_not_finite(tmp_path: Path, bars: Fact
         tiny_trainer(tmp_path).validate(broken(), datamodule=tiny_data(bars), verbose=False)
 
 
-# Construction and optimisation
+# Construction and optimization
 
 
 def test_schedule_is_stepped_after_every_batch(tmp_path: Path, bars: FactorDataset) -> None:

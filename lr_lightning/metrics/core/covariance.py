@@ -17,10 +17,10 @@ def centered_codes(sample: Sample) -> Floats:
         centered: Floats = codes - codes.mean(axis=0)
         return centered
 
-    return sample.shared("centred codes", compute)
+    return sample.shared("centered codes", compute)
 
 
 def variances_of(centered: Floats) -> Floats:
-    """Return the variance ``(D,)`` of each centred latent, without bias."""
+    """Return the variance ``(D,)`` of each centered latent, without bias."""
     variances: Floats = (centered**2).sum(axis=0) / (len(centered) - 1)
     return variances

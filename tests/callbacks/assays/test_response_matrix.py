@@ -28,7 +28,7 @@ class TestResponseMatrixAssay(AssayTester):
 
 @pytest.mark.parametrize("size", [0.1, 1.0, 10.0])
 def test_codes_of_any_scale_count_as_active(size: float) -> None:
-    """Codes of a quantised-latent autoencoder, for example, lie within -.5 and .5."""
+    """Codes of a quantized-latent autoencoder, for example, lie within -.5 and .5."""
     codes = size * torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
     model = wrap(encode=lambda x: x, decode=lambda z: z * torch.tensor([1.0, 0.8, 0.1]), latent_dim=3)
     result = ResponseMatrixAssay().run(context_of(model, codes))

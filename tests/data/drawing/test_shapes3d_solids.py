@@ -33,7 +33,7 @@ by_solid = pytest.mark.parametrize(
 
 
 def random_rays(num_rays: int) -> tuple[Tensor, Tensor]:
-    """Origins and directions ``(3, N)``: from 4 away to a spot within 2.5 of the centre, about half of them hits."""
+    """Origins and directions ``(3, N)``: from 4 away to a spot within 2.5 of the center, about half of them hits."""
     generator = torch.Generator().manual_seed(0)
     origins = torch.randn(3, num_rays, generator=generator)
     origins = 4 * origins / origins.square().sum(dim=0).sqrt()

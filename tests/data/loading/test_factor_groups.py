@@ -87,7 +87,7 @@ def test_correlated_pairs_stay_near_the_line() -> None:
 
 
 def test_pairs_follow_the_density_inside_of_what_may_be_shown() -> None:
-    # Two factors of two values, of which one pair of neighbours is left: four combinations less one.
+    # Two factors of two values, of which one pair of neighbors is left: four combinations less one.
     space = FactorSpace(["a", "b"], [2, 2])
     on = TrainingGrid(space, torch.tensor([0, 1, 3]))
     samples = FactorPairs(1).draw(on, 3000, generator())

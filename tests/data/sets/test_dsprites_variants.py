@@ -91,7 +91,7 @@ def test_color_fills_each_sprite_with_one_colour_of_half_to_one() -> None:
     assert not images[~mask[:, None].expand_as(images)].any()
     for image, sprite in zip(images, mask, strict=True):
         assert (image[:, sprite] == image[:, sprite][:, :1]).all()
-    center = torch.arange(0, 737_280, 60)  # the first pixel of the sprite has its colour
+    center = torch.arange(0, 737_280, 60)  # the first pixel of the sprite has its color
     colors = ColorDSprites().images(center).amax(dim=(2, 3))  # (N, 3)
     assert_uniform(colors, 128, 255)
     # 12,288 independent pairs: the standard error of a correlation of 0 is 1 / sqrt(12,288) = .009

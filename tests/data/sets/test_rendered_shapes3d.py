@@ -37,7 +37,7 @@ def draw(dataset: RenderedShapes3D, factors: list[list[int]] | Tensor) -> Tensor
 
 
 def compose(dataset: RenderedShapes3D, factors: list[int]) -> Tensor:
-    """One image ``(3, 64, 64)`` float64 in [0, 255], from a ray cast of the whole picture and its colours."""
+    """One image ``(3, 64, 64)`` float64 in [0, 255], from a ray cast of the whole picture and its colors."""
     floor, wall, solid, scale, orientation = (dataset.factor_space.values[k][factors[k]] for k in (0, 1, 2, 3, 5))
     shape = SOLIDS[factors[4]]
     regions = trace(build_room(orientation), shape, shape.size * scale)
@@ -68,7 +68,7 @@ def test_meets_the_original_images(dataset: RenderedShapes3D) -> None:
 def test_fixed_point_agrees_with_floating_point(dataset: RenderedShapes3D) -> None:
     indices = torch.randint(len(dataset), (24,), generator=torch.Generator().manual_seed(0))
     expected = torch.stack([compose(dataset, factors) for factors in dataset.factors(indices).tolist()])
-    # Half a grey level of rounding, and half of 1/128 for each of the four terms.
+    # Half a gray level of rounding, and half of 1/128 for each of the four terms.
     assert (dataset.images(indices) - expected).abs().max() < 0.5 + 4 / 256 + 1e-3
 
 

@@ -36,7 +36,7 @@ EXAMPLE = torch.tensor([[0.9, 0.2, 0.0], [0.1, 0.6, 0.3], [0.0, 0.5, 0.3], [0.0,
 
 @given(MATRICES)
 def test_dci_is_that_of_scipy(values: np.ndarray) -> None:
-    """Where all importances are far above the smoothing, which SciPy's copy gets before they are normalised."""
+    """Where all importances are far above the smoothing, which SciPy's copy gets before they are normalized."""
     values = values + 0.01
     num_latents, num_factors = values.shape
     per_latent = 1 - entropy(values.T + 1e-11, base=num_factors)

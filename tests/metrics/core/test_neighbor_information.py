@@ -1,4 +1,4 @@
-"""Mutual information from distances to nearest neighbours."""
+"""Mutual information from distances to nearest neighbors."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_as_the_definition(rows: list[tuple[int, int]], num_neighbors: int) -> N
 
 
 def test_far_apart_values_tell_all() -> None:
-    """All of ln 5 nats up to the bias of few rows: ten neighbours in groups of 200 have ``m = k``."""
+    """All of ln 5 nats up to the bias of few rows: ten neighbors in groups of 200 have ``m = k``."""
     labels = np.repeat(np.arange(5), 200)
     code = labels + 1e-3 * np.random.default_rng(0).normal(size=1000)
     assert neighbor_information(code, labels) == pytest.approx(np.log(5), abs=0.01)
@@ -61,7 +61,7 @@ def test_of_two_normal_distributions() -> None:
     mixture = (densities[0] + densities[1]) / 2
     joint = sum(density * np.log(density / mixture) for density in densities) / 2
     expected = (joint * (grid[1] - grid[0])).sum()
-    # a standard error of about sqrt(1 / (10 N)) of digamma(m) per row, with neighbours shared by ten rows: .01
+    # a standard error of about sqrt(1 / (10 N)) of digamma(m) per row, with neighbors shared by ten rows: .01
     assert neighbor_information(code, labels) == pytest.approx(expected, abs=0.03)
 
 
