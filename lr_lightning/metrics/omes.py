@@ -79,7 +79,8 @@ def omes(
         little less where pairs are few. A single latent, or a single factor, therefore scores high. The two values of
         a pair are never equal, which correlates them negatively: for a factor of :math:`V` values, a perfect code has
         :math:`S_{jk} = 1 - 1 / (V - 1)`, and scores :math:`S_{jk} (1 - (1 - S_{jk}) (\alpha / K + (1 - \alpha) / D'))`.
-        This is 0 for a factor of two values, .46 or less for three.
+        This is 0 for a factor of two values, .46 or less for three. Noise in the latents hides this correlation: noisy
+        codes may score above the ceiling, most of all where factors have few values.
 
         Blind to how a latent depends on its factor, and to factors of two values; with ``pooling="max"`` and
         ``alpha=1`` also to duplicates. Depends on the scale of the codes through ``threshold``. Factors with a single

@@ -25,6 +25,7 @@ INDICES = (GRID - GRID.double().mean(dim=0)) / GRID.double().std(dim=0, correcti
 class TestOMES(MetricTester):
     metric_class = OMES
     arguments: ClassVar[dict[str, object]] = {"alpha": 0.3, "pooling": "max", "threshold": 0.02}
+    above_ceiling = ("omes_max", "omes_max_multiple_encoding")
     invalid = ({"alpha": -0.1}, {"alpha": 1.1}, {"alpha": float("nan")}, {"pooling": "mean"}, {"threshold": -1.0})
     invariances = ("permuted latents", "dead latents", "rescaled latents")
 
