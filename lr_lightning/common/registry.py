@@ -60,10 +60,15 @@ class Registry(Collection[str], Generic[T]):
         return cls(kind, base, entries, group=group)
 
     @cached_property
+    def _installed(self) -> tuple[EntryPoint, ...]:
+        """Entry points of installed packages; finding them takes milliseconds, so they are looked for once."""
+        return tuple(sorted(entry_points(group=self.group)))
+
+    @cached_property
     def plugins(self) -> Mapping[str, EntryPoint]:
         """Entry points of installed packages by name; of several with one name, the first."""
         found: dict[str, EntryPoint] = {}
-        for entry in sorted(entry_points(group=self.group)):
+        for entry in self._installed:
             found.setdefault(entry.name, entry)
         return found
 
@@ -71,7 +76,7 @@ class Registry(Collection[str], Generic[T]):
     def clashes(self) -> Mapping[str, tuple[str, ...]]:
         """Where the classes are that share a name, by name; such a name cannot be used, all others can."""
         paths: dict[str, dict[str, None]] = {name: {path: None} for name, path in self.entries.items()}
-        for entry in sorted(entry_points(group=self.group)):
+        for entry in self._installed:
             paths.setdefault(entry.name, {})[entry.value] = None
         return {name: tuple(found) for name, found in paths.items() if len(found) > 1}
 

@@ -60,9 +60,12 @@ def foreign(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     (information / "METADATA").write_text("Metadata-Version: 2.1\nName: foreign-scores\nVersion: 1.0\n")
     (information / "entry_points.txt").write_text(ENTRIES)
     monkeypatch.syspath_prepend(str(tmp_path))
-    monkeypatch.delitem(METRICS.__dict__, "plugins", raising=False)
+    cached = ("_installed", "plugins", "clashes")
+    for name in cached:
+        monkeypatch.delitem(METRICS.__dict__, name, raising=False)
     yield tmp_path
-    METRICS.__dict__.pop("plugins", None)
+    for name in cached:
+        METRICS.__dict__.pop(name, None)
     sys.modules.pop("foreign_scores", None)
 
 
