@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from lr_lightning.assays.latent_traversal import LatentTraversal
 from lr_lightning.plots.style import new_figure
@@ -125,11 +126,10 @@ def unit_range(images: Tensor) -> Tensor:
 
 def image_mosaic(images: Tensor) -> Tensor:
     """Return images (R, S, C, H, W) as a single RGB image (height, width, 3) with white gaps."""
-    num_rows, num_columns, _, height, width = images.shape
-    cells = unit_range(images).expand(-1, -1, 3, -1, -1)
-    mosaic = torch.ones(3, num_rows * (height + GAP) + GAP, num_columns * (width + GAP) + GAP)
-    for row in range(num_rows):
-        for column in range(num_columns):
-            top, left = GAP + row * (height + GAP), GAP + column * (width + GAP)
-            mosaic[:, top : top + height, left : left + width] = cells[row, column]
-    return mosaic.permute(1, 2, 0)
+    from torchvision.utils import make_grid  # takes a second to import
+
+    cells = unit_range(images).flatten(0, 1)
+    grid: Tensor = make_grid(cells, nrow=images.shape[1], padding=GAP, pad_value=1.0)
+    if len(cells) == 1:  # make_grid returns a single image without a frame
+        grid = F.pad(grid, [GAP] * 4, value=1.0)
+    return grid.permute(1, 2, 0)

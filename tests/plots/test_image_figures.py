@@ -19,6 +19,7 @@ from lr_lightning.plots import (
     scatter_reconstruction,
     traversal_figure,
 )
+from lr_lightning.plots.images import image_mosaic
 
 
 def draw(figure: Figure) -> Figure:
@@ -54,6 +55,22 @@ def test_grid_places_each_image_in_its_cell() -> None:
     assert texts(axes.get_yticklabels()) == ["a", "b"]
     assert texts(axes.get_xticklabels()) == ["x", "y", "z"]
     assert axes.get_xticks().tolist() == [4, 11, 18]  # middle columns of pixels
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 4, 5), (1, 1, 3, 5, 4), (3, 2, 1, 4, 5), (2, 4, 3, 6, 3), (1, 3, 3, 1, 1)])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
+def test_mosaic_is_white_with_two_pixels_between_images(shape: tuple[int, ...], dtype: torch.dtype) -> None:
+    images = torch.randint(256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    images = images if dtype == torch.uint8 else images / 255
+    num_rows, num_columns, channels, height, width = shape
+    expected = np.ones((num_rows * (height + 2) + 2, num_columns * (width + 2) + 2, 3), np.float32)
+    for row, column, channel in np.ndindex(num_rows, num_columns, 3):
+        pixels = images[row, column, channel % channels].numpy()
+        cell = expected[(height + 2) * row + 2 :, (width + 2) * column + 2 :, channel]
+        cell[:height, :width] = pixels.astype(np.float32) / 255 if dtype == torch.uint8 else pixels
+    mosaic = image_mosaic(images)
+    assert mosaic.dtype == torch.float32
+    assert np.array_equal(mosaic.numpy(), expected)
 
 
 def test_grid_of_bytes_colors_and_values_out_of_range() -> None:
@@ -140,10 +157,10 @@ def test_rejects_what_does_not_fit(points: Tensor, groups: Tensor | None) -> Non
         reconstruction_figure(torch.zeros(2, 1, 4, 4), torch.zeros(3, 1, 4, 4))
 
 
-def test_matplotlib_is_imported_late_and_pyplot_never() -> None:
+def test_matplotlib_and_torchvision_are_imported_late_and_pyplot_never() -> None:
     script = (
         "import sys, torch, lr_lightning.plots as plots\n"
-        "assert 'matplotlib' not in sys.modules\n"
+        "assert not {'matplotlib', 'torchvision'} & sys.modules.keys()\n"
         "plots.image_grid(torch.zeros(1, 1, 1, 2, 2), title='t')\n"
         "plots.scatter_reconstruction(torch.eye(3), torch.eye(3))\n"
         "assert 'matplotlib.pyplot' not in sys.modules\n"
