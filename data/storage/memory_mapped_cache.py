@@ -24,11 +24,20 @@ FORMAT_VERSION = 1
 FOLDER = "lr_lightning_cache"
 _PAGE = 4096
 _LONGEST_HEADER = 1 << 26  # bytes; the header for 100,000 source files takes about 10 MB
-_REMEDY = (
+CACHE_REMEDY = (
     "set the environment variable LR_LIGHTNING_CACHE to a writable folder with enough space, or open the set with "
     "storage='memory'"
 )
 _blake2b = partial(hashlib.blake2b, digest_size=32)
+
+
+def cache_folder(path: Path) -> Path:
+    """Return the folder of the caches of a file or folder: beside it, or in the folder given by LR_LIGHTNING_CACHE."""
+    parent = path.absolute().parent
+    chosen = os.environ.get("LR_LIGHTNING_CACHE")
+    # In a shared folder, caches of equally named files from different folders must not overwrite each other.
+    origin = hashlib.blake2b(str(parent).encode(), digest_size=6).hexdigest()
+    return Path(chosen, origin) if chosen else parent / FOLDER
 
 
 class MemoryMappedCache:
@@ -62,12 +71,9 @@ class MemoryMappedCache:
     @property
     def path(self) -> Path:
         """Path of the file, whether it exists or not."""
-        first = Path(self._source.paths[0]).absolute()
-        chosen = os.environ.get("LR_LIGHTNING_CACHE")
-        # In a shared folder, caches of equally named files from different folders must not overwrite each other.
-        origin = hashlib.blake2b(str(first.parent).encode(), digest_size=6).hexdigest()
-        folder = Path(chosen, origin) if chosen else first.parent / FOLDER
-        return folder / f"{first.name}.{self._source.key.replace('/', '.')}.{self._conversion}.v{FORMAT_VERSION}.rows"
+        first = Path(self._source.paths[0])
+        key = self._source.key.replace("/", ".")
+        return cache_folder(first) / f"{first.name}.{key}.{self._conversion}.v{FORMAT_VERSION}.rows"
 
     def open(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
         """Map the rows ``(N, *row_shape)``, read-only; convert the source first if needed.
@@ -87,7 +93,7 @@ class MemoryMappedCache:
             return self._map(verify)
         except (OSError, ValueError):
             pass  # checked again under the lock, as another process may be building the file
-        with write_lock(self.path, _REMEDY):
+        with write_lock(self.path, CACHE_REMEDY):
             try:
                 return self._map(verify)
             except FileNotFoundError:
@@ -119,7 +125,7 @@ class MemoryMappedCache:
         unfinished = self.path.with_name(f"{self.path.name}.unfinished")
         unfinished.unlink(missing_ok=True)  # left by a killed process; frees its disk space
         try:
-            with require_disk_space(f"the memory-mapped cache {self.path}", size, self.path.parent, _REMEDY):
+            with require_disk_space(f"the memory-mapped cache {self.path}", size, self.path.parent, CACHE_REMEDY):
                 with unfinished.open("wb") as file:
                     # A placeholder of equal length: the checksum is only known once the rows are written.
                     file.write(_header_line(header))
