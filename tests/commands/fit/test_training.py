@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 import wandb
@@ -49,17 +48,6 @@ def run(*arguments: str) -> int:
         main(list(arguments))
     assert isinstance(stopped.value.code, int)
     return stopped.value.code
-
-
-def write_idx(folder: Path, prefix: str, count: int) -> None:
-    """Write random digits in the format of the original MNIST files."""
-    pixels = np.random.default_rng(0).integers(0, 256, (count, 28, 28), dtype=np.uint8)
-    header = np.array([2051, count, 28, 28], dtype=">i4").tobytes()
-    (folder / f"{prefix}-images-idx3-ubyte").write_bytes(header + pixels.tobytes())
-    labels = np.arange(count, dtype=np.uint8) % 10
-    (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(
-        np.array([2049, count], dtype=">i4").tobytes() + labels.tobytes()
-    )
 
 
 def wandb_history(folder: Path) -> dict[str, Any]:
@@ -325,30 +313,6 @@ def test_precisions(precision: str) -> None:
 def test_evaluation_needs_a_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("test", *HELIX) == 2
     assert "lr-lightning test RUN_FOLDER" in capsys.readouterr().err
-
-
-@pytest.mark.filterwarnings("ignore:.* undefined")  # barely trained
-@pytest.mark.parametrize("name", sorted(path.stem for path in CONFIG_FOLDER.glob("*.yaml")))
-def test_every_config_trains_and_its_checkpoint_reloads_alone(name: str, tmp_path: Path) -> None:
-    write_idx(tmp_path, "train", 300)
-    options = ["--data.batches_per_epoch=2", "--data.batch_size=4", "--data.val_size=40", "--trainer.max_steps=2"]
-    if name == "mnist":
-        options.append(f"--data.dataset.root={tmp_path}")
-    if name not in ("mnist", "helix"):
-        few = ["num_traversals=2", "num_samples=2", "num_resamples=5"]
-        options += [f"--assays.conditioned_response.{option}" for option in few]
-        if name != "dsprites_betavae":  # the last scores of one config stand for those of all, which are the same
-            options.append("--assays.disentanglement.final_metrics=[]")
-    options.append("--assays.response_matrix.num_samples=8")
-    assert run("fit", f"--config={CONFIG_FOLDER / f'{name}.yaml'}", *options, *QUIET, "--trainer.logger=false") == 0
-    checkpoint = Path("runs") / name / "checkpoints" / "last.ckpt"
-
-    from lr_lightning import models
-
-    class_path = yaml.safe_load((CONFIG_FOLDER / f"{name}.yaml").read_text())["model"]["class_path"]
-    model = getattr(models, class_path).load_from_checkpoint(checkpoint, weights_only=True)
-    saved = torch.load(checkpoint, weights_only=True)["state_dict"]
-    assert all(torch.equal(value, saved[key]) for key, value in model.state_dict().items())
 
 
 @pytest.mark.slow
