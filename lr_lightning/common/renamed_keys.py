@@ -34,6 +34,9 @@ MODULES: Mapping[str, str] = {
 """Earlier module of a class -> current module."""
 
 CLASSES: Mapping[str, str] = {
+    "lr_lightning.losses.likelihood.Bernoulli": "lr_lightning.losses.Bernoulli",
+    "lr_lightning.losses.likelihood.Gaussian": "lr_lightning.losses.Gaussian",
+    "lr_lightning.losses.likelihood.Laplace": "lr_lightning.losses.Laplace",
     "lr_lightning.data.tensors.TensorFactors": "lr_lightning.data.storage.tensor_dataset.TensorFactorDataset",
 }
 """Earlier path of a renamed class -> current path."""

@@ -16,7 +16,11 @@ from lr_lightning.losses.dip import (
 )
 from lr_lightning.losses.kl import KL_FORMS, KLForm, gaussian_kl, leeb2022_kl
 from lr_lightning.losses.latent_quantization import nearest_values, squared_gap, straight_through
-from lr_lightning.losses.likelihood import Bernoulli, Gaussian, Laplace, Likelihood
+from lr_lightning.losses.likelihoods.base import Likelihood
+from lr_lightning.losses.likelihoods.bernoulli import Bernoulli
+from lr_lightning.losses.likelihoods.discretized_logistic_mixture import DiscretizedLogisticMixture
+from lr_lightning.losses.likelihoods.eight_bit import is_eight_bit
+from lr_lightning.losses.likelihoods.location_scale import Gaussian, Laplace
 from lr_lightning.losses.maximum_mean_discrepancy import discrepancy_from_prior, squared_discrepancy
 from lr_lightning.losses.total_correlation import (
     ESTIMATORS,
@@ -33,6 +37,7 @@ __all__ = [
     "LIKELIHOODS",
     "Bernoulli",
     "CovariancePenalties",
+    "DiscretizedLogisticMixture",
     "Estimator",
     "Gaussian",
     "KLForm",
@@ -50,6 +55,7 @@ __all__ = [
     "discriminator_accuracy",
     "discriminator_loss",
     "gaussian_kl",
+    "is_eight_bit",
     "leeb2022_kl",
     "nearest_values",
     "permute_latents",

@@ -44,6 +44,10 @@ class Autoencoder(AutoencoderModule):
         terms = {"reconstruction": reconstruction} | penalty.terms
         return Objective.of(reconstruction + penalty.value, terms, codes)
 
+    def reconstruction(self, codes: Tensor, observations: Tensor) -> Tensor:
+        """Return the reconstruction loss of ``observations`` decoded from ``codes`` (B, D), in nats per observation."""
+        return self.likelihood.negative_log_likelihood(self.network.decode(codes), observations).mean()
+
     def penalty(self, codes: Tensor, generator: torch.Generator) -> Penalty:
         """Return the penalty added to the reconstruction loss: none here.
 

@@ -32,7 +32,8 @@ class Objective(NamedTuple):
 
     Attributes:
         loss: Scalar to minimize, in nats per observation.
-        terms: Its parts by name, scalars averaged over the batch, in nats per observation.
+        terms: Its parts by name, scalars averaged over the batch, in nats per observation unless the model documents
+            another unit.
         codes: Posterior means, or the codes of a deterministic model, ``(B, D)``.
         log_variances: Logarithms of the posterior variances ``(B, D)``, ``None`` for a deterministic model.
     """
@@ -81,7 +82,8 @@ class AutoencoderModule(LightningModule, ABC):
 
     Args:
         network: Encoder and decoder.
-        likelihood: Distribution that the decoder's output parameterizes; Bernoulli if ``None``.
+        likelihood: Distribution that the decoder's output parameterizes; Bernoulli if ``None``. In configs, it
+            determines the default of the network's ``parameters_per_value``.
         optimizer: Called with the parameters. The default is Adam with a learning rate of 1e-4, a common choice.
         lr_scheduler: Called with the optimizer; stepped after every batch.
         assays: Callbacks that always run with this model; the Trainer can have more.
@@ -91,7 +93,8 @@ class AutoencoderModule(LightningModule, ABC):
             one batch per update. Steps count updates. See :class:`~lr_lightning.training.update_loop.UpdateLoop`.
 
     Raises:
-        ValueError: If ``updates_per_batch`` is below 1.
+        ValueError: If ``updates_per_batch`` is below 1, or the network's decoder does not output as many parameters as
+            the likelihood has; at the first batch of an epoch, if the likelihood does not cover the observations.
     """
 
     needs_variational: ClassVar[bool | None] = None
@@ -118,6 +121,7 @@ class AutoencoderModule(LightningModule, ABC):
             del self.hparams[name]
         self.network = network
         self.likelihood = Bernoulli() if likelihood is None else likelihood
+        check_parameters(network, self.likelihood)
         self.optimizer = optimizer
         self.lr_scheduler = lr_scheduler
         self.assays = list(assays or ())
@@ -186,10 +190,6 @@ class AutoencoderModule(LightningModule, ABC):
         """Return mean observations ``(B, *observation_shape)`` in data range for codes ``(B, D)``."""
         return self.likelihood.mean(self.network.decode(codes))
 
-    def reconstruction(self, codes: Tensor, observations: Tensor) -> Tensor:
-        """Return the reconstruction loss of ``observations`` decoded from ``codes`` (B, D), in nats per observation."""
-        return self.likelihood.negative_log_likelihood(self.network.decode(codes), observations).mean()
-
     def current_value(self, value: float | Schedule) -> float | Tensor:
         """Return ``value``, or the value of the schedule at the current step.
 
@@ -215,6 +215,15 @@ class AutoencoderModule(LightningModule, ABC):
     def forward(self, observations: Tensor) -> Tensor:
         """Return reconstructions of ``observations`` from their mean codes."""
         return self.decode(self._mean_codes(observations))
+
+    @override
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Check the first batch of an epoch; later ones are not checked, because this waits for the device."""
+        if batch_idx == 0:
+            while isinstance(batch, list | tuple) and batch:  # a batch, or a list of them for several updates
+                batch = batch[0]
+            if isinstance(batch, Tensor):
+                self.likelihood.check(batch)
 
     @override
     def training_step(self, batch: Any, batch_idx: int) -> Tensor:
@@ -353,6 +362,7 @@ class AutoencoderModule(LightningModule, ABC):
 
     def _evaluation_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor | None]:
         if batch_idx == 0:
+            self.likelihood.check(batch[0])
             self._totals = {}
         with self._full_precision():
             objective = self.objective(batch[0], self.noise(batch_idx))
@@ -367,6 +377,16 @@ class AutoencoderModule(LightningModule, ABC):
         means = self.evaluation_means()
         check_finite("the loss", means["loss"].item(), self.global_step)
         self.log_dict({f"{stage}/{name}": mean for name, mean in means.items()}, sync_dist=True)
+
+
+def check_parameters(network: AutoencoderNetwork, likelihood: Likelihood) -> None:
+    """Raise ``ValueError`` unless the decoder of ``network`` outputs the number of parameters of ``likelihood``."""
+    needed, found = likelihood.parameters_per_value, network.parameters_per_value
+    if needed != found:
+        raise ValueError(
+            f"{type(likelihood).__name__} needs {needed} parameter{'s' * (needed != 1)} per value, but the decoder of "
+            f"{type(network).__name__} outputs {found}; set parameters_per_value={needed} on the network"
+        )
 
 
 def check_finite(name: str, loss: float, step: int) -> None:

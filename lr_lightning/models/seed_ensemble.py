@@ -102,6 +102,11 @@ class SeedEnsemble(LightningModule):
             member.on_train_start()
 
     @override
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Check the first batch of an epoch."""
+        self.members[0].on_train_batch_start(batch, batch_idx)
+
+    @override
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Update each member on a batch, or on each batch of a list."""
         self._update_loop = self._update_loop or UpdateLoop(self.members)

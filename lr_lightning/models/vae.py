@@ -1,5 +1,6 @@
 """Variational autoencoder."""
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -8,10 +9,12 @@ from torch.distributions import Normal
 from typing_extensions import override
 
 from lr_lightning.common.checks import check_choice
-from lr_lightning.losses import KL_FORMS, KLForm
+from lr_lightning.losses import KL_FORMS, KLForm, gaussian_kl, is_eight_bit
 from lr_lightning.models.base import AutoencoderModule, Objective, Penalty
 from lr_lightning.networks import AutoencoderNetwork
 from lr_lightning.training.noise import reparameterize
+
+_BITS = "bits_per_dimension"
 
 
 class Posterior(NamedTuple):
@@ -32,6 +35,11 @@ class VAE(AutoencoderModule):
     """Autoencoder with a diagonal Gaussian posterior and a standard normal prior, trained on the negative ELBO.
 
     Other VAE objectives add a different penalty to the reconstruction loss by overriding :meth:`penalty`.
+
+    In evaluation, 8-bit images have a further term, ``bits_per_dimension``, if the likelihood defines a probability of
+    their values: the negative ELBO divided by the number of pixels times channels, in bits. It estimates, from one
+    sample per image, an upper bound of their negative log-probability, also for subclasses: it uses the exact KL
+    divergence with weight 1, whatever the penalty.
 
     Args:
         network: Encoder and decoder; the encoder must be variational.
@@ -68,13 +76,36 @@ class VAE(AutoencoderModule):
 
     def objective_of(self, posterior: Posterior, observations: Tensor, generator: torch.Generator) -> Objective:
         """Return reconstruction and penalty of ``observations``, given their ``posterior`` and its samples."""
-        reconstruction = self.reconstruction(posterior.samples, observations)
+        raw = self.network.decode(posterior.samples)
+        reconstruction = self.likelihood.negative_log_likelihood(raw, observations).mean()
         kl = self.kl(posterior.means, posterior.log_variances).sum(dim=1).mean()
         penalty = self.penalty(posterior, kl, generator)
         terms = {"reconstruction": reconstruction, "kl": kl} | penalty.terms
+        if not self.training:
+            terms |= self._bits_per_dimension(raw, observations, posterior)
         return Objective.of(
             reconstruction + penalty.value, terms, posterior.means, log_variances=posterior.log_variances
         )
+
+    @override
+    def evaluation_means(self) -> dict[str, Tensor]:
+        """Return loss and terms by name, averaged over the last validation or test set.
+
+        There are no bits per dimension if any of its observations is not an 8-bit image.
+        """
+        means = super().evaluation_means()
+        if _BITS in means and means[_BITS].isnan():
+            del means[_BITS]
+        return means
+
+    def _bits_per_dimension(self, raw: Tensor, observations: Tensor, posterior: Posterior) -> dict[str, Tensor]:
+        """Return the negative ELBO in bits, NaN if ``observations`` are no 8-bit images; nothing without likelihood."""
+        nats = self.likelihood.negative_log_probability(raw, observations)
+        if nats is None:
+            return {}
+        kl = gaussian_kl(posterior.means, posterior.log_variances).sum(dim=1)
+        bits = (nats + kl).mean() / (observations[0].numel() * math.log(2))
+        return {_BITS: bits.where(is_eight_bit(observations), torch.nan)}
 
     def sample_posterior(self, observations: Tensor, generator: torch.Generator) -> Posterior:
         """Return the posterior of ``observations`` (B, *observation_shape), with one sample per observation."""

@@ -14,15 +14,17 @@ class AutoencoderNetwork(nn.Module):
     Args:
         encoder: Maps observations ``(B, *observation_shape)`` to ``(B, 2 D)``, the means followed by the scales of the
             posterior, or to codes ``(B, D)`` if not ``variational``.
-        decoder: Maps codes ``(B, D)`` to the parameters ``(B, *observation_shape)`` of the likelihood (logits for a
-            Bernoulli likelihood, means for a Gaussian one).
+        decoder: Maps codes ``(B, D)`` to the parameters of the likelihood: ``(B, *observation_shape)`` if there is one
+            for each value of an observation (logits for a Bernoulli likelihood, means for a Gaussian one). Otherwise,
+            the first dimension of an observation is repeated: ``(B, parameters_per_value * C, H, W)`` for images.
         latent_dim: Number of latents ``D``.
         observation_shape: Shape of one observation, ``(C, H, W)`` for images.
         variational: Whether the encoder outputs a posterior; must be ``False`` for a plain autoencoder.
         scale: Meaning of the second half of the encoder's output.
+        parameters_per_value: Number of parameters of the likelihood for each value of an observation; 1 if ``None``.
 
     Raises:
-        ValueError: If ``latent_dim`` is below 1.
+        ValueError: If ``latent_dim`` or ``parameters_per_value`` is below 1.
     """
 
     def __init__(
@@ -33,9 +35,11 @@ class AutoencoderNetwork(nn.Module):
         observation_shape: tuple[int, ...],
         variational: bool = True,
         scale: Literal["log_variance", "log_std"] = "log_variance",
+        parameters_per_value: int | None = None,
     ) -> None:
         super().__init__()
         check_latent_dim(latent_dim)
+        self.parameters_per_value = decoder_channels(1, parameters_per_value)
         self.encoder = encoder
         self.decoder = decoder
         self.latent_dim = latent_dim
@@ -63,7 +67,7 @@ class AutoencoderNetwork(nn.Module):
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Return the parameters ``(B, *observation_shape)`` of the likelihood for ``codes`` (B, D)."""
+        """Return the parameters of the likelihood for ``codes`` (B, D), see :class:`AutoencoderNetwork`."""
         parameters: Tensor = self.decoder(codes.to(self._dtype))
         return parameters
 
@@ -82,3 +86,19 @@ def check_latent_dim(latent_dim: int) -> None:
 def check_channels(channels: int) -> None:
     """Raise ``ValueError`` if ``channels`` is below 1."""
     check_at_least("channels", channels, 1)
+
+
+def decoder_channels(channels: int, parameters_per_value: int | None) -> int:
+    """Return the number of channels that a decoder outputs for images of ``channels`` channels.
+
+    Args:
+        channels: Image channels ``C``.
+        parameters_per_value: Number of parameters of the likelihood for each value of an image; 1 if ``None``.
+
+    Raises:
+        ValueError: If ``parameters_per_value`` is below 1.
+    """
+    if parameters_per_value is None:
+        return channels
+    check_at_least("parameters_per_value", parameters_per_value, 1)
+    return parameters_per_value * channels

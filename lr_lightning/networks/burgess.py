@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
+from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim, decoder_channels
 from lr_lightning.networks.initialization import initialize_for_relu
 from lr_lightning.networks.strided import double, halve
 
@@ -19,15 +19,25 @@ class BurgessNetwork(AutoencoderNetwork):
         channels: Image channels ``C``.
         variational: Whether the encoder outputs means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``,
             a config uses what its model needs; elsewhere, the default is ``True``.
+        parameters_per_value: Number of parameters of the likelihood for each value of an image; the decoder outputs
+            ``(B, parameters_per_value * C, H, W)``. If ``None``, a config uses what its likelihood needs; elsewhere,
+            the default is 1.
 
     Raises:
-        ValueError: If ``latent_dim`` or ``channels`` is below 1.
+        ValueError: If ``latent_dim``, ``channels`` or ``parameters_per_value`` is below 1.
 
     References:
         Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
     """
 
-    def __init__(self, num_convolutions: int, latent_dim: int, channels: int, variational: bool | None) -> None:
+    def __init__(
+        self,
+        num_convolutions: int,
+        latent_dim: int,
+        channels: int,
+        variational: bool | None,
+        parameters_per_value: int | None = None,
+    ) -> None:
         check_latent_dim(latent_dim)
         check_channels(channels)
         variational = True if variational is None else variational
@@ -51,8 +61,17 @@ class BurgessNetwork(AutoencoderNetwork):
             nn.ReLU(),
             nn.Unflatten(1, (32, 4, 4)),
             *(layer for _ in inner for layer in double(32, 32)),
-            nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),
+            nn.ConvTranspose2d(
+                32, decoder_channels(channels, parameters_per_value), kernel_size=4, stride=2, padding=1
+            ),
         )
         side = 4 * 2**num_convolutions
-        super().__init__(encoder, decoder, latent_dim, (channels, side, side), variational)
+        super().__init__(
+            encoder,
+            decoder,
+            latent_dim,
+            (channels, side, side),
+            variational,
+            parameters_per_value=parameters_per_value,
+        )
         initialize_for_relu(self)

@@ -11,13 +11,22 @@ class Conv64Burgess(BurgessNetwork):
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
         variational: Whether the encoder outputs means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``,
             a config uses what its model needs; elsewhere, the default is ``True``.
+        parameters_per_value: Number of parameters of the likelihood for each value of an image; the decoder outputs
+            ``(B, parameters_per_value * C, H, W)``. If ``None``, a config uses what its likelihood needs; elsewhere,
+            the default is 1.
 
     Raises:
-        ValueError: If ``latent_dim`` or ``channels`` is below 1.
+        ValueError: If ``latent_dim``, ``channels`` or ``parameters_per_value`` is below 1.
 
     References:
         Burgess et al., Understanding disentangling in beta-VAE, 2018, arXiv:1804.03599.
     """
 
-    def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool | None = None) -> None:
-        super().__init__(4, latent_dim, channels, variational)
+    def __init__(
+        self,
+        latent_dim: int = 10,
+        channels: int = 3,
+        variational: bool | None = None,
+        parameters_per_value: int | None = None,
+    ) -> None:
+        super().__init__(4, latent_dim, channels, variational, parameters_per_value)

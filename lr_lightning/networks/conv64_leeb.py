@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
+from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim, decoder_channels
 from lr_lightning.networks.group_norm_layers import decoding_layer, encoding_layer, upsample
 
 
@@ -17,19 +17,29 @@ class Conv64Leeb(AutoencoderNetwork):
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
         variational: Whether the encoder outputs means and scales ``(B, 2 D)`` or codes ``(B, D)``. If ``None``, a
             config uses what its model needs; elsewhere, the default is ``True``.
+        parameters_per_value: Number of parameters of the likelihood for each value of an image; the decoder outputs
+            ``(B, parameters_per_value * C, H, W)``. If ``None``, a config uses what its likelihood needs; elsewhere,
+            the default is 1.
 
     Raises:
-        ValueError: If ``latent_dim`` or ``channels`` is below 1.
+        ValueError: If ``latent_dim``, ``channels`` or ``parameters_per_value`` is below 1.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
         arXiv:2106.16091, and its released code.
     """
 
-    def __init__(self, latent_dim: int = 12, channels: int = 3, variational: bool | None = None) -> None:
+    def __init__(
+        self,
+        latent_dim: int = 12,
+        channels: int = 3,
+        variational: bool | None = None,
+        parameters_per_value: int | None = None,
+    ) -> None:
         check_latent_dim(latent_dim)
         check_channels(channels)
         variational = True if variational is None else variational
+        outputs = decoder_channels(channels, parameters_per_value)
         encoder = nn.Sequential(
             *encoding_layer(channels, 64, kernel_size=5),  # (B, 64, 32, 32)
             *encoding_layer(64, 64),
@@ -55,6 +65,14 @@ class Conv64Leeb(AutoencoderNetwork):
             *decoding_layer(64, 64),
             *decoding_layer(64, 64),  # (B, 64, 32, 32)
             upsample(),
-            nn.Conv2d(64, channels, kernel_size=3, padding=1),  # (B, C, 64, 64)
+            nn.Conv2d(64, outputs, kernel_size=3, padding=1),  # (B, C, 64, 64)
         )
-        super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational, scale="log_std")
+        super().__init__(
+            encoder,
+            decoder,
+            latent_dim,
+            (channels, 64, 64),
+            variational,
+            scale="log_std",
+            parameters_per_value=parameters_per_value,
+        )

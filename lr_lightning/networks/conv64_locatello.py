@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim
+from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim, decoder_channels
 from lr_lightning.networks.initialization import initialize_for_relu
 from lr_lightning.networks.strided import double, halve
 
@@ -22,19 +22,29 @@ class Conv64Locatello(AutoencoderNetwork):
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
         variational: Whether the encoder outputs means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``,
             a config uses what its model needs; elsewhere, the default is ``True``.
+        parameters_per_value: Number of parameters of the likelihood for each value of an image; the decoder outputs
+            ``(B, parameters_per_value * C, H, W)``. If ``None``, a config uses what its likelihood needs; elsewhere,
+            the default is 1.
 
     Raises:
-        ValueError: If ``latent_dim`` or ``channels`` is below 1.
+        ValueError: If ``latent_dim``, ``channels`` or ``parameters_per_value`` is below 1.
 
     References:
         Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled
         Representations, ICML 2019, arXiv:1811.12359, and its code, disentanglement_lib.
     """
 
-    def __init__(self, latent_dim: int = 10, channels: int = 3, variational: bool | None = None) -> None:
+    def __init__(
+        self,
+        latent_dim: int = 10,
+        channels: int = 3,
+        variational: bool | None = None,
+        parameters_per_value: int | None = None,
+    ) -> None:
         check_latent_dim(latent_dim)
         check_channels(channels)
         variational = True if variational is None else variational
+        outputs = decoder_channels(channels, parameters_per_value)
         encoder = nn.Sequential(
             *halve(channels, 32),  # (B, 32, 32, 32)
             *halve(32, 32),
@@ -54,7 +64,14 @@ class Conv64Locatello(AutoencoderNetwork):
             *double(64, 64),
             *double(64, 32),
             *double(32, 32),
-            nn.ConvTranspose2d(32, channels, kernel_size=4, stride=2, padding=1),  # (B, C, 64, 64)
+            nn.ConvTranspose2d(32, outputs, kernel_size=4, stride=2, padding=1),  # (B, C, 64, 64)
         )
-        super().__init__(encoder, decoder, latent_dim, (channels, 64, 64), variational)
+        super().__init__(
+            encoder,
+            decoder,
+            latent_dim,
+            (channels, 64, 64),
+            variational,
+            parameters_per_value=parameters_per_value,
+        )
         initialize_for_relu(self)

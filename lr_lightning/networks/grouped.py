@@ -34,6 +34,7 @@ class GroupedNetwork(AutoencoderNetwork):
         observation_shape: Shape of one observation.
         variational: Whether the encoder outputs a posterior.
         scale: Meaning of the second half of the encoder's output.
+        parameters_per_value: Number of parameters of the likelihood for each value of an observation; 1 if ``None``.
     """
 
     def __init__(
@@ -45,8 +46,9 @@ class GroupedNetwork(AutoencoderNetwork):
         observation_shape: tuple[int, ...],
         variational: bool = True,
         scale: Literal["log_variance", "log_std"] = "log_variance",
+        parameters_per_value: int | None = None,
     ) -> None:
-        super().__init__(encoder, decoder, latent_dim, observation_shape, variational, scale)
+        super().__init__(encoder, decoder, latent_dim, observation_shape, variational, scale, parameters_per_value)
         self.num_groups = num_groups
 
 
@@ -56,7 +58,7 @@ class GroupedDecoder(nn.Module):
     Args:
         injections: One module per group, from the coarsest features to the finest, that maps features
             ``(B, 64, H, W)`` and latents ``(B, D / G)`` to new features.
-        channels: Image channels ``C``.
+        channels: Number of output channels.
         added_features: Number of channels that an injection adds to the features.
     """
 
@@ -71,7 +73,7 @@ class GroupedDecoder(nn.Module):
         self.stages = nn.ModuleList(_stages(layers, len(injections)))
 
     def forward(self, codes: Tensor) -> Tensor:
-        """Return the parameters ``(B, C, 64, 64)`` of the likelihood for ``codes`` (B, D)."""
+        """Return the parameters ``(B, channels, 64, 64)`` of the likelihood for ``codes`` (B, D)."""
         features = self.constant.expand(len(codes), -1, -1, -1)
         groups = codes.chunk(len(self.stages), dim=1)
         for inject, stage, latents in zip(self.injections, self.stages, groups, strict=True):

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from lr_lightning.networks.base import decoder_channels
 from lr_lightning.networks.grouped import (
     NUM_FEATURES,
     GroupedDecoder,
@@ -83,9 +84,13 @@ class LadderConv64(GroupedNetwork):
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
         variational: Whether the encoder outputs means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``. If
             ``None``, a config uses what its model needs; elsewhere, the default is ``True``.
+        parameters_per_value: Number of parameters of the likelihood for each value of an image; the decoder outputs
+            ``(B, parameters_per_value * C, H, W)``. If ``None``, a config uses what its likelihood needs; elsewhere,
+            the default is 1.
 
     Raises:
-        ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is not such a divisor.
+        ValueError: If ``latent_dim``, ``channels`` or ``parameters_per_value`` is below 1, or ``num_groups`` is not
+            such a divisor.
 
     References:
         Zhao et al., Learning Hierarchical Features from Generative Models, ICML 2017, arXiv:1702.08396. Layer sizes and
@@ -93,13 +98,25 @@ class LadderConv64(GroupedNetwork):
     """
 
     def __init__(
-        self, latent_dim: int = 12, num_groups: int = 4, channels: int = 3, variational: bool | None = None
+        self,
+        latent_dim: int = 12,
+        num_groups: int = 4,
+        channels: int = 3,
+        variational: bool | None = None,
+        parameters_per_value: int | None = None,
     ) -> None:
         check_grouped(latent_dim, num_groups, channels)
         variational = True if variational is None else variational
         encoder = LadderEncoder(latent_dim, num_groups, channels, num_parameters=2 if variational else 1)
         rungs = [GenerativeRung(latent_dim // num_groups) for _ in range(num_groups)]
-        decoder = GroupedDecoder(rungs, channels, added_features=_NUM_ADDED)
+        decoder = GroupedDecoder(rungs, decoder_channels(channels, parameters_per_value), added_features=_NUM_ADDED)
         super().__init__(
-            encoder, decoder, latent_dim, num_groups, (channels, 64, 64), variational=variational, scale="log_std"
+            encoder,
+            decoder,
+            latent_dim,
+            num_groups,
+            (channels, 64, 64),
+            variational=variational,
+            scale="log_std",
+            parameters_per_value=parameters_per_value,
         )

@@ -6,7 +6,7 @@ from math import prod
 
 from torch import nn
 
-from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim
+from lr_lightning.networks.base import AutoencoderNetwork, check_latent_dim, decoder_channels
 
 
 class MLP(AutoencoderNetwork):
@@ -25,9 +25,12 @@ class MLP(AutoencoderNetwork):
         decoder_activation: Class of the activation function in the decoder; by default the encoder's.
         variational: Whether the encoder outputs means and log-variances ``(B, 2 D)`` or codes ``(B, D)``. If ``None``,
             a config uses what its model needs; elsewhere, the default is ``True``.
+        parameters_per_value: Number of parameters of the likelihood for each value of an observation. If above 1, the
+            decoder repeats the first dimension of an observation: ``(B, parameters_per_value * C, H, W)`` for images.
+            If ``None``, a config uses what its likelihood needs; elsewhere, the default is 1.
 
     Raises:
-        ValueError: If ``latent_dim``, a width or a dimension of the observation is below 1.
+        ValueError: If ``latent_dim``, a width, a dimension of the observation or ``parameters_per_value`` is below 1.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class MLP(AutoencoderNetwork):
         decoder_widths: Sequence[int] | None = None,
         decoder_activation: type[nn.Module] | None = None,
         variational: bool | None = None,
+        parameters_per_value: int | None = None,
     ) -> None:
         check_latent_dim(latent_dim)
         decoder_widths = list(reversed(widths)) if decoder_widths is None else decoder_widths
@@ -50,14 +54,22 @@ class MLP(AutoencoderNetwork):
             if min(sizes, default=1) < 1:
                 raise ValueError(f"{name} must be positive, got {tuple(sizes)}")
         variational = True if variational is None else variational
-        size = prod(observation_shape)
+        first, *others = observation_shape
+        output_shape = (decoder_channels(first, parameters_per_value), *others)
         outputs = 2 * latent_dim if variational else latent_dim
-        encoder = nn.Sequential(nn.Flatten(), *linear_layers([size, *widths, outputs], activation))
+        encoder = nn.Sequential(nn.Flatten(), *linear_layers([prod(observation_shape), *widths, outputs], activation))
         decoder = nn.Sequential(
-            *linear_layers([latent_dim, *decoder_widths, size], decoder_activation or activation),
-            nn.Unflatten(1, tuple(observation_shape)),
+            *linear_layers([latent_dim, *decoder_widths, prod(output_shape)], decoder_activation or activation),
+            nn.Unflatten(1, output_shape),
         )
-        super().__init__(encoder, decoder, latent_dim, tuple(observation_shape), variational)
+        super().__init__(
+            encoder,
+            decoder,
+            latent_dim,
+            tuple(observation_shape),
+            variational,
+            parameters_per_value=parameters_per_value,
+        )
 
 
 def linear_layers(sizes: Sequence[int], activation: Callable[[], nn.Module]) -> list[nn.Module]:

@@ -2,6 +2,7 @@
 
 from torch import Tensor, nn
 
+from lr_lightning.networks.base import decoder_channels
 from lr_lightning.networks.grouped import (
     NUM_FEATURES,
     GroupedDecoder,
@@ -55,9 +56,13 @@ class StructuralConv64(GroupedNetwork):
         channels: Image channels ``C``; images are ``(C, 64, 64)``.
         variational: Whether the encoder outputs means and log standard deviations ``(B, 2 D)`` or codes ``(B, D)``. If
             ``None``, a config uses what its model needs; elsewhere, the default is ``False``.
+        parameters_per_value: Number of parameters of the likelihood for each value of an image; the decoder outputs
+            ``(B, parameters_per_value * C, H, W)``. If ``None``, a config uses what its likelihood needs; elsewhere,
+            the default is 1.
 
     Raises:
-        ValueError: If ``latent_dim`` or ``channels`` is below 1, or ``num_groups`` is not such a divisor.
+        ValueError: If ``latent_dim``, ``channels`` or ``parameters_per_value`` is below 1, or ``num_groups`` is not
+            such a divisor.
 
     References:
         Leeb et al., Structure by Architecture: Structured Representations without Regularization, ICLR 2023,
@@ -65,7 +70,12 @@ class StructuralConv64(GroupedNetwork):
     """
 
     def __init__(
-        self, latent_dim: int = 12, num_groups: int = 12, channels: int = 3, variational: bool | None = None
+        self,
+        latent_dim: int = 12,
+        num_groups: int = 12,
+        channels: int = 3,
+        variational: bool | None = None,
+        parameters_per_value: int | None = None,
     ) -> None:
         check_grouped(latent_dim, num_groups, channels)
         variational = bool(variational)
@@ -79,7 +89,14 @@ class StructuralConv64(GroupedNetwork):
             nn.Linear(128, 2 * latent_dim if variational else latent_dim),
         )
         transforms = [StructuralTransform(latent_dim // num_groups, NUM_FEATURES) for _ in range(num_groups)]
-        decoder = GroupedDecoder(transforms, channels)
+        decoder = GroupedDecoder(transforms, decoder_channels(channels, parameters_per_value))
         super().__init__(
-            encoder, decoder, latent_dim, num_groups, (channels, 64, 64), variational=variational, scale="log_std"
+            encoder,
+            decoder,
+            latent_dim,
+            num_groups,
+            (channels, 64, 64),
+            variational=variational,
+            scale="log_std",
+            parameters_per_value=parameters_per_value,
         )

@@ -20,7 +20,7 @@ QUIET = [
     "--trainer.enable_model_summary=false",
 ]
 SMALL = ["--data=FactorDataModule", "--data.batch_size=4", "--data.val_size=6", "--data.batches_per_epoch=2"]
-HELIX = [*SMALL, "--data.dataset=DoubleHelix", "--data.dataset.num_samples=16"]
+HELIX = [*SMALL, "--data.dataset=DoubleHelix", "--data.dataset.num_samples=16", "--model.likelihood=Gaussian"]
 SPRITES = [*SMALL, "--data.dataset=RenderedDSprites", "--data.test_size=6"]
 FLAT = ["--model.network=MLP", "--model.network.widths=[4]", "--model.network.observation_shape=[1,64,64]"]
 DATA_AND_NETWORK = {

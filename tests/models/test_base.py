@@ -16,8 +16,8 @@ from typing_extensions import override
 
 from lr_lightning.data import FactorDataModule, FactorDataset, FactorSpace
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
-from lr_lightning.losses import Gaussian
-from lr_lightning.models import VAE, Autoencoder, AutoencoderModule, BetaVAE
+from lr_lightning.losses import Bernoulli, DiscretizedLogisticMixture, Gaussian, Likelihood
+from lr_lightning.models import VAE, Autoencoder, AutoencoderModule, BetaVAE, SeedEnsemble
 from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 
@@ -409,6 +409,35 @@ def test_checkpoint_loads_with_a_network_built_by_hand(checkpoint: Path, bars: F
     assert model.noise_seed == tiny_model().noise_seed
     trained = torch.load(checkpoint, weights_only=True)["state_dict"]
     assert all(torch.equal(value, trained[key]) for key, value in model.state_dict().items())
+
+
+def test_network_must_output_the_parameters_of_the_likelihood() -> None:
+    with pytest.raises(ValueError, match=r"DiscretizedLogisticMixture .*\b6\b.* MLP .*\b1\b.*parameters_per_value=6"):
+        VAE(MLP(3, (3, 8, 8)), likelihood=DiscretizedLogisticMixture(2))
+    with pytest.raises(ValueError, match=r"Bernoulli .*\b1\b.* MLP .*\b6\b.*parameters_per_value=1"):
+        VAE(MLP(3, (3, 8, 8), parameters_per_value=6))
+
+
+@pytest.mark.parametrize("updates_per_batch", [1, 2])
+@pytest.mark.parametrize("limit_val_batches", [0, 1])
+@pytest.mark.parametrize("likelihood", [Bernoulli(), DiscretizedLogisticMixture(1)], ids=lambda x: type(x).__name__)
+@pytest.mark.filterwarnings("ignore:The number of training batches")  # Lightning counts lists
+def test_observations_outside_the_unit_interval_are_refused_at_the_start(
+    tmp_path: Path, likelihood: Likelihood, limit_val_batches: int, updates_per_batch: int
+) -> None:
+    space = FactorSpace(["nothing"], [1])
+    points = TensorFactorDataset("points", torch.full((24, 3), -1.5), torch.zeros(24, 1, dtype=torch.int64), space)
+
+    def model() -> BetaVAE:
+        network = MLP(2, (3,), widths=(4,), parameters_per_value=likelihood.parameters_per_value)
+        return BetaVAE(network, likelihood=likelihood, updates_per_batch=updates_per_batch)
+
+    for trained in (model(), SeedEnsemble([model(), model()], (0, 1))):
+        before = weights(trained)
+        trainer = tiny_trainer(tmp_path, limit_val_batches=limit_val_batches, num_sanity_val_steps=0)
+        with pytest.raises(ValueError, match=rf"{type(likelihood).__name__} .*-1\.5.*Gaussian"):
+            trainer.fit(trained, datamodule=tiny_data(points))
+        assert torch.equal(weights(trained), before)
 
 
 def test_base_cannot_be_trained_itself() -> None:

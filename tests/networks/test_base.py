@@ -1,12 +1,12 @@
 """The base of all networks: shape checks and the meaning of the encoder's output."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import torch
 from torch import nn
 
-from lr_lightning.networks import MLP, AutoencoderNetwork, Conv64Burgess, Conv64Leeb, Conv64Locatello
+from lr_lightning.networks import MLP, NETWORKS, AutoencoderNetwork, Conv64Burgess, Conv64Leeb, Conv64Locatello
 
 
 def make(scale: Literal["log_variance", "log_std"]) -> AutoencoderNetwork:
@@ -36,6 +36,20 @@ def test_convolutional_networks_map_images_to_codes_and_back(
     assert network.decoder(torch.zeros(2, 5)).shape == images.shape
     assert (network.latent_dim, network.observation_shape) == (5, (channels, 64, 64))
     assert network.variational is variational
+
+
+@pytest.mark.parametrize("name", [name for name in NETWORKS if name != "GroupedNetwork"])
+def test_decoders_output_several_parameters_per_value(name: str) -> None:
+    network_class: Any = NETWORKS[name]
+    single, several = network_class(), network_class(parameters_per_value=6)
+    channels, *sides = single.observation_shape
+    codes = torch.zeros(2, single.latent_dim)
+    assert single.decode(codes).shape == (2, channels, *sides)
+    assert several.decode(codes).shape == (2, 6 * channels, *sides)
+    assert (single.parameters_per_value, several.parameters_per_value) == (1, 6)
+    assert several.observation_shape == single.observation_shape
+    with pytest.raises(ValueError, match=r"parameters_per_value.*-1"):
+        network_class(parameters_per_value=-1)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])

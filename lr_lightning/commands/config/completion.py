@@ -4,9 +4,11 @@ import inspect
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
-from jsonargparse import Namespace
+from jsonargparse import ArgumentParser, Namespace
+
+from lr_lightning.losses import Likelihood
 
 _UNSERIALIZABLE = "Unable to serialize instance"  # jsonargparse's text for a value that it cannot write
 
@@ -22,6 +24,7 @@ def complete_config(config: Namespace) -> None:
             _make_paths_absolute(entry)
     if config.get("model") is not None:
         _choose_variational(config.model)
+        _choose_parameters(config.model)
 
 
 def check_serializable(plain: Any, key: str = "") -> None:
@@ -44,10 +47,31 @@ def check_serializable(plain: Any, key: str = "") -> None:
 def _choose_variational(model: Namespace) -> None:
     """Set ``variational`` of the network as the model requires, unless the config sets it."""
     needed = getattr(_class_of(model), "needs_variational", None)
-    network = (model.get("init_args") or {}).get("network")
-    arguments = (network.get("init_args") or {}) if isinstance(network, Namespace) else {}
+    arguments = _arguments_of(model, "network")
     if needed is not None and "variational" in arguments and arguments["variational"] is None:
         arguments["variational"] = needed
+
+
+def _choose_parameters(model: Namespace) -> None:
+    """Set ``parameters_per_value`` of the network as the likelihood requires, unless the config sets it."""
+    arguments = _arguments_of(model, "network")
+    if "parameters_per_value" in arguments and arguments["parameters_per_value"] is None:
+        given = (model.get("init_args") or {}).get("likelihood")
+        arguments["parameters_per_value"] = 1 if given is None else _built(given).parameters_per_value
+
+
+def _built(likelihood: Namespace) -> Likelihood:
+    """Return the likelihood of a config, for what depends on its arguments."""
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_subclass_arguments(Likelihood, "likelihood", fail_untyped=False)
+    config = parser.parse_object({"likelihood": likelihood})
+    return cast(Likelihood, parser.instantiate_classes(config).likelihood)
+
+
+def _arguments_of(model: Namespace, name: str) -> Any:
+    """Return the arguments of an object among those of the model; none if it is not given by its class."""
+    entry = (model.get("init_args") or {}).get(name)
+    return (entry.get("init_args") or {}) if isinstance(entry, Namespace) else {}
 
 
 def _make_paths_absolute(entry: Namespace) -> None:

@@ -1,6 +1,7 @@
 """A config has the same meaning wherever it is read again."""
 
 import inspect
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -68,7 +69,7 @@ def entry(class_path: str, **arguments: Any) -> Namespace:
 
 
 def test_a_default_that_cannot_be_written_down_is_refused_before_training(capsys: pytest.CaptureFixture[str]) -> None:
-    model = [f"--model={OddVAE.__module__}.OddVAE", "--model.network=MLP"]
+    model = [f"--model={OddVAE.__module__}.OddVAE", "--model.network=MLP", "--model.likelihood=Gaussian"]
     assert run("fit", *model, *HELIX, *QUIET) == 2
     assert "model.init_args.encoder_optimizer" in capsys.readouterr().err
     assert not Path("run/config.yaml").exists()
@@ -102,6 +103,43 @@ def test_the_model_decides_what_the_config_leaves_open(model: str, given: bool |
     config = Namespace(model=entry(f"lr_lightning.models.{model}", network=network))  # type: ignore[no-untyped-call]
     complete_config(config)
     assert network.init_args.variational is settled
+
+
+@pytest.mark.parametrize(
+    ("likelihood", "given", "settled"),
+    [
+        (None, None, 1),
+        (entry("lr_lightning.losses.Gaussian", learn_std=True), None, 1),
+        (entry("lr_lightning.losses.DiscretizedLogisticMixture"), None, 30),
+        (entry("lr_lightning.losses.DiscretizedLogisticMixture", num_components=4), None, 12),
+        (entry("lr_lightning.losses.DiscretizedLogisticMixture", num_components=4), 5, 5),
+    ],
+)
+def test_the_likelihood_decides_the_output_of_the_decoder(
+    likelihood: Namespace | None, given: int | None, settled: int
+) -> None:
+    network = entry("lr_lightning.networks.MLP", latent_dim=2, parameters_per_value=given)
+    model = entry("lr_lightning.models.BetaVAE", network=network, likelihood=likelihood)
+    complete_config(Namespace(model=model))  # type: ignore[no-untyped-call]
+    assert network.init_args.parameters_per_value == settled
+
+
+def test_a_mixture_is_trained_and_evaluated_from_a_config(capsys: pytest.CaptureFixture[str]) -> None:
+    sprites = ["--data=FactorDataModule", "--data.dataset=RenderedDSprites", "--data.val_size=8", "--data.test_size=8"]
+    model = ["--model=BetaVAE", "--model.network=MLP", "--model.network.observation_shape=[1,64,64]"]
+    mixture = ["--model.likelihood=DiscretizedLogisticMixture", "--model.likelihood.num_components=2"]
+    options = ["--checkpoint.monitor=val/bits_per_dimension", "--data.batches_per_epoch=1"]
+    assert run("fit", *model, *mixture, *sprites, *QUIET, *options) == 0
+    saved = yaml.safe_load(Path("run/config.yaml").read_text())
+    assert saved["model"]["init_args"]["network"]["init_args"]["parameters_per_value"] == 6
+    assert run("test", "run", "--assays.disentanglement=null") == 0
+    scalars = json.loads(Path("run/results.json").read_text())["test"]["scalars"]
+    assert 0 < scalars["test/bits_per_dimension"] < 20
+    wrong = ["--model.network.parameters_per_value=3", "--trainer.default_root_dir=wrong"]
+    assert run("fit", *model, *mixture, *sprites, *QUIET, *wrong) != 0
+    assert "parameters_per_value=6" in capsys.readouterr().err
+    assert run("fit", *model, mixture[0], "--model.likelihood.num_components=0", *sprites, *QUIET) != 0
+    assert "num_components must be at least 1, got 0" in capsys.readouterr().err
 
 
 def test_a_network_that_does_not_suit_the_model_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

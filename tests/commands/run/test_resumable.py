@@ -14,6 +14,7 @@ import torch
 from lr_lightning.cli import main
 from lr_lightning.commands.run.resumable import check_resumable
 from lr_lightning.data import DoubleHelix, FactorDataModule
+from lr_lightning.losses import Gaussian
 from lr_lightning.models import BetaVAE, SeedEnsemble
 from lr_lightning.networks import MLP
 from lr_lightning.testing.tiny_runs import tiny_trainer
@@ -120,7 +121,7 @@ def test_a_parameter_without_state_is_mentioned(whole: dict[str, Any], check: Ca
 def test_every_optimizer_finds_its_own_state_again(optimizer: Any, tmp_path: Path) -> None:
     """The check creates optimizers, and must not change a weight."""
     data = FactorDataModule(DoubleHelix(64), batch_size=8, val_size=8)
-    models = [BetaVAE(MLP(2, (3,), widths=(4,)), optimizer=optimizer) for _ in range(2)]
+    models = [BetaVAE(MLP(2, (3,), widths=(4,)), likelihood=Gaussian(), optimizer=optimizer) for _ in range(2)]
     for model in (models[0], SeedEnsemble(models, [3, 4])):
         trainer = tiny_trainer(tmp_path, max_epochs=-1, max_steps=2, limit_val_batches=0)
         trainer.fit(model, datamodule=data)
