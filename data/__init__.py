@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorBatch, FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.loading.augmented_pairs import AugmentedPairs
 from lr_lightning.data.loading.batch_loader import BatchLoader
 from lr_lightning.data.loading.correlation import FactorCorrelation
-from lr_lightning.data.loading.factor_groups import FactorGroups, FactorPairs, FactorTriplets, PairBatch, TripletBatch
+from lr_lightning.data.loading.factor_groups import FactorGroups, FactorPairs, FactorTriplets
+from lr_lightning.data.loading.groups import PairBatch, SampleGroups, TripletBatch
 from lr_lightning.data.opening import open_data_set
 from lr_lightning.data.registry import DATA_SETS
 from lr_lightning.data.storage.public_file import PublicFile
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from lr_lightning.data.storage.file_dataset import FileFactorDataset
 
 __all__ = [
+    "AugmentedPairs",
     "BatchLoader",
     "CustomDataset",
     "DataSetRecord",
@@ -34,6 +37,7 @@ __all__ = [
     "FileFactorDataset",
     "PairBatch",
     "PublicFile",
+    "SampleGroups",
     "TensorFactorDataset",
     "TripletBatch",
     "open_data_set",

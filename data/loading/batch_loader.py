@@ -1,15 +1,28 @@
 """Batches gathered by index tensor, in a seeded order that can be resumed at any batch."""
 
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from lr_lightning.common.checks import check_at_least
 from lr_lightning.data.dataset import FactorBatch, FactorDataset
-from lr_lightning.data.loading.factor_groups import PairBatch, TripletBatch
+from lr_lightning.data.loading.groups import Draw, PairBatch, TripletBatch
 
 Batch = FactorBatch | PairBatch | TripletBatch
+
+
+class NumberedBatch(NamedTuple):
+    """A training batch with its number, from which the data module seeds the augmentation of its images.
+
+    Attributes:
+        batch: The batch, or several consecutive ones joined.
+        number: Number of the first batch, counted from the beginning of training.
+    """
+
+    batch: Batch
+    number: int
 
 
 class BatchLoader:
@@ -34,8 +47,9 @@ class BatchLoader:
         world_size: Number of processes.
         draw: Called with a number of samples and a generator, returns sample numbers ``(N,)`` for training, or groups
             of them ``(N, G)``.
-        batch_type: Makes a batch; called with the images and then the factors of each of the ``G`` members.
+        make_batch: Called with the images and then the factors of each of the ``G`` members.
         batches_at_once: Number of consecutive batches that a shuffled loader gathers and yields as one.
+        numbered: Whether a shuffled loader yields each batch with its number, as a :class:`NumberedBatch`.
 
     Raises:
         ValueError: If ``batch_size``, ``num_batches`` or ``batches_at_once`` is below 1, or there are too few samples
@@ -52,9 +66,10 @@ class BatchLoader:
         num_batches: int | None = None,
         rank: int = 0,
         world_size: int = 1,
-        draw: Callable[[int, torch.Generator], Tensor] | None = None,
-        batch_type: Callable[..., Batch] = FactorBatch,
+        draw: Draw | None = None,
+        make_batch: Callable[..., Batch] = FactorBatch,
         batches_at_once: int = 1,
+        numbered: bool = False,
     ) -> None:
         check_at_least("batch_size", batch_size, 1)
         if num_batches is not None:
@@ -73,8 +88,9 @@ class BatchLoader:
         self.rank = rank
         self.world_size = world_size
         self.draw = draw
-        self.batch_type = batch_type
+        self.make_batch = make_batch
         self.batches_at_once = batches_at_once
+        self.numbered = numbered
         self._batches_per_pass = len(indices) // (batch_size * world_size)
         self._num_batches = self._batches_per_pass if num_batches is None else num_batches
         self._pass: tuple[int, Tensor] | None = None
@@ -89,7 +105,8 @@ class BatchLoader:
         own = len(range(self.rank, len(self.indices), self.world_size))
         return -(-own // self.batch_size)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Any]:
+        """Yield what ``make_batch`` returns, inside a :class:`NumberedBatch` if ``numbered``."""
         return self._shuffled() if self.shuffle else self._in_order()
 
     def state_dict(self) -> dict[str, int]:
@@ -114,7 +131,7 @@ class BatchLoader:
         for start in range(0, len(own), self.batch_size):
             yield self._gather(own[start : start + self.batch_size])
 
-    def _shuffled(self) -> Iterator[Batch]:
+    def _shuffled(self) -> Iterator[Batch | NumberedBatch]:
         skipped, self._skipped = self._skipped, 0
         taken = skipped
         while taken < self._num_batches:
@@ -124,7 +141,8 @@ class BatchLoader:
             taken += count
             # before the yield: a checkpoint saved during this batch must count it
             self._position, self._taken = self._position + count, taken
-            yield self._gather(torch.cat([self._samples(batch) for batch in batches]))
+            gathered = self._gather(torch.cat([self._samples(batch) for batch in batches]))
+            yield NumberedBatch(gathered, batches.start) if self.numbered else gathered
 
     def _samples(self, batch: int) -> Tensor:
         """Return this process's samples of training batch number ``batch``."""
@@ -152,4 +170,4 @@ class BatchLoader:
         """Return the batch of ``samples`` (B,), or of groups of them (B, G)."""
         members = samples.view(len(samples), -1).T  # (G, B)
         images, factors = self.dataset.images(members.flatten()), self.dataset.factors(members.flatten())
-        return self.batch_type(*images.chunk(len(members)), *factors.chunk(len(members)))
+        return self.make_batch(*images.chunk(len(members)), *factors.chunk(len(members)))

@@ -1,22 +1,22 @@
 """The LightningDataModule that splits a data set and feeds it to a Trainer."""
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
+from torchvision.transforms.v2 import Transform
 from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
 from lr_lightning.data.dataset import FactorBatch, FactorDataset, as_float
-from lr_lightning.data.loading.batch_loader import Batch, BatchLoader
+from lr_lightning.data.loading.augmentations import Augmentations
+from lr_lightning.data.loading.batch_loader import Batch, BatchLoader, NumberedBatch
 from lr_lightning.data.loading.correlation import FactorCorrelation, WeightedDraw, log_density
-from lr_lightning.data.loading.factor_groups import FactorGroups
+from lr_lightning.data.loading.groups import Draw, SampleGroups
 from lr_lightning.data.loading.holdout import holdout_mask
-from lr_lightning.data.loading.training_grid import TrainingGrid
 
 
 class FactorDataModule(LightningDataModule):
@@ -26,8 +26,8 @@ class FactorDataModule(LightningDataModule):
     which covers every combination of factors. If the Trainer limits an evaluation (``limit_val_batches``,
     ``limit_test_batches``, ``limit_predict_batches``), it uses a seeded random subset, not the beginning of the grid.
 
-    ``correlations``, ``held_out``, ``restricted`` and ``groups`` affect training only: validation and testing still use
-    all combinations. Factor values are given by index, from 0.
+    ``correlations``, ``held_out``, ``restricted``, ``groups`` and ``augmentations`` affect training only: validation
+    and testing still use all combinations, and images as stored. Factor values are given by index, from 0.
 
     Args:
         dataset: The data.
@@ -45,14 +45,23 @@ class FactorDataModule(LightningDataModule):
         held_out: Combinations held out from training. Each entry holds out those in which all its factors have one of
             the values listed, such as ``[{"shape": [0], "object_hue": [3, 4]}]``.
         restricted: The only values of a factor used in training, such as ``{"scale": [0, 1, 2]}``.
-        groups: Train on pairs or triplets of samples that share factors, such as ``FactorPairs(num_changed=1)``.
+        groups: Train on pairs or triplets of samples that share factors, such as ``FactorPairs(num_changed=1)``, or on
+            pairs of two augmentations of one image, ``AugmentedPairs()``.
         test_on: ``"full"``, or ``"held_out"`` to test only on combinations held out by ``held_out`` and
             ``restricted``; ``test_size`` then counts those.
+        augmentations: Random transforms of ``torchvision.transforms.v2``, applied in order to training images on the
+            device, as stored, i.e. uint8 in most sets. They must keep shape, dtype and value range. Each image has its
+            own draws, which depend only on ``shuffle_seed``, the number of the batch and the position in the batch of
+            all processes. Loaders then yield a :class:`~lr_lightning.data.loading.batch_loader.NumberedBatch`, which
+            :meth:`on_after_batch_transfer` turns into a batch.
 
     Raises:
         ValueError: If ``val_size`` leaves nothing to train on, a size or ``batches_per_epoch`` is below 1, a seed has
-            more than 64 bits, a factor or value does not exist, ``groups`` are used with a set that is not a full grid,
-            there is nothing to test on, or there are fewer samples to evaluate than processes.
+            more than 64 bits, a factor or value does not exist, ``groups`` need a full grid or augmentations that are
+            missing, ``augmentations`` are given for observations other than images, there is nothing to test on, or
+            there are fewer samples to evaluate than processes; in ``setup``, if ``augmentations`` fail, are not random
+            or change shape, dtype or value range.
+        TypeError: If ``augmentations`` are not transforms of ``torchvision.transforms.v2``.
     """
 
     def __init__(
@@ -69,8 +78,9 @@ class FactorDataModule(LightningDataModule):
         correlations: list[FactorCorrelation] | None = None,
         held_out: list[dict[str, list[int]]] | None = None,
         restricted: dict[str, list[int]] | None = None,
-        groups: FactorGroups | None = None,
+        groups: SampleGroups | None = None,
         test_on: Literal["full", "held_out"] = "full",
+        augmentations: Sequence[Transform] | None = None,
     ) -> None:
         super().__init__()
         sizes = {
@@ -99,6 +109,7 @@ class FactorDataModule(LightningDataModule):
         self.correlations = [c for c in correlations or () if math.isfinite(c.sigma)]
         self.groups = groups
         self.test_on = test_on
+        self.augmentations = Augmentations(augmentations, shuffle_seed) if augmentations else None
         self._held_out = torch.zeros(len(dataset), dtype=torch.bool)
         if held_out or restricted is not None:
             self._held_out = holdout_mask(dataset, held_out or (), restricted)
@@ -106,7 +117,7 @@ class FactorDataModule(LightningDataModule):
         self._check_test()
         self._position = 0
         self._train_loader: BatchLoader | None = None
-        self._draw: Callable[[int, torch.Generator], Tensor] | None = None
+        self._draw: Draw | None = None
 
     @override
     def setup(self, stage: str) -> None:
@@ -116,10 +127,13 @@ class FactorDataModule(LightningDataModule):
         self.train_indices = rest[~self._held_out[rest]]
         tested = order if self.test_on == "full" else order[self._held_out[order]]
         self.test_indices = tested.sort().values if self.test_size is None else tested[: self.test_size]
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        if self.device_resident and self.trainer:
+            self.dataset = self.dataset.to(device)
         if stage == "fit":
             self._draw = self._training_draw()
-        if self.device_resident and self.trainer is not None:
-            self.dataset = self.dataset.to(self.trainer.strategy.root_device)
+            if self.augmentations is not None:
+                self.augmentations.check(self.dataset.images(self.train_indices[: self.batch_size]).to(device))
 
     @override
     def train_dataloader(self) -> BatchLoader:
@@ -160,16 +174,33 @@ class FactorDataModule(LightningDataModule):
         self._position, self._train_loader = state_dict["position"], None
 
     @override
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch | list[Batch]:
-        """Convert uint8 images to floats in ``[0, 1]``, on the device.
+    def on_after_batch_transfer(self, batch: Batch | NumberedBatch, dataloader_idx: int) -> Batch | list[Batch]:
+        """Augment training images, and convert uint8 images to floats in ``[0, 1]``, on the device.
 
         For a model that makes several updates per batch, a training batch becomes a list of batches of ``batch_size``.
         """
+        if isinstance(batch, NumberedBatch):
+            batch = self._augmented(*batch)
         converted = [as_float(field) for field in batch]
         if self.trainer is None or not self.trainer.training or self._batches_at_once() == 1:
             return type(batch)(*converted)
         fields = [torch.split(field, self.batch_size) for field in converted]
         return [type(batch)(*parts) for parts in zip(*fields, strict=True)]
+
+    def _augmented(self, batch: Batch, number: int) -> Batch:
+        """Return the training batch with augmented images; ``number`` is that of the first batch, if it joins several.
+
+        Each process takes its share of the seeds of all processes, as the loader does with samples.
+        """
+        assert self.augmentations is not None
+        rank, world_size = self._process()
+        num_members = len(batch) // 2  # first the images of each member, then the factors
+        share = slice(rank * self.batch_size, (rank + 1) * self.batch_size)
+        numbers = range(number, number + len(batch.images) // self.batch_size)
+        of_all = (self.augmentations.seeds(each, self.batch_size * world_size, num_members) for each in numbers)
+        seeds = torch.cat([seeds[share] for seeds in of_all])  # (B, members, T)
+        images = [self.augmentations(batch[member], seeds[:, member]) for member in range(num_members)]
+        return type(batch)(*images, *batch[num_members:])
 
     def _test_loader(self, limit: str) -> BatchLoader:
         """Return test batches, ordered so that the Trainer's ``limit`` selects a random subset.
@@ -193,8 +224,11 @@ class FactorDataModule(LightningDataModule):
     def _check_training(self) -> None:
         for correlation in self.correlations:
             correlation.positions(self.dataset.factor_space)
-        if self.groups is not None and not self.dataset.full_grid:
-            raise ValueError(f"groups require a full factor grid; {self.dataset.name} is missing combinations")
+        if self.augmentations is not None and len(self.dataset.image_shape) != 3:
+            shape = tuple(self.dataset.image_shape)
+            raise ValueError(f"augmentations need images (C, H, W); observations of {self.dataset.name} are {shape}")
+        if self.groups is not None:
+            self.groups.check_data(self.dataset, has_augmentations=self.augmentations is not None)
         if self._held_out.all():
             raise ValueError("held_out and restricted hold out all combinations; leave some to train on")
 
@@ -207,20 +241,24 @@ class FactorDataModule(LightningDataModule):
         if self.test_size is not None and not 1 <= self.test_size <= available:
             raise ValueError(f"test_size must lie in 1..{available}, got {self.test_size}")
 
-    def _training_draw(self) -> Callable[[int, torch.Generator], Tensor] | None:
+    def _training_draw(self) -> Draw | None:
         """Return the function that draws a training batch; ``None`` if training passes through the samples in order."""
-        space = self.dataset.factor_space
         if self.groups is not None:
-            grid = TrainingGrid(space, self.train_indices, self.correlations)
-            self.groups.check(grid)
-            return partial(self.groups.draw, grid)
+            draw = self.groups.draw_from(self.dataset, self.train_indices, self.correlations)
+            if draw is not None:
+                return draw
         if self.correlations:
+            space = self.dataset.factor_space
             factors = self.dataset.factors(self.train_indices).cpu()
             return WeightedDraw(self.train_indices, log_density(self.correlations, space, factors))
         return None
 
+    def _process(self) -> tuple[int, int]:
+        """Return the number of this process, and how many there are."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+
     def _loader(self, indices: Tensor, batch_size: int, training: bool = False) -> BatchLoader:
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        rank, world_size = self._process()
         if not training and len(indices) < world_size:  # the Trainer would wait forever for a process without batches
             raise ValueError(
                 f"{len(indices)} samples are too few for {world_size} processes; lower trainer.devices, or "
@@ -236,6 +274,7 @@ class FactorDataModule(LightningDataModule):
             rank=rank,
             world_size=world_size,
             draw=self._draw if training else None,
-            batch_type=self.groups.batch_type if training and self.groups is not None else FactorBatch,
+            make_batch=self.groups.batch if training and self.groups is not None else FactorBatch,
             batches_at_once=self._batches_at_once() if training else 1,
+            numbered=training and self.augmentations is not None,
         )

@@ -1,68 +1,44 @@
 """Pairs and triplets of samples that share factors, for training under weak supervision."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from functools import partial
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import factor_position
+from lr_lightning.data.loading.correlation import FactorCorrelation
+from lr_lightning.data.loading.groups import Draw, PairBatch, SampleGroups, TripletBatch
 from lr_lightning.data.loading.training_grid import TrainingGrid
 
 _MAX_REDRAWS = 1000
 
 
-class PairBatch(NamedTuple):
-    """Observations in pairs that differ in some factors.
-
-    Attributes:
-        images: ``(B, C, H, W)``, as in :class:`~lr_lightning.data.FactorBatch`.
-        second_images: ``(B, C, H, W)``.
-        factors: ``(B, K)`` int64, of ``images``.
-        second_factors: ``(B, K)`` int64, of ``second_images``.
-    """
-
-    images: Tensor
-    second_images: Tensor
-    factors: Tensor
-    second_factors: Tensor
-
-
-class TripletBatch(NamedTuple):
-    """Observations in triplets: the positive shares more factors with the anchor than the negative does.
-
-    Attributes:
-        images: The anchors ``(B, C, H, W)``, as in :class:`~lr_lightning.data.FactorBatch`.
-        positive_images: ``(B, C, H, W)``.
-        negative_images: ``(B, C, H, W)``.
-        factors: ``(B, K)`` int64, of the anchors.
-        positive_factors: ``(B, K)`` int64.
-        negative_factors: ``(B, K)`` int64.
-    """
-
-    images: Tensor
-    positive_images: Tensor
-    negative_images: Tensor
-    factors: Tensor
-    positive_factors: Tensor
-    negative_factors: Tensor
-
-
-class FactorGroups(ABC):
-    """How groups of samples are drawn: an anchor, and others that differ from it in some factors.
+class FactorGroups(SampleGroups):
+    """Groups drawn from a full factor grid: an anchor, and others that differ from it in some factors.
 
     Anchors are drawn with replacement from the training combinations, by their density. Factors that change get new
     values, by the density given the other factors. If the result is held out from training (or used for validation),
     the whole group is redrawn, including the anchor.
-
-    Attributes:
-        batch_type: Type of a batch of groups: images of each member, then factors of each member.
     """
 
-    batch_type: ClassVar[type[PairBatch] | type[TripletBatch]]
+    @override
+    def check_data(self, dataset: FactorDataset, has_augmentations: bool) -> None:
+        if not dataset.full_grid:
+            raise ValueError(
+                f"groups: {type(self).__name__} requires a full factor grid; {dataset.name} is missing combinations; "
+                "use AugmentedPairs, which needs none"
+            )
+
+    @override
+    def draw_from(self, dataset: FactorDataset, indices: Tensor, correlations: Sequence[FactorCorrelation]) -> Draw:
+        grid = TrainingGrid(dataset.factor_space, indices, correlations)
+        self.check(grid)
+        return partial(self.draw, grid)
 
     @abstractmethod
     def check(self, grid: TrainingGrid) -> None:

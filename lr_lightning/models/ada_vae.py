@@ -49,7 +49,8 @@ class AdaVAE(BetaVAE, ABC):
         first, second = batch[0], batch[1]
         if first.shape != second.shape or first.dtype != second.dtype:
             raise ValueError(
-                f"{type(self).__name__} trains on pairs of images; set groups: FactorPairs on the data module"
+                f"{type(self).__name__} trains on pairs of images; set groups: FactorPairs on the data module, or "
+                "AugmentedPairs without factors"
             )
         images = torch.cat([first, second])
         parameters = self.network.posterior_parameters(images)

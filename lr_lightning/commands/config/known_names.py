@@ -5,9 +5,10 @@ import inspect
 from pytorch_lightning import LightningDataModule, Trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger
+from torchvision.transforms.v2 import Transform
 
 from lr_lightning.commands.config.registered_names import registered_names
-from lr_lightning.data import FactorDataset, FactorGroups
+from lr_lightning.data import FactorDataset, SampleGroups
 from lr_lightning.loggers import RunWandbLogger
 from lr_lightning.losses import Likelihood
 from lr_lightning.models import AutoencoderModule, Schedule
@@ -29,11 +30,12 @@ def known_arguments() -> list[str]:
 def known_classes() -> list[str]:
     """Return the class names that a config may use without their module."""
     found: list[str] = []
-    open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule, FactorDataset, FactorGroups]
-    open_classes += [Callback, Logger, LightningDataModule]
+    open_classes = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule, FactorDataset, SampleGroups]
+    open_classes += [Callback, Logger, LightningDataModule, Transform]
+    packages = ("lr_lightning", "pytorch_lightning", "torchvision")
     while open_classes:
         current: type = open_classes.pop()
         open_classes += current.__subclasses__()
-        if not inspect.isabstract(current) and current.__module__.startswith(("lr_lightning", "pytorch_lightning")):
+        if not inspect.isabstract(current) and current.__module__.startswith(packages):
             found.append(current.__name__)
     return [*(name for name in found if not name.startswith("_")), *registered_names()]

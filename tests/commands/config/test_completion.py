@@ -16,7 +16,7 @@ from pytorch_lightning.cli import OptimizerCallable
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.cli import main
 from lr_lightning.commands.config.completion import check_serializable, complete_config
-from lr_lightning.data import CustomDataset, FactorDataModule, FactorDataset, FactorGroups
+from lr_lightning.data import CustomDataset, FactorDataModule, FactorDataset, SampleGroups
 from lr_lightning.losses import Likelihood
 from lr_lightning.models import AutoencoderModule, BetaVAE
 from lr_lightning.networks import AutoencoderNetwork
@@ -80,7 +80,7 @@ def test_a_default_that_cannot_be_written_down_is_refused_before_training(capsys
 def test_every_default_can_be_written_down() -> None:
     """Of every model, network, likelihood, data set, schedule and assay that a config can name."""
     bases: list[type] = [AutoencoderModule, AutoencoderNetwork, Likelihood, Schedule]
-    bases += [FactorDataset, FactorGroups, FactorDataModule, AssayCallback]
+    bases += [FactorDataset, SampleGroups, FactorDataModule, AssayCallback]
     found = 0
     while bases:
         kind = bases.pop()

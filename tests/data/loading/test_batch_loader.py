@@ -243,7 +243,7 @@ def test_processes_share_the_drawn_batch_of_one() -> None:
 
 
 def test_pairs_become_batches_of_pairs(bars: FactorDataset) -> None:
-    loader = BatchLoader(bars, torch.arange(48), 5, True, draw=neighbors, batch_type=PairBatch)
+    loader = BatchLoader(bars, torch.arange(48), 5, True, draw=neighbors, make_batch=PairBatch)
     for batch in loader:
         assert isinstance(batch, PairBatch)
         indices = bars.factor_space.indices(batch.factors)
@@ -254,7 +254,7 @@ def test_pairs_become_batches_of_pairs(bars: FactorDataset) -> None:
 
 def test_triplets_become_batches_of_triplets(bars: FactorDataset) -> None:
     samples = torch.tensor([[4, 9, 2], [7, 0, 40]])
-    loader = BatchLoader(bars, torch.arange(48), 2, True, draw=lambda *_: samples, batch_type=TripletBatch)
+    loader = BatchLoader(bars, torch.arange(48), 2, True, draw=lambda *_: samples, make_batch=TripletBatch)
     batch = next(iter(loader))
     assert isinstance(batch, TripletBatch)
     images = [batch.images, batch.positive_images, batch.negative_images]
