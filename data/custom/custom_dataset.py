@@ -142,7 +142,7 @@ def _open_images(description: CustomDescription, table: dict[str, list[str]] | N
     images, key, remedy = description.images, description.key, description.remedy
     if description.is_folder:
         paths = image_files(images) if table is None else [images / name for name in table[key]]
-        return FolderImages(paths), "NHWC"
+        return FolderImages(paths), "NCHW"
     shape, dtype = (npz_header if images.suffix == ".npz" else h5_header)(images, key, remedy)
     if dtype not in (np.uint8, np.bool_):
         raise ValueError(

@@ -5,7 +5,7 @@ import inspect
 import json
 import random
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ class FixedTransforms:
         self.key = hashlib.blake2b(json.dumps(description).encode(), digest_size=8).hexdigest()
         self.paths = tuple(sorted({path for module in modules for path in _source_files(module)}))
         self._shape: tuple[int, ...] | None = None  # of all images, known once the first was transformed
+        self._is_watched = False
 
     def __call__(self, image: Tensor) -> Tensor:
         """Transform one image.
@@ -108,9 +109,23 @@ class FixedTransforms:
             )
         return result
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Watch the random generators once for all calls inside the block, as needed for calls from several threads.
+
+        Raises:
+            ValueError: At the end of the block, if a global random generator has advanced.
+        """
+        with _no_random_draws(self._transforms):
+            self._is_watched = True
+            try:
+                yield
+            finally:
+                self._is_watched = False
+
     def _apply(self, image: Tensor) -> Tensor:
         result: Any = image
-        with _no_random_draws(self._transforms):
+        with nullcontext() if self._is_watched else _no_random_draws(self._transforms):
             for transform in self._transforms:
                 try:
                     result = transform(result)

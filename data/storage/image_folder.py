@@ -4,86 +4,142 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from PIL import UnidentifiedImageError
+from PIL import Image
 from torch import Tensor
 
-from lr_lightning.data.storage.image_source import block_rows
-from lr_lightning.data.storage.pictures import check_regular, read_picture
+from lr_lightning.data.storage.fixed_transforms import FixedTransforms
+from lr_lightning.data.storage.memory_mapped_cache import FOLDER
+from lr_lightning.data.storage.parallel_blocks import blocks_in_parallel
+from lr_lightning.data.storage.pictures import check_regular, read_pixels, without_warnings
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
-_BLOCK_ROWS = 1024
 
 
-def image_files(folder: Path) -> list[Path]:
+def image_files(folder: Path, *, recursive: bool = False) -> list[Path]:
     """Return the images in ``folder`` in natural order: ``image_2.png`` comes before ``image_10.png``.
 
-    Hidden files, folders and files without an image extension are skipped.
+    Hidden files and folders, folders of caches, and files without an image extension are skipped.
+
+    Args:
+        folder: The folder.
+        recursive: Whether to search the folders inside it, too; a folder comes at the place of its name.
 
     Raises:
         ValueError: If there are no images.
     """
-    found = [
-        path
-        for path in folder.iterdir()
-        if path.suffix.lower() in _SUFFIXES and not path.name.startswith(".") and not path.is_dir()
-    ]
+    found = [path for path in _walk(folder, recursive) if path.suffix.lower() in _SUFFIXES]
     if not found:
         raise ValueError(f"no images in {folder}; supported extensions are {', '.join(_SUFFIXES)}")
-    return sorted(found, key=lambda path: _natural(path.name))
+    return sorted(found, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])
 
 
 class FolderImages:
-    """Images from separate files as rows ``(N, H, W, C)`` uint8, all of one size.
-
-    The first image decides whether rows are gray (``C`` = 1) or RGB (3). In an RGB set, gray images become RGB.
+    """Images from separate files as rows ``(N, C, H, W)`` uint8, all of one size.
 
     Args:
         paths: The files, in the order of the rows.
+        transforms: Applied to each image; the rows then have their results. ``None`` if all images have one size.
+        channels: 3 for color, where gray images become RGB, or 1 for gray, where color images become gray; ``None`` for
+            the channels of the first image, where color images in a gray set are refused.
+        upright: Whether to turn images as their EXIF orientation says.
+        remedy: How the user can fix images of different sizes; ends the error message.
 
     Raises:
         FileNotFoundError: If a file does not exist.
-        ValueError: If a path is not a regular file, or the first is not an image, has more pixels than
-            :data:`~lr_lightning.data.storage.pictures.LARGEST`, more than 8 bits per channel, or transparent pixels.
+        OSError: If the first image is damaged.
+        ValueError: If a path is not a regular file, or the first image cannot be used (see
+            :func:`~lr_lightning.data.storage.pictures.read_pixels`) or transformed.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
-        self.paths = tuple(paths)
-        for path in self.paths:  # before opening any of them: opening a pipe would block
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        transforms: FixedTransforms | None = None,
+        channels: Literal[1, 3] | None = None,
+        upright: bool = False,
+        remedy: str = "resize all images to one size",
+    ) -> None:
+        self._images = tuple(paths)
+        for path in self._images:  # before opening any of them: opening a pipe would block
             _check_exists(path)
+        self.paths = self._images if transforms is None else (*self._images, *transforms.paths)
         # The key depends on names and order but not on the location of the folder, so a moved folder keeps its cache.
-        names = [str(path.absolute()) for path in self.paths]
-        shared = len(os.path.commonpath([self.paths[0].parent.absolute(), min(names), max(names)]))
+        names = [str(path.absolute()) for path in self._images]
+        shared = len(os.path.commonpath([self._images[0].parent.absolute(), min(names), max(names)]))
         names = [name[shared:] for name in names]
         self.key = hashlib.blake2b("\0".join(names).encode(), digest_size=6).hexdigest()
-        first = _read(self.paths[0], gray=None)
-        self.shape: tuple[int, ...] = (len(self.paths), *first.shape)
+        self._transforms = transforms
+        self._upright = upright
+        self._remedy = remedy
+        with without_warnings():
+            first = read_pixels(self._images[0], upright=upright)
+            self._convert_color = channels is not None
+            self._channels = len(first) if channels is None else channels
+            self._size = first.shape[1:]
+            self.shape: tuple[int, ...] = (len(self._images), *self._row(0).shape)
 
     def blocks(self) -> Iterator[Tensor]:
-        """Yield all rows in order, in blocks ``(B, H, W, C)``.
+        """Yield all rows in order, in blocks ``(B, C, H, W)``.
 
         Raises:
             FileNotFoundError: If a file does not exist.
             OSError: If a file is damaged.
-            ValueError: If a file is not an image, is too large, differs in size from the first, is in color when the
-                first is gray, or has more than 8 bits per channel or transparent pixels.
+            ValueError: If a file cannot be used (see :func:`~lr_lightning.data.storage.pictures.read_pixels`), is in
+                color when the first is gray, or differs from the first in its size, or in its shape after transforms.
         """
-        height, width, channels = self.shape[1:]
-        rows = block_rows(self.shape[1:], _BLOCK_ROWS)
-        for start in range(0, len(self.paths), rows):
-            block = []
-            for path in self.paths[start : start + rows]:
-                image = _read(path, gray=channels == 1)
-                if image.shape != self.shape[1:]:
-                    raise ValueError(
-                        f"{path} has {image.shape[1]} x {image.shape[0]} pixels, but the first image, {self.paths[0]}, "
-                        f"has {width} x {height}; resize all images to one size"
-                    )
-                block.append(image)
-            yield torch.from_numpy(np.stack(block))
+        yield from blocks_in_parallel(self._row, len(self._images), self.shape[1:], self._around_block)
+
+    @contextmanager
+    def _around_block(self) -> Iterator[None]:
+        with without_warnings(), nullcontext() if self._transforms is None else self._transforms.watched():
+            yield
+
+    def _row(self, i: int) -> Tensor:
+        """Return row number ``i`` ``(C, H, W)``."""
+        path = self._images[i]
+        pixels = read_pixels(path, upright=self._upright)
+        if self._channels == 3:
+            pixels = pixels.expand(3, -1, -1)
+        elif len(pixels) == 3:
+            if not self._convert_color:
+                raise ValueError(f"{path} is in color, but the first image is gray; make all images color or all gray")
+            pixels = _to_gray(pixels)
+        if self._transforms is not None:
+            try:
+                return self._transforms(pixels)
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from error
+        if pixels.shape[1:] != self._size:
+            raise ValueError(
+                f"{path} has {pixels.shape[2]} x {pixels.shape[1]} pixels, but the first image, {self._images[0]}, "
+                f"has {self._size[1]} x {self._size[0]}; {self._remedy}"
+            )
+        return pixels
+
+
+def _walk(folder: Path, recursive: bool) -> Iterator[Path]:
+    """Yield the files in a folder that are not hidden; each folder once, even if links lead to it again."""
+    seen = set()
+
+    def fail(error: OSError) -> None:
+        raise error
+
+    for current, folders, files in os.walk(folder, onerror=fail, followlinks=True):
+        real = os.path.realpath(current)
+        folders[:] = [
+            name
+            for name in sorted(folders)
+            if recursive and real not in seen and not name.startswith(".") and name != FOLDER
+        ]
+        if real not in seen:
+            yield from (Path(current, name) for name in files if not name.startswith("."))
+        seen.add(real)
 
 
 def _check_exists(path: Path) -> None:
@@ -93,26 +149,9 @@ def _check_exists(path: Path) -> None:
         raise FileNotFoundError(f"no image {path}") from error
 
 
-def _read(path: Path, gray: bool | None) -> np.ndarray[tuple[int, int, int], np.dtype[np.uint8]]:
-    """Return the image ``(H, W, C)``: gray or RGB as requested, or as in the file if ``gray`` is ``None``."""
-    try:
-        image = read_picture(path)
-    except FileNotFoundError as error:
-        raise FileNotFoundError(f"no image {path}") from error
-    except UnidentifiedImageError as error:
-        raise ValueError(f"{path} is not an image that Pillow can read; remove or replace it") from error
-    except OSError as error:
-        raise OSError(f"{path} is damaged ({error}); replace it") from error
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        raise ValueError(f"{path} has more than 8 bits per channel; convert it to 8")
-    # An alpha channel is fine as long as it is fully opaque.
-    if image.has_transparency_data and image.convert("RGBA").getchannel("A").getextrema() != (255, 255):
-        raise ValueError(f"{path} has transparent pixels; put it on an opaque background first")
-    is_gray = image.mode in ("1", "L", "LA")
-    if gray and not is_gray:
-        raise ValueError(f"{path} is in color, but the first image is gray; make all images color or all gray")
-    pixels = np.array(image.convert("L" if (is_gray if gray is None else gray) else "RGB"))
-    return pixels.reshape(*pixels.shape[:2], -1)
+def _to_gray(pixels: Tensor) -> Tensor:
+    """Return ``(3, H, W)`` as ``(1, H, W)``, rounded; torchvision's conversion rounds down, so gray becomes darker."""
+    return torch.from_numpy(np.array(Image.fromarray(pixels.permute(1, 2, 0).numpy()).convert("L")))[None]
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

@@ -10,6 +10,7 @@ from lr_lightning.networks.discriminator import Discriminator
 from lr_lightning.networks.grouped import GroupedNetwork, check_grouped_network
 from lr_lightning.networks.ladder_conv64 import LadderConv64
 from lr_lightning.networks.mlp import MLP
+from lr_lightning.networks.residual_conv import ResidualConv
 from lr_lightning.networks.structural_conv64 import StructuralConv64
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Discriminator",
     "GroupedNetwork",
     "LadderConv64",
+    "ResidualConv",
     "StructuralConv64",
     "check_grouped_network",
 ]

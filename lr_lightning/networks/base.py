@@ -52,8 +52,12 @@ class AutoencoderNetwork(nn.Module):
         if tuple(observations.shape[1:]) != self.observation_shape:
             raise ValueError(
                 f"{type(self).__name__} reads observations of shape {self.observation_shape}, "
-                f"got {tuple(observations.shape[1:])}; choose a network (or its 'channels') that fits the data set"
+                f"got {tuple(observations.shape[1:])}; {self.fix_for(tuple(observations.shape[1:]))}"
             )
+
+    def fix_for(self, observation_shape: tuple[int, ...]) -> str:
+        """Return what to change so that the network reads observations of another shape, for error messages."""
+        return "choose a network (or its 'channels') that fits the data set"
 
     def posterior_parameters(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Return posterior means and log-variances, each ``(B, D)``; only if ``variational``."""
