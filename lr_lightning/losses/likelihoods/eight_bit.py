@@ -25,6 +25,5 @@ def bin_edges(observations: Tensor) -> tuple[Tensor, Tensor]:
 
 def is_eight_bit(observations: Tensor) -> Tensor:
     """Return whether all ``observations`` are 8-bit values divided by 255, a bool scalar on their device."""
-    rounding = 1e-3  # float32 leaves 3e-5 of a level; bfloat16 does not represent all levels
-    distance = (observations.float() * MAX_LEVEL - levels(observations)).abs()
-    return (distance < rounding).all()
+    exact = (levels(observations) / MAX_LEVEL).to(observations.dtype)  # bfloat16 still has a number for each level
+    return ((observations - exact).abs() < 1e-3 / MAX_LEVEL).all()  # a thousandth of a level, for round-off

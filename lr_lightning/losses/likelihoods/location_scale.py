@@ -127,7 +127,7 @@ class Gaussian(LocationScale):
         """Return the loss ``(B,)`` in nats; in training mode, update the running variance if it is optimal."""
         if not (self.optimal_std and self.training):
             return super().negative_log_likelihood(raw, observations)
-        errors = raw.float() - observations
+        errors = raw.float() - observations.float()
         variance = errors.detach().square().mean().clamp(min=self.min_std**2)
         self._average(variance)
         return self._loss(errors, 0.5 * variance.log())
