@@ -1,6 +1,7 @@
 """Facts about a data set that are known without opening it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -9,10 +10,16 @@ from typing import Any
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.storage.public_file import PublicFile
 
+ProgressBar = Callable[[str], AbstractContextManager[Callable[[int, int | None], None]]]
+"""Shows a progress bar with a title; yields a function that takes the bytes received and the total."""
+
 
 @dataclass(frozen=True)
 class DataSetRecord:
     """Facts about a data set that are known without opening it, listed in the ``records`` of its class.
+
+    A subclass may override :meth:`is_present`, :meth:`paths`, :meth:`file_lines` and :meth:`fetch`, and the property
+    ``is_downloaded``, if the files of a set are not downloaded from fixed addresses.
 
     All paths are relative to the root folder of the data sets.
 
@@ -55,6 +62,11 @@ class DataSetRecord:
         """Bytes that all observations take in memory; 0 if they are generated on demand."""
         return self.num_samples * prod(self.image_shape) * self.bits_per_value // 8
 
+    @property
+    def is_downloaded(self) -> bool:
+        """Whether the set consists of public files."""
+        return bool(self.files)
+
     def is_present(self, root: Path) -> bool:
         """Return whether all downloadable files are in ``root``; true if the set has none."""
         return all((root / file.path).is_file() for file in self.files)
@@ -63,6 +75,33 @@ class DataSetRecord:
         """Return the paths in ``root`` of all downloaded and rendered files of the set, existing or not."""
         rendered = [] if self.rendered_path is None else [self.rendered_path]
         return [root / path for path in [file.path for file in self.files] + rendered]
+
+    def file_lines(self) -> list[str]:
+        """Return a description of each public file: path, addresses and how it is verified."""
+        described = []
+        for file in self.files:
+            addresses = "".join(f"\n  url: {url}" for url in (file.url, *file.mirrors))
+            described.append(f"file:  {file.path}{addresses}\n  {file.check}")
+        return described
+
+    def fetch(self, root: Path, *, remedy: str, bar: ProgressBar) -> Iterator[str]:
+        """Download the public files that are not in ``root``, and verify all.
+
+        Args:
+            root: Root folder of the data sets.
+            remedy: What the user can do without the server; ends error messages.
+            bar: Shows the progress of each file.
+
+        Yields:
+            A line about each file, once it is there.
+
+        Raises:
+            ConnectionError, ValueError: As :meth:`~lr_lightning.data.PublicFile.fetch`.
+        """
+        for file in self.files:
+            with bar(file.path) as advance:
+                path = file.fetch(root, remedy=remedy, progress=advance)
+            yield f"{path} is there, {file.check}"
 
     def init_args(self, root: Path) -> dict[str, Any]:
         """Return the constructor arguments that open the set in ``root``."""

@@ -6,17 +6,19 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from lr_lightning.data.storage.fixed_transforms import FixedTransforms
 from lr_lightning.data.storage.memory_mapped_cache import FOLDER
 from lr_lightning.data.storage.parallel_blocks import blocks_in_parallel
 from lr_lightning.data.storage.pictures import check_regular, read_pixels, without_warnings
+
+if TYPE_CHECKING:  # imports torchvision, which takes a second
+    from lr_lightning.data.storage.fixed_transforms import FixedTransforms
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -60,7 +62,7 @@ class FolderImages:
     def __init__(
         self,
         paths: Sequence[Path],
-        transforms: FixedTransforms | None = None,
+        transforms: "FixedTransforms | None" = None,
         channels: Literal[1, 3] | None = None,
         upright: bool = False,
         remedy: str = "resize all images to one size",

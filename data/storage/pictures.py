@@ -58,8 +58,7 @@ def read_pixels(path: Path, *, upright: bool = False) -> Tensor:
     """
     try:
         with _open(path) as image:
-            _check_depth(path, image)
-            return _pixels(path, image, upright)
+            return pixels_of(image, path, upright=upright)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"no image {path}") from error
     except UnidentifiedImageError as error:
@@ -67,6 +66,34 @@ def read_pixels(path: Path, *, upright: bool = False) -> Tensor:
         raise ValueError(f"{path} is {reason}; remove or replace it") from error
     except OSError as error:
         raise OSError(f"{path} is damaged ({error}); replace it") from error
+
+
+def pixels_of(image: Image.Image, name: object, *, upright: bool = False) -> Tensor:
+    """Return the pixels of an image that Pillow has opened; see :func:`read_pixels`.
+
+    Args:
+        image: The image.
+        name: What it is called in messages.
+        upright: As for :func:`read_pixels`.
+
+    Raises:
+        ValueError: If it has more than 8 bits per channel, or transparent pixels.
+        OSError: If it is damaged.
+    """
+    _check_depth(name, image)
+    try:
+        image.load()
+        if upright:
+            ImageOps.exif_transpose(image, in_place=True)
+        # An alpha channel is fine as long as it is fully opaque.
+        opaque = not image.has_transparency_data or image.convert("RGBA").getchannel("A").getextrema() == (255, 255)
+        mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
+        array = np.array(image if image.mode == mode else image.convert(mode))
+    except Exception as error:  # a damaged file raises many types from Pillow's decoders
+        raise OSError(f"{error or type(error).__name__}") from error
+    if not opaque:
+        raise ValueError(f"{name} has transparent pixels; put it on an opaque background first")
+    return torch.from_numpy(array.reshape(*array.shape[:2], -1)).permute(2, 0, 1)
 
 
 @contextmanager
@@ -113,7 +140,7 @@ def _open(path: Path) -> Image.Image:
     return image
 
 
-def _check_depth(path: Path, image: Image.Image) -> None:
+def _check_depth(name: object, image: Image.Image) -> None:
     """Refuse more than 8 bits per channel, which Pillow silently drops from color images."""
     stored = [
         str(part)
@@ -122,20 +149,4 @@ def _check_depth(path: Path, image: Image.Image) -> None:
     ]
     deep = any(";16" in part or (part.isdigit() and image.format == "PPM" and int(part) > 255) for part in stored)
     if deep or image.mode in ("I", "F") or image.mode.startswith("I;"):
-        raise ValueError(f"{path} has more than 8 bits per channel; convert it to 8")
-
-
-def _pixels(path: Path, image: Image.Image, upright: bool) -> Tensor:
-    try:
-        image.load()
-        if upright:
-            ImageOps.exif_transpose(image, in_place=True)
-        # An alpha channel is fine as long as it is fully opaque.
-        opaque = not image.has_transparency_data or image.convert("RGBA").getchannel("A").getextrema() == (255, 255)
-        mode = "L" if image.mode in ("1", "L", "LA") else "RGB"
-        array = np.array(image if image.mode == mode else image.convert(mode))
-    except Exception as error:  # a damaged file raises many types from Pillow's decoders
-        raise OSError(f"{error or type(error).__name__}") from error
-    if not opaque:
-        raise ValueError(f"{path} has transparent pixels; put it on an opaque background first")
-    return torch.from_numpy(array.reshape(*array.shape[:2], -1)).permute(2, 0, 1)
+        raise ValueError(f"{name} has more than 8 bits per channel; convert it to 8")

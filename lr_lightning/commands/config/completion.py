@@ -116,8 +116,8 @@ def _annotations(kind: Any) -> dict[str, Any]:
             continue
         try:
             hints = get_type_hints(constructor)
-        except NameError:  # the name is imported for type checkers only
-            hints = {}
+        except NameError:  # a quoted name is imported for type checkers only
+            hints = {name: hint for name, hint in inspect.get_annotations(constructor).items() if type(hint) is not str}
         found = hints | found
         if "kwargs" not in inspect.signature(constructor).parameters:
             break

@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -143,16 +144,14 @@ def _prepare(name: str, root: Path, cache: bool) -> None:
         _print_cache(CustomDataset(name))
         return
     cls, record = _find(name)
-    if not record.files:
+    if not record.is_downloaded:
         _print(f"{name} needs no file: {public_path(cls)} generates it on demand")
         return
     remedy = "check the connection and run again, or download it elsewhere and put it into the folder of the data sets"
     if record.twin is not None:
         remedy = f"the rendered twin, {public_path(find_data_set(record.twin)[0])}, needs no file"
-    for file in record.files:
-        with progress_bar(file.path, is_bytes=True) as advance:
-            path = file.fetch(root, remedy=remedy, progress=advance)
-        _print(f"{path} is there, {file.check}")
+    for line in record.fetch(root, remedy=remedy, bar=partial(progress_bar, is_bytes=True)):
+        _print(line)
     if cache:
         _print_cache(open_data_set(name, root))
 

@@ -33,7 +33,8 @@ def print_list(root: Path) -> None:
             console.print(_ROW.format(name, "-", "-", "-", "unusable", error), markup=False, soft_wrap=True)
             continue
         space = record.factor_space
-        factors = ", ".join(f"{name} {size}" for name, size in zip(space.names, space.sizes, strict=True))
+        named = [f"{name} {size}" for name, size in zip(space.names, space.sizes, strict=True)]
+        factors = ", ".join(named if len(named) <= 12 else [*named[:4], "...", f"{named[-1]}: {len(named)} factors"])
         on_disk = sum(path.stat().st_size for path in record.paths(root) if path.is_file())
         sizes = f"{record.num_samples:,}", _size(record.num_bytes), _size(on_disk)
         console.print(_ROW.format(name, *sizes, *_whereabouts(record, root)), markup=False, soft_wrap=True)
@@ -51,11 +52,10 @@ def print_info(cls: type[FactorDataset], record: DataSetRecord, root: Path) -> N
     console.print(f"present: {present}, {where}", soft_wrap=True, markup=False)
     if record.num_bytes:
         console.print(f"in memory: {_size(record.num_bytes)}")
-    for file in record.files:
-        addresses = "".join(f"\n  url: {url}" for url in (file.url, *file.mirrors))
-        console.print(f"file:  {file.path}{addresses}\n  {file.check}", soft_wrap=True, markup=False)
+    for line in record.file_lines():
+        console.print(line, soft_wrap=True, markup=False)
     if record.twin is not None:
-        console.print(f"{'rendered twin' if record.files else 'rendered twin of'}: {record.twin}")
+        console.print(f"{'rendered twin' if record.is_downloaded else 'rendered twin of'}: {record.twin}")
 
 
 def print_custom_info(dataset: CustomDataset) -> None:
@@ -81,15 +81,15 @@ def _factor_table(space: FactorSpace) -> Table:
 def _whereabouts(record: DataSetRecord, root: Path) -> tuple[str, str]:
     """Return whether the set is present, and where it is or which command gets it."""
     paths = record.paths(root)
-    present = [path for path in paths if path.is_file()]
+    present = [path for path in paths if path.exists()]
     sizes = {root / file.path: file.size for file in record.files}
-    broken = [path for path in present if not looks_complete(path, sizes.get(path))]
+    broken = [path for path in present if path.is_file() and not looks_complete(path, sizes.get(path))]
     if broken:
-        again = f"prepare {record.name}" if record.files else f"render {record.name} --overwrite"
+        again = f"prepare {record.name}" if record.is_downloaded else f"render {record.name} --overwrite"
         return "incomplete", f"{broken[0]}; move it away and run lr-lightning data {again}"
     if present and len(present) == len(paths):
         return "yes", str(paths[0] if len(paths) == 1 else paths[0].parent)
-    if not record.files:
+    if not record.is_downloaded:
         return "yes", "made on demand"
     some = f"{len(present)} of {len(paths)} files" if present else "no"
     return some, f"lr-lightning data prepare {record.name}"

@@ -1,0 +1,109 @@
+"""What determines the samples of a data set of torchvision."""
+
+import hashlib
+import inspect
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lr_lightning.data.from_torchvision.construction import (
+    MapDataset,
+    Progress,
+    class_path,
+    construct,
+    find_class,
+    is_of_torchvision,
+    split_arguments,
+)
+
+if TYPE_CHECKING:
+    from lr_lightning.data.storage.fixed_transforms import FixedTransforms
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What determines the samples of a data set of torchvision.
+
+    Attributes:
+        name: Name of the class in ``torchvision.datasets``, or its import path.
+        root: Folder of its files.
+        split: Split; see :func:`~lr_lightning.data.from_torchvision.construction.split_arguments`.
+        arguments: Further arguments of the class, plain values.
+        transforms: Applied to each image.
+        labeled: Whether targets are read.
+        download: Whether files may be downloaded.
+    """
+
+    name: str
+    root: Path
+    split: str | None
+    arguments: Mapping[str, Any]
+    transforms: "FixedTransforms | None"
+    labeled: bool
+    download: bool
+
+    @property
+    def title(self) -> str:
+        """The class and the split, for messages."""
+        return self.name if self.split is None else f"{self.name} ({self.split})"
+
+    @property
+    def key(self) -> str:
+        """A name for caches that differs between sets of different samples.
+
+        Raises:
+            ValueError: If ``arguments`` contain anything but plain values.
+        """
+        try:
+            arguments = json.dumps(self.arguments, sort_keys=True)
+        except TypeError as error:
+            raise ValueError(f"arguments must be plain values, got {self.arguments} ({error})") from error
+        parts = [
+            class_path(self.name),
+            self.root.absolute().name,
+            str(self.split),
+            arguments,
+            self.transforms.key if self.transforms else "",
+            str(self.labeled),
+            version("torchvision"),
+        ]
+        digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
+        return f"{self.name.rpartition('.')[2]}.{self.split or 'samples'}.{digest}"
+
+    def construct(self, progress: Progress | None = None) -> tuple[list[MapDataset], list[Path]]:
+        """Construct the data sets whose samples together are the split.
+
+        Returns:
+            The data sets, and the files and folders that they read.
+
+        Raises:
+            ConnectionError, OSError, ImportError, ValueError: As
+                :func:`~lr_lightning.data.from_torchvision.construction.construct`.
+        """
+        cls = find_class(self.name)
+        parts, sources = [], list[Path]()
+        for arguments in split_arguments(cls, self.split, self.arguments):
+            part, opened = construct(cls, arguments, self.root, download=self.download, progress=progress)
+            parts.append(part)
+            sources += opened
+        if not sum(map(len, parts)):
+            raise ValueError(f"{self.title} has no samples in {self.root}")
+        places = [self.root, *_paths_in(self.arguments)]
+        read = [path for path in sources if any(path.is_relative_to(place) for place in places)]
+        if self.transforms is not None:
+            read += self.transforms.paths
+        if not is_of_torchvision(cls):
+            read.append(Path(inspect.getfile(cls)))
+        return parts, list(dict.fromkeys(read))
+
+
+def _paths_in(value: Any) -> Sequence[Path]:
+    """Return the existing files and folders that are named in a value."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return [path for each in value for path in _paths_in(each)]
+    return [Path(value)] if isinstance(value, str) and "\0" not in value and Path(value).exists() else []

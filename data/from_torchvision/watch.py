@@ -1,0 +1,78 @@
+"""Watch what a call does: which files it opens, and whether it uses the network."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+_LISTED = ("os.listdir", "os.scandir")
+_NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+
+
+class Watch:
+    """What happened while watching.
+
+    Attributes:
+        opened: Files that were opened for reading, and folders that were listed, in order.
+        refused: Address of the first refused connection; ``None`` if there was none.
+    """
+
+    def __init__(self, may_connect: bool) -> None:
+        self.opened: list[Path] = []
+        self.refused: str | None = None
+        self._may_connect = may_connect
+
+    def notice(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Take note of an audit event.
+
+        Raises:
+            ConnectionRefusedError: If the event uses the network and this is not allowed.
+        """
+        if event == "open":
+            path, _, flags = arguments
+            if isinstance(path, str | os.PathLike) and not flags & _WRITING:
+                self.opened.append(Path(path))
+        elif event in _LISTED and isinstance(arguments[0], str | os.PathLike):
+            self.opened.append(Path(arguments[0]))
+        elif event in _NETWORK and not self._may_connect:
+            address = arguments[-1] if event == "socket.connect" else arguments[0]
+            self.refused = self.refused or (str(address[0]) if isinstance(address, tuple) else str(address))
+            raise ConnectionRefusedError(f"connections are not allowed here, such as to {self.refused}")
+
+
+_current: ContextVar[Watch | None] = ContextVar("current", default=None)
+
+
+@contextmanager
+def watched(*, may_connect: bool) -> Iterator[Watch]:
+    """Watch this thread inside the context; other threads are neither watched nor restricted.
+
+    Files opened by C++ code, e.g. of HDF5, are not noticed.
+
+    Args:
+        may_connect: Whether Python may use the network.
+    """
+    _install_hook()
+    watch = Watch(may_connect)
+    token = _current.set(watch)
+    try:
+        yield watch
+    finally:
+        _current.reset(token)
+
+
+@cache
+def _install_hook() -> None:
+    """Add the audit hook of this process; Python cannot remove one, so there is one for all watches."""
+    sys.addaudithook(_hook)
+
+
+def _hook(event: str, arguments: tuple[Any, ...]) -> None:
+    watch = _current.get()
+    if watch is not None:
+        watch.notice(event, arguments)
