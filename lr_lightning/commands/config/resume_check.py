@@ -154,8 +154,18 @@ def _differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any,
         for key in dict.fromkeys([*before, *after]):
             inner = path if key == "init_args" else f"{path}.{key}".lstrip(".")
             yield from _differences(before.get(key), after.get(key), inner)
+    elif _are_like_lists(before, after):
+        for number, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from _differences(old, new, f"{path}[{number}]")
     elif before != after and not any(str(value).startswith(_UNKNOWN) for value in (before, after)):
         yield path, before, after
+
+
+def _are_like_lists(before: Any, after: Any) -> bool:
+    """Return whether two values are lists of the same classes, so that only arguments of the classes may differ."""
+    lists = [value if isinstance(value, list) else [] for value in (before, after)]
+    classes = [[entry.get("class_path") if isinstance(entry, Mapping) else None for entry in value] for value in lists]
+    return classes[0] == classes[1] != [] and None not in classes[0]
 
 
 def _binding(given: Any) -> list[Any]:

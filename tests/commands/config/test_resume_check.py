@@ -19,7 +19,14 @@ CONFIG: dict[str, Any] = {
     "seed_everything": 0,
     "trainer": {"max_steps": 80, "gradient_clip_val": None, "callbacks": None, "logger": True, "max_time": None},
     "model": {"class_path": "lr_lightning.models.BetaVAE", "init_args": {"beta": 4, "optimizer": ADAM, "assays": None}},
-    "data": {"class_path": "FactorDataModule", "init_args": {"split_seed": 0, "factors": {"a": 1}}},
+    "data": {
+        "class_path": "FactorDataModule",
+        "init_args": {
+            "split_seed": 0,
+            "factors": {"a": 1},
+            "augmentations": [{"class_path": "Flip"}, {"class_path": "Crop", "init_args": {"size": 8}}],
+        },
+    },
     "assays": {"units": {"class_path": "LatentStatisticsAssay"}},
     "checkpoint": {"monitor": "val/loss", "mode": "min"},
     "wandb": {"project": "lr_lightning"},
@@ -50,6 +57,13 @@ def changed(key: str, value: Any) -> dict[str, Any]:
         ("model.init_args.optimizer.dict_kwargs", {"x": 1}, "model.optimizer.dict_kwargs: null -> {x: 1}"),
         ("data.init_args.split_seed", 1, "data.split_seed: 0 -> 1"),
         ("data.init_args.factors", {"a": 1, "b": "yes"}, "data.factors.b: null -> 'yes'"),
+        (
+            "data.init_args.augmentations",
+            [{"class_path": "Flip"}, {"class_path": "Crop", "init_args": {"size": 9}}],
+            "data.augmentations[1].size: 8 -> 9",
+        ),
+        ("data.init_args.augmentations", [{"class_path": "Flip"}], "data.augmentations: [Flip, Crop] -> [Flip]"),
+        ("data.init_args.augmentations", None, "data.augmentations: [Flip, Crop] -> null"),
         ("trainer.gradient_clip_val", 1, "trainer.gradient_clip_val: null -> 1"),
         (
             "trainer.callbacks",
