@@ -15,7 +15,7 @@ class CodeTable(NamedTuple):
     Attributes:
         codes: Posterior means, or the codes of a deterministic model, ``(N, D)`` float32.
         log_variances: Logarithms of the posterior variances ``(N, D)``; ``None`` for a deterministic model.
-        factors: Ground-truth factor values ``(N, K)`` int64; ``None`` if the data have none.
+        factors: Ground-truth factor values ``(N, K)`` int64, K at least 1; ``None`` if the data have none.
     """
 
     codes: Tensor
@@ -65,7 +65,9 @@ class CodeTableCollector(Callback):
             merged = {key: None if value is None else gather_rows(trainer, value) for key, value in columns.items()}
             codes = merged["codes"]
             assert codes is not None
-            self._tables[member] = CodeTable(codes.float(), merged["log_variances"], merged["factors"])
+            factors = merged["factors"]
+            labeled = factors is not None and factors.numel() > 0
+            self._tables[member] = CodeTable(codes.float(), merged["log_variances"], factors if labeled else None)
         return self._tables[member]
 
     def observations(self, trainer: Trainer, num_observations: int) -> Tensor:

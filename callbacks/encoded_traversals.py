@@ -7,6 +7,7 @@ from torch import Tensor
 
 from lr_lightning.assays import sample_traversals, traversals_from_codes
 from lr_lightning.callbacks.context import AssayContext
+from lr_lightning.callbacks.needs import is_unlabeled
 
 
 def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tensor]:
@@ -17,9 +18,9 @@ def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tenso
     """
     dataset, table = context.dataset, context.table
     if not getattr(dataset, "full_grid", False):
-        raise ValueError(
-            f"it needs every combination of the factors, and {getattr(dataset, 'name', 'this data set')} lacks some"
-        )
+        name = getattr(dataset, "name", "this data set")
+        missing = "has no factors" if is_unlabeled(dataset) else "lacks some"
+        raise ValueError(f"it needs every combination of the factors, and {name} {missing}")
     if _covers(dataset, table.factors):
         return traversals_from_codes(table.codes, dataset.factor_space, num_traversals, context.generator)
     return sample_traversals(dataset, context.autoencoder, num_traversals, context.generator)

@@ -31,15 +31,24 @@ def full_factor_grid(target: Target) -> str | None:
     """Need a data set with every combination of its factors."""
     if getattr(target.dataset, "full_grid", False):
         return None
-    return f"{getattr(target.dataset, 'name', 'the data set')} does not have every combination of its factors"
+    name = getattr(target.dataset, "name", "the data set")
+    if is_unlabeled(target.dataset):
+        return f"{name} has no factors"
+    return f"{name} does not have every combination of its factors"
 
 
 def varying_factors(target: Target) -> str | None:
-    """Need two factors that vary; data with unknown factors pass."""
+    """Need two factors that vary; data without factors, or with unknown ones, pass."""
     space = getattr(target.dataset, "factor_space", None)
-    if space is None or sum(size > 1 for size in space.sizes) > 1:
+    if space is None or not space.sizes or sum(size > 1 for size in space.sizes) > 1:
         return None
     return f"{target.dataset.name} does not have two factors that vary"
+
+
+def is_unlabeled(dataset: Any) -> bool:
+    """Return whether a data set is known to have no factors."""
+    space = getattr(dataset, "factor_space", None)
+    return space is not None and not space.names
 
 
 def images(target: Target) -> str | None:

@@ -12,7 +12,7 @@ from lr_lightning.data.loading.correlation import FactorCorrelation
 from lr_lightning.data.loading.factor_groups import FactorGroups, FactorPairs, FactorTriplets
 from lr_lightning.data.loading.groups import PairBatch, SampleGroups, TripletBatch
 from lr_lightning.data.opening import open_data_set
-from lr_lightning.data.registry import DATA_SETS
+from lr_lightning.data.registry import DATA_SETS, OWN_DATA
 from lr_lightning.data.storage.public_file import PublicFile
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
 
@@ -45,9 +45,9 @@ __all__ = [
 
 # Imported when first used: Lightning, HDF5 and SciPy take seconds to import.
 _LAZY = {
-    "CustomDataset": "lr_lightning.data.custom.custom_dataset:CustomDataset",
     "FactorDataModule": "lr_lightning.data.loading.datamodule:FactorDataModule",
     "FileFactorDataset": "lr_lightning.data.storage.file_dataset:FileFactorDataset",
+    **OWN_DATA,
     **{path.partition(":")[2]: path for path in DATA_SETS.entries.values()},
 }
 __all__ += [name for name in _LAZY if name not in __all__]

@@ -18,7 +18,7 @@ class FactorBatch(NamedTuple):
     Attributes:
         images: ``(B, C, H, W)``; uint8 as stored, float32 in ``[0, 1]`` once on the device.
             Observations other than images keep their shape and float dtype.
-        factors: ``(B, K)`` int64, the index of each factor's value.
+        factors: ``(B, K)`` int64, the index of each factor's value; ``(B, 0)`` without labels.
     """
 
     images: Tensor
@@ -31,7 +31,8 @@ class FactorDataset(ABC):
     Attributes:
         records: Facts about the sets that this class opens, used by ``lr-lightning data``.
         name: Short name; rendered sets start with ``"rendered_"``.
-        factor_space: The factors. If ``full_grid`` is true, observation ``i`` is combination ``i``.
+        factor_space: The factors; none for observations without labels. If ``full_grid`` is true, observation ``i`` is
+            combination ``i``.
         full_grid: Whether every combination of factor values occurs exactly once, in row-major order.
         image_shape: Shape of one observation, ``(C, H, W)`` for images.
     """

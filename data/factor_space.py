@@ -16,7 +16,7 @@ class FactorSpace:
     ``index = sum_i factor_i * prod(sizes[i + 1:])``, the order of the public dSprites and 3DShapes files.
 
     Args:
-        names: Factor names, unique, in order.
+        names: Factor names, unique, in order; none for observations without labels.
         sizes: Number of values of each factor, each at least 1.
         values: The value behind each index (degrees, hue, ...), one sequence per factor; by default the indices.
         value_names: Names of the values of factors that are not numeric.
@@ -45,8 +45,8 @@ class FactorSpace:
     ) -> None:
         self.names = tuple(names)
         self.sizes = tuple(sizes)
-        if len(self.names) != len(self.sizes) or not self.names:
-            raise ValueError(f"names and sizes must be equally long and not empty, got {self.names} and {self.sizes}")
+        if len(self.names) != len(self.sizes):
+            raise ValueError(f"names and sizes must be equally long, got {self.names} and {self.sizes}")
         if len(set(self.names)) != len(self.names):
             raise ValueError(f"names must be unique, got {self.names}")
         for size in self.sizes:
@@ -99,7 +99,7 @@ class FactorSpace:
             KeyError: If there is no such factor; the message lists the factors.
         """
         if name not in self.names:
-            raise KeyError(f"no factor {name!r}; the factors are {', '.join(self.names)}")
+            raise KeyError(f"no factor {name!r}; the factors are {', '.join(self.names) or 'none'}")
         return self.names.index(name)
 
     def factors(self, indices: Tensor) -> Tensor:
@@ -110,7 +110,7 @@ class FactorSpace:
         """
         check_range("indices", indices, len(self))
         columns = [indices // stride % size for stride, size in zip(self._strides, self.sizes, strict=True)]
-        return torch.stack(columns, dim=-1)
+        return torch.stack(columns, dim=-1) if columns else indices.new_empty(*indices.shape, 0)
 
     def indices(self, factors: Tensor) -> Tensor:
         """Return the combination numbers ``(...)`` int64 of factor values ``(..., K)``, on their device.
@@ -123,7 +123,7 @@ class FactorSpace:
             raise ValueError(f"factors must have {self.num_factors} columns {self.names}, got {tuple(factors.shape)}")
         for name, size, column in zip(self.names, self.sizes, factors.unbind(-1), strict=True):
             check_range(f"factor {name!r}", column, size)
-        return (factors * torch.tensor(self._strides, device=factors.device)).sum(dim=-1)
+        return (factors * torch.tensor(self._strides, dtype=torch.int64, device=factors.device)).sum(dim=-1)
 
     def sample(self, num_samples: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw ``num_samples`` combinations uniformly with replacement; factor values ``(N, K)`` int64."""
@@ -168,6 +168,8 @@ def factor_position(option: str, space: FactorSpace, name: str) -> int:
     Raises:
         ValueError: If there is no such factor; the message names ``option``, suggests a similar factor and lists all.
     """
+    if not space.names:
+        raise ValueError(f"{option}: there is no factor {name!r}, because the data set has no factors; remove {option}")
     if name not in space.names:
         similar = get_close_matches(name, space.names, n=1)
         suggestion = f"; did you mean {similar[0]!r}?" if similar else "."

@@ -1,5 +1,7 @@
 """The known data sets by name."""
 
+from importlib import import_module
+
 from lr_lightning.common.registry import Registry, public_path
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
@@ -42,6 +44,19 @@ DATA_SETS = Registry(
     group="lr_lightning.data_sets",
 )
 """Data set classes by the names in their records; a class with several records has one line per record."""
+
+OWN_DATA = {
+    "CustomDataset": "lr_lightning.data.custom.custom_dataset:CustomDataset",
+    "PictureFolder": "lr_lightning.data.sets.picture_folder:PictureFolder",
+}
+"""Classes that open data of the user and so have no record: import paths by class name."""
+
+
+def import_data_sets() -> None:
+    """Import the data set classes of this package, so that configs can name them without their module."""
+    DATA_SETS.import_own()
+    for path in OWN_DATA.values():
+        import_module(path.partition(":")[0])
 
 
 def find_data_set(name: str) -> tuple[type[FactorDataset], DataSetRecord]:

@@ -51,7 +51,7 @@ class CodeFiles(Callback):
     ) -> None:
         for collected, own in zip(self._outputs, outputs if isinstance(outputs, list) else [outputs], strict=True):
             collected.append({name: None if value is None else value.cpu() for name, value in own.items()})
-        if isinstance(batch, FactorBatch):
+        if isinstance(batch, FactorBatch) and batch.factors.shape[1]:  # none for data without labels
             self._factors.append(batch.factors.cpu())
 
     @override

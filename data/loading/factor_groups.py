@@ -29,9 +29,10 @@ class FactorGroups(SampleGroups):
     @override
     def check_data(self, dataset: FactorDataset, has_augmentations: bool) -> None:
         if not dataset.full_grid:
+            missing = "is missing combinations" if dataset.factor_space.names else "has no factors"
             raise ValueError(
-                f"groups: {type(self).__name__} requires a full factor grid; {dataset.name} is missing combinations; "
-                "use AugmentedPairs, which needs none"
+                f"groups: {type(self).__name__} requires a full factor grid; {dataset.name} {missing}; use "
+                "AugmentedPairs, which needs none"
             )
 
     @override

@@ -3,7 +3,7 @@
 import hashlib
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # imports torchvision, which takes a second
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".pgm", ".tif", ".tiff", ".webp")
 
 
-def image_files(folder: Path, *, recursive: bool = False) -> list[Path]:
+def image_files(folder: Path, *, recursive: bool = False, refused: Collection[str] = ()) -> list[Path]:
     """Return the images in ``folder`` in natural order: ``image_2.png`` comes before ``image_10.png``.
 
     Hidden files and folders, folders of caches, and files without an image extension are skipped.
@@ -31,11 +31,16 @@ def image_files(folder: Path, *, recursive: bool = False) -> list[Path]:
     Args:
         folder: The folder.
         recursive: Whether to search the folders inside it, too; a folder comes at the place of its name.
+        refused: Extensions of images that cannot be read, and must not be skipped.
 
     Raises:
-        ValueError: If there are no images.
+        ValueError: If there are no images, or one with a refused extension.
     """
-    found = [path for path in _walk(folder, recursive) if path.suffix.lower() in _SUFFIXES]
+    files = list(_walk(folder, recursive))
+    for path in files:
+        if path.suffix.lower() in refused:
+            raise ValueError(f"{path} is an image that cannot be read; save it as .jpg or .png, or move it away")
+    found = [path for path in files if path.suffix.lower() in _SUFFIXES]
     if not found:
         raise ValueError(f"no images in {folder}; supported extensions are {', '.join(_SUFFIXES)}")
     return sorted(found, key=lambda path: [_natural(part) for part in path.relative_to(folder).parts])

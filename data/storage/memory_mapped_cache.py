@@ -5,6 +5,7 @@ import json
 import os
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -17,6 +18,7 @@ from torch import Tensor
 from lr_lightning.data.storage.disk_space import require_disk_space
 from lr_lightning.data.storage.download import file_md5
 from lr_lightning.data.storage.image_source import ImageSource
+from lr_lightning.data.storage.parallel_blocks import num_cores
 from lr_lightning.data.storage.write_lock import write_lock
 
 FORMAT_VERSION = 1
@@ -58,22 +60,28 @@ class MemoryMappedCache:
         row_shape: Shape of a converted row.
         convert: Converts a block ``(B, ...)`` of the source into rows ``(B, *row_shape)`` uint8, on the CPU.
         conversion: Name of ``convert``; distinguishes conversions of the same source.
+        beside: File beside which the cache lies, and after which it is named; the first of the source if ``None``.
     """
 
     def __init__(
-        self, source: ImageSource, row_shape: tuple[int, ...], convert: Callable[[Tensor], Tensor], conversion: str
+        self,
+        source: ImageSource,
+        row_shape: tuple[int, ...],
+        convert: Callable[[Tensor], Tensor],
+        conversion: str,
+        beside: Path | None = None,
     ) -> None:
         self.shape = (source.shape[0], *row_shape)
         self._source = source
         self._convert = convert
         self._conversion = conversion
+        self._beside = Path(source.paths[0]) if beside is None else beside
 
     @property
     def path(self) -> Path:
         """Path of the file, whether it exists or not."""
-        first = Path(self._source.paths[0])
         key = self._source.key.replace("/", ".")
-        return cache_folder(first) / f"{first.name}.{key}.{self._conversion}.v{FORMAT_VERSION}.rows"
+        return cache_folder(self._beside) / f"{self._beside.name}.{key}.{self._conversion}.v{FORMAT_VERSION}.rows"
 
     def open(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> NDArray[np.uint8]:
         """Map the rows ``(N, *row_shape)``, read-only; convert the source first if needed.
@@ -164,12 +172,13 @@ class MemoryMappedCache:
             "version": FORMAT_VERSION,
             "array": self._source.key,
             "conversion": self._conversion,
-            "shape": list(self.shape),
             "sources": [[name, state.st_size, state.st_mtime_ns] for name, state in states],
+            "shape": list(self.shape),
         }
 
     def _md5s(self) -> list[str]:
-        return [file_md5(path) for path in self._source.paths]
+        with ThreadPoolExecutor(num_cores()) as pool:  # hashing releases Python's global lock
+            return list(pool.map(file_md5, self._source.paths))
 
     def _names(self) -> str:
         first, *others = self._source.paths

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.data.factor_space import FactorSpace, factor_position
 from lr_lightning.data.sets.dsprites import DSPRITES_FACTORS
 from lr_lightning.data.sets.shapes3d import SHAPES3D_FACTORS
 
@@ -39,6 +39,21 @@ def test_accepts_an_empty_batch(space: FactorSpace) -> None:
     empty = torch.zeros(0, dtype=torch.int64)
     assert space.factors(empty).shape == (0, 3)
     assert space.indices(space.factors(empty)).shape == (0,)
+
+
+def test_a_space_without_factors_has_one_combination() -> None:
+    space = FactorSpace([], [])
+    assert (len(space), space.num_factors, space.value_labels, repr(space)) == (1, 0, [], "FactorSpace()")
+    assert space == pickle.loads(pickle.dumps(space)) != FactorSpace(["a"], [1])
+    assert space.factors(torch.zeros(5, dtype=torch.int64)).shape == (5, 0)
+    assert space.indices(torch.empty(5, 0, dtype=torch.int64)).tolist() == [0] * 5
+    assert space.sample(5).shape == (5, 0)
+    with pytest.raises(KeyError, match=r"'hue'.*none"):
+        space.position("hue")
+    with pytest.raises(ValueError, match=r"held_out.*'hue'.*no factors"):
+        factor_position("held_out", space, "hue")
+    with pytest.raises(ValueError, match=r"factors must have 0 columns.*\(5, 2\)"):
+        space.indices(torch.zeros(5, 2, dtype=torch.int64))
 
 
 def test_samples_are_seeded_and_cover_the_space(space: FactorSpace) -> None:
@@ -72,8 +87,7 @@ def test_equality_hash_and_pickle_include_the_values() -> None:
 @pytest.mark.parametrize(
     ("names", "sizes", "values", "message"),
     [
-        (["a"], [2, 3], None, r"equally long and not empty, got \('a',\) and \(2, 3\)"),
-        ([], [], None, "not empty"),
+        (["a"], [2, 3], None, r"equally long, got \('a',\) and \(2, 3\)"),
         (["a", "a"], [2, 3], None, "unique"),
         (["a", "b"], [2, 0], None, "sizes .*got 0"),
         (["a", "b"], [2, 3], [[0, 1], [0, 1]], r"sizes \(2, 3\), got \(2, 2\)"),

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lr_lightning.commands.data.opening import is_class, is_description, open_named, prepare_cache
 from lr_lightning.commands.data.preview import check_suffix, write_preview
-from lr_lightning.commands.data.table import print_custom_info, print_info, print_list
+from lr_lightning.commands.data.table import print_info, print_list, print_opened_info
 from lr_lightning.commands.failure import fail
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.progress import progress_bar
@@ -20,15 +20,17 @@ from lr_lightning.data.custom.custom_dataset import CustomDataset
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.opening import open_data_set
-from lr_lightning.data.registry import find_data_set
+from lr_lightning.data.registry import OWN_DATA, find_data_set
 from lr_lightning.data.storage.write_h5 import write_h5
 
 _DESCRIPTION = (
     "Data sets are in the folder --root; by default in $LR_LIGHTNING_DATA, or in ./data_sets if that is not set."
 )
 _NAME = "name of the data set, see list"
-_OR_DESCRIPTION = f"{_NAME}, the import path of its class, or a YAML file that describes your own set"
-_OR_CLASS = f"{_OR_DESCRIPTION}; a class, such as ColorDSprites, takes arguments as --dataset.ARGUMENT VALUE"
+_OR_CLASS = (
+    f"{_NAME}, the import path of its class, or a YAML file that describes your own set; a class, such as "
+    "ColorDSprites or PictureFolder, takes arguments as --dataset.ARGUMENT VALUE"
+)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -61,13 +63,13 @@ def _run(arguments: argparse.Namespace, root: Path) -> None:
         case "list":
             print_list(root)
         case "info":
-            _info(arguments.name, root)
+            _info(arguments, root)
         case "preview":
             _preview(arguments, root)
         case "render":
             _render(arguments.name, root, arguments.out, arguments.overwrite)
         case "prepare":
-            _prepare(arguments.name, root, cache=not arguments.no_cache)
+            _prepare(arguments, root)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -85,7 +87,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     for command in (list_, info, preview, render, prepare):
         command.add_argument("--root", type=Path, help="folder of the data sets")
-    for command, text in ((info, _OR_DESCRIPTION), (preview, _OR_CLASS), (render, _NAME), (prepare, _OR_DESCRIPTION)):
+    for command, text in ((info, _OR_CLASS), (preview, _OR_CLASS), (render, _NAME), (prepare, _OR_CLASS)):
         command.add_argument("name", metavar="NAME", help=text)
     preview.add_argument("out", type=Path, metavar="OUT", help="figure to write: .png, .pdf or .svg")
     preview.add_argument("--num-columns", type=int, default=10, help="maximum number of images in a row (10)")
@@ -94,10 +96,16 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     render.add_argument("--overwrite", action="store_true", help="replace an existing file")
     prepare.add_argument("--no-cache", action="store_true", help="download and verify, but do not convert")
     arguments, rest = parser.parse_known_args(argv)
-    if rest and (arguments.command != "preview" or not rest[0].startswith("--dataset.")):
+    opens = arguments.command == "preview" or (arguments.command in ("info", "prepare") and is_class(arguments.name))
+    if rest and not (opens and rest[0].startswith("--dataset.")):
         parser.error(f"unrecognized arguments: {' '.join(rest)}")
     arguments.class_arguments = rest
     return arguments
+
+
+def _is_opened(arguments: argparse.Namespace) -> bool:
+    """Return whether the data set is a class to be opened with arguments, not one that has a record."""
+    return is_class(arguments.name) and (bool(arguments.class_arguments) or arguments.name in OWN_DATA)
 
 
 def _find(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
@@ -108,9 +116,14 @@ def _find(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
         raise UsageError(str(error)) from error
 
 
-def _info(name: str, root: Path) -> None:
+def _info(arguments: argparse.Namespace, root: Path) -> None:
+    name = arguments.name
     if is_description(name):
-        print_custom_info(CustomDataset(name))
+        dataset = CustomDataset(name)
+        print_opened_info(dataset, name, dataset.description.images)
+    elif _is_opened(arguments):
+        opened = open_named(name, root, arguments.class_arguments)
+        print_opened_info(opened, public_path(type(opened)))
     else:
         print_info(*_find(name), root)
 
@@ -139,9 +152,10 @@ def _render(name: str, root: Path, out: Path | None, overwrite: bool) -> None:
     _print(f"wrote {path}, {path.stat().st_size / 1e6:.0f} MB")
 
 
-def _prepare(name: str, root: Path, cache: bool) -> None:
-    if is_description(name):
-        _print_cache(CustomDataset(name))
+def _prepare(arguments: argparse.Namespace, root: Path) -> None:
+    name = arguments.name
+    if is_description(name) or _is_opened(arguments):
+        _print_cache(open_named(name, root, arguments.class_arguments))
         return
     cls, record = _find(name)
     if not record.is_downloaded:
@@ -152,7 +166,7 @@ def _prepare(name: str, root: Path, cache: bool) -> None:
         remedy = f"the rendered twin, {public_path(find_data_set(record.twin)[0])}, needs no file"
     for line in record.fetch(root, remedy=remedy, bar=partial(progress_bar, is_bytes=True)):
         _print(line)
-    if cache:
+    if not arguments.no_cache:
         _print_cache(open_data_set(name, root))
 
 

@@ -9,7 +9,7 @@ from lr_lightning.common.registry import public_path
 from lr_lightning.data.custom.custom_dataset import CustomDataset
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.opening import open_data_set
-from lr_lightning.data.registry import DATA_SETS
+from lr_lightning.data.registry import DATA_SETS, OWN_DATA, import_data_sets
 
 
 def is_description(name: str) -> bool:
@@ -60,7 +60,7 @@ def _instantiate(path: str, root: Path, arguments: Sequence[str]) -> FactorDatas
     """Return an instance of the class at ``path``, which opens its files in ``root`` unless ``arguments`` differ."""
     from jsonargparse import ArgumentError, ArgumentParser
 
-    DATA_SETS.import_own()  # so that arguments can name classes without their module
+    import_data_sets()  # so that arguments can name classes without their module
     cls = DATA_SETS[path]
     # the class of several sets cannot know which of them is meant
     known = cls.records[0].init_args(root) if len(cls.records) == 1 else {}
@@ -76,5 +76,5 @@ def _instantiate(path: str, root: Path, arguments: Sequence[str]) -> FactorDatas
 
 def _known_classes() -> dict[str, str]:
     """Return the import paths of the classes that can be given without their module, by name."""
-    own = {entry.partition(":")[2] for entry in DATA_SETS.entries.values()} | {CustomDataset.__name__}
+    own = {entry.partition(":")[2] for entry in DATA_SETS.entries.values()} | {*OWN_DATA}
     return {name: f"lr_lightning.data.{name}" for name in own}

@@ -16,13 +16,15 @@ if TYPE_CHECKING:
 
 _SUFFIXES = (".png", ".pdf", ".svg")
 _MOST_POINTS = 4000
+_MOST_ROWS = 6  # of random images
 
 
 def write_preview(dataset: FactorDataset, out: Path, num_columns: int, seed: int) -> None:
     """Draw a data set and write the figure.
 
     Each row varies one factor, starting from one random image. If the only factor is a label, each row shows samples of
-    one label. Points in two or three dimensions are drawn as scatter plots, colored by each factor.
+    one label; without factors, all rows show random images. Points in two or three dimensions are drawn as scatter
+    plots, colored by each factor.
 
     Args:
         dataset: Images with 1 or 3 channels, or points.
@@ -56,12 +58,17 @@ def _draw(dataset: FactorDataset, num_columns: int, generator: torch.Generator) 
     title = f"{dataset.name}: {len(dataset):,} observations"
     if len(dataset.image_shape) == 1 and dataset.image_shape[0] in (2, 3):
         chosen = torch.randperm(len(dataset), generator=generator)[:_MOST_POINTS]
-        return factor_scatter_figure(dataset.images(chosen), dataset.factors(chosen), space.names, values, title=title)
+        factors, names = dataset.factors(chosen), space.names
+        if not names:
+            factors, names, values = torch.zeros(len(chosen), 1), ("factors",), [["none"]]
+        return factor_scatter_figure(dataset.images(chosen), factors, names, values, title=title)
     if len(dataset.image_shape) != 3 or dataset.image_shape[0] not in (1, 3):
         raise ValueError(
             f"{dataset.name} has observations {tuple(dataset.image_shape)}; a preview shows images (1, H, W) or "
             "(3, H, W), or points (2,) or (3,)"
         )
+    if not space.names:
+        return image_rows_figure(_random_rows(dataset, num_columns, generator), title=title)
     label_only = not dataset.full_grid and space.num_factors == 1
     rows = (_sample_rows if label_only else _traversal_rows)(dataset, values, num_columns, generator)
     near = "" if label_only or dataset.full_grid else ", other factors as similar as available"
@@ -80,6 +87,13 @@ def _traversal_rows(
         label = name if len(positions) == len(texts) else f"{name}\n{len(positions)} of {len(texts)}"
         rows.append(ImageRow(label, dataset.images(indices), [texts[position] for position in positions.tolist()]))
     return rows
+
+
+def _random_rows(dataset: FactorDataset, num_columns: int, generator: torch.Generator) -> "list[ImageRow]":
+    from lr_lightning.plots import ImageRow
+
+    chosen = torch.randperm(len(dataset), generator=generator)[: _MOST_ROWS * num_columns].sort().values
+    return [ImageRow("", dataset.images(indices)) for indices in torch.split(chosen, num_columns)]
 
 
 def _sample_rows(

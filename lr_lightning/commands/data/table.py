@@ -8,7 +8,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from lr_lightning.common.registry import public_path
-from lr_lightning.data.custom.custom_dataset import CustomDataset
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
@@ -58,15 +57,23 @@ def print_info(cls: type[FactorDataset], record: DataSetRecord, root: Path) -> N
         console.print(f"{'rendered twin' if record.is_downloaded else 'rendered twin of'}: {record.twin}")
 
 
-def print_custom_info(dataset: CustomDataset) -> None:
-    """Print the facts about a data set that a YAML file describes."""
+def print_opened_info(dataset: FactorDataset, origin: str, images: Path | None = None) -> None:
+    """Print the facts about an opened data set, such as one of the user.
+
+    Args:
+        dataset: The set.
+        origin: Its class, or the file that describes it.
+        images: File or folder with the images.
+    """
     console, space = Console(highlight=False, emoji=False), dataset.factor_space
     grid = "every combination once" if dataset.full_grid else f"no full grid: there are {len(space):,} combinations"
     shape = " x ".join(map(str, dataset.image_shape))
-    console.print(f"[bold]{escape(dataset.name)}[/]  {escape(str(dataset.description.path))}", soft_wrap=True)
-    console.print(f"{len(dataset):,} observations {shape}, {grid}")
-    console.print(_factor_table(space))
-    console.print(f"images: {dataset.description.images}", soft_wrap=True, markup=False)
+    console.print(f"[bold]{escape(dataset.name)}[/]  {escape(origin)}", soft_wrap=True)
+    console.print(f"{len(dataset):,} observations {shape}, {grid if space.names else 'no factors'}")
+    if space.names:
+        console.print(_factor_table(space))
+    if images is not None:
+        console.print(f"images: {images}", soft_wrap=True, markup=False)
     console.print(f"in memory: {_size(len(dataset) * prod(dataset.image_shape))}")
 
 

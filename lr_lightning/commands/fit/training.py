@@ -17,7 +17,6 @@ from pytorch_lightning.plugins import TorchCheckpointIO
 from pytorch_lightning.utilities.seed import isolate_rng
 from typing_extensions import override
 
-import lr_lightning.data.custom.custom_dataset
 import lr_lightning.data.loading.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import (
     ASSAYS,
@@ -52,7 +51,7 @@ from lr_lightning.commands.run.initial_weights import OPTION, load_initial_weigh
 from lr_lightning.commands.run.resumable import check_resumable, while_restoring
 from lr_lightning.commands.run.run_choice import choose_run
 from lr_lightning.common.files import quoted_path
-from lr_lightning.data.registry import DATA_SETS
+from lr_lightning.data.registry import import_data_sets
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
 
@@ -89,7 +88,7 @@ class RunCLI(LightningCLI):
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         ASSAYS.import_own()  # so that their class names are known without their module
-        DATA_SETS.import_own()
+        import_data_sets()
         parser.add_argument(
             "--seeds",
             type=int | list[int] | None,

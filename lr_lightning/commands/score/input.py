@@ -21,7 +21,7 @@ class ScoreInput(NamedTuple):
 
     Attributes:
         codes: Codes ``(N, D)``.
-        factors: Index of each factor's value ``(N, K)``; ``None`` if not in the file.
+        factors: Index of each factor's value ``(N, K)``; ``None`` if not in the file, or if there are no factors.
         log_variances: Logarithms of the posterior variances ``(N, D)``; ``None`` if not in the file.
     """
 
@@ -60,7 +60,10 @@ def read_score_input(path: Path, *, few_rows: bool = False) -> ScoreInput:
         }
     except OSError as error:
         raise _no_arrays(path, error) from error
-    return ScoreInput(found["codes"], found.get("factors"), found.get("log_variances"))
+    factors = found.get("factors")
+    if factors is not None and factors.ndim == 2 and not factors.shape[1]:
+        factors = None
+    return ScoreInput(found["codes"], factors, found.get("log_variances"))
 
 
 def _no_arrays(path: Path, error: Exception) -> ValueError:
