@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 from urllib.error import URLError
 
@@ -87,8 +88,8 @@ def split_arguments(cls: type[MapDataset], split: str | None, arguments: Mapping
 
     Args:
         cls: The class.
-        split: ``"train"``, ``"test"``, ``"all"``, or a split of the class; ``None`` for ``"train"`` if the class has
-            splits, and otherwise for everything.
+        split: ``"train"``, ``"test"``, ``"all"``, or a split of the class; ``None`` for the default of the
+            class, the training split, or everything if it has no splits.
         arguments: Further arguments of the class.
 
     Raises:
@@ -101,7 +102,9 @@ def split_arguments(cls: type[MapDataset], split: str | None, arguments: Mapping
         if split not in (None, "all"):
             raise ValueError(f"split must be left out, as {cls.__name__} has no splits, got {split!r}")
         return [dict(arguments)]
-    split = split or "train"
+    if split is None:
+        default = accepted[chosen].default
+        split = default if isinstance(default, str) else "train"
     if chosen == "split":
         together = _ALL.get(cls.__name__ if is_of_torchvision(cls) else "", ("train", "test"))
         values: tuple[Any, ...] = together if split == "all" else (split,)
@@ -114,7 +117,7 @@ def split_arguments(cls: type[MapDataset], split: str | None, arguments: Mapping
 
 def construct(
     cls: type[MapDataset], arguments: Mapping[str, Any], root: Path, *, download: bool, progress: Progress | None = None
-) -> tuple[MapDataset, list[Path]]:
+) -> tuple[MapDataset, Watch]:
     """Construct a data set.
 
     Args:
@@ -125,7 +128,7 @@ def construct(
         progress: Called with the number of bytes downloaded of a file and in total.
 
     Returns:
-        The data set, and the files that it opened and the folders that it listed.
+        The data set, and which files it opened.
 
     Raises:
         ConnectionError: If it needs the network: without ``download``, or with it, but in vain.
@@ -134,26 +137,61 @@ def construct(
         ImportError: If it needs a package that is not installed.
         ValueError: If it rejects an argument.
     """
-    accepted = _parameters(cls)
-    given = dict(arguments)
-    if "root" in accepted:
-        given["root"] = str(root)
-    if "download" in accepted:
-        given["download"] = download
-    elif download:
-        raise ValueError(f"download must be false, as {cls.__name__} cannot download its files")
-    with watched(may_connect=download) as watch, _quiet(progress):
+    if download and "download" in _parameters(cls):
         try:
+            return _constructed(cls, arguments, root, download=False, may_connect=False, progress=progress)
+        except OSError:  # files are missing or damaged
+            # Constructed again below, so that archives do not count among the files that the samples depend on.
+            _constructed(cls, arguments, root, download=True, may_connect=True, progress=progress)
+    return _constructed(cls, arguments, root, download=False, may_connect=download, progress=progress)
+
+
+def _constructed(
+    cls: type[MapDataset],
+    arguments: Mapping[str, Any],
+    root: Path,
+    *,
+    download: bool,
+    may_connect: bool,
+    progress: Progress | None,
+) -> tuple[MapDataset, Watch]:
+    accepted = _parameters(cls)
+    given = {"root": str(root), "download": download}
+    given = {name: value for name, value in given.items() if name in accepted} | dict(arguments)
+    own_name = cls.__name__ if is_of_torchvision(cls) else ""
+    with watched(may_connect=may_connect) as watch, _quiet(progress):
+        try:
+            if download and own_name == "CelebA":
+                _unpack_celeba(cls, root)
             dataset = cls(**given)
+        except MemoryError:
+            raise
         except Exception as error:  # torchvision raises many types, and a class of the user may raise any
-            if isinstance(error, MemoryError):
-                raise
-            raise _explained(error, cls, given, root, download, watch) from error
+            raise _explained(error, cls, given, root, watch) from error
     if watch.refused is not None:
         raise _network_needed(cls, watch)
-    if is_of_torchvision(cls) and cls.__name__ == "Omniglot":
+    if own_name == "Omniglot":
         _sort_omniglot(dataset)
-    return dataset, watch.opened
+    return dataset, watch
+
+
+def _unpack_celeba(cls: Any, root: Path) -> None:
+    """Unpack the images if the archive is in ``root``: torchvision only does so if it can download all files anyway.
+
+    Raises:
+        OSError: If the archive is damaged.
+    """
+    from torchvision.datasets.utils import check_integrity, extract_archive
+
+    folder = root / cls.base_folder
+    archive, images = folder / "img_align_celeba.zip", folder / "img_align_celeba"
+    if images.exists() or not archive.is_file():
+        return
+    if not check_integrity(archive, next(md5 for _, md5, name in cls.file_list if name == archive.name)):
+        raise OSError(f"the checksum of {archive} is not the published one; download it again")
+    with TemporaryDirectory(dir=folder, prefix=".img_align_celeba.") as unfinished:
+        extract_archive(archive, unfinished)
+        Path(unfinished, images.name).rename(images)
 
 
 def _sort_omniglot(dataset: Any) -> None:
@@ -165,17 +203,16 @@ def _sort_omniglot(dataset: Any) -> None:
     dataset._flat_character_images = sorted(images, key=lambda image: (image[1], image[0]))
 
 
-def _explained(
-    error: Exception, cls: type, arguments: Mapping[str, Any], root: Path, download: bool, watch: Watch
-) -> Exception:
+def _explained(error: Exception, cls: type, arguments: Mapping[str, Any], root: Path, watch: Watch) -> Exception:
     """Return the error of a constructor as one sentence that says what to do."""
     name, text = cls.__name__, one_line(error) or type(error).__name__
+    text = text.replace("File not found or corrupted.", "the downloaded file has a wrong checksum")
     files = known_files(name) if is_of_torchvision(cls) else PublicFiles()
     if watch.refused is not None:
         return _network_needed(cls, watch)
     if isinstance(error, ImportError):
         return ImportError(f"{name} requires another package ({text}); install it")
-    if download and _is_of_download(error, text):
+    if watch.may_connect and _is_of_download(error, text):
         return ConnectionError(f"{name} cannot be downloaded ({text}); {files.remedy(root, offline=True)}")
     if "not found" in text or isinstance(error, FileNotFoundError):
         missing = files.missing(root, arguments)
@@ -183,7 +220,7 @@ def _explained(
             found = f"no {', '.join(missing)} in {root}" if missing else f"no files of {name} in {root}"
             reason = f" ({text})" if isinstance(error, FileNotFoundError) else ""
             return FileNotFoundError(f"{found}{reason}; {files.remedy(root, offline=False)}")
-    read = [path for path in watch.opened if path.is_relative_to(root)]
+    read = watch.opened_in(root)
     if (valid := _VALID_SPLITS.search(text)) is not None:
         return ValueError(f"split of {name} must be {valid[1]} or 'all', got {arguments.get('split')!r}")
     if isinstance(error, ValueError | TypeError) and not read:
@@ -194,7 +231,7 @@ def _explained(
 
 
 def _is_of_download(error: Exception, text: str) -> bool:
-    download_texts = ("download", "gdown", "GDrive", "File not found or corrupted")
+    download_texts = ("download", "GDrive")
     return isinstance(error, URLError | ConnectionError | TimeoutError) or any(each in text for each in download_texts)
 
 

@@ -58,7 +58,7 @@ def read_samples(recipe: Recipe, progress: Progress | None = None) -> tuple[Inde
     else:
         labels = Labels(np.empty((sum(map(len, parts)), 0), np.uint8), FactorSpace([], []))
     # classes that know their files from a list do not list the folder that contains them
-    read += [path.parent for path in opened if path.is_relative_to(recipe.root)]
+    read += [path.parent for path in opened]
     read = list(dict.fromkeys(read))
     return Index(labels, tuple(row.shape), channels, _states(read, recipe.root), _content(read)), parts
 
@@ -122,9 +122,9 @@ class _OutdatedError(Exception):
 
 def _read(path: Path, root: Path) -> Index:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            description = json.loads(str(file["description"]))
-            factors: NDArray[Any] = file["factors"]
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            description = json.loads(str(arrays["description"]))
+            factors: NDArray[Any] = arrays["factors"]
         names, sizes, values, value_names = description["factors"]
         labels = Labels(factors, FactorSpace(names, sizes, values, value_names))
         sources = [(name, size, changed) for name, size, changed in description["sources"]]
@@ -166,6 +166,7 @@ def _equal(first: Index, second: Index) -> bool:
 
 def _states(paths: Sequence[Path], root: Path) -> list[tuple[str, int, int]]:
     """Return path, size and modification time; paths in ``root`` are relative, so that it can be moved."""
+    root = root.absolute()
     names = [path.relative_to(root) if path.is_relative_to(root) else path.absolute() for path in paths]
     return [(str(name), *_state(path)) for name, path in zip(names, paths, strict=True)]
 

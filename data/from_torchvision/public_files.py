@@ -26,7 +26,7 @@ class PublicFiles:
     def needed_with(self, arguments: Mapping[str, Any]) -> list[str]:
         """Return the files that the class needs with these arguments."""
         part = "background" if arguments.get("background", True) else "evaluation"
-        return [name.format_map({"part": part, **arguments}) for name in self.needed]
+        return [name.format_map({"part": part, "split": "train", **arguments}) for name in self.needed]
 
     def missing(self, root: Path, arguments: Mapping[str, Any]) -> list[str]:
         """Return the files that the class needs with these arguments and that are not in ``root``."""

@@ -15,12 +15,14 @@ from lr_lightning.data.from_torchvision.construction import (
     class_path,
     construct,
     find_class,
-    is_of_torchvision,
     split_arguments,
 )
 
 if TYPE_CHECKING:
     from lr_lightning.data.storage.fixed_transforms import FixedTransforms
+
+_FOREIGN = ("builtins", "torch", "torchvision", "typing")
+"""Packages whose classes do not change unless their version does."""
 
 
 @dataclass(frozen=True)
@@ -86,18 +88,24 @@ class Recipe:
         cls = find_class(self.name)
         parts, sources = [], list[Path]()
         for arguments in split_arguments(cls, self.split, self.arguments):
-            part, opened = construct(cls, arguments, self.root, download=self.download, progress=progress)
+            part, watch = construct(cls, arguments, self.root, download=self.download, progress=progress)
             parts.append(part)
-            sources += opened
+            for place in (self.root, *_paths_in(self.arguments)):
+                sources += watch.opened_in(place)
         if not sum(map(len, parts)):
             raise ValueError(f"{self.title} has no samples in {self.root}")
-        places = [self.root, *_paths_in(self.arguments)]
-        read = [path for path in sources if any(path.is_relative_to(place) for place in places)]
         if self.transforms is not None:
-            read += self.transforms.paths
-        if not is_of_torchvision(cls):
-            read.append(Path(inspect.getfile(cls)))
-        return parts, list(dict.fromkeys(read))
+            sources += self.transforms.paths
+        return parts, list(dict.fromkeys([*sources, *_source_files(cls)]))
+
+
+def _source_files(cls: type) -> list[Path]:
+    """Return the files that define a class and its bases, except those of torch and torchvision."""
+    own = [each for each in cls.__mro__ if each.__module__.partition(".")[0] not in _FOREIGN]
+    try:
+        return [Path(inspect.getfile(each)) for each in own]
+    except (TypeError, OSError) as error:
+        raise ValueError(f"dataset {cls.__qualname__} must be defined in a file ({error})") from error
 
 
 def _paths_in(value: Any) -> Sequence[Path]:

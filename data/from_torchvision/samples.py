@@ -146,16 +146,16 @@ class _Rows(Dataset[Any]):
         except (_UnsuitableError, MemoryError):
             raise
         except Exception as error:  # damaged files raise many types, and a class of the user may raise any
-            files = [path for path in watch.opened if path.is_relative_to(self._recipe.root)]
-            found = f"{files[-1]}, " if files else ""
+            files = watch.opened_in(self._recipe.root)
+            name = f"{files[-1]}, {self._name(index)}," if files else self._name(index)
             reason = one_line(error) or type(error).__name__
-            raise OSError(f"{found}{self._name(index)}, cannot be read ({reason}); replace it") from error
+            raise OSError(f"{name} cannot be read ({reason}); replace it") from error
         if self._channels == 1 < len(pixels) and self._recipe.transforms is None:
             raise ValueError(
                 f"{self._name(index)} is in color, but the first image is gray; set transforms to Grayscale, or to RGB "
                 "for color"
             )
-        return pixels.expand(3, -1, -1) if self._channels == 3 else pixels, watch.opened
+        return pixels.expand(3, -1, -1) if self._channels == 3 else pixels, watch.opened_in(self._recipe.root)
 
     def _name(self, index: int) -> str:
         return f"image {index} of {self._recipe.title}"
@@ -170,7 +170,7 @@ def _pixels(sample: Any, name: str) -> Tensor:
         except ValueError as error:
             raise _UnsuitableError(str(error)) from error
     if isinstance(image, np.ndarray) and image.ndim in (2, 3):
-        image = torch.from_numpy(image if image.ndim == 2 else image.transpose(2, 0, 1))
+        image = torch.from_numpy(np.array(image if image.ndim == 2 else image.transpose(2, 0, 1)))
     if not isinstance(image, Tensor):
         kind = f"{len(image)} parts" if isinstance(image, tuple | list) else type(image).__name__
         raise _UnsuitableError(f"{name} is no image but {kind}; {_REMEDY}")

@@ -18,14 +18,19 @@ class Watch:
     """What happened while watching.
 
     Attributes:
-        opened: Files that were opened for reading, and folders that were listed, in order.
+        may_connect: Whether the network may be used.
+        opened: Files that were opened for reading, and folders that were listed, in order; absolute paths.
         refused: Address of the first refused connection; ``None`` if there was none.
     """
 
     def __init__(self, may_connect: bool) -> None:
+        self.may_connect = may_connect
         self.opened: list[Path] = []
         self.refused: str | None = None
-        self._may_connect = may_connect
+
+    def opened_in(self, folder: Path) -> list[Path]:
+        """Return the paths inside ``folder`` that were opened or listed, and the folder itself if it was."""
+        return [path for path in self.opened if path.is_relative_to(folder.absolute())]
 
     def notice(self, event: str, arguments: tuple[Any, ...]) -> None:
         """Take note of an audit event.
@@ -36,10 +41,10 @@ class Watch:
         if event == "open":
             path, _, flags = arguments
             if isinstance(path, str | os.PathLike) and not flags & _WRITING:
-                self.opened.append(Path(path))
+                self.opened.append(Path(path).absolute())
         elif event in _LISTED and isinstance(arguments[0], str | os.PathLike):
-            self.opened.append(Path(arguments[0]))
-        elif event in _NETWORK and not self._may_connect:
+            self.opened.append(Path(arguments[0]).absolute())
+        elif event in _NETWORK and not self.may_connect:
             address = arguments[-1] if event == "socket.connect" else arguments[0]
             self.refused = self.refused or (str(address[0]) if isinstance(address, tuple) else str(address))
             raise ConnectionRefusedError(f"connections are not allowed here, such as to {self.refused}")

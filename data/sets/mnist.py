@@ -2,12 +2,13 @@
 
 import gzip
 import zlib
+from contextlib import nullcontext
 from io import BufferedIOBase
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from tempfile import TemporaryDirectory
+from typing import Literal
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
@@ -158,46 +159,58 @@ class MNIST(TensorFactorDataset):
         super().__init__(name, _resize(images, size), labels.long()[:, None], space)
 
 
-# torchvision's reader only takes decompressed files, and raises a bare AssertionError or RuntimeError for damaged ones.
 def read_idx(path: Path) -> Tensor:
     """Read an idx file of bytes, gzip-compressed if its name ends in ``.gz``; a uint8 tensor of the stored shape.
+
+    The file is read by torchvision, after its header and length have been checked.
 
     Raises:
         OSError: If the file is damaged or truncated.
         ValueError: If it is not an idx file of bytes, or its array is larger than 1 GiB.
     """
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            return torch.from_numpy(_read_idx(file, path))
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise OSError(f"{path} cannot be decompressed ({error}); download it again") from error
+    from torchvision.datasets.mnist import read_sn3_pascalvincent_tensor  # takes seconds to import
+
+    with TemporaryDirectory() as folder:  # torchvision reads decompressed files only
+        unpacked = Path(folder, "idx") if path.suffix == ".gz" else None
+        try:
+            with gzip.open(path) if unpacked else path.open("rb") as file:
+                _check_idx(file, path, unpacked)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise OSError(f"{path} cannot be decompressed ({error}); download it again") from error
+        tensor: Tensor = read_sn3_pascalvincent_tensor(str(unpacked or path))
+    return tensor
 
 
-def _read_idx(file: BufferedIOBase, path: Path) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Read the array of an idx file; its size is checked first, as a damaged header may claim any size."""
+def _check_idx(file: BufferedIOBase, path: Path, unpacked: Path | None) -> None:
+    """Check that an idx file has the size in its header, and write a copy to ``unpacked`` unless it is ``None``."""
     magic = file.read(4)
-    if len(magic) < 4 or magic[:3] != b"\0\0\x08":  # two zeros, then 8 for unsigned bytes, then the number of axes
+    # two zeros, then 8 for unsigned bytes, then the number of axes, of which torchvision reads up to three
+    if len(magic) < 4 or magic[:3] != b"\0\0\x08" or not 1 <= magic[3] <= 3:
         raise ValueError(f"{path} is not an idx file of bytes: it starts with {magic.hex(' ') or 'nothing'}")
     header = file.read(4 * magic[3])
     if len(header) < 4 * magic[3]:
         raise OSError(f"{path} ends inside its header; download it again")
     shape = tuple(int.from_bytes(header[i : i + 4], "big") for i in range(0, len(header), 4))
-    start, size = 4 + len(header), prod(shape)
+    start, size, done = 4 + len(header), prod(shape), 0
     if size > _LARGEST:
         raise ValueError(f"{path} claims an array {shape}, which is larger than {_LARGEST:,} bytes; download it again")
-    content, done = np.empty(size, np.uint8), 0
-    # Finally reads 1 byte past the array: this detects extra bytes and makes gzip verify its checksum.
-    while block := file.read(min(_BLOCK_BYTES, size - done) or 1):
-        if done == size:
-            raise OSError(f"{path} has extra bytes after its array {shape}; download it again")
-        content[done : done + len(block)] = np.frombuffer(block, np.uint8)
-        done += len(block)
+    if not size:
+        raise ValueError(f"{path} claims an empty array {shape}; download it again")
+    with nullcontext() if unpacked is None else unpacked.open("wb") as copy:
+        if copy is not None:
+            copy.write(magic + header)
+        # Finally reads 1 byte past the array: this detects extra bytes and makes gzip verify its checksum.
+        while block := file.read(min(_BLOCK_BYTES, size - done) or 1):
+            if done == size:
+                raise OSError(f"{path} has extra bytes after its array {shape}; download it again")
+            if copy is not None:
+                copy.write(block)
+            done += len(block)
     if done != size:
         raise OSError(
             f"{path} must have {start + size} bytes (decompressed) for shape {shape}, got {start + done}; download it "
             "again"
         )
-    return content.reshape(shape)
 
 
 def _folder(root: Path, name: str) -> Path:

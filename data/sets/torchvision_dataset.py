@@ -46,8 +46,9 @@ class TorchvisionDataset(FileFactorDataset):
         root: Folder of the files, passed to the class if it takes one.
         split: ``"train"``, ``"test"``, ``"all"`` for both after another, or a split that only this class has, e.g.
             ``"extra"`` of SVHN. ``"all"`` includes validation splits, but not ``extra`` and ``unlabeled``. By default
-            ``"train"``, or everything if the class has no splits. Selects ``train`` of most classes, ``background`` of
-            Omniglot, and otherwise ``split``; that of EMNIST has another meaning and belongs into ``arguments``.
+            the training split, or everything if the class has no splits. Selects ``train`` of most classes,
+            ``background`` of Omniglot, and otherwise ``split``; that of EMNIST has another meaning and belongs into
+            ``arguments``.
         arguments: Further arguments of the class, plain values.
         targets: ``"all"``, the names of the factors to keep, or ``"none"``, which does not read targets.
         transforms: Deterministic transforms from ``torchvision.transforms.v2``, applied to each image once; see
@@ -92,7 +93,7 @@ class TorchvisionDataset(FileFactorDataset):
             fixed = FixedTransforms(transforms)
         if targets == "none":
             targets = []
-        self._recipe = Recipe(dataset, Path(root), split, arguments or {}, fixed, targets != [], download)
+        self._recipe = Recipe(dataset, Path(root).expanduser(), split, arguments or {}, fixed, targets != [], download)
         path = index_path(self._recipe)
         index, parts = open_index(self._recipe) if storage == "cache" else read_samples(self._recipe)
         self.image_shape: tuple[int, ...] = index.image_shape

@@ -118,10 +118,16 @@ def test_rejects_damaged_files(tmp_path: Path) -> None:
             MNIST(tmp_path, "test")
 
 
-@pytest.mark.parametrize("content", [b"", b"\0\0\x0d\1", b"PK\3\4 and so on"])
+@pytest.mark.parametrize("content", [b"", b"\0\0\x0d\1", b"\0\0\x08\4", b"\0\0\x08\0", b"PK\3\4 and so on"])
 def test_rejects_what_is_no_idx_file(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "x").write_bytes(content)
-    with pytest.raises(ValueError, match=r"x is not an idx file.* (nothing|00 00 0d 01|50 4b 03 04)"):
+    with pytest.raises(ValueError, match=r"x is not an idx file.* (nothing|00 00 0d 01|00 00 08 0\d|50 4b 03 04)"):
+        read_idx(tmp_path / "x")
+
+
+def test_rejects_an_empty_array(tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(idx(DIGITS[:0]))
+    with pytest.raises(ValueError, match=r"x claims an empty array \(0, 28, 28\)"):
         read_idx(tmp_path / "x")
 
 

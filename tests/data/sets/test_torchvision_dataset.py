@@ -9,16 +9,24 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from jsonargparse import ArgumentParser, Namespace
 from numpy.typing import NDArray
+from PIL import Image
 from torchvision import datasets
 from torchvision.transforms import v2
 from typing_extensions import override
 
-from lr_lightning.data import DataSetRecord, TorchvisionDataset
+from lr_lightning.commands.config.completion import complete_config
+from lr_lightning.data import MNIST, DataSetRecord, FactorDataset, TorchvisionDataset, open_data_set
+from lr_lightning.data.registry import find_data_set
 from lr_lightning.testing.data_set_tester import DataSetTester
+from tests.data.from_torchvision.own_sets import Samples
 from tests.data.sets import torchvision_files as files
 
 FAKE = {"size": 40, "image_size": [3, 12, 10], "num_classes": 4}
+
+
+PICTURE = Image.new("RGB", (4, 4))
 
 
 def fake(root: Path, **arguments: Any) -> TorchvisionDataset:
@@ -26,13 +34,13 @@ def fake(root: Path, **arguments: Any) -> TorchvisionDataset:
     return TorchvisionDataset("FakeData", root, **{"arguments": FAKE, **arguments})
 
 
-def images(dataset: TorchvisionDataset) -> NDArray[np.uint8]:
+def images(dataset: FactorDataset) -> NDArray[np.uint8]:
     """All images of a set."""
     found: NDArray[np.uint8] = dataset.images(torch.arange(len(dataset))).numpy()
     return found
 
 
-def labels(dataset: TorchvisionDataset) -> list[int]:
+def labels(dataset: FactorDataset) -> list[int]:
     """The first factor of all samples."""
     found: list[int] = dataset.factors(torch.arange(len(dataset)))[:, 0].tolist()
     return found
@@ -174,3 +182,113 @@ def test_a_second_start_reads_only_the_cache(tmp_path: Path, monkeypatch: pytest
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     expected = written.images["train"].sum(dtype=int), written.labels["train"].sum()
     assert result.stdout.split(maxsplit=2) == [*map(str, expected), "[]\n"]
+
+
+def test_unlabeled_sets_have_no_factors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written = files.write_stl10(tmp_path / "stl10", monkeypatch)
+    for dataset in (TorchvisionDataset("STL10", tmp_path / "stl10", "unlabeled"), fake(tmp_path, targets="none")):
+        assert dataset.factor_space.num_factors == 0
+        assert dataset.factors(torch.arange(3)).shape == (3, 0)
+        assert not dataset.full_grid
+    unlabeled = TorchvisionDataset("STL10", tmp_path / "stl10", "unlabeled")
+    np.testing.assert_array_equal(images(unlabeled), written.images["unlabeled"])
+    with pytest.raises(ValueError, match=r"-1, .* 12 samples in label.*targets: none"):
+        TorchvisionDataset("STL10", tmp_path / "stl10", "train+unlabeled")
+    both = TorchvisionDataset("STL10", tmp_path / "stl10", "train+unlabeled", targets="none")
+    assert len(both) == 24
+
+
+def test_unknown_factors_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"targets: .*'lable'; did you mean 'label'"):
+        fake(tmp_path, targets=["lable"])
+
+
+def test_a_full_grid_is_noticed(tmp_path: Path) -> None:
+    files.write_folders(tmp_path / "pets", ("cat", "dog"), num_images=1)
+    assert TorchvisionDataset("ImageFolder", tmp_path / "pets").full_grid
+    files.write_folders(tmp_path / "more", ("cat", "dog"), num_images=2)
+    assert not TorchvisionDataset("ImageFolder", tmp_path / "more").full_grid
+
+
+def test_mnist_is_the_same_for_both_readers(tmp_path: Path) -> None:
+    files.write_mnist(tmp_path)
+    for split in ("train", "test"):
+        own, other = MNIST(tmp_path, split, 28), TorchvisionDataset("MNIST", tmp_path, split)
+        np.testing.assert_array_equal(images(own), images(other))
+        assert labels(own) == labels(other)
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        ((PICTURE, {"annotation": {"object": []}}), "coordinates in annotation"),  # VOCDetection
+        ((PICTURE, [{"bbox": [1.5, 2.0]}]), "coordinates in bbox"),  # CocoDetection
+        ((PICTURE, PICTURE), "Image"),  # VOCSegmentation
+        (torch.zeros(20, 1, 4, 4, dtype=torch.uint8), r"\(20, 1, 4, 4\)"),  # MovingMNIST
+        ((PICTURE, PICTURE, 1), "3 parts"),  # LFWPairs
+        (((PICTURE, PICTURE), 1), "2 parts"),  # stereo
+    ],
+)
+def test_sets_of_another_kind_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sample: Any, message: str
+) -> None:
+    monkeypatch.setattr(Samples, "samples", (sample, sample))
+    with pytest.raises(ValueError, match=rf"own_sets\.Samples .*{message}"):
+        TorchvisionDataset(f"{Samples.__module__}.Samples", tmp_path)
+    assert not list(tmp_path.rglob("*.npz"))
+
+
+@pytest.mark.parametrize("name", ["Flowers102", "DTD", "USPS", "OxfordIIITPet", "GTSRB", "Imagenette", "LFWPeople"])
+def test_further_classes(tmp_path: Path, name: str) -> None:
+    with pytest.raises(FileNotFoundError, match=rf"no .* in {tmp_path}.*download: true"):
+        TorchvisionDataset(name, tmp_path)
+
+
+def test_the_record_finds_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("kmnist", "cifar10", "cifar100", "svhn", "celeba", "stl10", "omniglot", "emnist_balanced"):
+        _, record = find_data_set(name)
+        arguments: Any = record.init_args(tmp_path)
+        assert not record.is_present(tmp_path)
+        write = {"celeba": files.write_celeba} | {key.lower(): value for key, value in WRITERS.items()}
+        write[name.partition("_")[0]](arguments["root"], monkeypatch)
+        assert record.is_present(tmp_path)
+        dataset = open_data_set(name, tmp_path)
+        assert dataset.name == name
+        assert dataset.image_shape == record.image_shape
+        assert dataset.factor_space.names == record.factor_space.names
+        assert all(path.is_relative_to(tmp_path) for path in record.paths(tmp_path))
+
+
+def test_records_have_the_labels_of_torchvision() -> None:
+    for record in TorchvisionDataset.records:
+        cls: Any = getattr(datasets, record.options["dataset"])
+        known = getattr(cls, "classes", None)
+        if cls is datasets.EMNIST:
+            known = cls.classes_split_dict[record.options["arguments"]["split"]]
+        if known is not None:
+            assert record.factor_space.value_labels == [list(known)]
+
+
+def test_a_config_names_transforms_briefly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--dataset", type=FactorDataset)
+    config = parser.parse_object(
+        {
+            "dataset": {
+                "class_path": "lr_lightning.data.TorchvisionDataset",
+                "init_args": {
+                    "dataset": "FakeData",
+                    "arguments": FAKE,
+                    "targets": ["label"],
+                    "transforms": [{"class_path": "Resize", "init_args": {"size": [6, 5]}}],
+                },
+            }
+        }
+    )
+    dataset = parser.instantiate_classes(config).dataset
+    assert dataset.image_shape == (3, 6, 5)
+    assert dataset.cache.path.parent == tmp_path / "lr_lightning_cache"
+    wrapped: Any = Namespace(data=config.dataset)  # type: ignore[no-untyped-call]
+    complete_config(wrapped)
+    assert wrapped.data.init_args.root == str(tmp_path / "data_sets")

@@ -1,0 +1,1 @@
+"""Tests of how torchvision's data sets are constructed, read and cached."""

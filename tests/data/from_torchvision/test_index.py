@@ -1,0 +1,192 @@
+"""The index beside the cached images: when it is used, and when it is built again."""
+
+import os
+import shutil
+import time
+import warnings
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lr_lightning.data import TorchvisionDataset
+from lr_lightning.data.from_torchvision import construction
+from lr_lightning.data.from_torchvision import recipe as recipes
+from tests.data.from_torchvision import own_sets
+from tests.data.sets import torchvision_files as files
+
+MARKED = f"{own_sets.__name__}.Marked"
+
+
+def levels(dataset: TorchvisionDataset) -> list[int]:
+    """The brightness of all images."""
+    found: list[int] = dataset.images(torch.arange(len(dataset)))[:, 0, 0, 0].tolist()
+    return found
+
+
+def marked(root: Path, text: str | None = None, **arguments: Any) -> TorchvisionDataset:
+    """Images of the brightnesses in ``text``."""
+    if text is not None:
+        root.mkdir(exist_ok=True)
+        (root / "levels.txt").write_text(text)
+    return TorchvisionDataset(MARKED, root, **arguments)
+
+
+@pytest.fixture
+def constructions(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The classes that are constructed."""
+    found: list[str] = []
+    construct = construction.construct
+
+    def counted(cls: type[Any], *arguments: Any, **options: Any) -> Any:
+        found.append(cls.__name__)
+        return construct(cls, *arguments, **options)
+
+    monkeypatch.setattr(recipes, "construct", counted)
+    return found
+
+
+def test_the_class_is_constructed_once(tmp_path: Path, constructions: list[str]) -> None:
+    assert levels(marked(tmp_path / "a", "5 6 7")) == [5, 6, 7]
+    assert constructions == ["Marked"]
+    again = marked(tmp_path / "a")
+    assert levels(again) == [5, 6, 7]
+    assert again.factors(torch.arange(3)).tolist() == [[1], [0], [1]]
+    assert constructions == ["Marked"]
+
+
+def test_what_determines_the_samples_has_its_own_cache(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "other.txt").write_text("8 9")
+    first = marked(tmp_path / "a", "5 6 7")
+    others = [
+        marked(tmp_path / "a", split="test"),
+        marked(tmp_path / "a", arguments={"file": "other.txt"}),
+        marked(tmp_path / "a", targets="none"),
+        marked(tmp_path / "b", "1"),
+    ]
+    assert len({dataset.cache.path for dataset in (first, *others)}) == 5
+    assert [levels(dataset) for dataset in (first, *others)] == [[5, 6, 7], [5, 6, 7], [8, 9], [5, 6, 7], [1]]
+    assert {dataset.cache.path.parent for dataset in (first, *others)} == {tmp_path / "lr_lightning_cache"}
+
+
+def test_the_folder_can_be_moved_with_its_cache(tmp_path: Path, constructions: list[str]) -> None:
+    (tmp_path / "here").mkdir()
+    levels(marked(tmp_path / "here" / "a", "5 6"))
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    assert levels(marked(tmp_path / "there" / "a")) == [5, 6]
+    assert constructions == ["Marked"]
+
+
+def test_caches_may_be_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LR_LIGHTNING_CACHE", str(tmp_path / "caches"))
+    dataset = marked(tmp_path / "a", "5 6")
+    assert levels(dataset) == [5, 6]
+    assert dataset.cache.path.is_relative_to(tmp_path / "caches")
+    assert not (tmp_path / "lr_lightning_cache").exists()
+
+
+def test_memory_writes_nothing(tmp_path: Path) -> None:
+    assert levels(marked(tmp_path / "a", "5 6", storage="memory")) == [5, 6]
+    assert [path.name for path in tmp_path.rglob("*")] == ["a", "levels.txt"]
+
+
+def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
+    levels(marked(tmp_path / "a", "5 6"))
+    with pytest.warns(UserWarning, match=rf"reading {MARKED} again: .*levels\.txt changed"):
+        dataset = marked(tmp_path / "a", "5 60 7")
+    assert levels(dataset) == [5, 60, 7]
+    assert dataset.factors(torch.arange(3)).tolist() == [[1], [0], [1]]
+
+
+def test_a_removed_file_is_missing(tmp_path: Path) -> None:
+    levels(marked(tmp_path / "a", "5 6"))
+    (tmp_path / "a" / "levels.txt").unlink()
+    with pytest.warns(UserWarning, match="changed"), pytest.raises(FileNotFoundError, match=r"Marked .*levels\.txt"):
+        marked(tmp_path / "a")
+
+
+@pytest.mark.parametrize("change", ["add", "remove", "rename", "class"])
+def test_changed_folders_are_noticed(tmp_path: Path, change: str) -> None:
+    root = tmp_path / "pets"
+    files.write_folders(root, ("cat", "dog"))
+    before = TorchvisionDataset("ImageFolder", root)
+    len(levels(before))
+    time.sleep(0.01)
+    match change:
+        case "add":
+            shutil.copy(root / "dog" / "0.png", root / "cat" / "9.png")
+        case "remove":
+            (root / "cat" / "1.png").unlink()
+        case "rename":
+            (root / "cat" / "1.png").rename(root / "cat" / "4.png")
+        case "class":
+            shutil.copytree(root / "cat", root / "ape")
+    with pytest.warns(UserWarning, match="changed"):
+        after = TorchvisionDataset("ImageFolder", root)
+    assert len(after) == len(levels(after)) == {"add": 7, "remove": 5, "rename": 6, "class": 9}[change]
+
+
+def test_an_overwritten_image_is_noticed_by_verifying(tmp_path: Path) -> None:
+    root = tmp_path / "pets"
+    files.write_folders(root, ("cat", "dog"))
+    before = levels(TorchvisionDataset("ImageFolder", root))
+    shutil.copy(root / "dog" / "2.png", root / "dog" / "1.png")
+    dataset = TorchvisionDataset("ImageFolder", root)
+    assert levels(dataset) == before
+    dataset.prepare(verify=True)
+    assert levels(dataset) == [*before[:4], before[5], before[5]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert levels(TorchvisionDataset("ImageFolder", root)) == levels(dataset)
+
+
+def test_verifying_runs_the_checks_of_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files.write_svhn(tmp_path / "a", monkeypatch)
+    dataset = TorchvisionDataset("SVHN", tmp_path / "a")
+    built = dataset.prepare()
+    assert built is not None
+    state = built.stat()
+    assert dataset.prepare(verify=True) == built
+    assert built.stat().st_mtime_ns == state.st_mtime_ns
+    path = tmp_path / "a" / "train_32x32.mat"
+    content, times = path.read_bytes(), path.stat()
+    path.write_bytes(content[:-1] + b"x")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(OSError, match=r"train_32x32\.mat .*checksum"):
+        TorchvisionDataset("SVHN", tmp_path / "a").prepare(verify=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\3\4", b"damaged"])
+def test_a_damaged_index_is_built_again(tmp_path: Path, content: bytes) -> None:
+    dataset = marked(tmp_path / "a", "5 6")
+    levels(dataset)
+    index = next((tmp_path / "lr_lightning_cache").glob("*.index.npz"))
+    index.write_bytes(content or index.read_bytes()[:-30])
+    with pytest.warns(UserWarning, match=r"reading .* again: .*index\.npz is damaged"):
+        assert levels(marked(tmp_path / "a")) == [5, 6]
+
+
+def test_processes_share_one_cache(tmp_path: Path) -> None:
+    marked(tmp_path / "a", "5 6 7", storage="memory")
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        found = list(pool.map(_levels_at, [tmp_path / "a"] * 2))
+    assert found == [[5, 6, 7]] * 2
+
+
+def _levels_at(root: Path) -> list[int]:
+    warnings.simplefilter("error")
+    return levels(marked(root))
+
+
+def test_a_set_without_samples_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=f"no samples in {tmp_path}"):
+        marked(tmp_path / "a", "")
+
+
+def test_arguments_must_be_plain(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="arguments must be plain values"):
+        TorchvisionDataset("FakeData", tmp_path, arguments={"size": torch.tensor(3)})
