@@ -17,6 +17,7 @@ from torch import nn
 import lr_lightning.callbacks
 import lr_lightning.data
 from lr_lightning.assays import ConditionedResponseMatrix
+from lr_lightning.cli import main
 from lr_lightning.commands.data import command as data
 from lr_lightning.data import CustomDataset, FactorDataModule
 from lr_lightning.data.registry import DATA_SETS, find_data_set
@@ -105,6 +106,20 @@ def test_data_page() -> None:
     exec(code, names)
     assert names["images"].shape == (2, 3, 64, 64)  # type: ignore[attr-defined]
     assert names["factors"].tolist() == [[0] * 6, [0, 2, 5, 39, 31, 31]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("page", ["data", "models"])
+def test_examples_of_augmentations(page: str) -> None:
+    [example] = [text for text in blocks(DOCS[page], "yaml") if "augmentations" in text]
+    Path("example.yaml").write_text(example)
+    small = ["--data.batch_size=4", "--data.val_size=4", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    quiet = ["--trainer.logger=false", "--trainer.accelerator=cpu", "--assays={}"]
+    configs = [f"--config={ROOT / 'configs' / 'quickstart.yaml'}", "--config=example.yaml"]
+    with pytest.raises(SystemExit) as stopped:
+        main(["fit", *configs, *small, *quiet, "--trainer.default_root_dir=run"])
+    assert stopped.value.code == 0
+    config = yaml.safe_load(Path("run/config.yaml").read_text())
+    assert len(config["data"]["init_args"]["augmentations"]) >= 2
 
 
 def test_custom_data_set(tmp_path: Path) -> None:

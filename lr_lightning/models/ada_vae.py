@@ -16,6 +16,9 @@ from lr_lightning.training.noise import reparameterize
 class AdaVAE(BetaVAE, ABC):
     r"""Beta-VAE trained on pairs of images that share factors, without knowing which.
 
+    Pairs come from ``groups`` of the data module: :class:`~lr_lightning.data.FactorPairs`, or
+    :class:`~lr_lightning.data.AugmentedPairs` where there are no factors.
+
     Latent :math:`i` counts as shared if the divergence between the two posteriors,
     :math:`\delta_i = \mathrm{KL}(q(z_i | x_1) \| q(z_i | x_2))`, is below the midpoint between the smallest and the
     largest :math:`\delta_i` of the pair. Both posteriors of a shared latent are replaced by their average, which

@@ -68,6 +68,15 @@ def test_both_images_come_from_one_picture_by_draws_of_their_own() -> None:
     assert len(set(found.factors[:, 0].tolist())) == 48
 
 
+def test_a_transform_that_changes_its_input_leaves_the_other_image_alone() -> None:
+    dataset = photographs()
+    found = pairs(module(dataset, augmentations=[v2.RandomErasing(0.5, scale=(0.2, 0.3), inplace=True)]), epochs=3)
+    pictures = dataset.images(found.factors[:, 0]).float() / 255
+    first, second = ((images == pictures).flatten(1).all(dim=1) for images in (found.images, found.second_images))
+    for erased in (first & ~second, ~first & second):
+        assert erased.sum() > 10  # a quarter of 96
+
+
 def test_samples_are_drawn_as_without_groups(bars: FactorDataset) -> None:
     """From what is left to train on, by the density of correlated factors."""
     options: dict[str, Any] = {"val_size": 4, "held_out": [{"row": [0], "column": [1, 2]}]}
