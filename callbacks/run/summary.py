@@ -52,9 +52,14 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
 
 def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
     """Return the rows of the loss terms."""
-    names = {"reconstruction": "Reconstruction", "kl": "KL"}
-    present = {label: f"{stage}/{term}" for term, label in names.items() if f"{stage}/{term}" in scalars}
-    return [(label, f"{with_deviation(scalars, key, 2)} nats per observation") for label, key in present.items()]
+    nats = "nats per observation"
+    names = {
+        "reconstruction": ("Reconstruction", nats),
+        "kl": ("KL", nats),
+        "bits_per_dimension": ("Negative ELBO", "bits per dimension"),
+    }
+    present = {f"{stage}/{term}": text for term, text in names.items() if f"{stage}/{term}" in scalars}
+    return [(label, f"{with_deviation(scalars, key, 2)} {unit}") for key, (label, unit) in present.items()]
 
 
 def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, str]]:

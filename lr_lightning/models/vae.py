@@ -77,12 +77,16 @@ class VAE(AutoencoderModule):
     def objective_of(self, posterior: Posterior, observations: Tensor, generator: torch.Generator) -> Objective:
         """Return reconstruction and penalty of ``observations``, given their ``posterior`` and its samples."""
         raw = self.network.decode(posterior.samples)
-        reconstruction = self.likelihood.negative_log_likelihood(raw, observations).mean()
+        losses = self.likelihood.negative_log_likelihood(raw, observations)
+        reconstruction = losses.mean()
         kl = self.kl(posterior.means, posterior.log_variances).sum(dim=1).mean()
         penalty = self.penalty(posterior, kl, generator)
         terms = {"reconstruction": reconstruction, "kl": kl} | penalty.terms
         if not self.training:
-            terms |= self._bits_per_dimension(raw, observations, posterior)
+            discretized = self.likelihood.discretized  # then the loss need not be computed twice
+            nats = losses if discretized else self.likelihood.negative_log_probability(raw, observations)
+            if nats is not None:
+                terms[_BITS] = _bits_per_dimension(nats, observations, posterior)
         return Objective.of(
             reconstruction + penalty.value, terms, posterior.means, log_variances=posterior.log_variances
         )
@@ -98,15 +102,6 @@ class VAE(AutoencoderModule):
             del means[_BITS]
         return means
 
-    def _bits_per_dimension(self, raw: Tensor, observations: Tensor, posterior: Posterior) -> dict[str, Tensor]:
-        """Return the negative ELBO in bits, NaN if ``observations`` are no 8-bit images; nothing without likelihood."""
-        nats = self.likelihood.negative_log_probability(raw, observations)
-        if nats is None:
-            return {}
-        kl = gaussian_kl(posterior.means, posterior.log_variances).sum(dim=1)
-        bits = (nats + kl).mean() / (observations[0].numel() * math.log(2))
-        return {_BITS: bits.where(is_eight_bit(observations), torch.nan)}
-
     def sample_posterior(self, observations: Tensor, generator: torch.Generator) -> Posterior:
         """Return the posterior of ``observations`` (B, *observation_shape), with one sample per observation."""
         means, log_variances = (x.float() for x in self.network.posterior_parameters(observations))
@@ -121,3 +116,16 @@ class VAE(AutoencoderModule):
             generator: Source of any further noise; the samples have been drawn from it already.
         """
         return Penalty(kl, {})
+
+
+def _bits_per_dimension(nats: Tensor, observations: Tensor, posterior: Posterior) -> Tensor:
+    """Return the negative ELBO in bits per value, NaN if ``observations`` are no 8-bit images.
+
+    Args:
+        nats: Negative log-probabilities ``(B,)`` of the observations given their codes.
+        observations: Shape ``(B, *observation_shape)``.
+        posterior: Their posterior.
+    """
+    kl = gaussian_kl(posterior.means, posterior.log_variances).sum(dim=1)
+    bits = (nats + kl).mean() / (observations[0].numel() * math.log(2))
+    return bits.where(is_eight_bit(observations), torch.nan)

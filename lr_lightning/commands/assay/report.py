@@ -38,13 +38,18 @@ def _facts(command_line: AssayCLI, record: dict[str, Any]) -> dict[str, str]:
     model, data, scalars, versions = command_line.model, record["data"], record["scalars"], record["versions"]
     prefix = "test" if command_line.subcommand == "test" else "val"
     split = "test" if command_line.subcommand == "test" else "validation"
-    terms = [name for name in ("reconstruction", "kl") if scalars.get(f"{prefix}/{name}") is not None]
+    terms = {
+        "reconstruction": "reconstruction {:.2f} nats per observation",
+        "kl": "kl {:.2f} nats per observation",
+        "bits_per_dimension": "negative ELBO {:.2f} bits per dimension",
+    }
+    values = {text: scalars.get(f"{prefix}/{name}") for name, text in terms.items()}
     facts = {
         "Model": f"{type(model).__name__} on {type(model.network).__name__}, {model.latent_dim} latents, "
         f"{record['step']:,} steps",
         "Data": f"{command_line.stages.num_observations:,} observations of the {split} set"
         + ("" if data is None else f" of {data['name']} ({data['num_samples']:,} in all)"),
-        "Loss": ", ".join(f"{name} {scalars[f'{prefix}/{name}']:.2f} nats per observation" for name in terms),
+        "Loss": ", ".join(text.format(value) for text, value in values.items() if value is not None),
         "Versions": f"lr-lightning {versions.get('lr-lightning', '?')} ({record['git_commit'] or 'no commit'}), "
         f"torch {versions['torch']}",
         "Time": f"{record['seconds']:.0f} s, of which assays {record['assay_seconds']:.0f} s",

@@ -11,9 +11,11 @@ class Likelihood(nn.Module):
 
     Attributes:
         parameters_per_value: Number of parameters for each value.
+        discretized: Whether the loss is the negative log-probability of 8-bit images, without constants left out.
     """
 
     parameters_per_value: int = 1
+    discretized: bool = False
 
     def check(self, observations: Tensor) -> None:
         """Raise ``ValueError`` if ``observations`` have values that the likelihood does not cover; here, all are.
@@ -32,14 +34,14 @@ class Likelihood(nn.Module):
     def negative_log_probability(self, raw: Tensor, observations: Tensor) -> Tensor | None:
         """Return the negative log-probability ``(B,)`` of 8-bit images in nats, with all constants, for evaluation.
 
-        Probabilities of the 256 values of a pixel sum to 1. The result is ``None`` if the likelihood does not define
-        such probabilities, as here.
+        The probabilities of the 256 values of a pixel sum to 1. Unless the likelihood is ``discretized``, it overrides
+        this method, or the result is ``None``: it does not define such probabilities.
 
         Args:
             raw: Output of the decoder.
             observations: Images with values ``0, 1/255, ..., 1``.
         """
-        return None
+        return self.negative_log_likelihood(raw, observations) if self.discretized else None
 
 
 def check_unit_interval(likelihood: Likelihood, observations: Tensor) -> None:

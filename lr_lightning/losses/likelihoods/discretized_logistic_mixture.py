@@ -43,6 +43,8 @@ class DiscretizedLogisticMixture(Likelihood):
         Salimans et al., PixelCNN++, ICLR 2017, arXiv:1701.05517.
     """
 
+    discretized = True
+
     def __init__(self, num_components: int = 10) -> None:
         super().__init__()
         check_at_least("num_components", num_components, 1)
@@ -80,11 +82,6 @@ class DiscretizedLogisticMixture(Likelihood):
         first, last = level == 0, level == MAX_LEVEL
         log_bins = torch.where(first, below_upper, torch.where(last, above_lower, below_upper + above_lower + inside))
         return -(log_weights + log_bins).logsumexp(dim=1).flatten(1).sum(dim=1)
-
-    @override
-    def negative_log_probability(self, raw: Tensor, observations: Tensor) -> Tensor:
-        """Return the same as :meth:`negative_log_likelihood`."""
-        return self.negative_log_likelihood(raw, observations)
 
     def _components(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return log-weights, means and log-scales of all components, each ``(B, K, C, ...)``, float32."""

@@ -1,6 +1,5 @@
-"""The 256 values of 8-bit images, scaled to [0, 1], and the bins around them."""
+"""The 256 values of 8-bit images, scaled to [0, 1]."""
 
-import torch
 from torch import Tensor
 
 MAX_LEVEL = 255
@@ -10,17 +9,6 @@ MAX_LEVEL = 255
 def levels(observations: Tensor) -> Tensor:
     """Return the nearest of the integers 0 to 255 for each of ``observations`` in ``[0, 1]``, as float32."""
     return (observations.float() * MAX_LEVEL).round().clamp(0, MAX_LEVEL)
-
-
-def bin_edges(observations: Tensor) -> tuple[Tensor, Tensor]:
-    """Return lower and upper edges of the bins around ``observations``, float64, of the same shape.
-
-    Bins are 1/255 wide, except that the first and the last one extend to infinity: together they cover all numbers.
-    """
-    level = levels(observations).double()
-    low = torch.where(level == 0, -torch.inf, (level - 0.5) / MAX_LEVEL)
-    high = torch.where(level == MAX_LEVEL, torch.inf, (level + 0.5) / MAX_LEVEL)
-    return low, high
 
 
 def is_eight_bit(observations: Tensor) -> Tensor:
