@@ -19,6 +19,7 @@ from lr_lightning.common.checks import check_at_least
 from lr_lightning.losses import Bernoulli, Likelihood
 from lr_lightning.models.old_checkpoints import moved_classes
 from lr_lightning.networks import AutoencoderNetwork
+from lr_lightning.networks.pretrained import without_pretrained_weights
 from lr_lightning.training.logging_step import is_logging_due, logging_step
 from lr_lightning.training.noise import step_seed
 from lr_lightning.training.schedules import Schedule, value_at
@@ -148,7 +149,8 @@ class AutoencoderModule(LightningModule, ABC):
 
         Arguments are those of :meth:`pytorch_lightning.LightningModule.load_from_checkpoint`.
         """
-        return super().load_from_checkpoint(checkpoint_path, *args, **(moved_classes(checkpoint_path) | kwargs))
+        with without_pretrained_weights():
+            return super().load_from_checkpoint(checkpoint_path, *args, **(moved_classes(checkpoint_path) | kwargs))
 
     @property
     def latent_dim(self) -> int:

@@ -12,6 +12,7 @@ from lr_lightning.networks.ladder_conv64 import LadderConv64
 from lr_lightning.networks.mlp import MLP
 from lr_lightning.networks.residual_conv import ResidualConv
 from lr_lightning.networks.structural_conv64 import StructuralConv64
+from lr_lightning.networks.torchvision_encoder import TorchvisionEncoder
 
 __all__ = [
     "MLP",
@@ -26,6 +27,7 @@ __all__ = [
     "LadderConv64",
     "ResidualConv",
     "StructuralConv64",
+    "TorchvisionEncoder",
     "check_grouped_network",
 ]
 

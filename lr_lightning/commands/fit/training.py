@@ -4,6 +4,7 @@ import os
 import warnings
 from argparse import ArgumentError
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -54,6 +55,7 @@ from lr_lightning.common.files import quoted_path
 from lr_lightning.data.registry import import_data_sets
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
+from lr_lightning.networks.pretrained import without_pretrained_weights
 
 
 class RunCLI(LightningCLI):
@@ -179,6 +181,13 @@ class RunCLI(LightningCLI):
         root = Path(config.trainer.default_root_dir or "runs/unnamed")
         self._held, checkpoint = choose_run(str(self.subcommand), root, config.ckpt_path)
         return self._held.path, checkpoint
+
+    @override
+    def instantiate_classes(self) -> None:
+        """Construct model, data and Trainer; a model whose weights come from a checkpoint needs no other files."""
+        config = self.config[self.subcommand]
+        with without_pretrained_weights() if config.ckpt_path or config.initial_weights else nullcontext():
+            super().instantiate_classes()
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
