@@ -63,7 +63,7 @@ class PictureFolder(FileFactorDataset):
         self.folder = Path(path).resolve()
         if not self.folder.is_dir():
             raise FileNotFoundError(f"no folder {path}; give the folder that contains your pictures")
-        fixed = None if transforms is None else FixedTransforms(transforms)
+        fixed = FixedTransforms(transforms) if transforms else None
         source = FolderImages(
             image_files(self.folder, recursive=recursive, refused=_UNREADABLE),
             fixed,

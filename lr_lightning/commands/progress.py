@@ -1,7 +1,7 @@
 """Progress bars on standard error, shown on terminals only."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from rich.console import Console
 from rich.progress import (
@@ -42,6 +42,7 @@ def progress_bar(title: str, *, is_bytes: bool = False) -> Iterator[Callable[[in
         title: Text before the bar.
         is_bytes: Whether the amounts are bytes.
     """
-    with terminal_progress(DownloadColumn() if is_bytes else None, TimeRemainingColumn()) as display:
+    display = terminal_progress(DownloadColumn() if is_bytes else None, TimeRemainingColumn())
+    with nullcontext() if display.disable else display:  # a disabled display would still end with an empty line
         task = display.add_task(title, total=None)
         yield lambda done, total: display.update(task, completed=done, total=total)

@@ -159,6 +159,7 @@ def _start(command_line: "AssayCLI") -> list[str]:
         ValueError: If an assay cannot run on this model; the message names it.
         RuntimeError: If an assay fails for another reason.
     """
+    command_line.convert_data()
     stages = command_line.stages
     # Lightning warns of callbacks in the checkpoint, which are missing here on purpose
     warnings.filterwarnings("ignore", message="Be aware that when using `ckpt_path`")

@@ -34,6 +34,7 @@ from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_argum
 from lr_lightning.commands.config.registered_names import import_registered, words_with_class_paths
 from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.config.saving import SaveRunConfig
+from lr_lightning.commands.data.opening import prepare_cache
 from lr_lightning.commands.fit.callbacks import checkpoint_callbacks, named_assays, of_each_seed, with_scores
 from lr_lightning.commands.fit.cuda_lookup import settle_device_check
 from lr_lightning.commands.fit.finite_loss import FiniteLoss
@@ -52,6 +53,7 @@ from lr_lightning.commands.run.initial_weights import OPTION, load_initial_weigh
 from lr_lightning.commands.run.resumable import check_resumable, while_restoring
 from lr_lightning.commands.run.run_choice import choose_run
 from lr_lightning.common.files import quoted_path
+from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.registry import import_data_sets
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
@@ -304,6 +306,20 @@ class RunCLI(LightningCLI):
     def _run_subcommand(self, subcommand: str) -> None:
         """Do nothing: deferred to :meth:`start`, so that runtime errors are not reported as usage errors."""
 
+    def convert_data(self) -> None:
+        """Convert the files of the data set unless that is done: with a progress bar, and before anything is logged.
+
+        Raises:
+            OSError, ValueError: If a file is damaged or cannot be used, or the cache cannot be written.
+        """
+        dataset = getattr(self.datamodule, "dataset", None)
+        try:
+            if isinstance(dataset, FactorDataset):
+                prepare_cache(dataset)
+        except BaseException:
+            self._leave_folder()
+            raise
+
     def start(self) -> None:
         """Run the Trainer.
 
@@ -348,7 +364,9 @@ def run(arguments: list[str]) -> None:
         UsageError: If the arguments or a config cannot be parsed.
         KeyboardInterrupt: If training was interrupted.
     """
-    prepare(arguments, RunCLI).start()
+    command_line = prepare(arguments, RunCLI)
+    command_line.convert_data()
+    command_line.start()
 
 
 def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
