@@ -77,11 +77,11 @@ class AssayCallback(Callback):
 
     name: str
     summary: ClassVar[str] = ""
-    needs: ClassVar[Sequence[Need]] = ()
+    needs: Sequence[Need] = ()
     size_argument: ClassVar[str | None] = None
     report_options: ClassVar[Mapping[str, Any]] = {}
-    captions: ClassVar[Mapping[str, str]] = {}
-    headlines: ClassVar[Mapping[str, str]] = {}
+    captions: Mapping[str, str] = {}
+    headlines: Mapping[str, str] = {}
     quantities: Sequence[str] | None = None
     num_observations: int = 0
     group: str = ""
@@ -125,10 +125,9 @@ class AssayCallback(Callback):
         """Return a :mod:`rich` table to print above the summary, or ``None``."""
         return None
 
-    @classmethod
-    def caption(cls, figure: str) -> str:
+    def caption(self, figure: str) -> str:
         """Return the caption of the figure with this key; without one in ``captions``, the key in words."""
-        found = (caption for pattern, caption in cls.captions.items() if fnmatchcase(figure, pattern))
+        found = (caption for pattern, caption in self.captions.items() if fnmatchcase(figure, pattern))
         return next(found, figure.replace("_", " "))
 
     @property

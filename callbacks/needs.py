@@ -37,6 +37,14 @@ def full_factor_grid(target: Target) -> str | None:
     return f"{name} does not have every combination of its factors"
 
 
+def labels(target: Target) -> str | None:
+    """Need a factor with at least two values."""
+    space = getattr(target.dataset, "factor_space", None)
+    if space is not None and any(size > 1 for size in space.sizes):
+        return None
+    return f"{getattr(target.dataset, 'name', 'the data set')} has no labels with at least two values"
+
+
 def varying_factors(target: Target) -> str | None:
     """Need two factors that vary; data without factors, or with unknown ones, pass."""
     space = getattr(target.dataset, "factor_space", None)

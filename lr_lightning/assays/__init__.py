@@ -18,7 +18,9 @@ from lr_lightning.assays.code_path import CodeGraph, CodePath, code_graph, code_
 from lr_lightning.assays.conditioned_response import (
     ConditionedResponseMatrix,
     conditioned_response_matrix,
+    label_response_matrix,
     merge_conditioned_response_matrices,
+    paired_response_matrix,
     reduce_traversals,
 )
 from lr_lightning.assays.consistency import Consistency, consistency
@@ -37,6 +39,7 @@ from lr_lightning.assays.interventions import (
     prior_samples,
     resampled_donors,
 )
+from lr_lightning.assays.label_pairs import LabelPairs, marginal_pairs, matched_pairs
 from lr_lightning.assays.latent_pairs import strongest_pairs
 from lr_lightning.assays.latent_sampling import DecodedSamples, decoded_samples, hybrid_samples, posterior_samples
 from lr_lightning.assays.latent_slice import DecodedSlice, LatentSlice, decode_slice
@@ -92,6 +95,7 @@ __all__ = [
     "EstimatedDivergence",
     "FactorTopology",
     "IdempotenceCurve",
+    "LabelPairs",
     "LatentSlice",
     "LatentStatistics",
     "LatentTraversal",
@@ -143,10 +147,13 @@ __all__ = [
     "independence",
     "intervene",
     "jackknife_score_errors",
+    "label_response_matrix",
     "latent_statistics",
     "latent_traversal",
     "leak",
     "marginal_donors",
+    "marginal_pairs",
+    "matched_pairs",
     "maximum_mean_discrepancy",
     "mean_curvature",
     "memorization",
@@ -154,6 +161,7 @@ __all__ = [
     "merge_response_matrices",
     "noise_recovery",
     "owned_factors",
+    "paired_response_matrix",
     "path_profile",
     "permutation_null",
     "posterior_mean",

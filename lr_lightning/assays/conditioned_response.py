@@ -8,30 +8,43 @@ from typing import Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_traversals, own_generator
+from lr_lightning.assays.checks import check_chunk_size, check_codes, check_traversals, own_generator
+from lr_lightning.assays.label_pairs import LabelPairs
 from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
 from lr_lightning.assays.response import mean_response, response
+from lr_lightning.assays.response_curves import interpolated_squares
 from lr_lightning.assays.response_matrix import KAPPA, Convention
 from lr_lightning.common.checks import check_at_least, check_choice
 
 Reduction: TypeAlias = Literal["mean", "min"]
 Variant: TypeAlias = Literal["diagonal", "max"]
 
+NUM_NODES = 16
+"""Values of each latent at which responses are measured for chance."""
+
 
 @dataclass(frozen=True, eq=False)
 class ConditionedResponseMatrix:
-    """Responses to changes of factors, as returned by :func:`conditioned_response_matrix`. All tensors on the CPU.
+    r"""Responses to changes of factors, as returned by :func:`conditioned_response_matrix`. All tensors on the CPU.
+
+    Also returned by :func:`paired_response_matrix`. Scores of grids and of matched or marginal pairs are different
+    quantities: do not compare them.
 
     Attributes:
         matrix: ``(K, D)`` float64 in latent units: entry ``[c, j]`` is the response of latent ``j`` to values donated
-            along factor ``c``. The row of a factor with a single value is NaN: it cannot vary, and scores ignore it.
+            along factor ``c``. The row of a factor that cannot be varied, because it has a single value or no pairs, is
+            NaN, and scores ignore it.
         per_traversal: One ``(T, D)`` tensor per factor: the responses before the reduction over traversals.
         num_traversals: Number of traversals ``T`` of each factor.
         num_samples: Interventions per traversal and latent ``B``.
         convention: ``"paper"`` or ``"release"``.
         reduction: ``"mean"`` or ``"min"``.
         variant: ``"diagonal"`` or ``"max"``.
+        pairs: Pairs of samples that the responses were measured on; ``None`` for traversals of a grid.
+        chance_squares: ``(Q, Q, D)`` float64: interpolated squared responses, times :math:`\kappa`, of each latent for
+            every base and donor among ``Q`` random samples, from which :func:`permutation_null` computes chance;
+            ``None`` for traversals of a grid.
     """
 
     matrix: Tensor
@@ -41,20 +54,28 @@ class ConditionedResponseMatrix:
     convention: Convention
     reduction: Reduction
     variant: Variant
+    pairs: LabelPairs | None = None
+    chance_squares: Tensor | None = None
 
 
 class _Interventions(NamedTuple):
     """Base codes and donors for all traversals of all factors, as rows of one table of codes.
 
     Attributes:
-        table: ``(P, D)``, the codes of all traversals.
-        bases: ``(S, B)`` int64, rows of the table: the base codes of each of the ``S`` traversals in total.
-        donors: ``(S, B)`` int64, rows of the table: the donor of each base.
+        table: ``(P, D)`` codes.
+        bases: ``(I,)`` int64, rows of the table.
+        donors: ``(I,)`` int64, rows of the table: the donor of each base.
+        traversals: ``(I,)`` int64: the traversal that each intervention belongs to.
+        counts: ``(I,)``: how often each was drawn.
+        num_traversals: Number of traversals ``S``.
     """
 
     table: Tensor
     bases: Tensor
     donors: Tensor
+    traversals: Tensor
+    counts: Tensor
+    num_traversals: int
 
 
 def conditioned_response_matrix(
@@ -128,7 +149,8 @@ def conditioned_response_matrix(
         if varied:
             drawn = _draw(varied, num_samples, own_generator(generator))
             size = samples_per_pass(chunk_size, device_of(autoencoder, drawn.table))
-            responses = (KAPPA[convention] * _mean_squares(autoencoder, drawn, variant, size, progress)).sqrt()
+            means = _sums_of_squares(autoencoder, drawn, variant, size, progress) / num_samples
+            responses = (KAPPA[convention] * means).sqrt()
     if not responses.isfinite().all():
         warnings.warn("the model's responses are not finite, and neither is the conditioned matrix", stacklevel=2)
     parts = iter(torch.split(responses, [len(codes) for codes in varied]))  # of the factors that vary, in order
@@ -147,6 +169,117 @@ def conditioned_response_matrix(
     )
 
 
+def paired_response_matrix(
+    autoencoder: Autoencoder,
+    codes: Tensor,
+    pairs: LabelPairs,
+    *,
+    reduction: Reduction = "mean",
+    convention: Convention = "paper",
+    num_chance_codes: int = 256,
+    generator: torch.Generator | None = None,
+    chunk_size: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ConditionedResponseMatrix:
+    r"""Measure the conditioned response matrix on pairs of samples, for data that are no grid of combinations.
+
+    As :func:`conditioned_response_matrix` with ``variant="diagonal"``, with the bases and donors of ``pairs``. What the
+    matrix means depends on them:
+
+    *Matched* pairs agree in all other factors, as on a grid, but cover only combinations that occur with two values.
+
+    *Marginal* pairs may differ in the other factors too, so latents also respond to those. If factors are independent,
+    and latent :math:`j` of an identical response map is a sum of functions :math:`f_{cj}` of one factor each, the mean
+    square is that of a grid plus :math:`2 \kappa \sum_{i \ne c} \operatorname{Var} f_{ij}`: an upper bound on the
+    response along the factor, and on leakage into latents of other factors. It is no bound in general. A latent that
+    changes with a factor only in combination with others responds less than on a grid: for the exclusive or of two
+    binary factors, the mean square is half as large. Correlated factors respond for each other.
+
+    A pair that a traversal drew repeatedly is evaluated once. Chance needs ``16 * Q * D`` more samples, for responses
+    to 16 quantiles of each latent, between which it interpolates.
+
+    Args:
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        codes: Posterior means of all samples, shape ``(N, D)``.
+        pairs: From :func:`matched_pairs` or :func:`marginal_pairs`, for the same samples.
+        reduction: As in :func:`conditioned_response_matrix`.
+        convention: As there.
+        num_chance_codes: Number ``Q`` of codes for :func:`permutation_null`.
+        generator: Random generator for the choice of these codes, on the CPU; a new one with seed 0 if ``None``.
+        chunk_size: As in :func:`conditioned_response_matrix`.
+        progress: As there.
+
+    Returns:
+        The matrix. Non-finite responses give NaN entries and one warning.
+
+    Raises:
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``codes`` is not a tensor.
+        ValueError: If ``codes`` have the wrong shape, dtype or non-finite entries, ``pairs`` are of another number of
+            samples, ``num_chance_codes`` is below 2, or an option is unknown.
+
+    Example:
+        >>> from lr_lightning.assays import matched_pairs, wrap
+        >>> identity = wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=2)
+        >>> codes = torch.tensor([[0.0, 7.0], [3.0, 7.0], [3.0, 8.0]])
+        >>> pairs = matched_pairs(torch.tensor([[0, 0], [1, 0], [1, 1]]))
+        >>> paired_response_matrix(identity, codes, pairs, convention="release").matrix
+        tensor([[3., 0.],
+                [0., 1.]], dtype=torch.float64)
+    """
+    check_choice("reduction", reduction, ("mean", "min"))
+    check_choice("convention", convention, tuple(KAPPA))
+    check_chunk_size(chunk_size)
+    check_at_least("num_chance_codes", num_chance_codes, 2)
+    kappa, counts = KAPPA[convention], list(pairs.num_traversals)
+    with assay_mode(autoencoder):
+        codes = check_codes("codes", codes, autoencoder.latent_dim, minimum=2)
+        if len(codes) != pairs.num_rows:
+            raise ValueError(f"pairs must be of the {len(codes)} samples of codes, got pairs of {pairs.num_rows}")
+        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        pool = codes[torch.randperm(len(codes), generator=own_generator(generator))[:num_chance_codes].to(codes.device)]
+        chance = kappa * interpolated_squares(autoencoder, pool, NUM_NODES, size, progress)
+        drawn = _paired_interventions(codes, pairs)
+        sums = _sums_of_squares(autoencoder, drawn, "diagonal", size, progress)
+    responses = (kappa * sums / pairs.num_samples).sqrt()
+    if not responses.isfinite().all():
+        warnings.warn("the model's responses are not finite, and neither is the conditioned matrix", stacklevel=2)
+    per_traversal = torch.split(responses, counts)
+    return ConditionedResponseMatrix(
+        matrix=reduce_traversals(per_traversal, reduction),
+        per_traversal=per_traversal,
+        num_traversals=pairs.num_traversals,
+        num_samples=pairs.num_samples,
+        convention=convention,
+        reduction=reduction,
+        variant="diagonal",
+        pairs=pairs,
+        chance_squares=chance,
+    )
+
+
+def label_response_matrix(factors: Tensor, pairs: LabelPairs) -> Tensor:
+    r"""Return the conditioned response matrix of a perfect code: one latent per factor, and nothing else.
+
+    .. math:: R_{ci} = \operatorname*{mean}_t \sqrt{\operatorname*{mean}_b [y_{bi} \ne y'_{bi}]}
+
+    For matched pairs, this is the identity matrix. For marginal pairs, other entries are not 0, and its scores show how
+    little of the range up to 1 a perfect code reaches; for independent factors with ``V`` equally frequent values each,
+    its CDS is :math:`r / (r + K - 1)` with :math:`r = \sqrt{V / (V - 1)}`, up to noise.
+
+    Args:
+        factors: Factor values ``(N, K)``.
+        pairs: Pairs of these samples.
+
+    Returns:
+        Shape ``(K, K)``, float64; NaN rows for factors without pairs.
+    """
+    differ = [
+        (factors[base] != factors[donor]).double().mean(dim=1).sqrt()
+        for base, donor in zip(pairs.bases, pairs.donors, strict=True)
+    ]
+    return reduce_traversals(differ)
+
+
 def merge_conditioned_response_matrices(parts: Sequence[ConditionedResponseMatrix]) -> ConditionedResponseMatrix:
     """Merge matrices measured on different traversals of the same factors into the matrix of all traversals.
 
@@ -154,10 +287,13 @@ def merge_conditioned_response_matrices(parts: Sequence[ConditionedResponseMatri
         parts: Results for the same model and options, each measured with its own traversals and generator.
 
     Raises:
-        ValueError: If there are no parts, or they differ in options or in the number of factors.
+        ValueError: If there are no parts, they differ in options or in the number of factors, or they were measured by
+            :func:`paired_response_matrix`.
     """
     if not parts:
         raise ValueError("parts must have at least one conditioned response matrix, got none")
+    if any(part.pairs is not None for part in parts):
+        raise ValueError("parts must be measured on traversals of a grid, got matched or marginal pairs")
     options = ("num_samples", "convention", "reduction", "variant")
     if len({(len(part.per_traversal), *(getattr(part, name) for name in options)) for part in parts}) > 1:
         raise ValueError(f"parts must agree in their factors, {', '.join(options)}")
@@ -171,8 +307,10 @@ def merge_conditioned_response_matrices(parts: Sequence[ConditionedResponseMatri
 
 
 def reduce_traversals(per_traversal: Sequence[Tensor], reduction: Reduction = "mean") -> Tensor:
-    """Reduce responses ``(T, D)`` of each of ``K`` factors over their traversals; returns ``(K, D)``."""
-    return torch.stack([rows.mean(dim=0) if reduction == "mean" else rows.amin(dim=0) for rows in per_traversal])
+    """Reduce responses ``(T, D)`` of each of ``K`` factors over their traversals; returns ``(K, D)``, NaN for none."""
+    return torch.stack(
+        [rows.mean(dim=0) if reduction == "mean" or not len(rows) else rows.amin(dim=0) for rows in per_traversal]
+    )
 
 
 def _draw(traversals: Sequence[Tensor], num_samples: int, generator: torch.Generator) -> _Interventions:
@@ -191,33 +329,62 @@ def _draw(traversals: Sequence[Tensor], num_samples: int, generator: torch.Gener
         donors.append(first + (members + steps) % size)
         start += num_traversals * size
     table = torch.cat([codes.flatten(0, 1) for codes in traversals])
-    return _Interventions(table, torch.cat(bases).to(table.device), torch.cat(donors).to(table.device))
+    drawn = torch.cat(bases).flatten()  # (S * B,)
+    owners = torch.arange(len(drawn)) // num_samples
+    return _Interventions(
+        table=table,
+        bases=drawn.to(table.device),
+        donors=torch.cat(donors).flatten().to(table.device),
+        traversals=owners.to(table.device),
+        counts=torch.ones(len(drawn), device=table.device),
+        num_traversals=len(drawn) // num_samples,
+    )
 
 
-def _mean_squares(
+def _paired_interventions(codes: Tensor, pairs: LabelPairs) -> _Interventions:
+    """Return the interventions of all pairs, each once per traversal with the number of times it was drawn."""
+    bases, donors = torch.cat(pairs.bases), torch.cat(pairs.donors)  # (S, B)
+    owners = torch.arange(len(bases))[:, None].expand_as(bases)
+    drawn = torch.stack([owners.flatten(), bases.flatten(), donors.flatten()])
+    (traversals, used, given), counts = torch.unique(drawn, dim=1, return_counts=True)
+    return _Interventions(
+        table=codes,
+        bases=used.to(codes.device),
+        donors=given.to(codes.device),
+        traversals=traversals.to(codes.device),
+        counts=counts.to(codes.device),
+        num_traversals=len(bases),
+    )
+
+
+def _sums_of_squares(
     autoencoder: Autoencoder,
     drawn: _Interventions,
     variant: Variant,
     chunk_size: int,
     progress: Callable[[int, int], None] | None,
 ) -> Tensor:
-    """Return the mean square response of each traversal to each intervened latent, (S, D) float64 on the CPU."""
-    table, (num_traversals, num_samples), dim = drawn.table, drawn.bases.shape, drawn.table.shape[1]
-    bases, donors = drawn.bases.flatten(), drawn.donors.flatten()  # (S * B,)
-    used, position = torch.unique(bases, return_inverse=True)  # evaluate a base that was drawn repeatedly only once
+    """Return the sum of squared responses of each traversal to each intervened latent, (S, D) float64 on the CPU."""
+    table, dim = drawn.table, drawn.table.shape[1]
+    if not len(drawn.bases):
+        return torch.empty(0, dim, dtype=torch.float64)
+    used, position = torch.unique(drawn.bases, return_inverse=True)  # evaluate a base that was drawn repeatedly once
     unmoved = response(autoencoder, table[used], chunk_size=chunk_size)
-    sums = torch.zeros(num_traversals * dim, dim, dtype=torch.float64, device=table.device)
+    size = (drawn.num_traversals * dim, 1 if variant == "diagonal" else dim)
+    sums = torch.zeros(size, dtype=torch.float64, device=table.device)
     # Only interventions that change the code need a pass: rows (intervention, latent). The others contribute 0.
-    jobs = (table[bases] != table[donors]).nonzero()
+    jobs = (table[drawn.bases] != table[drawn.donors]).nonzero()
     for start, chunk in zip(range(0, len(jobs), chunk_size), torch.split(jobs, chunk_size), strict=False):
         interventions, latents = chunk.unbind(dim=1)
-        codes = table[bases[interventions]]
-        codes[torch.arange(len(codes)), latents] = table[donors[interventions], latents]
+        codes = table[drawn.bases[interventions]]
+        codes[torch.arange(len(codes)), latents] = table[drawn.donors[interventions], latents]
         moved = mean_response(autoencoder, codes).to(table.device)
         squares = (moved - unmoved[position[interventions]]).double().square()
-        # Row `traversal * D + intervened latent` of the sums; intervention i belongs to traversal i // num_samples.
-        sums.index_add_(0, interventions // num_samples * dim + latents, squares)
+        if variant == "diagonal":
+            squares = squares.gather(1, latents[:, None])
+        # Row `traversal * D + intervened latent` of the sums
+        rows = drawn.traversals[interventions] * dim + latents
+        sums.index_add_(0, rows, squares * drawn.counts[interventions, None])
         if progress is not None:
             progress(start + len(chunk), len(jobs))
-    means = sums.view(num_traversals, dim, dim).cpu() / num_samples  # (traversal, intervened, responding)
-    return means.diagonal(dim1=1, dim2=2) if variant == "diagonal" else means.amax(dim=2)
+    return sums.amax(dim=1).view(drawn.num_traversals, dim).cpu()

@@ -130,13 +130,14 @@ def _of_conditioned(
 ) -> list[str]:
     rows = conditioned.matrix[~conditioned.matrix.isnan().all(dim=1)]
     if not len(rows):
-        return ["No factor can be traversed (each has one value, or the model returns NaN): there is no score."]
+        reason = "each has one value" if conditioned.pairs is None else "none has pairs of samples"
+        return [f"No factor can be traversed ({reason}, or the model returns NaN): there is no score."]
     if not rows.isfinite().all():
         return ["Entries of the conditioned response matrix are not finite; there is no score."]
     if not rows.sum() > 0:
         return ["No latent responds to any factor: the disentanglement scores are undefined."]
     if len(rows) == 1:
-        return ["Only one factor varies, so CDS is 1 for every code."]
+        return [f"Only one factor varies, so {_score_name(conditioned)} is 1 for every code."]
     found = _of_disentanglement(conditioned, num_resamples, significance, generator)
     owned = float(owned_factors(rows, owned_threshold))
     if owned < 0.5:
@@ -150,7 +151,9 @@ def _of_conditioned(
         if not part.isnan().all()
     )
     if fewest < FEW_TRAVERSALS:
-        found.append(f"A factor has {fewest} traversals, fewer than {FEW_TRAVERSALS}; its interval is a guess.")
+        what = "traversal" if conditioned.pairs is None or conditioned.pairs.pairing == "marginal" else "matched group"
+        number = f"{fewest} {what}{'' if fewest == 1 else 's'}"
+        found.append(f"A factor has {number}, fewer than {FEW_TRAVERSALS}; its interval is a guess.")
     return found
 
 
@@ -162,12 +165,18 @@ def _of_disentanglement(
     null = permutation_null(conditioned, num_permutations=num_resamples, generator=generator)
     if null.p_value > significance:
         found.append(
-            f"CDS {float(null.score):.3f} is within chance: shuffled factor labels reach it with probability "
-            f"{float(null.p_value):.2f} (their mean is {float(null.null.mean()):.3f})."
+            f"{_score_name(conditioned)} {float(null.score):.3f} is within chance: shuffled factor labels reach it "
+            f"with probability {float(null.p_value):.2f} (their mean is {float(null.null.mean()):.3f})."
         )
     low, high = (
         float(end) for end in bootstrap_interval(conditioned, num_resamples=num_resamples, generator=generator)
     )
     if high - low > WIDE_INTERVAL:
-        found.append(f"CDS is uncertain: its 95 % interval over traversals is {low:.2f} to {high:.2f}.")
+        found.append(
+            f"{_score_name(conditioned)} is uncertain: its 95 % interval over traversals is {low:.2f} to {high:.2f}."
+        )
     return found
+
+
+def _score_name(conditioned: ConditionedResponseMatrix) -> str:
+    return "CDS" if conditioned.pairs is None else f"CDS of {conditioned.pairs.pairing} pairs"

@@ -118,8 +118,10 @@ def conditioned_response_figure(
 ) -> Figure:
     """Draw a conditioned response matrix with factors in rows and latents in columns.
 
+    The title states between which samples latents were exchanged, and rows of matched pairs their numbers of groups.
+
     Args:
-        result: Conditioned response matrix; the rows of factors with a single value are crossed out.
+        result: Conditioned response matrix; the rows of factors that cannot be varied are crossed out.
         factor_names: Name of each factor; numbers if ``None``.
         title: Title of the figure.
         limit: Upper end of the color scale; the largest entry if ``None``.
@@ -127,14 +129,22 @@ def conditioned_response_figure(
     Raises:
         ValueError: If there is not one name per factor.
     """
+    labels = _labels("row", factor_names, len(result.matrix))
+    reduced = f"{result.reduction} of {max(result.num_traversals)}"
+    what, row_axis = f"{reduced} traversals", "factor"
+    if result.pairs is not None and result.pairs.pairing == "marginal":
+        title, what = f"{title}, marginal (other factors vary too)", f"{what} of {result.num_samples} pairs"
+    elif result.pairs is not None:
+        title, what = f"{title}, matched samples", f"{result.reduction} of at most {max(result.num_traversals)} groups"
+        labels = [f"{name} ({number:,})" for name, number in zip(labels, result.pairs.num_groups, strict=True)]
+        row_axis = "factor (groups found)"
     return matrix_heatmap(
         result.matrix,
-        title=f"{title}\n{result.variant}, {result.convention} convention, "
-        f"{result.reduction} of {max(result.num_traversals)} traversals",
+        title=f"{title}\n{result.variant}, {result.convention} convention, {what}",
         colorbar_label="response [latent units]",
-        row_axis="factor",
+        row_axis=row_axis,
         column_axis="latent",
-        row_labels=factor_names,
+        row_labels=labels,
         limit=limit,
     )
 

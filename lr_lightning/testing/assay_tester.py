@@ -82,16 +82,17 @@ class AssayTester:
         assert self.assay.summary
         assert "\n" not in self.assay.summary
         assert not self.assay.summary.endswith(".")  # the report adds it
-        assert all(caption.endswith(".") for caption in self.assay.captions.values())
+        assert all(caption.endswith(".") for caption in assay.captions.values())
         assert set(self.assay.report_options) <= set(parameters)
         assert self.assay.size_argument is None or default_size(self.assay) is not None
         assert self.assay.name in assay.state_key
 
     def test_states_its_needs(self) -> None:
         """The needs are met here; for other targets, they return a sentence without a full stop or ``None``."""
-        assert first_missing(self.assay.needs, self._target()) is None
+        assay = self.make()
+        assert first_missing(assay.needs, self._target()) is None
         for target in (Target((3,), 1, None), Target((2, 8, 8), 4, None), Target((100,), 10, None)):
-            missing = first_missing(self.assay.needs, target)
+            missing = first_missing(assay.needs, target)
             assert missing is None or (missing and not missing.endswith("."))
 
     def test_has_arguments_for_reports(self) -> None:
@@ -158,14 +159,15 @@ class AssayTester:
 
     def test_figures_are_drawn_and_have_captions(self) -> None:
         """Every figure has a caption, and every caption a figure."""
-        figures = self.run(self.make()).figures
+        assay = self.make()
+        figures = self.run(assay).figures
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for key, draw in figures.items():
                 assert hasattr(draw(), "savefig"), key
         for key in figures:
-            assert any(fnmatchcase(key, pattern) for pattern in self.assay.captions), key
-        unused = [key for key in self.assay.captions if not any(fnmatchcase(figure, key) for figure in figures)]
+            assert any(fnmatchcase(key, pattern) for pattern in assay.captions), key
+        unused = [key for key in assay.captions if not any(fnmatchcase(figure, key) for figure in figures)]
         assert unused == []
 
     def test_reports_progress(self) -> None:

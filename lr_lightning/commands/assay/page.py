@@ -128,7 +128,7 @@ def _section(section: Section) -> str:
         rows = [[name, _or_undefined(value)] for name, value in section.scalars.items()]
         parts.append(_details("Scalars", _table(("scalar", "value"), rows), opened=len(rows) <= _FEW))
     for name, (columns, table) in section.tables.items():
-        parts.append(_details("Table" if name == "table" else name.capitalize(), _table(columns, table)))
+        parts.append(_details(name.replace("_", " ").capitalize(), _table(columns, table)))
     arrays = "" if section.arrays is None else f"Raw arrays: <code>{escape(section.arrays)}</code>. "
     parts.append(f'<p class="small">{arrays}Took {section.seconds:.1f} s.</p>')
     return f'<section id="{escape(section.name)}">\n' + "\n".join(parts) + "\n</section>"
