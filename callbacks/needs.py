@@ -42,7 +42,8 @@ def labels(target: Target) -> str | None:
     space = getattr(target.dataset, "factor_space", None)
     if space is not None and any(size > 1 for size in space.sizes):
         return None
-    return f"{getattr(target.dataset, 'name', 'the data set')} has no labels with at least two values"
+    name = getattr(target.dataset, "name", "the data set")
+    return f"{name} has no factors" if is_unlabeled(target.dataset) else f"{name} has no factor with two values"
 
 
 def varying_factors(target: Target) -> str | None:

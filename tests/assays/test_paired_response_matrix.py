@@ -35,18 +35,19 @@ DRAW = {"matched": matched_pairs, "marginal": marginal_pairs}
 
 def measure(codes: Tensor, factors: Tensor, pairing: str = "matched", **options: Any) -> ConditionedResponseMatrix:
     """Conditioned response matrix under the identity, with kappa = 1."""
-    drawn = {"num_traversals": 400, "num_samples": 64, "generator": torch.Generator().manual_seed(0)} | options
-    pairs = DRAW[pairing](factors, **drawn)
+    defaults: dict[str, Any] = {"num_traversals": 400, "num_samples": 64, "generator": torch.Generator().manual_seed(0)}
+    pairs = DRAW[pairing](factors, **defaults | options)
     identity = responding_by(lambda z: z, codes.shape[1])
     return paired_response_matrix(identity, codes, pairs, convention="release", chunk_size=100_000)
 
 
-def exact(codes: Tensor, **options: Any) -> ConditionedResponseMatrix:
+def exact(codes: Tensor, num_samples: int = 64) -> ConditionedResponseMatrix:
     """The same along traversals of the full grid."""
     traversals = traversals_from_codes(codes, SPACE, 400)
     identity = responding_by(lambda z: z, codes.shape[1])
-    options = {"convention": "release", "num_samples": 64, "chunk_size": 100_000} | options
-    return conditioned_response_matrix(identity, traversals, **options)
+    return conditioned_response_matrix(
+        identity, traversals, num_samples=num_samples, convention="release", chunk_size=100_000
+    )
 
 
 def test_binary_grids_are_measured_exactly() -> None:
@@ -240,8 +241,6 @@ def test_nan_responses(codes: Tensor) -> None:
     ],
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:
-    pairs = marginal_pairs(torch.tensor([[0], [1], [1]]))
+    valid: dict[str, Any] = {"codes": torch.zeros(3, 2), "pairs": marginal_pairs(torch.tensor([[0], [1], [1]]))}
     with pytest.raises(ValueError, match=message):
-        paired_response_matrix(
-            responding_by(lambda z: z, 2), **({"codes": torch.zeros(3, 2), "pairs": pairs} | arguments)
-        )
+        paired_response_matrix(responding_by(lambda z: z, 2), **valid | arguments)

@@ -9,20 +9,21 @@ from lr_lightning.callbacks.needs import (
     full_factor_grid,
     images,
     images_or_points,
+    labels,
     two_latents,
     varying_factors,
 )
 from lr_lightning.data import DoubleHelix
 from tests.conftest import Bars
 
-NEEDS = (full_factor_grid, varying_factors, images, images_or_points, two_latents)
+NEEDS = (full_factor_grid, labels, varying_factors, images, images_or_points, two_latents)
 
 
 @pytest.mark.parametrize(
     ("target", "met"),
     [
         (Target((3, 8, 8), 4, Bars()), set(NEEDS)),
-        (Target((3,), 1, DoubleHelix(num_samples=8)), {images_or_points}),
+        (Target((3,), 1, DoubleHelix(num_samples=8)), {labels, images_or_points}),
         (Target((2, 8, 8), 4, None), {varying_factors, two_latents}),
     ],
     ids=["images", "points", "unknown data"],

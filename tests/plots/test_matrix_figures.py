@@ -12,7 +12,16 @@ from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lr_lightning.assays import ConditionedResponseMatrix, conditioned_response_matrix, response_matrix, wrap
+from lr_lightning.assays import (
+    ConditionedResponseMatrix,
+    LabelPairs,
+    conditioned_response_matrix,
+    marginal_pairs,
+    matched_pairs,
+    paired_response_matrix,
+    response_matrix,
+    wrap,
+)
 from lr_lightning.plots import conditioned_response_figure, matrix_heatmap, response_matrix_figure
 from lr_lightning.plots.style import tick_step
 
@@ -148,6 +157,30 @@ def test_conditioned_response_labels(conditioned: ConditionedResponseMatrix) -> 
     assert axes.get_title() == "Conditioned response matrix\ndiagonal, release convention, mean of 5 traversals"
     assert tick_texts(axes)[0] == ["shape", "color"]
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("factor", "latent")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words", "labels", "axis"),
+    [
+        (matched_pairs, ["matched samples", "at most 2 groups"], ["shape (2)", "color (0)"], "factor (groups found)"),
+        (
+            marginal_pairs,
+            ["marginal (other factors vary too)", "50 traversals of 32 pairs"],
+            ["shape", "color"],
+            "factor",
+        ),
+    ],
+)
+def test_figures_of_pairs_say_so(
+    pairs: Callable[[Tensor], LabelPairs], words: list[str], labels: list[str], axis: str
+) -> None:
+    factors = torch.tensor([[0, 0], [1, 0], [2, 0], [3, 1], [4, 1]])
+    identity = wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=2)
+    result = paired_response_matrix(identity, factors.float(), pairs(factors))
+    axes = draw(conditioned_response_figure(result, ["shape", "color"]))
+    assert all(word in axes.get_title() for word in words)
+    assert tick_texts(axes)[0] == labels
+    assert axes.get_ylabel() == axis
 
 
 def test_response_matrix_labels() -> None:
