@@ -150,6 +150,27 @@ def test_draws_do_not_depend_on_the_global_generators(images: Tensor) -> None:
     assert torch.equal(augmented(images, Shade(), v2.RandomHorizontalFlip()), found)
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("transform", [v2.RandomHorizontalFlip(), v2.RandomCrop((10, 12), padding=2), Shade()])
+def test_draws_on_a_gpu_are_those_on_a_cpu(images: Tensor, transform: v2.Transform) -> None:
+    found = augmented(images.cuda(), transform)
+    assert found.is_cuda
+    assert torch.equal(found.cpu(), augmented(images, transform))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_generator_of_a_gpu_is_seeded_and_restored(images: Tensor) -> None:
+    """Noise is drawn on the device."""
+    torch.cuda.manual_seed(3)
+    before = torch.cuda.get_rng_state()
+    Augmentations([v2.GaussianNoise()], 0).check(images.cuda())  # recognized as random
+    found = augmented(images.cuda(), v2.GaussianNoise())
+    assert torch.equal(torch.cuda.get_rng_state(), before)
+    torch.cuda.manual_seed(4)
+    assert torch.equal(augmented(images.cuda(), v2.GaussianNoise()), found)
+    assert not torch.equal(augmented(images.cuda(), v2.GaussianNoise(), number=1), found)
+
+
 def test_takes_float_images_in_the_unit_interval(images: Tensor) -> None:
     floats = images.float() / 255
     Augmentations([v2.GaussianNoise(), v2.ColorJitter(0.5)], 0).check(floats)

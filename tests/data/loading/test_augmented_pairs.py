@@ -91,6 +91,16 @@ def test_samples_are_drawn_as_without_groups(bars: FactorDataset) -> None:
     assert (restricted.factors[:, 1] == 1).all()
 
 
+def test_images_without_factors_make_pairs() -> None:
+    images = photographs().images(torch.arange(60))
+    dataset = TensorFactorDataset("unlabeled", images, torch.zeros(60, 0, dtype=torch.int64), FactorSpace([], []))
+    found = pairs(module(dataset, device_resident=True))
+    assert found.images.shape == found.second_images.shape == (32, 3, 8, 8)
+    assert found.factors.shape == found.second_factors.shape == (32, 0)
+    with pytest.raises(ValueError, match=r"held_out.*'kind'"):
+        module(dataset, held_out=[{"kind": [0]}])
+
+
 @pytest.mark.parametrize("augmentations", [None, []])
 def test_requires_augmentations(bars: FactorDataset, augmentations: list[v2.Transform] | None) -> None:
     with pytest.raises(ValueError, match=r"AugmentedPairs.*augmentations"):
@@ -114,3 +124,11 @@ def test_weakly_supervised_models_train_without_labels(kind: type[AdaVAE], tmp_p
     # the least divergence of four is shared and the greatest is not, except where both images are equal: then none is
     assert all(0 < row["train/shared_latents"] <= 3 for row in rows)
     assert trainer.callback_metrics.keys() == {"val/loss", "val/reconstruction", "val/kl"}
+
+
+def test_no_latent_counts_as_shared_where_augmentations_change_nothing(tmp_path: Path) -> None:
+    recorder = Recorder()
+    data = module(photographs(), augmentations=[v2.RandomHorizontalFlip(0.0)])
+    trainer = tiny_trainer(tmp_path, max_epochs=1, logger=recorder, log_every_n_steps=1, limit_val_batches=0)
+    trainer.fit(model(AdaGVAE), datamodule=data)
+    assert [row["train/shared_latents"] for _, row in recorder.training()] == [0] * 4
