@@ -120,6 +120,11 @@ class Contestant:
             own, mapped = own + sizes["Pss_Anon"], mapped + sizes["Pss_File"] + sizes["Pss_Shmem"]
         return own, mapped
 
+    def peak_memory(self) -> float:
+        """Return the peak of the process's resident memory in MB, with mapped files, without its children."""
+        lines = dict(line.split(":") for line in Path(f"/proc/{self._process.pid}/status").read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024 / 1e6
+
     def stop(self) -> None:
         """End the process."""
         self._stream.close()
