@@ -21,11 +21,13 @@ from mutations import BYTES, TEXT, mutate
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.io import savemat
+from torchvision.transforms import v2
 
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.sets.cars3d import Cars3D
 from lr_lightning.data.sets.dsprites import DSprites
 from lr_lightning.data.sets.mnist import MNIST
+from lr_lightning.data.sets.picture_folder import PictureFolder
 from lr_lightning.data.sets.small_norb import SMALL_NORB_CHUNKS, SmallNORB
 
 _PIXELS = np.random.default_rng(0).integers(2, 256, (6, 8, 7, 3), dtype=np.uint8)
@@ -176,6 +178,23 @@ def _write_picture_set(folder: Path) -> None:
     rows = [f"{name},{hue},{side}\n" for name, (hue, side) in zip(names, labels, strict=True)]
     (folder / "labels.csv").write_text("file,hue,side\n" + "".join(rows))
     _describe(folder, images="images", labels="labels.csv")
+
+
+def _write_photographs(folder: Path) -> None:
+    (folder / "trip").mkdir()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for i, (pixels, suffix) in enumerate(zip(_PIXELS, ("png", "jpg", "bmp", "gif", "tiff", "webp"), strict=True)):
+        Image.fromarray(pixels[i:]).save(folder / "trip" / f"{i}.{suffix}", exif=exif)
+
+
+def _read_photographs(folder: Path) -> None:
+    PictureFolder(folder, [v2.Resize(6), v2.CenterCrop(4)]).images(torch.arange(2))
+
+
+def _animation(path: Path) -> None:
+    frames = [Image.fromarray(pixels) for pixels in _PIXELS]
+    frames[0].save(path, save_all=True, append_images=frames[1:])
 
 
 def _prepare(folder: Path) -> int:
@@ -445,6 +464,19 @@ KINDS = (
             _special(_png_bomb),
             _special(_postscript),
             _special(os.mkfifo, "labels.csv"),
+        ),
+    ),
+    Kind(
+        "photographs",
+        _write_photographs,
+        _read_photographs,
+        "*/*",
+        malicious=(
+            _special(os.mkfifo, "trip/3.gif"),
+            _special(lambda path: path.symlink_to("/"), "trip/3.gif"),
+            _special(_png_bomb, "trip/3.gif"),
+            _special(Path.touch, "trip/3.gif"),
+            _special(_animation, "trip/3.gif"),
         ),
     ),
     Kind("idx", _write_digits, _read_digits, "*", malicious=(_idx_bomb, _idx_claim)),
