@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from lr_lightning.callbacks.registry import ASSAYS
+from lr_lightning.commands.config import transform_arguments
 from lr_lightning.common.registry import Registry
 from lr_lightning.data.registry import DATA_SETS
 from lr_lightning.losses import LIKELIHOODS
@@ -27,7 +28,8 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
 def with_class_paths(config: Any, place: Sequence[str] = ()) -> Any:
     """Replace registered names in a config by import paths.
 
-    A name is replaced as the value of a key in :data:`REGISTRIES`, and as ``class_path`` below such a key.
+    A name is replaced as the value of a key in :data:`REGISTRIES`, and as ``class_path`` below such a key. So are names
+    of torchvision's transforms in lists of transforms.
 
     Args:
         config: The config, or a part of it, plain values; not modified.
@@ -46,14 +48,11 @@ def with_class_paths(config: Any, place: Sequence[str] = ()) -> Any:
         return [with_class_paths(value, place) for value in config]
     if not isinstance(config, str):
         return config
-    registry = _registry_for(place)
-    return config if registry is None else registry.class_path(config) or config
-
-
-def _registry_for(place: Sequence[str]) -> Registry[Any] | None:
-    """Return the registry for a place in a config, ``None`` if there is none."""
     *above, key = [key for key in place if key != "class_path"] or [""]
-    return REGISTRIES.get("assays" if above == ["assays"] else key)
+    if key in transform_arguments.KEYS:
+        return transform_arguments.transform_path(config) or config
+    registry = REGISTRIES.get("assays" if above == ["assays"] else key)
+    return config if registry is None else registry.class_path(config) or config
 
 
 def registered_names() -> list[str]:
@@ -94,7 +93,7 @@ def words_with_class_paths(arguments: Sequence[str]) -> list[str]:
 
 def _text_with_class_paths(option: str, text: str) -> str:
     """Replace registered names in the value ``text`` of an option, a word or YAML on one line."""
-    place = option.removeprefix("--").split(".")
+    place = option.removeprefix("--").removesuffix("+").split(".")
     if not text.startswith(("{", "[")):
         return str(with_class_paths(text, place))
     try:

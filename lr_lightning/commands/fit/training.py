@@ -34,6 +34,7 @@ from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_argum
 from lr_lightning.commands.config.registered_names import import_registered, words_with_class_paths
 from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.config.saving import SaveRunConfig
+from lr_lightning.commands.config.transform_arguments import register_numbers
 from lr_lightning.commands.data.opening import prepare_cache
 from lr_lightning.commands.fit.callbacks import checkpoint_callbacks, named_assays, of_each_seed, with_scores
 from lr_lightning.commands.fit.cuda_lookup import settle_device_check
@@ -93,6 +94,7 @@ class RunCLI(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         ASSAYS.import_own()  # so that their class names are known without their module
         import_data_sets()
+        register_numbers()
         parser.add_argument(
             "--seeds",
             type=int | list[int] | None,

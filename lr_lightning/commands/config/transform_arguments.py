@@ -1,0 +1,33 @@
+"""Lets configs give torchvision's transforms inside others by short names, and numbers as their arguments."""
+
+import numbers
+from typing import Any
+
+from jsonargparse.typing import register_type
+from torchvision.transforms import v2
+
+KEYS = ("augmentations", "transforms")
+"""Arguments that are lists of transforms, of the data module, of data sets and of transforms themselves."""
+
+
+def transform_path(name: str) -> str | None:
+    """Return the import path of one of torchvision's transforms, ``None`` if there is none called ``name``.
+
+    Example:
+        >>> transform_path("RandomCrop")
+        'torchvision.transforms.v2.RandomCrop'
+    """
+    found = getattr(v2, name, None)
+    is_transform = isinstance(found, type) and issubclass(found, v2.Transform)
+    return f"{v2.__name__}.{name}" if is_transform else None
+
+
+def register_numbers() -> None:
+    """Let arguments annotated as ``numbers.Number``, such as the degrees of a rotation, be read and written."""
+    register_type(numbers.Number, serializer=_number, deserializer=_number)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(f"expected a number, got {value!r}")
+    return value
