@@ -60,7 +60,7 @@ def _draw(dataset: FactorDataset, num_columns: int, generator: torch.Generator) 
         chosen = torch.randperm(len(dataset), generator=generator)[:_MOST_POINTS]
         factors, names = dataset.factors(chosen), space.names
         if not names:
-            factors, names, values = torch.zeros(len(chosen), 1), ("factors",), [["none"]]
+            factors, names, values = torch.zeros(len(chosen), 1, dtype=torch.int64), ("factors",), [["none"]]
         return factor_scatter_figure(dataset.images(chosen), factors, names, values, title=title)
     if len(dataset.image_shape) != 3 or dataset.image_shape[0] not in (1, 3):
         raise ValueError(

@@ -14,6 +14,7 @@ import h5py
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor
 
 from lr_lightning.commands.data import command as data
@@ -261,9 +262,28 @@ def test_brackets_in_names_and_paths_are_printed_as_they_are(
     assert f"{folder}/lr_lightning_cache" in printed
 
 
+def test_a_folder_of_pictures_is_described_and_prepared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for i in range(3):
+        Image.new("RGB", (9 + i, 12)).save(tmp_path / f"{i}.png")
+    words = ["PictureFolder", "--dataset.path", str(tmp_path), "--dataset.transforms+=CenterCrop"]
+    assert main(["info", *words, "--dataset.transforms.size=8"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert f"{tmp_path.name} lr_lightning.data.PictureFolder 3 observations 3 x 8 x 8, no factors" in out
+    assert "in memory: 576 B" in out
+    assert list(tmp_path.glob("**/*.rows")) == []
+    assert main(["prepare", *words, "--dataset.transforms.size=8"]) == 0
+    [cache] = tmp_path.glob("**/*.rows")
+    assert f"{cache} is there" in capsys.readouterr().out
+    assert main(["prepare", "PictureFolder", "--dataset.path", str(tmp_path)]) == 1
+    assert "1.png has 10 x 12 pixels" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("argv", "code", "message"),
     [
+        (["info", "PictureFolder"], 1, "missing required arguments: path"),
+        (["info", "PictureFolder", "--dataset.path", "nowhere"], 1, "no folder nowhere"),
+        (["prepare", "PictureFolder", "--dataset.paths", "x"], 1, "paths"),
         (["info", "shape3d"], 2, "no data set 'shape3d'; did you mean shapes3d?"),
         (["render", "zzz"], 2, "no data set 'zzz'"),
         (["render", "mnist"], 1, "mnist cannot be rendered"),

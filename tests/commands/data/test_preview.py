@@ -91,6 +91,24 @@ def test_labels_alone_get_samples_of_each(figures: list[Figure], tmp_path: Path)
         np.testing.assert_allclose(mosaic[18, [18, 52, 86]], (20 * label + 9) / 255, atol=1e-6)
 
 
+def test_images_without_factors_fill_rows_at_random(figures: list[Figure], tmp_path: Path) -> None:
+    images = torch.arange(100, dtype=torch.uint8)[:, None, None, None].expand(100, 1, 4, 4)
+    for size in (100, 7):
+        none = torch.empty(size, 0, dtype=torch.int64)
+        dataset = TensorFactorDataset("plain", images[:size], none, FactorSpace([], []))
+        write_preview(dataset, tmp_path / "a.png", num_columns=5, seed=0)
+    assert [len(figure.axes) for figure in figures] == [6, 2]
+    drawn = np.concatenate([np.unique(axes.images[0].get_array()) for axes in figures[0].axes])  # type: ignore[arg-type]
+    assert len(set(drawn.tolist()) - {1.0}) == 30  # different images, on white
+
+
+def test_points_without_factors_are_scattered(figures: list[Figure], tmp_path: Path) -> None:
+    points = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
+    dataset = TensorFactorDataset("cloud", points, torch.empty(20, 0, dtype=torch.int64), FactorSpace([], []))
+    write_preview(dataset, tmp_path / "a.png", num_columns=5, seed=0)
+    assert len(figures[0].axes) == 1
+
+
 def test_points_are_scattered(figures: list[Figure], tmp_path: Path) -> None:
     assert main(["preview", "double_helix", "p.svg"]) == 0
     assert "<svg" in (tmp_path / "p.svg").read_text()

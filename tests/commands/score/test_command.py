@@ -154,6 +154,16 @@ def test_where_results_go_is_checked_before_anything_is_computed(monkeypatch: py
     assert main([FILE, "--out", "table.txt"]) == main([FILE, "--figures", "file"]) == 1
 
 
+def test_a_table_without_columns_counts_as_no_factors(capsys: pytest.CaptureFixture[str]) -> None:
+    codes = np.random.default_rng(0).normal(size=(60, 3))
+    outputs = []
+    for name, arrays in (("a.npz", {}), ("b.npz", {"factors": np.empty((60, 0), int)})):
+        np.savez(name, codes=codes, **arrays)  # type: ignore[arg-type]
+        assert main([name]) == 0
+        outputs.append([line.split()[:2] for line in capsys.readouterr().out.splitlines()[1:]])
+    assert outputs[0] == outputs[1]
+
+
 def test_without_factors_scores_what_needs_none() -> None:
     np.savez("codes.npz", codes=np.random.default_rng(0).normal(size=(300, 3)))
     assert main(["codes.npz", "--out", "table.json"]) == 0

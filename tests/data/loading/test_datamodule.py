@@ -423,6 +423,37 @@ def test_rejects_groups_of_sets_that_lack_combinations() -> None:
         FactorDataModule(LABELS, val_size=2, groups=FactorPairs())
 
 
+def unlabeled() -> TensorFactorDataset:
+    images = torch.arange(60, dtype=torch.uint8)[:, None, None, None].expand(60, 1, 2, 2)
+    return TensorFactorDataset("plain", images, torch.empty(60, 0, dtype=torch.int64), FactorSpace([], []))
+
+
+def test_data_without_factors_are_split_and_batched_like_others(bars: FactorDataset) -> None:
+    data = FactorDataModule(unlabeled(), batch_size=8, val_size=8)
+    data.setup("fit")
+    batches = [*data.train_dataloader(), *data.val_dataloader()]
+    assert [tuple(batch.factors.shape) for batch in batches] == [(8, 0)] * 7
+    assert len({int(value) for batch in batches for value in batch.images[:, 0, 0, 0]}) == 56  # 52 fill 6 batches
+    restored = data.on_after_batch_transfer(batches[0], 0)
+    assert isinstance(restored, FactorBatch)
+    assert restored.images.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"groups": FactorPairs()}, "groups: FactorPairs .*plain has no factors"),
+        ({"held_out": [{"shape": [0]}]}, "held_out: .*'shape'.*no factors"),
+        ({"restricted": {"shape": [0]}}, "restricted: .*'shape'.*no factors"),
+        ({"correlations": [FactorCorrelation("a", "b", 0.1)]}, "correlations: .*'a'.*no factors"),
+        ({"test_on": "held_out"}, "test_on"),
+    ],
+)
+def test_rejects_what_needs_factors(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        FactorDataModule(unlabeled(), val_size=8, **options)
+
+
 def test_rejects_groups_that_do_not_fit_before_training(bars: FactorDataset) -> None:
     with pytest.raises(ValueError, match="of the 3 that can change in training at most 2 may, got 3"):
         make(bars, groups=FactorPairs(3))
