@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -23,8 +23,11 @@ from lr_lightning.data.storage.parallel_blocks import num_cores
 from lr_lightning.data.storage.pictures import pixels_of, without_warnings
 
 _BLOCK_BYTES = 1 << 20  # per batch of a worker process, which returns it through a pipe
-_TRIAL = 32  # images whose reading is timed
+_MOST_ROWS = 512  # in a block
+_TOGETHER = 8  # images that are in memory before transforms: watching the random generators for each takes longer
 _LONG = 10.0  # seconds; a shorter conversion takes one process, as starting others takes a while
+T = TypeVar("T")
+
 _REMEDY = "a data set that returns pairs of an image and a target is needed"
 
 
@@ -62,19 +65,19 @@ class SampleImages:
         """
         parts = self._parts if self._parts is not None else self._recipe.construct()[0]
         self._parts = None
-        rows = _Rows(parts, self._recipe, self._channels, self.shape[1:])
-        started, trial = time.monotonic(), min(_TRIAL, len(rows))
-        yield _checked(_stacked([rows[index] for index in range(trial)]))
-        left = (time.monotonic() - started) / trial * (len(rows) - trial)
+        blocks = _Blocks(parts, self._recipe, self._channels, self.shape)
+        started = time.monotonic()
+        yield _checked(blocks[0])
+        left = (time.monotonic() - started) * (len(blocks) - 1)
         parallel = left > _LONG and num_cores() > 1 and not multiprocessing.current_process().daemon
         loader = DataLoader(
-            Subset(rows, range(trial, len(rows))),
-            batch_size=max(1, _BLOCK_BYTES // prod(self.shape[1:])),
+            Subset(blocks, range(1, len(blocks))),
+            batch_size=None,
             num_workers=num_cores() if parallel else 0,
-            collate_fn=_stacked,
+            collate_fn=_same,  # arrays pass through a pipe; tensors would need shared memory, which may be small
             generator=torch.Generator(),  # otherwise the global one is advanced
         )
-        for block in loader if trial < len(rows) else ():
+        for block in loader:
             yield _checked(block)
 
 
@@ -84,52 +87,62 @@ def first_row(parts: Sequence[MapDataset], recipe: Recipe) -> tuple[int, Tensor,
     Raises:
         OSError, ValueError: As :meth:`SampleImages.blocks`.
     """
-    rows = _Rows(parts, recipe)
-    pixels, opened = rows.read(0)
-    return len(pixels), rows.row(0), opened
+    blocks = _Blocks(parts, recipe)
+    pixels, opened = blocks.read(0)
+    return len(pixels), blocks.rows(range(1))[0], opened
 
 
 class _UnsuitableError(ValueError):
     """Describes an image that cannot be a row."""
 
 
-class _Rows(Dataset[Any]):
-    """The image of each sample after transforms, or the error that it raises."""
+class _Blocks(Dataset[Any]):
+    """The images of all samples after transforms in blocks ``(B, C, H, W)``, or the error that one raises."""
 
     def __init__(
         self,
         parts: Sequence[MapDataset],
         recipe: Recipe,
         channels: int | None = None,
-        shape: tuple[int, ...] | None = None,
+        shape: tuple[int, ...] = (1, 1),
     ) -> None:
         self._parts = parts
         self._ends = np.cumsum([len(part) for part in parts])
         self._recipe = recipe
         self._channels = channels
         self._shape = shape
+        self._size = max(1, min(_MOST_ROWS, _BLOCK_BYTES // prod(shape[1:])))
 
     def __len__(self) -> int:
-        return int(self._ends[-1])
+        return -(-self._shape[0] // self._size)
 
-    def __getitem__(self, index: int) -> "NDArray[np.uint8] | Exception":
+    def __getitem__(self, block: int) -> "NDArray[np.uint8] | Exception":
+        indices = range(block * self._size, min((block + 1) * self._size, self._shape[0]))
         try:
-            return self.row(index).numpy()
+            return np.stack([row.numpy() for row in self.rows(indices)])
         except Exception as error:  # returned, as a worker process would add its traceback to the message
             return error
 
-    def row(self, index: int) -> Tensor:
-        """Return the image of a sample after transforms, ``(C, H, W)`` uint8."""
-        (pixels, _), transforms = self.read(index), self._recipe.transforms
+    def rows(self, indices: Sequence[int]) -> list[Tensor]:
+        """Return the images of samples after transforms, ``(C, H, W)`` uint8."""
+        transforms = self._recipe.transforms
         if transforms is None:
-            row = pixels
-        else:
-            try:
-                row = transforms(pixels)
-            except ValueError as error:
-                raise ValueError(f"{self._name(index)}: {error}") from error
-        if self._shape not in (None, row.shape):
-            (_, height, width), (_, first_height, first_width) = row.shape, self._shape
+            return [self._checked(self.read(index)[0], index) for index in indices]
+        rows = []
+        for start in range(0, len(indices), _TOGETHER):
+            chosen = indices[start : start + _TOGETHER]
+            images = [self.read(index)[0] for index in chosen]
+            with transforms.watched():
+                for index, image in zip(chosen, images, strict=True):
+                    try:
+                        rows.append(self._checked(transforms(image), index))
+                    except ValueError as error:
+                        raise ValueError(f"{self._name(index)}: {error}") from error
+        return rows
+
+    def _checked(self, row: Tensor, index: int) -> Tensor:
+        if self._channels is not None and row.shape != self._shape[1:]:
+            (_, height, width), (_, _, first_height, first_width) = row.shape, self._shape
             raise ValueError(
                 f"{self._name(index)} has {width} x {height} pixels, but the first image has {first_width} x "
                 f"{first_height}; give all images one size with transforms, such as Resize and CenterCrop"
@@ -184,14 +197,8 @@ def _pixels(sample: Any, name: str) -> Tensor:
     return image
 
 
-def _stacked(rows: "Sequence[NDArray[np.uint8] | Exception]") -> "NDArray[np.uint8] | Exception":
-    """Return the rows as one array, or the first error among them."""
-    images: list[NDArray[np.uint8]] = []
-    for row in rows:
-        if isinstance(row, Exception):
-            return row
-        images.append(row)
-    return np.stack(images)
+def _same(block: T) -> T:
+    return block
 
 
 def _checked(block: "NDArray[np.uint8] | Exception") -> Tensor:
