@@ -15,7 +15,7 @@ Draw = Callable[[int, torch.Generator], Tensor]
 
 
 class PairBatch(NamedTuple):
-    """Observations in pairs that differ in some factors.
+    """Observations in pairs that differ in some factors, or are augmentations of one image.
 
     Attributes:
         images: ``(B, C, H, W)``, as in :class:`~lr_lightning.data.FactorBatch`.
