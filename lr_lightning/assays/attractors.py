@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import check_chunk_size, check_codes
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least, check_positive
 
@@ -86,7 +86,7 @@ def find_attractors(
         tolerance: The tolerance :math:`\tau`. A float32 model may never reach one below about 1e-6.
         max_steps: Maximum number of steps, at least 1.
         radius: Linking distance of end points in latent units; a hundredth of the extent of the starts if ``None``.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
         progress: Called after each step with the number of starts that have finished and ``N``.
 
     Returns:
@@ -115,7 +115,7 @@ def find_attractors(
     with assay_mode(autoencoder):
         starts = check_codes("starts", starts, autoencoder.latent_dim)
         extent = _extent(starts)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, starts))
+        size = samples_per_pass(chunk_size, autoencoder, starts)
         ends, state, num_steps = _iterate(autoencoder, starts, tolerance, extent / 100, max_steps, size, progress)
     radius = extent / 100 if radius is None else float(radius)
     positions, shares, spreads, labels = _gather(ends, state == CONVERGED, radius)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least, check_non_negative
 
@@ -81,7 +81,7 @@ def code_graph(
         num_neighbors: Neighbors of each code, at least 1; capped at ``N - 1``.
         samples_per_edge: Number of points ``S`` on each edge, at least 1.
         epsilon: Price :math:`\varepsilon` of length, in squared latent units; nonnegative.
-        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
         progress: Called with the number of points processed and their total.
 
     Returns:
@@ -106,7 +106,7 @@ def code_graph(
     check_non_negative("epsilon", epsilon)
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim, minimum=2)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
         nodes = codes.double().cpu().clone()
         edges, num_bridges = _edges(nodes, min(num_neighbors, len(nodes) - 1))
         squares = _squares_on_edges(autoencoder, nodes, edges, samples_per_edge, size, progress)

@@ -11,7 +11,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes, check_traversals, own_generator
 from lr_lightning.assays.label_pairs import LabelPairs
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response, response
 from lr_lightning.assays.response_curves import interpolated_squares
 from lr_lightning.assays.response_matrix import KAPPA, Convention
@@ -114,7 +114,8 @@ def conditioned_response_matrix(
         variant: ``"diagonal"``: the response of the intervened latent. ``"max"``: the largest response of any latent.
         convention: ``"paper"``, :math:`\kappa = 1/2`, or ``"release"``, :math:`\kappa = 1`. Scores do not depend on it.
         generator: Random generator for bases and donors, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+            The draws do not depend on it.
         progress: Called with the number of interventions processed and their total.
 
     Returns:
@@ -148,7 +149,7 @@ def conditioned_response_matrix(
         responses = torch.empty(0, dim, dtype=torch.float64)
         if varied:
             drawn = _draw(varied, num_samples, own_generator(generator))
-            size = samples_per_pass(chunk_size, device_of(autoencoder, drawn.table))
+            size = samples_per_pass(chunk_size, autoencoder, drawn.table)
             means = _sums_of_squares(autoencoder, drawn, variant, size, progress) / num_samples
             responses = (KAPPA[convention] * means).sqrt()
     if not responses.isfinite().all():
@@ -235,7 +236,7 @@ def paired_response_matrix(
         codes = check_codes("codes", codes, autoencoder.latent_dim, minimum=2)
         if len(codes) != pairs.num_rows:
             raise ValueError(f"pairs must be of the {len(codes)} samples of codes, got pairs of {pairs.num_rows}")
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
         pool = codes[torch.randperm(len(codes), generator=own_generator(generator))[:num_chance_codes].to(codes.device)]
         chance = kappa * interpolated_squares(autoencoder, pool, NUM_NODES, size, progress)
         drawn = _paired_interventions(codes, pairs)

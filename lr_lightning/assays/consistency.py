@@ -11,7 +11,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes, check_latents
 from lr_lightning.assays.jackknife import jackknife_error
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least
 
@@ -134,7 +134,7 @@ def consistency(
         num_blocks: Number of blocks of codes for the jackknife, which leaves out one block at a time. Standard errors
             treat ``values`` as fixed; quantiles, which vary with the codes, add up to a third to the errors of INV and
             EQV. Errors of SCN treat the standard deviation of the codes as known, and are 1.4 to 2.2 times too large.
-        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
         progress: Called after each block with the number of codes processed and ``N``.
 
     Returns:
@@ -166,7 +166,7 @@ def consistency(
         codes = check_codes("codes", codes, dim, minimum=2)
         rows = check_latents(latents, dim)
         settings = _values(codes, values, num_values)[:, list(rows)]  # (V, U)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
         blocks: list[_Sums] = []
         for block in torch.tensor_split(codes, min(num_blocks, len(codes))):
             parts = [_sums(autoencoder, part, settings, rows, num_steps, size) for part in torch.split(block, size)]

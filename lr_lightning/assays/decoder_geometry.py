@@ -10,7 +10,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes, check_latents
 from lr_lightning.assays.differentiation import jacobian_by_columns
 from lr_lightning.assays.passes import in_passes, samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
 
 LARGEST_PASS = 64
 """Default limit on codes per pass: each needs a Jacobian (P, D), 3 MiB for 64 latents and 64x64 RGB images."""
@@ -74,7 +74,8 @@ def decoder_geometry(
             back-propagation, as PyTorch's layers are.
         codes: Codes, shape ``(N, D)``; not modified.
         latents: Latents that the metric covers; all if ``None``.
-        chunk_size: Codes per pass; 64, or 32 on a CPU, if ``None``. The Jacobians of a pass are kept in memory.
+        chunk_size: Codes per pass; 64, or 32 on a CPU, if ``None``, fewer for large images.
+            The Jacobians of a pass are kept in memory.
         progress: Called after each pass with the number of codes processed and ``N``.
 
     Returns:
@@ -102,7 +103,7 @@ def decoder_geometry(
         codes = check_codes("codes", codes, dim)
         kept = check_latents(latents, dim, distinct=True)
         device, dtype = placement(autoencoder)
-        size = min(samples_per_pass(chunk_size, device_of(autoencoder, codes)), chunk_size or LARGEST_PASS)
+        size = samples_per_pass(chunk_size, autoencoder, codes, largest=LARGEST_PASS)
         total = torch.zeros(len(kept), len(kept), dtype=torch.float64)
         parts: list[tuple[Tensor, ...]] = []
         for chunk in in_passes(codes, size, progress):

@@ -10,7 +10,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
 from lr_lightning.assays.encoding import to_float32
 from lr_lightning.assays.passes import in_passes, samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +80,8 @@ def decoder_interaction(
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`. Its encoder is not used.
         codes: Codes whose marginal distributions are used, shape ``(N, D)``; not modified.
         generator: Random generator for the shuffles, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+            The draws do not depend on it.
         progress: Called with the number of codes processed and ``N``.
 
     Returns:
@@ -111,7 +112,7 @@ def decoder_interaction(
         codes = check_codes("codes", codes, autoencoder.latent_dim)
         generator = own_generator(generator)
         base, donors = (_shuffled(codes, generator) for _ in range(2))
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
         chunks = zip(in_passes(base, size, progress), torch.split(donors, size), strict=True)
         terms, distances = zip(*[_measure(autoencoder, *chunk) for chunk in chunks], strict=True)
     return _shares(torch.cat(terms), torch.cat(distances))

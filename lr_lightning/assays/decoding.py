@@ -6,7 +6,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes
 from lr_lightning.assays.encoding import to_float32
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
 
 
 def decode_codes(autoencoder: Autoencoder, codes: Tensor, *, chunk_size: int | None = None) -> Tensor:
@@ -15,7 +15,7 @@ def decode_codes(autoencoder: Autoencoder, codes: Tensor, *, chunk_size: int | N
     Args:
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
         codes: Latent codes, shape ``(N, D)``; not modified.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
 
     Returns:
         Observations ``(N, C, H, W)`` in data range on the CPU; float32, or float64 for a model in float64.
@@ -28,6 +28,6 @@ def decode_codes(autoencoder: Autoencoder, codes: Tensor, *, chunk_size: int | N
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
         device, dtype = placement(autoencoder)
-        chunks = torch.split(codes, samples_per_pass(chunk_size, device_of(autoencoder, codes)))
+        chunks = torch.split(codes, samples_per_pass(chunk_size, autoencoder, codes))
         decoded = [autoencoder.decode(chunk.to(device=device, dtype=dtype)) for chunk in chunks]
         return torch.cat([to_float32(observations).cpu() for observations in decoded])

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import check_chunk_size
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement, posterior_mean
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement, posterior_mean
 from lr_lightning.assays.response import at_least_float32
 
 
@@ -17,7 +17,7 @@ def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | 
     Args:
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
         images: Observations ``(N, C, H, W)``: uint8 in 0..255, or floating point in data range.
-        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
 
     Returns:
         Codes, shape ``(N, D)``, on the device of ``images``; float32, or float64 for a model in float64.
@@ -41,7 +41,7 @@ def reconstruct(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | N
     Args:
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
         images: Observations ``(N, C, H, W)``: uint8 in 0..255, or floating point in data range.
-        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
 
     Returns:
         Reconstructions with the shape and device of ``images``, floating point in data range.
@@ -70,7 +70,7 @@ def _in_passes(
     if not len(images):
         raise ValueError("images must have at least one observation, got none")
     with assay_mode(autoencoder):
-        size = samples_per_pass(chunk_size, device_of(autoencoder, images))
+        size = samples_per_pass(chunk_size, autoencoder, images)
         chunks = torch.split(images, size)
         return torch.cat([function(_to_model(autoencoder, chunk)).to(images.device) for chunk in chunks])
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes, own_generator
 from lr_lightning.assays.differentiation import directional_rates
 from lr_lightning.assays.passes import in_passes, samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least
 
@@ -56,7 +56,8 @@ def hutchinson_divergence(
         codes: Codes, shape ``(N, D)``; not modified.
         num_probes: Number of probes ``P`` per code, at least 1.
         generator: Random generator for the probes, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+            The draws do not depend on it.
         progress: Called after each pass with the number of codes processed and ``N``.
 
     Returns:
@@ -81,7 +82,7 @@ def hutchinson_divergence(
     check_at_least("num_probes", num_probes, 1)
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
         shape = (len(codes), num_probes, codes.shape[1])
         # Random signs, from {0, 1} to {-1, 1}. All are drawn before the passes, so that chunk_size does not change
         # them, and as int8, which takes a quarter of the memory of float32.

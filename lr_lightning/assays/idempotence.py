@@ -11,7 +11,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes, latent_units
 from lr_lightning.assays.moments import Moments
 from lr_lightning.assays.passes import in_passes, samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least
 
@@ -72,7 +72,7 @@ def idempotence_curve(
         num_steps: Number of steps ``S``, at least 1.
         scale: Unit of each latent, shape ``(D,)``, such as its posterior standard deviation; 1 if ``None``.
         scale_floor: Latents with a smaller ``scale`` are inactive and do not count in the lengths.
-        chunk_size: Starts per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Starts per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
         progress: Called with the number of starts processed and ``N``.
 
     Returns:
@@ -98,7 +98,7 @@ def idempotence_curve(
     with assay_mode(autoencoder):
         starts = check_codes("starts", starts, autoencoder.latent_dim)
         unit, inactive = latent_units(scale, scale_floor, autoencoder.latent_dim)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, starts))
+        size = samples_per_pass(chunk_size, autoencoder, starts)
         chunks = in_passes(starts, size, progress)
         pooled = reduce(Moments.pool, (Moments.of(_steps(autoencoder, chunk, num_steps, unit)) for chunk in chunks))
     mean, error, maximum = (tensor.cpu() for tensor in (pooled.mean, pooled.standard_error, pooled.maximum))

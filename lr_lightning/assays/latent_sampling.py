@@ -126,7 +126,8 @@ def decoded_samples(
         num_samples: Samples per sampler ``S``.
         log_variances: As in :func:`posterior_samples`.
         generator: Random generator for the draws, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+            The draws do not depend on it.
 
     Raises:
         TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or codes are not tensors.

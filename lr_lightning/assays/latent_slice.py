@@ -142,7 +142,7 @@ def decode_slice(
         base: Code that provides the other latents, shape ``(D,)``; not modified.
         window: The slice.
         num_steps: Number of observations ``n`` along each latent, at least 2; choose a small number for figures.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
 
     Raises:
         TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``base`` is not a tensor.

@@ -63,7 +63,7 @@ def latent_traversal(
         values: Values that the moving latent takes, in latent units: ``(S,)`` for all latents or ``(D, S)`` for each,
             for example from :func:`traversal_values`. Nine values from -2 to 2 if ``None``.
         latents: Latents to move; all if ``None``.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
 
     Returns:
         The decoded observations, float32 in data range, with the values.

@@ -11,7 +11,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_active, check_chunk_size, check_codes, own_generator
 from lr_lightning.assays.moments import Moments
 from lr_lightning.assays.passes import in_passes, samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
@@ -84,7 +84,8 @@ def noise_recovery(
         multiples: Noise levels :math:`m`, positive.
         active: Boolean mask ``(D,)`` of the latents to include in the ratio; all if ``None``.
         generator: Random generator for the noise, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+            The draws do not depend on it.
         progress: Called with the number of codes processed and ``N``.
 
     Returns:
@@ -113,7 +114,7 @@ def noise_recovery(
         codes = check_codes("codes", codes, autoencoder.latent_dim)
         kept = _mask(active, codes.shape[1])
         unit = torch.randn(codes.shape, generator=own_generator(generator)) * _noise_size(sigma, codes)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
         chunks = zip(in_passes(codes, size, progress), torch.split(unit, size), strict=True)
         pooled = reduce(
             Moments.pool,

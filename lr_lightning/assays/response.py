@@ -9,7 +9,6 @@ from lr_lightning.assays.protocol import (
     Autoencoder,
     Posterior,
     assay_mode,
-    device_of,
     placement,
     posterior_mean,
     posterior_std,
@@ -59,7 +58,8 @@ def response(
         codes: Latent codes, shape ``(N, D)``; not modified.
         stochastic: Sample the posterior instead of taking its mean.
         generator: Random generator for those samples, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+            The draws do not depend on it.
 
     Returns:
         Shape ``(N, D)`` in latent units, on the device of ``codes``; float32, or float64 for a model in float64.
@@ -82,7 +82,7 @@ def response(
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
         noise = torch.randn(codes.shape, generator=own_generator(generator)) if stochastic else torch.zeros_like(codes)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
         parts = []
         for chunk, chunk_noise in zip(torch.split(codes, size), torch.split(noise, size), strict=True):
             posterior = reencode(autoencoder, chunk)

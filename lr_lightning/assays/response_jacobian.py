@@ -11,7 +11,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes
 from lr_lightning.assays.differentiation import jacobian_by_rows
 from lr_lightning.assays.passes import in_passes, samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_positive
 
@@ -73,7 +73,8 @@ def response_jacobians(
     Args:
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`. It must be differentiable.
         codes: Codes, shape ``(N, D)``; not modified.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``. The activations of a pass are kept in memory.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+            The activations of a pass are kept in memory.
         progress: Called after each pass with the number of codes processed and ``N``.
 
     Returns:
@@ -95,7 +96,7 @@ def response_jacobians(
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
         device, dtype = placement(autoencoder)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
         parts: list[Tensor] = []
         for chunk in in_passes(codes, size, progress):
             moved = chunk.to(device=device, dtype=dtype)
@@ -123,7 +124,7 @@ def response_jacobian(
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`. It must be differentiable.
         codes: Codes, shape ``(N, D)``; not modified.
         threshold: Modulus above which an eigenvalue counts towards the rank, positive.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
         progress: Called after each pass with the number of codes processed and ``N``.
 
     Returns:
@@ -151,7 +152,7 @@ def response_jacobian(
     check_chunk_size(chunk_size)
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, codes))
+        size = samples_per_pass(chunk_size, autoencoder, codes)
     total = torch.zeros(codes.shape[1], codes.shape[1], dtype=torch.float64)
     parts: list[tuple[Tensor, ...]] = []
     for chunk in in_passes(codes, size, progress):

@@ -11,7 +11,7 @@ from lr_lightning.assays.checks import check_chunk_size, check_codes
 from lr_lightning.assays.latent_slice import LatentSlice
 from lr_lightning.assays.moments import Moments
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.assays.vector_field import divergence, mean_curvature
 from lr_lightning.common.checks import check_at_least
@@ -84,7 +84,7 @@ def response_map(
         num_steps: Number of nodes ``n`` along each latent, at least 3.
         grid_units: Return derivatives per grid step instead of per latent unit, that is, multiplied by
             ``2 * radius / (n - 1)``.
-        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Codes per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
         progress: Called after each pass with the number of codes processed and ``M * n**2``.
 
     Returns:
@@ -111,7 +111,7 @@ def response_map(
     with assay_mode(autoencoder):
         bases = base[None] if isinstance(base, Tensor) and base.ndim == 1 else base
         bases = check_codes("base", bases, autoencoder.latent_dim)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, bases))
+        size = samples_per_pass(chunk_size, autoencoder, bases)
         pooled, precision = _pooled_displacements(autoencoder, bases, window, num_steps, size, progress)
     field = pooled.mean.view(num_steps, num_steps, 2)
     spread = (pooled.deviation.sum(dim=1) / len(bases)).sqrt().view(num_steps, num_steps)

@@ -11,7 +11,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes, check_latents, latent_units
 from lr_lightning.assays.interventions import donor_permutations, resampled_rows
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of
+from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_choice
 
@@ -109,7 +109,8 @@ def response_matrix(
             account for donors that serve repeatedly.
         latents: Latents to intervene on; all if ``None``. The random draws are the same either way.
         generator: Random generator for the donors, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``. The draws do not depend on it.
+        chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+            The draws do not depend on it.
         progress: Called with the number of interventions processed and their total.
 
     Returns:
@@ -141,7 +142,7 @@ def response_matrix(
         donated = _donated(base, donors, donor_rows, dim, pair, generator)
         unit, inactive = latent_units(scale, scale_floor, dim)
         rows = check_latents(latents, dim)
-        size = samples_per_pass(chunk_size, device_of(autoencoder, base))
+        size = samples_per_pass(chunk_size, autoencoder, base)
         moments = _moments(autoencoder, base.detach(), donated, rows, unit, distance, size, progress)
     matrix, error = _entries(moments, convention, distance)
     if not matrix[:, ~inactive].isfinite().all():

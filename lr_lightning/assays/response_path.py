@@ -10,7 +10,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes
 from lr_lightning.assays.encoding import to_float32
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, device_of, placement, posterior_mean
+from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement, posterior_mean
 from lr_lightning.assays.response import at_least_float32
 from lr_lightning.common.checks import check_at_least
 
@@ -87,7 +87,7 @@ def path_profile(
         num_images: Number of decoded observations ``S`` to keep, at least 2; capped at ``P``.
         readout: Predicts factors ``(B, K)`` from decoded observations ``(B, C, H, W)``, in units that are comparable
             between factors (for example, divided by their ranges). A module must be in evaluation mode.
-        chunk_size: Points per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Points per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
 
     Returns:
         The profile. Undefined scores are NaN, with one warning.
@@ -111,7 +111,7 @@ def path_profile(
         corners = check_codes("path", path, autoencoder.latent_dim, minimum=2).double().cpu()
         codes, length = _evenly(corners, num_points)
         shown = torch.linspace(0, num_points - 1, min(num_images, num_points)).round().long()
-        size = samples_per_pass(chunk_size, device_of(autoencoder, path))
+        size = samples_per_pass(chunk_size, autoencoder, path)
         found = [_visit(autoencoder, chunk, readout) for chunk in torch.split(codes, size)]
     images, squares, errors, readouts = (torch.cat(parts) for parts in zip(*found, strict=True))
     if not (squares.isfinite().all() and errors.isfinite().all()):

@@ -70,7 +70,7 @@ def structure_score(
         constant: ``C`` of the kernel in squared latent units; ``D`` if ``None``.
         num_permutations: Size of the null distributions; 0 for none.
         generator: Random generator for prior samples and nulls, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Codes per pass through the model; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Codes per pass through the model; 1024, or 32 on a CPU, if ``None``, fewer for large images.
         progress: Called with the number of kernel rows processed and their total, ``3 * N``.
 
     Returns:

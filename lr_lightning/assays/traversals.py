@@ -67,7 +67,7 @@ def sample_traversals(
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
         num_traversals: Traversals per factor ``T``.
         generator: Random generator for the fixed combinations, on the CPU; a new one with seed 0 if ``None``.
-        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``.
+        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
 
     Returns:
         One tensor ``(T, V, D)`` per factor, in the order of the factor space, ``V`` the factor's number of values.

@@ -157,6 +157,11 @@ class AutoencoderModule(LightningModule, ABC):
         """Number of latents ``D``."""
         return self.network.latent_dim
 
+    @property
+    def observation_shape(self) -> tuple[int, ...]:
+        """Shape of one observation, ``(C, H, W)`` for images."""
+        return self.network.observation_shape
+
     @abstractmethod
     def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
         """Return loss, terms and codes of a batch ``(B, *observation_shape)``, with noise from ``generator``."""
