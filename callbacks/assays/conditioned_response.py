@@ -38,7 +38,9 @@ _EXCHANGED = {
     "": "along which latents were exchanged",
     "_matched": "in which bases and donors differ, while all other labels agree; in parentheses, the number of groups "
     "of such samples. Rows without groups are crossed out",
-    "_marginal": "in which bases and donors differ. Other factors differ too, so latents also respond to those",
+    "_marginal": "in which bases and donors differ. Other factors differ too, so latents also respond to those: "
+    "numbers are upper bounds of leakage if factors are independent and each latent is a sum of functions of single "
+    "factors, but not in general",
 }
 """What the rows of the figure are, by the suffix of the keys."""
 
@@ -161,7 +163,7 @@ class ConditionedResponseAssay(AssayCallback):
             tables=self._keyed({"table": _table(result, names)}),
             warnings=(
                 *code_cautions(context.table),
-                *_unpaired(result, names),
+                *_unpaired(result, names, context),
                 *score_warnings(conditioned=result, num_resamples=self.num_resamples, generator=context.generator),
             ),
         )
@@ -284,15 +286,17 @@ def _table(result: ConditionedResponseMatrix, names: list[str]) -> tuple[list[st
     return ["factor", *numbers, *latents], rows
 
 
-def _unpaired(result: ConditionedResponseMatrix, names: list[str]) -> Iterator[str]:
-    """Yield which factors have no pairs of samples."""
+def _unpaired(result: ConditionedResponseMatrix, names: list[str], context: AssayContext) -> Iterator[str]:
+    """Yield which factors have no pairs of samples, apart from those with a single value in the whole data set."""
     if result.pairs is None:
         return
-    missing = [name for name, number in zip(names, result.num_traversals, strict=True) if number == 0]
-    if not missing:
-        return
-    agree = " and agree in all other labels" if result.pairs.pairing == "matched" else ""
-    yield (
-        f"No two samples differ in {' or '.join(missing)}{agree}: scores do not cover "
-        f"{'this factor' if len(missing) == 1 else 'these factors'}."
-    )
+    space = getattr(context.dataset, "factor_space", None)
+    sizes = [2] * len(names) if space is None else space.sizes
+    rows = zip(names, sizes, result.num_traversals, strict=True)
+    missing = [name for name, size, number in rows if size > 1 and number == 0]
+    if missing:
+        agree = " and agree in all other labels" if result.pairs.pairing == "matched" else ""
+        yield (
+            f"No two samples differ in {' or '.join(missing)}{agree}: scores do not cover "
+            f"{'this factor' if len(missing) == 1 else 'these factors'}."
+        )

@@ -104,6 +104,13 @@ def test_factors_without_groups_are_named() -> None:
     result = tester.run(tester.make())
     assert any("differ in colour or row and agree" in sentence for sentence in result.warnings)
     assert any("Only one factor varies, so CDS of matched pairs" in sentence for sentence in result.warnings)
+    columns = torch.tensor([0, 1, 2, 3])
+    bars = Bars()
+    line = TensorFactorDataset(
+        "line", bars.images(columns), bars.factors(columns)[:, [0, 2]], FactorSpace("ab", [1, 4])
+    )
+    tester.dataset = lambda: line  # type: ignore[method-assign]
+    assert not any("No two samples" in sentence for sentence in tester.run(tester.make()).warnings)  # a is constant
     first, *_ = tester.make().interpretations(result.scalars, 3)
     assert "1 for every code" in first
     assert "by definition" in dict(tester.make().summary_rows(result.scalars))["CDS (matched)"]
