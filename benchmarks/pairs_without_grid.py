@@ -79,7 +79,7 @@ def on_model(checkpoint: Path, dataset: data.FactorDataset, sizes: list[int], re
                     scores(paired_response_matrix(model, codes, pairs, generator=generator), generator)
                 )
                 if pairing == "matched":
-                    groups.append(torch.tensor(pairs.num_groups))
+                    groups.append(torch.tensor(pairs.num_groups)[torch.tensor(dataset.factor_space.sizes) > 1])
                 else:
                     labels.append(causal_disentanglement_score(label_response_matrix(factors, pairs)))
         smallest, largest = (int(end) for end in torch.stack(groups).double().mean(dim=0).aminmax())
