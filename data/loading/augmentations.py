@@ -115,10 +115,10 @@ class Augmentations:
 
     def _check_kept(self, results: Tensor | list[Any], images: Tensor) -> None:
         """Raise ``ValueError`` unless ``results`` are images like ``images``."""
-        expected, found = _description(images[0]), {_description(result) for result in results}
-        if isinstance(results, Tensor) and found == {expected}:
+        if isinstance(results, Tensor) and results.shape == images.shape and results.dtype == images.dtype:
             return
-        got = next(iter(found - {expected}))
+        expected = _description(images[0])
+        got = next(found for found in map(_description, results) if found != expected)
         hint = "give it the size of the images, or transform them in transforms of the data set"
         if not got.startswith(str(images.dtype).removeprefix("torch.")):
             hint = "leave out what changes the type, such as ToDtype and Normalize: models get images in [0, 1] anyway"
