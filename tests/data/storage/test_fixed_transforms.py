@@ -4,6 +4,7 @@ import inspect
 import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -235,6 +236,17 @@ def test_draws_for_a_later_image_are_noticed(monkeypatch: pytest.MonkeyPatch) ->
     transforms(IMAGE)
     monkeypatch.setattr(Generators, "torch", lambda: torch.rand(1).item())
     with pytest.raises(ValueError, match="one of Resize, Drawn draws random numbers"):
+        transforms(IMAGE)
+
+
+def test_generators_can_be_watched_once_for_several_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Generators, "torch", lambda: 0.0)
+    transforms = FixedTransforms([brighten_by(Generators, "torch")])
+    transforms(IMAGE)
+    with transforms.watched(), ThreadPoolExecutor(3) as pool:
+        assert all(torch.equal(image, IMAGE) for image in pool.map(transforms, [IMAGE] * 9))
+    monkeypatch.setattr(Generators, "torch", lambda: 0 * torch.rand(1).item())
+    with pytest.raises(ValueError, match="Drawn draws random numbers"), transforms.watched():
         transforms(IMAGE)
 
 
