@@ -82,7 +82,7 @@ def test_a_flat_distribution_of_values_costs_eight_bits(bars: FactorDataset) -> 
 
 
 def test_two_values_cost_one_bit_and_the_divergence_of_the_codes() -> None:
-    output = torch.tensor([[0.0, 0.0], [2 * 51 / 255 - 1, 2 * 204 / 255 - 1], [-9.0, -9.0]]).view(6, 1, 1)
+    output = torch.tensor([[0.0, 0.0], [2 * 51 / 255 - 0.5, 2 * 204 / 255 - 1.5], [-9.0, -9.0]]).view(6, 1, 1)
     encoder = Outputs(torch.tensor([2.0, 0.0]))  # KL of 2 nats
     network = AutoencoderNetwork(encoder, Outputs(output), 1, (1, 1, 1), parameters_per_value=6)
     images = torch.tensor([51, 204, 204]).view(3, 1, 1, 1) / 255

@@ -1,5 +1,7 @@
 """Mixture of discretized logistic distributions."""
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -26,7 +28,9 @@ class DiscretizedLogisticMixture(Likelihood):
 
     The decoder outputs, for each value, logits of the :math:`\pi_k`, the means and the logarithms of the scales
     :math:`s_k`, in this order along the channels: ``(B, 3 * num_components * C, H, W)``. As in PixelCNN++, means and
-    scales are those of images scaled to ``[-1, 1]``, and log-scales are at least -7.
+    scales are those of images scaled to ``[-1, 1]``, and log-scales are at least -7. Unlike there, outputs of 0 stand
+    for components in the middle of ``K`` equal parts of this range, with scales of half their width: training starts
+    from an almost uniform distribution with components that differ, instead of ``K`` wide ones on middle gray.
 
     **Unlike in PixelCNN++, the channels of a pixel are independent given the codes**, each with its own mixture. There,
     green is predicted from the observed red, and blue from both. An autoencoder would then not need its codes to know
@@ -88,4 +92,7 @@ class DiscretizedLogisticMixture(Likelihood):
         # Contiguous, because the operations below take twice as long on parts of channels-last output on a CPU
         parts = raw.float().contiguous().view(len(raw), 3, self.num_components, -1, *raw.shape[2:])
         logits, means, log_scales = parts.unbind(dim=1)
-        return logits.log_softmax(dim=1), means, log_scales.clamp(-_MAX_LOG_SCALE, _MAX_LOG_SCALE)
+        middles = (2 * torch.arange(self.num_components, device=raw.device) + 1) / self.num_components - 1
+        means = means + middles.view(-1, *[1] * (means.ndim - 2))
+        log_scales = (log_scales - math.log(self.num_components)).clamp(-_MAX_LOG_SCALE, _MAX_LOG_SCALE)
+        return logits.log_softmax(dim=1), means, log_scales

@@ -15,7 +15,7 @@ K = 3
 
 
 def drawn(spread: float, log_scale: float) -> Tensor:
-    """Return parameters (1, 9, 1) of one value: logits, means and log-scales of three components."""
+    """Return parameters (1, 9, 1) of one value: logits, means and log-scales of three components, as differences."""
     draws = torch.randn(3, K, generator=torch.Generator().manual_seed(0))
     return torch.stack([draws[0], spread * draws[1], log_scale + draws[2]]).view(1, 3 * K, 1)
 
@@ -24,6 +24,7 @@ def drawn(spread: float, log_scale: float) -> Tensor:
 def test_is_the_mixture_of_bins(spread: float, log_scale: float) -> None:
     raw = drawn(spread, log_scale)
     logits, means, log_scales = raw.double().view(3, K, 1).numpy()
+    means, log_scales = means + np.array([[-2 / 3], [0], [2 / 3]]), log_scales - np.log(3)
     weights = np.exp(logits) / np.exp(logits).sum()
     edges = np.concatenate([[-np.inf], 2 * (np.arange(255) + 0.5) / 255 - 1, [np.inf]])
     expected = (weights * np.diff(logistic.cdf(edges, means, np.exp(log_scales)))).sum(axis=0)
@@ -32,7 +33,7 @@ def test_is_the_mixture_of_bins(spread: float, log_scale: float) -> None:
 
 
 def test_two_values_of_equal_probability_cost_one_bit() -> None:
-    raw = torch.tensor([[0.0, 0.0], [2 * 51 / 255 - 1, 2 * 204 / 255 - 1], [-9.0, -9.0]]).view(1, 6, 1)
+    raw = torch.tensor([[0.0, 0.0], [2 * 51 / 255 - 0.5, 2 * 204 / 255 - 1.5], [-9.0, -9.0]]).view(1, 6, 1)
     likelihood = DiscretizedLogisticMixture(2)
     images = torch.tensor([[[51.0]], [[204.0]], [[51.0]]]) / 255
     nats = likelihood.negative_log_likelihood(raw.expand(3, -1, -1), images)
@@ -72,8 +73,19 @@ def test_mean_is_the_expectation_over_the_values(spread: float, log_scale: float
     expectation = (probabilities(likelihood, raw) * LEVELS).sum().item()
     assert 0 <= mean <= 1
     # Scales of more than a level: the sum over bins is the integral, up to round-off
-    tolerance = 2e-5 if log_scale >= -3 else 0.5 / 255
+    tolerance = 2e-5 if log_scale >= 0 else 0.5 / 255
     assert mean == pytest.approx(expectation, abs=tolerance)
+
+
+@pytest.mark.parametrize("num_components", [1, 2, 5, 10, 30])
+def test_outputs_of_zero_are_almost_uniform(num_components: int) -> None:
+    likelihood = DiscretizedLogisticMixture(num_components)
+    found = probabilities(likelihood, torch.zeros(1, 3 * num_components, 1))
+    inner = found[1:-1] * 256
+    assert inner.min() > 0.35
+    assert inner.max() < 1.1
+    torch.testing.assert_close(found, found.flip(0), rtol=1e-4, atol=0)
+    torch.testing.assert_close(likelihood.mean(torch.zeros(1, 3 * num_components, 1)), torch.full((1, 1, 1), 0.5))
 
 
 def test_channels_have_their_own_mixtures() -> None:
