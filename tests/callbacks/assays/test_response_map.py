@@ -73,4 +73,4 @@ def test_interpretations(scalars: dict[str, float], parts: list[str]) -> None:
 
 
 def test_pairs_share_a_caption() -> None:
-    assert ResponseMapAssay.caption("latents_00_01") == ResponseMapAssay.captions["*"]
+    assert ResponseMapAssay().caption("latents_00_01") == ResponseMapAssay.captions["*"]
