@@ -66,14 +66,16 @@ def starts(name: str, root: Path, rounds: int, scratch: Path) -> dict[str, Sprea
     return {title: Spread(tuple(values)) for title, values in seconds.items()}
 
 
-def measure(name: str, root: Path, num_images: int, rounds: int, num_batches: int) -> tuple[Table, Target]:
+def measure(
+    name: str, root: Path, num_images: int, num_starts: int, rounds: int, num_batches: int
+) -> tuple[Table, Target]:
     """Measure one data set."""
     title = TITLES[name].format(num_images)
     file_size = read_all(root) / 1e6
     with tempfile.TemporaryDirectory() as scratch:
         seconds, peak = conversion(name, root, Path(scratch, "conversion"))
         cache_size = sum(path.stat().st_size for path in (root.parent / CACHE).iterdir()) / 1e6
-        later = starts(name, root, rounds, Path(scratch, "starts"))
+        later = starts(name, root, num_starts, Path(scratch, "starts"))
         found = race(
             commands(name, root),
             Path(scratch),
@@ -97,17 +99,19 @@ def measure(name: str, root: Path, num_images: int, rounds: int, num_batches: in
 def main() -> None:
     """Write the files, measure, and remove them."""
     parser = benchmark_parser(__doc__)
+    parser.add_argument("--only", nargs="+", choices=list(SIZES), default=list(SIZES), help="data sets (default: both)")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--starts", type=int, default=3)
     parser.add_argument("--num-batches", type=int, default=150, help="batches of the DataLoader per round")
     parser.add_argument("--keep", action="store_true", help="keep the files for the next run")
     options = parser.parse_args()
     require_linux()
     group = Group("Photographs")
-    for name, full in SIZES.items():
-        num_images = 2_000 if options.quick else full
+    for name in options.only:
+        num_images = 2_000 if options.quick else SIZES[name]
         root = files(name, options.folder, num_images)
-        rounds, num_batches = (2, 10) if options.quick else (options.rounds, options.num_batches)
-        table, target = measure(name, root, num_images, rounds, num_batches)
+        repeats = (1, 2, 10) if options.quick else (options.starts, options.rounds, options.num_batches)
+        table, target = measure(name, root, num_images, *repeats)
         group.tables.append(table)
         group.targets.append(target)
         if not options.keep:

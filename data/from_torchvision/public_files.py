@@ -16,12 +16,14 @@ class PublicFiles:
         archives: Published files that contain them, in the place where torchvision downloads them to.
         address: Where they are published.
         check: What torchvision verifies.
+        record: Name of the set in ``lr-lightning data``, if that keeps these files in a folder of that name.
     """
 
     needed: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
     address: str = ""
     check: str = ""
+    record: str = ""
 
     def needed_with(self, arguments: Mapping[str, Any]) -> list[str]:
         """Return the files that the class needs with these arguments."""
@@ -39,7 +41,12 @@ class PublicFiles:
             root: Folder of the class.
             offline: Whether downloading them failed.
         """
-        start = "check the connection and run again" if offline else "set download: true"
+        if offline:
+            start = "check the connection and run again"
+        elif self.record and root.name == self.record:
+            start = f"run `lr-lightning data prepare {self.record} --root {root.parent}`"
+        else:
+            start = "set download: true"
         if not self.archives:
             return f"{start}, or put the files that the documentation of the class names into {root}"
         there = ", ".join(self.archives)
@@ -83,18 +90,21 @@ _FILES = {
         ("cifar-10-python.tar.gz",),
         "https://www.cs.toronto.edu/~kriz/cifar.html",
         "md5 of each file, before it is unpickled",
+        record="cifar10",
     ),
     "CIFAR100": PublicFiles(
         tuple(f"cifar-100-python/{file}" for file in ("train", "test", "meta")),
         ("cifar-100-python.tar.gz",),
         "https://www.cs.toronto.edu/~kriz/cifar.html",
         "md5 of each file, before it is unpickled",
+        record="cifar100",
     ),
     "SVHN": PublicFiles(
         ("{split}_32x32.mat",),
         ("train_32x32.mat", "test_32x32.mat"),
         "http://ufldl.stanford.edu/housenumbers",
         "md5 of each file",
+        record="svhn",
     ),
     "STL10": PublicFiles(
         tuple(
@@ -104,6 +114,7 @@ _FILES = {
         ("stl10_binary.tar.gz",),
         "https://cs.stanford.edu/~acoates/stl10",
         "md5 of each file",
+        record="stl10",
     ),
     "CelebA": PublicFiles(
         tuple(
@@ -130,12 +141,14 @@ _FILES = {
         ),
         "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
         "md5 of each file except the images",
+        record="celeba",
     ),
     "Omniglot": PublicFiles(
         ("omniglot-py/images_{part}.zip", "omniglot-py/images_{part}"),
         ("omniglot-py/images_background.zip", "omniglot-py/images_evaluation.zip"),
         "https://github.com/brendenlake/omniglot",
         "md5 of the archives",
+        record="omniglot",
     ),
 }
 

@@ -105,9 +105,10 @@ def test_resumes_exactly_and_is_evaluated(name: str, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("name", FROM_FILES)
-def test_missing_files_are_one_sentence(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_missing_files_are_one_sentence_with_a_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["fit", f"--config={CONFIG_FOLDER / f'{name}.yaml'}", *QUIET])
     printed = capsys.readouterr().err.strip().splitlines()
     assert printed[-1].startswith("lr-lightning fit: no ")
+    assert name == "photographs" or "`lr-lightning data prepare " in printed[-1]
     assert not Path("runs").exists()
