@@ -14,7 +14,7 @@ class FactorTraversal(NamedTuple):
 
     Attributes:
         factor: Name of the factor.
-        positions: Index of the factor's value in each observation, increasing, ``(V,)`` int64.
+        positions: Index of the factor's value in each observation, in increasing order, ``(V,)`` int64.
         indices: The observations, ``(V,)`` int64.
     """
 
@@ -24,7 +24,7 @@ class FactorTraversal(NamedTuple):
 
 
 def preview_rows(
-    dataset: FactorDataset, num_values: int, generator: torch.Generator | None = None
+    dataset: FactorDataset, num_values: int, generator: torch.Generator | None = None, *, fill: bool = False
 ) -> list[FactorTraversal]:
     """Traverse each factor, starting from one random observation.
 
@@ -35,6 +35,8 @@ def preview_rows(
         dataset: The data.
         num_values: Maximum number of values per factor, evenly spaced from the first to the last.
         generator: Random source of the observation, on the CPU.
+        fill: Whether to take several observations of each value, the most similar first, if a factor has at most half
+            as many values; only without a full grid.
 
     Returns:
         One traversal per factor, in the order of the factors.
@@ -55,7 +57,7 @@ def preview_rows(
             wanted[:, k] = positions
             indices = space.indices(wanted)
         else:
-            positions, indices = _nearest(factors, int(start), k, positions)
+            positions, indices = _nearest(factors, int(start), k, positions, num_values // size if fill else 1)
         traversals.append(FactorTraversal(name, positions, indices))
     return traversals
 
@@ -85,10 +87,17 @@ def samples_of_values(
     return [order[values == value][:num_samples] for value in range(dataset.factor_space.sizes[position])]
 
 
-def _nearest(factors: Tensor, start: int, k: int, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return which of ``positions`` of factor ``k`` occur, and for each the observation most similar to ``start``."""
+def _nearest(factors: Tensor, start: int, k: int, positions: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """Return which of ``positions`` of factor ``k`` occur, and for each the observations most similar to ``start``.
+
+    Each position is repeated for its observations: ``number`` of them or all that there are, but at least one.
+    """
     # (N,); counts factor k too, which does not matter: candidates are only compared at one value of it
     agreement = (factors == factors[start]).sum(dim=1)
-    occurring = [value for value in positions.tolist() if bool((factors[:, k] == value).any())]
-    indices = [int(agreement.where(factors[:, k] == value, -1).argmax()) for value in occurring]
-    return torch.tensor(occurring), torch.tensor(indices)
+    chosen = []
+    for value in positions.tolist():
+        candidates = (factors[:, k] == value).nonzero()[:, 0]
+        order = agreement[candidates].argsort(descending=True, stable=True)
+        chosen.append(candidates[order[: max(1, number)]])
+    counts = torch.tensor([len(indices) for indices in chosen])
+    return positions.repeat_interleave(counts), torch.cat(chosen)

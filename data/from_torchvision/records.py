@@ -49,9 +49,11 @@ class TorchvisionRecord(DataSetRecord):
 
     Attributes:
         parts: For each data set that is constructed, the arguments on which its files depend.
+        transforms: Names and arguments of transforms of the images.
     """
 
     parts: Sequence[Mapping[str, Any]] = ({},)
+    transforms: Sequence[tuple[str, Mapping[str, Any]]] = ()
 
     @property
     @override
@@ -67,6 +69,15 @@ class TorchvisionRecord(DataSetRecord):
         """Return the paths in ``root`` of all files and folders that the class reads, existing or not."""
         folder = root / (self.path or "")
         return [folder / name for part in self.parts for name in self._files.needed_with(part)]
+
+    @override
+    def init_args(self, root: Path) -> dict[str, Any]:
+        arguments = super().init_args(root)
+        if self.transforms:
+            from torchvision.transforms import v2  # takes a second to import
+
+            arguments["transforms"] = [getattr(v2, name)(**given) for name, given in self.transforms]
+        return arguments
 
     @override
     def file_lines(self) -> list[str]:
@@ -163,14 +174,15 @@ TORCHVISION_RECORDS: tuple[DataSetRecord, ...] = (
     ),
     TorchvisionRecord(
         name="celeba",
-        title="CelebA: faces, aligned and cropped",
+        title="CelebA: faces; the central 148 x 148 of 178 x 218 pixels, scaled to 64 x 64",
         num_samples=202_599,
-        image_shape=(3, 218, 178),
+        image_shape=(3, 64, 64),
         factor_space=FactorSpace(CELEBA_ATTRIBUTES, [2] * len(CELEBA_ATTRIBUTES)),
         license="non-commercial research only",
         path="celeba",
         path_argument="root",
         options={"dataset": "CelebA", "split": "all"},
+        transforms=(("CenterCrop", {"size": 148}), ("Resize", {"size": 64})),
     ),
     _record(
         "stl10",

@@ -71,6 +71,18 @@ def test_elsewhere_the_nearest_observations_are_taken() -> None:
     assert third.indices.tolist() == [0, 1, 2, 6]
 
 
+def test_a_row_is_filled_with_the_next_nearest() -> None:
+    rows = [[0, 0, 0], [0, 0, 1], [0, 1, 1], [1, 1, 1], [1, 0, 0], [0, 0, 1]]
+    dataset = table(rows, [2, 2, 2])
+    seed = next(s for s in range(100) if int(torch.randint(6, (1,), generator=seeded(s))) == 0)  # begin at row 0
+    first, second, third = preview_rows(dataset, 7, seeded(seed), fill=True)
+    assert first.positions.tolist() == [0, 0, 0, 1, 1]
+    assert first.indices.tolist() == [0, 1, 5, 4, 3]
+    assert second.indices.tolist() == [0, 1, 4, 2, 3]
+    assert third.indices.tolist() == [0, 4, 1, 5, 2]
+    assert [len(each.indices) for each in preview_rows(dataset, 3, seeded(seed), fill=True)] == [2, 2, 2]
+
+
 def test_samples_have_their_value_and_do_not_repeat() -> None:
     labels = torch.arange(60) % 4
     dataset = table([[label, 0] for label in labels.tolist()], [5, 1])

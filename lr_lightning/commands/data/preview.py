@@ -81,10 +81,11 @@ def _traversal_rows(
     """Return one row for each factor, all starting from one image."""
     from lr_lightning.plots import ImageRow
 
-    traversals = preview_rows(dataset, num_columns, generator)
+    traversals = preview_rows(dataset, num_columns, generator, fill=True)
     rows = []
     for (name, positions, indices), texts in zip(traversals, values, strict=True):
-        label = name if len(positions) == len(texts) else f"{name}\n{len(positions)} of {len(texts)}"
+        shown = len(positions.unique())  # type: ignore[no-untyped-call]
+        label = name if shown == len(texts) else f"{name}\n{shown} of {len(texts)}"
         rows.append(ImageRow(label, dataset.images(indices), [texts[position] for position in positions.tolist()]))
     return rows
 

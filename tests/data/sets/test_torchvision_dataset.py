@@ -84,8 +84,8 @@ class TestCelebA(DataSetTester):
     def folder(self, tmp_path: Path) -> Path:
         return tmp_path / "data_sets"
 
-    def make(self, folder: Path) -> TorchvisionDataset:
-        return TorchvisionDataset("CelebA", folder / "celeba", "all")
+    def make(self, folder: Path) -> FactorDataset:
+        return open_data_set("celeba", folder)
 
 
 WRITERS: dict[str, Callable[[Path, pytest.MonkeyPatch], files.Files]] = {
