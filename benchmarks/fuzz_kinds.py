@@ -1,11 +1,13 @@
 """The inputs of the fuzz driver: how each kind is written, corrupted and read."""
 
+import bz2
 import gzip
 import io
 import os
 import shutil
 import struct
 import tarfile
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -29,6 +31,7 @@ from lr_lightning.data.sets.dsprites import DSprites
 from lr_lightning.data.sets.mnist import MNIST
 from lr_lightning.data.sets.picture_folder import PictureFolder
 from lr_lightning.data.sets.small_norb import SMALL_NORB_CHUNKS, SmallNORB
+from lr_lightning.data.sets.torchvision_dataset import TorchvisionDataset
 
 _PIXELS = np.random.default_rng(0).integers(2, 256, (6, 8, 7, 3), dtype=np.uint8)
 _LABELS = np.array([[hue, side] for hue in range(3) for side in range(2)])
@@ -282,6 +285,35 @@ def _idx_claim(folder: Path) -> None:
     (folder / "t10k-images-idx3-ubyte.gz").write_bytes(gzip.compress(header))
 
 
+def _write_torchvision(folder: Path) -> None:
+    """Write files whose checksums torchvision does not know, so that damaged ones are opened."""
+    folder = folder / "sets"
+    raw, images = folder / "MNIST" / "raw", np.random.default_rng(0).integers(256, size=(20, 28, 28), dtype=np.uint8)
+    raw.mkdir(parents=True)
+    for split in ("train", "t10k"):
+        (raw / f"{split}-images-idx3-ubyte").write_bytes(_idx(images))
+        (raw / f"{split}-labels-idx1-ubyte").write_bytes(_idx(np.arange(20, dtype=np.uint8) % 10))
+    for place, (pixels, suffix) in enumerate(zip(_PIXELS, ("png", "jpg", "bmp", "gif", "tiff", "webp"), strict=True)):
+        pets = folder / "pets" / ("cat" if place % 2 else "dog")
+        pets.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(pets / f"{place}.{suffix}")
+    rows = [f"{label + 1} " + " ".join(f"{k}:{label / 10}" for k in range(1, 257)) for label in range(10)]
+    (folder / "usps.bz2").write_bytes(bz2.compress("".join(f"{row} \n" for row in rows).encode()))
+
+
+def _read_torchvision(folder: Path) -> None:
+    sets = folder / "sets"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a damaged index is written again, with a warning
+        for name, root in (("MNIST", sets), ("USPS", sets), ("ImageFolder", sets / "pets")):
+            TorchvisionDataset(name, root).images(torch.arange(2))
+
+
+def _write_index(folder: Path) -> None:
+    _write_torchvision(folder)
+    _read_torchvision(folder)
+
+
 def _write_toys(folder: Path) -> None:
     factors = _TOYS.factors(torch.arange(len(_TOYS))).numpy().astype("<i4")
     for chunk, instance in zip(SMALL_NORB_CHUNKS, (0, 1), strict=True):
@@ -480,6 +512,18 @@ KINDS = (
         ),
     ),
     Kind("idx", _write_digits, _read_digits, "*", malicious=(_idx_bomb, _idx_claim)),
+    Kind(
+        "torchvision",
+        _write_torchvision,
+        _read_torchvision,
+        "sets/**/*",
+        malicious=(
+            _special(_png_bomb, "sets/pets/cat/3.gif"),
+            _special(Path.touch, "sets/pets/cat/3.gif"),
+            _special(Path.mkdir, "sets/pets/cat/3.gif"),
+        ),
+    ),
+    Kind("index", _write_index, _read_torchvision, "**/*.index.npz"),
     Kind("mat", _write_toys, _read_toys, "*"),
     Kind(
         "tar",

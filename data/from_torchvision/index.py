@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import warnings
-import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -130,9 +129,10 @@ def _read(path: Path, root: Path) -> Index:
         sources = [(name, size, changed) for name, size, changed in description["sources"]]
         index = Index(labels, tuple(description["shape"]), description["channels"], sources, description["content"])
         version = description["version"]
+        _check_factors(factors, labels.space)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except Exception as error:  # NumPy raises many types for damaged files
         raise _OutdatedError(f"{path} is damaged ({error})") from error
     if version != _VERSION:
         raise _OutdatedError(f"{path} has format {version}")
@@ -140,6 +140,16 @@ def _read(path: Path, root: Path) -> Index:
         if _state(root / source[0]) != source[1:]:
             raise _OutdatedError(f"{root / source[0]} changed")
     return index
+
+
+def _check_factors(factors: Any, space: FactorSpace) -> None:
+    """Raise ``ValueError`` unless factors ``(N, K)`` are indices of values in the space."""
+    if not isinstance(factors, np.ndarray) or factors.dtype.kind not in "iu" or factors.ndim != 2:
+        raise ValueError("its factors are not an array of integers")
+    if factors.shape[1] != space.num_factors or not len(factors):
+        raise ValueError(f"its factors have shape {factors.shape}, not (N, {space.num_factors})")
+    if (factors < 0).any() or (factors.max(axis=0) >= np.array(space.sizes)).any():
+        raise ValueError("its factors are out of range")
 
 
 def _write(path: Path, index: Index) -> None:

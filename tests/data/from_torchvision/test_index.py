@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -168,6 +169,18 @@ def test_a_damaged_index_is_built_again(tmp_path: Path, content: bytes) -> None:
     index.write_bytes(content or index.read_bytes()[:-30])
     with pytest.warns(UserWarning, match=r"reading .* again: .*index\.npz is damaged"):
         assert levels(marked(tmp_path / "a")) == [5, 6]
+
+
+@pytest.mark.parametrize("factors", [[[2], [0]], [[-1], [0]], [[0, 0], [1, 1]], [0, 1], [[0.5], [0.5]], [b"a", b"b"]])
+def test_an_index_of_other_factors_is_built_again(tmp_path: Path, factors: Any) -> None:
+    levels(marked(tmp_path / "a", "5 6"))
+    index = next((tmp_path / "lr_lightning_cache").glob("*.index.npz"))
+    with np.load(index) as arrays:
+        description = arrays["description"]
+    np.savez(index, description=description, factors=np.array(factors))
+    with pytest.warns(UserWarning, match=r"reading .* again: .*index\.npz is damaged \(its factors"):
+        dataset = marked(tmp_path / "a")
+    assert dataset.factors(torch.arange(2)).tolist() == [[1], [0]]
 
 
 def test_processes_share_one_cache(tmp_path: Path) -> None:
