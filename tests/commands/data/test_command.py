@@ -16,6 +16,7 @@ import pytest
 import torch
 from PIL import Image
 from torch import Tensor
+from torchvision import datasets
 
 from lr_lightning.commands.data import command as data
 from lr_lightning.commands.data.command import main
@@ -25,6 +26,7 @@ from lr_lightning.data.registry import DATA_SETS, find_data_set
 from lr_lightning.data.sets.shapes3d import Shapes3D
 from lr_lightning.data.storage.public_file import PublicFile
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
+from tests.data.sets.torchvision_files import pack_cifar, write_cifar
 from tests.file_server import FileServer
 
 
@@ -314,7 +316,39 @@ def test_help_says_where_data_sets_lie(capsys: pytest.CaptureFixture[str]) -> No
 def test_listing_loads_neither_lightning_nor_matplotlib() -> None:
     code = (
         "import sys; from lr_lightning.commands.data.command import main; main(['list']); "
-        "print(sorted({'pytorch_lightning', 'matplotlib', 'wandb'} & set(sys.modules)), file=sys.stderr)"
+        "print(sorted({'pytorch_lightning', 'matplotlib', 'torchvision', 'wandb'} & set(sys.modules)), file=sys.stderr)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stderr.strip() == "[]"
+
+
+def test_a_set_of_torchvision_is_downloaded_converted_and_listed(
+    tmp_path: Path, file_server: FileServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_cifar(tmp_path / "source", monkeypatch)
+    archive = file_server.folder / "cifar-10-python.tar.gz"
+    pack_cifar(tmp_path / "source", monkeypatch, archive, f"{file_server.url}/{archive.name}")
+    assert main(["info", "cifar10"]) == 0
+    assert "present: no, lr-lightning data prepare cifar10" in capsys.readouterr().out
+    assert main(["prepare", "cifar10"]) == 0
+    printed = capsys.readouterr()
+    assert "data_sets/cifar10 has all files, md5" in printed.out
+    assert printed.err == ""
+    assert len(list((tmp_path / "data_sets" / "lr_lightning_cache").glob("CIFAR10.all.*.rows"))) == 1
+    (tmp_path / "data_sets" / "cifar10" / archive.name).unlink()
+    requests = len(file_server.requests)
+    assert main(["prepare", "cifar10"]) == 0
+    assert len(file_server.requests) == requests
+    assert main(["list"]) == 0
+    assert re.search(r"cifar10 .* yes +data_sets/cifar10/cifar-10-batches-py", capsys.readouterr().out)
+
+
+def test_a_set_of_torchvision_without_a_connection_names_the_files(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
+    assert main(["prepare", "cifar10"]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "cifar-10-python.tar.gz from https://www.cs.toronto.edu" in error
+    assert "into data_sets/cifar10" in error
