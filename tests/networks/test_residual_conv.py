@@ -61,8 +61,12 @@ def test_number_of_parameters(
     assert sum(p.numel() for p in network.decoder.parameters()) == decoder + plain_decoder + (9 * 32 + 1) * channels
 
 
-def test_has_the_documented_number_of_parameters() -> None:
-    assert sum(p.numel() for p in ResidualConv().parameters()) == 3_952_567
+@pytest.mark.parametrize(
+    ("image_size", "count"),
+    [(32, 1_506_999), (64, 3_952_567), ((48, 80), 3_821_239), (128, 6_379_959), (256, 8_807_351)],
+)
+def test_has_the_documented_number_of_parameters(image_size: int | tuple[int, int], count: int) -> None:
+    assert sum(p.numel() for p in ResidualConv(image_size=image_size).parameters()) == count
 
 
 @pytest.mark.parametrize("variational", [True, False])
