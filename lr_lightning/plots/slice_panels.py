@@ -34,7 +34,7 @@ def draw_decoded(axes: Axes, decoded: DecodedSlice, names: tuple[str, str]) -> N
     observations = decoded.observations.detach().float().cpu()
     if not is_image(observations):
         return _draw_net(axes, observations.flatten(2), names)
-    images = observations.nan_to_num(nan=0.5).clamp(0, 1).expand(-1, -1, 3, -1, -1)
+    images = _square(observations.nan_to_num(nan=0.5).clamp(0, 1)).expand(-1, -1, 3, -1, -1)
     upwards = images.transpose(0, 1).flip(0)  # second latent from top to bottom, first from left to right
     mosaic = upwards.permute(0, 3, 1, 4, 2).flatten(2, 3).flatten(0, 1)  # (n * H, n * W, 3)
     axes.imshow(mosaic.numpy(), extent=_extent(decoded.window, len(images)), aspect="auto", interpolation="antialiased")
@@ -107,6 +107,13 @@ def _three_coordinates(points: Tensor) -> tuple[Tensor, list[str]]:
     centered = points.flatten(0, 1) - points.flatten(0, 1).mean(dim=0)
     _, _, directions = torch.linalg.svd(centered.nan_to_num(), full_matrices=False)
     return (centered @ directions[:3].T).view(*points.shape[:2], 3), [f"component {axis + 1}" for axis in range(3)]
+
+
+def _square(images: Tensor) -> Tensor:
+    """Center images (..., H, W) on white squares, as the panel is square: otherwise they would be stretched."""
+    height, width = images.shape[-2:]
+    rows, columns = max(width - height, 0), max(height - width, 0)
+    return F.pad(images, (columns // 2, columns - columns // 2, rows // 2, rows - rows // 2), value=1.0)
 
 
 def _extent(window: LatentSlice, num_steps: int) -> tuple[float, float, float, float]:

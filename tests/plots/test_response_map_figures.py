@@ -80,6 +80,15 @@ def test_images_lie_where_their_codes_are() -> None:
     assert list(shown.get_extent()) == [-1.0, 2.0, -1.5, 1.5]  # images are centered on their codes
 
 
+@pytest.mark.parametrize(("shape", "margin"), [((2, 5), np.s_[[0, 3, 4], :]), ((5, 2), np.s_[:, [0, 3, 4]])])
+def test_images_that_are_not_square_keep_their_shape(shape: tuple[int, int], margin: Any) -> None:
+    decoded = DecodedSlice(WINDOW, torch.zeros(2, 2, 1, *shape))
+    (axes,) = draw(response_map_figure(measure(), decoded=decoded, panels=["decoded"]))
+    image = np.asarray(axes.images[0].get_array())[:5, :5, 0]
+    assert (image[margin] == 1).all()
+    assert image.sum() == 15
+
+
 def test_arrows_point_where_codes_go() -> None:
     (axes,) = draw(response_map_figure(measure(), panels=["magnitude"]))
     (arrows,) = (artist for artist in axes.collections if isinstance(artist, Quiver))
