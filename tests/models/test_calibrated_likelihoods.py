@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 import torch
+from sklearn.datasets import load_sample_image
 from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.data import FactorDataset
-from lr_lightning.losses import DiscretizedLogisticMixture, Gaussian, Likelihood
-from lr_lightning.models import RAE, BetaVAE, SeedEnsemble
+from lr_lightning.losses import DiscretizedLogisticMixture, Gaussian, Laplace, Likelihood
+from lr_lightning.models import RAE, VAE, BetaVAE, SeedEnsemble
 from lr_lightning.networks import MLP
 from lr_lightning.testing import ModelTester
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer
@@ -124,6 +125,45 @@ def test_a_fixed_variance_is_another_beta(bars: FactorDataset, std: float, beta:
 
     for first, second in zip(gradients(std, beta), gradients(1.0, beta * std**2), strict=True):
         torch.testing.assert_close(std**2 * first, second, rtol=1e-4, atol=1e-5)
+
+
+PHOTOGRAPHIC: list[Callable[[], Likelihood]] = [
+    lambda: Gaussian(0.1),
+    lambda: Gaussian(0.1, learn_std=True),
+    lambda: Gaussian(optimal_std=True),
+    lambda: Laplace(0.1, learn_scale=True),
+    lambda: DiscretizedLogisticMixture(3),
+]
+
+
+@pytest.mark.parametrize("likelihood", PHOTOGRAPHIC, ids=["fixed", "learned", "optimal", "laplace", "mixture"])
+def test_bits_per_dimension_of_photographs_fall(likelihood: Callable[[], Likelihood]) -> None:
+    photograph = torch.from_numpy(load_sample_image("china.jpg").copy()).movedim(2, 0)
+    crops = photograph.unfold(1, 8, 8).unfold(2, 8, 8).permute(1, 2, 0, 3, 4).flatten(0, 1) / 255  # (4240, 3, 8, 8)
+    order = torch.randperm(len(crops), generator=torch.Generator().manual_seed(0))
+    validation, training = crops[order[:512]], crops[order[512:]]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        chosen = likelihood()
+        network = MLP(6, (3, 8, 8), widths=(64,), parameters_per_value=chosen.parameters_per_value)
+        model = VAE(network, likelihood=chosen)
+    optimizer, generator = torch.optim.Adam(model.parameters(), lr=3e-3), torch.Generator().manual_seed(0)
+
+    def bits() -> float:
+        with torch.no_grad():
+            terms = model.eval().objective(validation, torch.Generator().manual_seed(1)).terms
+        model.train()
+        return float(terms["bits_per_dimension"])
+
+    untrained = bits()
+    for step in range(150):
+        loss = model.objective(training[64 * (step % 58) :][:64], generator).loss
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if step == 0:
+            assert all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
+        optimizer.step()
+    assert bits() < min(7.4, untrained - 0.7)
 
 
 @pytest.mark.parametrize("penalty", ["weight", "gradient"])
