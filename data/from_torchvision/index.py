@@ -56,8 +56,9 @@ def read_samples(recipe: Recipe, progress: Progress | None = None) -> tuple[Inde
         labels = read_labels(parts, recipe.title)
     else:
         labels = Labels(np.empty((sum(map(len, parts)), 0), np.uint8), FactorSpace([], []))
+    read += opened
     # classes that know their files from a list do not list the folder that contains them
-    read += [path.parent for path in opened]
+    read += [path.parent for path in opened if path.is_relative_to(recipe.root.absolute())]
     read = list(dict.fromkeys(read))
     return Index(labels, tuple(row.shape), channels, _states(read, recipe.root), _content(read)), parts
 
@@ -103,11 +104,25 @@ def open_index(recipe: Recipe, *, verify: bool = False) -> tuple[Index, Sequence
         if found is not None and not verify:
             return found, None
         index, parts = read_samples(recipe)
-        if found is None or _description(found) != _description(index) or not _equal(found, index):
+        if found is None or not _equal(found, index):
             rows_path(path).unlink(missing_ok=True)  # frees its disk space, and it will not be used again
             _write(path, index)
         lock.unlink(missing_ok=True)
         return index, parts
+
+
+def check_unchanged(recipe: Recipe, index: Index) -> None:
+    """Check that cached images are those of ``index``, which may have been read long ago.
+
+    Raises:
+        ValueError: If files of the data set or the index have changed since.
+    """
+    try:
+        found = _read(index_path(recipe), recipe.root)
+    except (FileNotFoundError, _OutdatedError):
+        found = None
+    if found is None or not _equal(found, index):
+        raise ValueError(f"{recipe.title} changed while it was open; open it again")
 
 
 def rows_path(index: Path) -> Path:
@@ -171,7 +186,8 @@ def _description(index: Index) -> dict[str, Any]:
 
 
 def _equal(first: Index, second: Index) -> bool:
-    return np.array_equal(first.labels.factors, second.labels.factors)
+    factors = first.labels.factors, second.labels.factors
+    return _description(first) == _description(second) and np.array_equal(*factors)
 
 
 def _states(paths: Sequence[Path], root: Path) -> list[tuple[str, int, int]]:

@@ -3,9 +3,11 @@
 import hashlib
 import inspect
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +19,17 @@ from lr_lightning.data.from_torchvision.construction import (
     find_class,
     split_arguments,
 )
+from lr_lightning.data.from_torchvision.watch import Watch
 
 if TYPE_CHECKING:
     from lr_lightning.data.storage.fixed_transforms import FixedTransforms
 
 _FOREIGN = ("builtins", "torch", "torchvision", "typing")
 """Packages whose classes do not change unless their version does."""
+
+_CODE = (".py", ".pyc", ".pyd", ".so")
+_SYSTEM = tuple(map(Path, ("/dev", "/proc", "/sys", sys.prefix, sys.base_prefix)))
+_INSTALLED = {"site-packages", "dist-packages"}
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,10 @@ class Recipe:
             self.transforms.key if self.transforms else "",
             str(self.labeled),
             version("torchvision"),
+            # the same import path or relative path means another file in another folder
+            *_module_file(class_path(self.name)),
+            *map(str, self.transforms.paths if self.transforms else ()),
+            *(str(path.absolute()) for path in _paths_in(self.arguments)),
         ]
         digest = hashlib.blake2b("\0".join(parts).encode(), digest_size=6).hexdigest()
         return f"{self.name.rpartition('.')[2]}.{self.split or 'samples'}.{digest}"
@@ -90,13 +101,41 @@ class Recipe:
         for arguments in split_arguments(cls, self.split, self.arguments):
             part, watch = construct(cls, arguments, self.root, download=self.download, progress=progress)
             parts.append(part)
-            for place in (self.root, *_paths_in(self.arguments)):
-                sources += watch.opened_in(place)
+            sources += self.files_of(watch)
         if not sum(map(len, parts)):
             raise ValueError(f"{self.title} has no samples in {self.root}")
         if self.transforms is not None:
             sources += self.transforms.paths
         return parts, list(dict.fromkeys([*sources, *_source_files(cls)]))
+
+    def files_of(self, watch: Watch) -> list[Path]:
+        """Return the files and folders of the data set among those that were opened.
+
+        Classes of torchvision read their data in the root folder, and in folders named in the arguments. Others may
+        read any file.
+        """
+        places = [self.root, *_paths_in(self.arguments)]
+        found = [path for place in places for path in watch.opened_in(place)]
+        if not class_path(self.name).startswith("torchvision."):
+            found += [path for path in watch.opened if _is_data(path)]
+        return found
+
+
+def _module_file(path: str) -> list[str]:
+    """Return the file of the module of a class at an import path, unless it is one of torchvision or there is none."""
+    if path.startswith("torchvision."):
+        return []
+    try:
+        found = find_spec(path.rpartition(".")[0])
+    except Exception:  # a package of the user may fail in any way; it fails again when the class is imported
+        return []
+    return [] if found is None or found.origin is None else [str(Path(found.origin).absolute())]
+
+
+def _is_data(path: Path) -> bool:
+    """Return whether a path is a file of the user rather than one of Python, its packages or the system."""
+    installed = _INSTALLED.intersection(path.parts) or any(path.is_relative_to(folder) for folder in _SYSTEM)
+    return path.suffix not in _CODE and not installed and path.is_file()
 
 
 def _source_files(cls: type) -> list[Path]:

@@ -18,7 +18,7 @@ from lr_lightning.common.checks import one_line
 from lr_lightning.data.from_torchvision.construction import MapDataset
 from lr_lightning.data.from_torchvision.recipe import Recipe
 from lr_lightning.data.from_torchvision.targets import is_pair
-from lr_lightning.data.from_torchvision.watch import watched
+from lr_lightning.data.from_torchvision.watch import Watch, watched
 from lr_lightning.data.storage.parallel_blocks import num_cores
 from lr_lightning.data.storage.pictures import pixels_of, without_warnings
 
@@ -65,6 +65,8 @@ class SampleImages:
         """
         parts = self._parts if self._parts is not None else self._recipe.construct()[0]
         self._parts = None
+        if sum(map(len, parts)) != self.shape[0]:
+            raise ValueError(f"{self._recipe.title} changed while it was open; open it again")
         blocks = _Blocks(parts, self._recipe, self._channels, self.shape)
         started = time.monotonic()
         yield _checked(blocks[0])
@@ -88,8 +90,8 @@ def first_row(parts: Sequence[MapDataset], recipe: Recipe) -> tuple[int, Tensor,
         OSError, ValueError: As :meth:`SampleImages.blocks`.
     """
     blocks = _Blocks(parts, recipe)
-    pixels, opened = blocks.read(0)
-    return len(pixels), blocks.rows(range(1))[0], opened
+    pixels, watch = blocks.read(0)
+    return len(pixels), blocks.rows(range(1))[0], recipe.files_of(watch)
 
 
 class _UnsuitableError(ValueError):
@@ -149,8 +151,8 @@ class _Blocks(Dataset[Any]):
             )
         return row
 
-    def read(self, index: int) -> tuple[Tensor, list[Path]]:
-        """Return the image of a sample before transforms, ``(C, H, W)`` uint8, and the files that were opened."""
+    def read(self, index: int) -> tuple[Tensor, Watch]:
+        """Return the image of a sample before transforms, ``(C, H, W)`` uint8, and which files were opened."""
         part = int(np.searchsorted(self._ends, index, side="right"))
         inner = index - int(self._ends[part - 1] if part else 0)
         try:
@@ -168,7 +170,7 @@ class _Blocks(Dataset[Any]):
                 f"{self._name(index)} is in color, but the first image is gray; set transforms to Grayscale, or to RGB "
                 "for color"
             )
-        return pixels.expand(3, -1, -1) if self._channels == 3 else pixels, watch.opened_in(self._recipe.root)
+        return pixels.expand(3, -1, -1) if self._channels == 3 else pixels, watch
 
     def _name(self, index: int) -> str:
         return f"image {index} of {self._recipe.title}"

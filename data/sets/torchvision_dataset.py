@@ -4,12 +4,21 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.data.factor_space import FactorSpace, check_range, factor_position
-from lr_lightning.data.from_torchvision.index import Index, index_path, open_index, read_samples, rows_path
+from lr_lightning.data.from_torchvision.index import (
+    Index,
+    check_unchanged,
+    index_path,
+    open_index,
+    read_samples,
+    rows_path,
+)
 from lr_lightning.data.from_torchvision.recipe import Recipe
 from lr_lightning.data.from_torchvision.records import TORCHVISION_RECORDS
 from lr_lightning.data.from_torchvision.samples import SampleImages
@@ -44,7 +53,7 @@ class TorchvisionDataset(FileFactorDataset):
     Args:
         dataset: Name of the class in ``torchvision.datasets``, e.g. ``"CIFAR10"``, or import path of another class.
         root: Folder of the files, passed to the class if it takes one.
-        split: ``"train"``, ``"test"``, ``"all"`` for both after another, or a split that only this class has, e.g.
+        split: ``"train"``, ``"test"``, ``"all"`` for one after the other, or a split that only this class has, e.g.
             ``"extra"`` of SVHN. ``"all"`` includes validation splits, but not ``extra`` and ``unlabeled``. By default
             the training split, or everything if the class has no splits. Selects ``train`` of most classes,
             ``background`` of Omniglot, and otherwise ``split``; that of EMNIST has another meaning and belongs into
@@ -105,7 +114,7 @@ class TorchvisionDataset(FileFactorDataset):
         super().__init__(title, index.labels.space, self._images, storage, num_images=num_images)
         self._targets = targets
         self._factors: Tensor
-        self._set_factors(index)
+        self._set_index(index)
 
     @property
     @override
@@ -132,7 +141,9 @@ class TorchvisionDataset(FileFactorDataset):
                 raise ValueError(f"{self._recipe.title} changed while it was open; open it again")
             if parts is not None:
                 self._images.keep(parts)
-            self._set_factors(index)
+            self._set_index(index)
+        elif self.storage == "cache":
+            check_unchanged(self._recipe, self._index)
         return super().prepare(verify=verify, progress=progress)
 
     def factors(self, indices: Tensor) -> Tensor:
@@ -150,8 +161,15 @@ class TorchvisionDataset(FileFactorDataset):
         self._factors = self._factors.to(device)
         return super().to(device)
 
-    def _set_factors(self, index: Index) -> None:
-        """Set the factors, or those that were asked for."""
+    @override
+    def _map(self) -> NDArray[np.uint8]:
+        if self._mapped is None:
+            check_unchanged(self._recipe, self._index)
+        return super()._map()
+
+    def _set_index(self, index: Index) -> None:
+        """Set the index and the factors, or those that were asked for."""
+        self._index = index
         factors, space = torch.from_numpy(index.labels.factors), index.labels.space
         if self._targets != "all":
             space, columns = _chosen(space, self._targets)

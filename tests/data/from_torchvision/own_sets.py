@@ -66,3 +66,10 @@ class Marked(VisionDataset):  # type: ignore[misc]
 
     def __getitem__(self, index: int) -> Any:
         return torch.full((1, 4, 4), self.levels[index], dtype=torch.uint8), self.levels[index] % 2
+
+
+class MarkedIn(Marked):
+    """The same with a file in another folder."""
+
+    def __init__(self, root: str, folder: str) -> None:
+        super().__init__(folder)

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -101,6 +103,77 @@ def test_a_changed_file_is_noticed(tmp_path: Path) -> None:
         dataset = marked(tmp_path / "a", "5 60 7")
     assert levels(dataset) == [5, 60, 7]
     assert dataset.factors(torch.arange(3)).tolist() == [[1], [0], [1]]
+
+
+def test_files_outside_the_root_are_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = tmp_path / "elsewhere" / "levels.txt"
+    other.parent.mkdir()
+    other.write_text("1 2")
+    monkeypatch.setattr(own_sets.Marked.__init__, "__defaults__", (str(other), "train"))
+    assert levels(TorchvisionDataset(MARKED, tmp_path / "root")) == [1, 2]
+    other.write_text("3 4")
+    with pytest.warns(UserWarning, match="levels.txt changed"):
+        assert levels(TorchvisionDataset(MARKED, tmp_path / "root")) == [3, 4]
+
+
+_MODULE = """
+import torch
+from torchvision.transforms import v2
+
+class Constant:
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return torch.full((1, 4, 4), LEVEL, dtype=torch.uint8), index
+
+class Fill(v2.Transform):
+    def transform(self, image, params):
+        return torch.full_like(image, LEVEL)
+"""
+
+
+@pytest.mark.parametrize("is_transform", [False, True])
+def test_a_module_of_the_same_name_has_its_own_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_transform: bool
+) -> None:
+    for level in (10, 20):
+        folder = tmp_path / str(level)
+        folder.mkdir()
+        (folder / "equally_named.py").write_text(_MODULE.replace("LEVEL", str(level)))
+        monkeypatch.delitem(sys.modules, "equally_named", raising=False)
+        with monkeypatch.context() as within:
+            within.syspath_prepend(folder)
+            fill = import_module("equally_named").Fill()
+            name, transforms = ("FakeData", [fill]) if is_transform else ("equally_named.Constant", None)
+            arguments = {"size": 2, "image_size": [1, 4, 4]} if is_transform else {}
+            found = TorchvisionDataset(name, tmp_path / "root", arguments=arguments, transforms=transforms)
+            assert levels(found) == [level, level]
+    monkeypatch.delitem(sys.modules, "equally_named")
+
+
+def test_a_relative_path_in_another_folder_has_its_own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "root").mkdir()
+    for level in (10, 20):
+        folder = tmp_path / str(level) / "images"
+        folder.mkdir(parents=True)
+        (folder / "levels.txt").write_text(str(level))
+        monkeypatch.chdir(folder.parent)
+        found = TorchvisionDataset(f"{own_sets.__name__}.MarkedIn", tmp_path / "root", arguments={"folder": "images"})
+        assert levels(found) == [level]
+
+
+@pytest.mark.parametrize("rebuilt", [False, True])
+def test_what_changed_since_it_was_opened_is_refused(tmp_path: Path, rebuilt: bool) -> None:
+    """Labels in memory would not be those of the images."""
+    old = marked(tmp_path / "a", "5 6 7")
+    (tmp_path / "a" / "levels.txt").write_text("6 7 8 ")
+    if rebuilt:
+        with pytest.warns(UserWarning, match="changed"):
+            assert levels(marked(tmp_path / "a")) == [6, 7, 8]
+    for use in (lambda: levels(old), old.prepare):
+        with pytest.raises(ValueError, match="open it again"):
+            use()
 
 
 def test_a_removed_file_is_missing(tmp_path: Path) -> None:
