@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from socket import socket
 from typing import Any
 
 _LISTED = ("os.listdir", "os.scandir")
@@ -44,10 +45,15 @@ class Watch:
                 self.opened.append(Path(path).absolute())
         elif event in _LISTED and isinstance(arguments[0], str | os.PathLike):
             self.opened.append(Path(arguments[0]).absolute())
-        elif event in _NETWORK and not self.may_connect:
+        elif event in _NETWORK and not self.may_connect and not _is_local(arguments[0]):
             address = arguments[-1] if event == "socket.connect" else arguments[0]
             self.refused = self.refused or (str(address[0]) if isinstance(address, tuple) else str(address))
             raise ConnectionRefusedError(f"connections are not allowed here, such as to {self.refused}")
+
+
+def _is_local(where: Any) -> bool:
+    """Return whether the first argument of an event of the network is a socket of processes on the same machine."""
+    return isinstance(where, socket) and where.family.name == "AF_UNIX"
 
 
 _current: ContextVar[Watch | None] = ContextVar("current", default=None)
