@@ -15,6 +15,7 @@ from urllib.error import URLError
 
 from lr_lightning.common.checks import one_line
 from lr_lightning.data.from_torchvision.public_files import PublicFiles, known_files
+from lr_lightning.data.from_torchvision.sorting import SORTED
 from lr_lightning.data.from_torchvision.watch import Watch, watched
 
 Progress = Callable[[int, int | None], None]
@@ -170,8 +171,8 @@ def _constructed(
             raise _explained(error, cls, given, root, watch) from error
     if watch.refused is not None:
         raise _network_needed(cls, watch)
-    if own_name == "Omniglot":
-        _sort_omniglot(dataset)
+    if own_name in SORTED:
+        SORTED[own_name](dataset)
     return dataset, watch
 
 
@@ -192,15 +193,6 @@ def _unpack_celeba(cls: Any, root: Path) -> None:
     with TemporaryDirectory(dir=folder, prefix=".img_align_celeba.") as unfinished:
         extract_archive(archive, unfinished)
         Path(unfinished, images.name).rename(images)
-
-
-def _sort_omniglot(dataset: Any) -> None:
-    """Sort characters and images by name: torchvision leaves them in the order of the file system, which differs."""
-    old = dataset._characters
-    dataset._characters = sorted(old)
-    places = {name: place for place, name in enumerate(dataset._characters)}
-    images = [(image, places[old[place]]) for image, place in dataset._flat_character_images]
-    dataset._flat_character_images = sorted(images, key=lambda image: (image[1], image[0]))
 
 
 def _explained(error: Exception, cls: type, arguments: Mapping[str, Any], root: Path, watch: Watch) -> Exception:

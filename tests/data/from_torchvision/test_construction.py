@@ -289,15 +289,3 @@ def test_what_torchvision_prints_is_dropped(tmp_path: Path, capfd: pytest.Captur
 
     opened(Loud, tmp_path)
     assert capfd.readouterr() == ("", "")
-
-
-def test_omniglot_is_in_alphabetical_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files.write_omniglot(tmp_path, monkeypatch)
-    listed = datasets.omniglot.list_dir
-    monkeypatch.setattr(datasets.omniglot, "list_dir", lambda *arguments: sorted(listed(*arguments), reverse=True))
-    dataset = opened(datasets.Omniglot, tmp_path)
-    assert dataset._characters == sorted(dataset._characters)
-    assert [place for _, place in dataset._flat_character_images] == [place for place in range(5) for _ in range(3)]
-    assert [name for name, _ in dataset._flat_character_images] == [
-        f"{place:04d}_{drawer:02d}.png" for place in range(5) for drawer in (1, 2, 3)
-    ]
