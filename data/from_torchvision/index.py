@@ -72,7 +72,8 @@ def open_index(recipe: Recipe, *, verify: bool = False) -> tuple[Index, Sequence
     """Return the index from its file, which is written if it does not exist or is outdated.
 
     Opening it compares the size and modification time of the files that the data set read when it was constructed, and
-    the modification time of the folders. It does not look at single images, as there may be hundreds of thousands.
+    the modification time of the folders. Single images are compared too, except for published data sets: nobody edits
+    their images, and there may be hundreds of thousands.
 
     Args:
         recipe: The data set.
@@ -90,13 +91,13 @@ def open_index(recipe: Recipe, *, verify: bool = False) -> tuple[Index, Sequence
     path = index_path(recipe)
     if not verify:
         try:
-            return _read(path, recipe.root), None
+            return _read_current(path, recipe), None
         except (FileNotFoundError, _OutdatedError):
             pass  # checked again under the lock, as another process may be writing it
     with write_lock(path, CACHE_REMEDY) as lock:
         found = None
         try:
-            found = _read(path, recipe.root)
+            found = _read_current(path, recipe)
         except FileNotFoundError:
             pass
         except _OutdatedError as error:
@@ -132,6 +133,14 @@ def rows_path(index: Path) -> Path:
 
 class _OutdatedError(Exception):
     """Explains why an index cannot be used."""
+
+
+def _read_current(path: Path, recipe: Recipe) -> Index:
+    """Return the index, after comparing single images if the files are the user's."""
+    index = _read(path, recipe.root)
+    if not recipe.is_published and _content(recipe.root / name for name, *_ in index.sources) != index.content:
+        raise _OutdatedError(f"images in {recipe.root} changed")
+    return index
 
 
 def _read(path: Path, root: Path) -> Index:

@@ -19,6 +19,7 @@ from lr_lightning.data.from_torchvision.construction import (
     find_class,
     split_arguments,
 )
+from lr_lightning.data.from_torchvision.public_files import known_files
 from lr_lightning.data.from_torchvision.watch import Watch
 
 if TYPE_CHECKING:
@@ -58,6 +59,12 @@ class Recipe:
     def title(self) -> str:
         """The class and the split, for messages."""
         return self.name if self.split is None else f"{self.name} ({self.split})"
+
+    @property
+    def is_published(self) -> bool:
+        """Whether the files of the class are known and published, as opposed to those of the user."""
+        module, _, name = class_path(self.name).rpartition(".")
+        return module.startswith("torchvision.") and bool(known_files(name).archives)
 
     @property
     def key(self) -> str:

@@ -45,8 +45,9 @@ class TorchvisionDataset(FileFactorDataset):
     only opened after that. Afterwards, images and factors are read from a cache, and torchvision is not even imported.
     The cache depends on the class, its arguments, the split, the transforms and the version of torchvision. When it is
     opened, size and modification time of the files that the class read when it was constructed are compared, and the
-    modification time of the folders with images. This notices images that were added, removed or renamed; an image that
-    was overwritten is noticed by :meth:`prepare` with ``verify``.
+    modification time of the folders with images. This notices images that were added, removed or renamed. Images that
+    were overwritten are noticed as well, by their size and modification time, but in the sets with a record only by
+    :meth:`prepare` with ``verify``.
 
     A class that tries to use the network without ``download`` is stopped, before anything is loaded.
 

@@ -6,6 +6,7 @@ import sys
 import time
 import warnings
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from importlib import import_module
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,8 +17,9 @@ import pytest
 import torch
 
 from lr_lightning.data import TorchvisionDataset
-from lr_lightning.data.from_torchvision import construction
+from lr_lightning.data.from_torchvision import construction, public_files
 from lr_lightning.data.from_torchvision import recipe as recipes
+from lr_lightning.data.from_torchvision.public_files import PublicFiles
 from tests.data.from_torchvision import own_sets
 from tests.data.sets import torchvision_files as files
 
@@ -204,14 +206,20 @@ def test_changed_folders_are_noticed(tmp_path: Path, change: str) -> None:
     assert len(after) == len(levels(after)) == {"add": 7, "remove": 5, "rename": 6, "class": 9}[change]
 
 
-def test_an_overwritten_image_is_noticed_by_verifying(tmp_path: Path) -> None:
+@pytest.mark.parametrize("published", [False, True])
+def test_an_overwritten_image_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, published: bool) -> None:
+    """In published sets only by verifying."""
+    if published:
+        monkeypatch.setitem(public_files._FILES, "ImageFolder", PublicFiles(archives=("pets.zip",)))
     root = tmp_path / "pets"
     files.write_folders(root, ("cat", "dog"))
     before = levels(TorchvisionDataset("ImageFolder", root))
     shutil.copy(root / "dog" / "2.png", root / "dog" / "1.png")
-    dataset = TorchvisionDataset("ImageFolder", root)
-    assert levels(dataset) == before
-    dataset.prepare(verify=True)
+    with nullcontext() if published else pytest.warns(UserWarning, match="images in .*pets changed"):
+        dataset = TorchvisionDataset("ImageFolder", root)
+    if published:
+        assert levels(dataset) == before
+        dataset.prepare(verify=True)
     assert levels(dataset) == [*before[:4], before[5], before[5]]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
