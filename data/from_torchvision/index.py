@@ -18,6 +18,7 @@ from lr_lightning.data.from_torchvision.recipe import Recipe
 from lr_lightning.data.from_torchvision.samples import first_row
 from lr_lightning.data.from_torchvision.targets import Labels, read_labels
 from lr_lightning.data.storage.memory_mapped_cache import CACHE_REMEDY, cache_folder
+from lr_lightning.data.storage.random_state import kept_random_state
 from lr_lightning.data.storage.write_lock import write_lock
 
 _VERSION = 1
@@ -50,12 +51,13 @@ def read_samples(recipe: Recipe, progress: Progress | None = None) -> tuple[Inde
     Raises:
         ConnectionError, OSError, ImportError, ValueError: As :class:`~lr_lightning.data.TorchvisionDataset`.
     """
-    parts, read = recipe.construct(progress)
-    channels, row, opened = first_row(parts, recipe)
-    if recipe.labeled:
-        labels = read_labels(parts, recipe.title)
-    else:
-        labels = Labels(np.empty((sum(map(len, parts)), 0), np.uint8), FactorSpace([], []))
+    with kept_random_state():  # otherwise, a run that converts a set would differ from later ones
+        parts, read = recipe.construct(progress)
+        channels, row, opened = first_row(parts, recipe)
+        if recipe.labeled:
+            labels = read_labels(parts, recipe.title)
+        else:
+            labels = Labels(np.empty((sum(map(len, parts)), 0), np.uint8), FactorSpace([], []))
     read += opened
     # classes that know their files from a list do not list the folder that contains them
     read += [path.parent for path in opened if path.is_relative_to(recipe.root.absolute())]

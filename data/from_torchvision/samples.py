@@ -21,6 +21,7 @@ from lr_lightning.data.from_torchvision.targets import is_pair
 from lr_lightning.data.from_torchvision.watch import Watch, watched
 from lr_lightning.data.storage.parallel_blocks import num_cores
 from lr_lightning.data.storage.pictures import pixels_of, without_warnings
+from lr_lightning.data.storage.random_state import kept_random_state
 
 _BLOCK_BYTES = 1 << 20  # per batch of a worker process, which returns it through a pipe
 _MOST_ROWS = 512  # in a block
@@ -121,7 +122,14 @@ class _Blocks(Dataset[Any]):
     def __getitem__(self, block: int) -> "NDArray[np.uint8] | Exception":
         indices = range(block * self._size, min((block + 1) * self._size, self._shape[0]))
         try:
-            return np.stack([row.numpy() for row in self.rows(indices)])
+            with kept_random_state() as has_advanced:
+                rows = np.stack([row.numpy() for row in self.rows(indices)])
+                if has_advanced():
+                    raise ValueError(
+                        f"images of {self._recipe.title} must be the same each time, but reading them draws random "
+                        "numbers; move random transforms to augmentations of the data module"
+                    )
+            return rows
         except Exception as error:  # returned, as a worker process would add its traceback to the message
             return error
 

@@ -3,7 +3,6 @@
 import hashlib
 import inspect
 import json
-import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from enum import Enum
@@ -18,6 +17,7 @@ from torchvision.transforms import v2
 
 from lr_lightning.common.checks import one_line
 from lr_lightning.common.registry import public_path
+from lr_lightning.data.storage.random_state import kept_random_state
 
 # Classes of torchvision that draw random numbers, apart from those called Random...
 _RANDOM = {
@@ -156,20 +156,9 @@ class FixedTransforms:
 @contextmanager
 def _no_random_draws(transforms: Sequence[v2.Transform]) -> Iterator[None]:
     """Raise ``ValueError`` if a global random generator advances inside the block, and restore its state."""
-    state, python, numpy = torch.get_rng_state(), random.getstate(), np.random.get_state()  # noqa: NPY002
-    try:
+    with kept_random_state() as has_advanced:
         yield
-    finally:
-        numpy_now: Any = np.random.get_state()  # noqa: NPY002
-        moved = (
-            not torch.equal(state, torch.get_rng_state())
-            or python != random.getstate()
-            or not all(np.array_equal(before, now) for before, now in zip(numpy, numpy_now, strict=True))
-        )
-        if moved:
-            torch.set_rng_state(state)
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002
+        moved = has_advanced()
     if moved:
         names = ", ".join(type(each).__name__ for each in transforms)
         raise ValueError(

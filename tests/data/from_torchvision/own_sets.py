@@ -73,3 +73,17 @@ class MarkedIn(Marked):
 
     def __init__(self, root: str, folder: str) -> None:
         super().__init__(folder)
+
+
+class RandomImages(Samples):
+    """Draws each image anew from a global generator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.rand(1)
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, index: int) -> Any:
+        return torch.randint(256, (1, 4, 4), dtype=torch.uint8), index

@@ -12,10 +12,12 @@ from PIL import Image
 from torchvision import datasets
 from torchvision.transforms import v2
 
+from lr_lightning.data import TorchvisionDataset
 from lr_lightning.data.from_torchvision import samples
 from lr_lightning.data.from_torchvision.recipe import Recipe
 from lr_lightning.data.from_torchvision.samples import SampleImages, first_row
 from lr_lightning.data.storage.fixed_transforms import FixedTransforms
+from tests.data.from_torchvision import own_sets
 from tests.data.from_torchvision.own_sets import Samples
 from tests.data.sets import torchvision_files as files
 
@@ -136,3 +138,12 @@ def test_errors_of_several_processes_are_one_sentence(tmp_path: Path, monkeypatc
     monkeypatch.setattr(samples, "num_cores", lambda: 2)
     with pytest.raises(OSError, match=f"^{tmp_path}/dog/15.png, image .*cannot be read .*replace it$"):
         list(SampleImages(tmp_path, recipe, 3, (40, 3, 8, 8)).blocks())
+
+
+def test_random_images_are_refused(tmp_path: Path) -> None:
+    """And the global generator is left as it was, or runs would differ by whether a cache exists."""
+    state = torch.get_rng_state()
+    dataset = TorchvisionDataset(f"{own_sets.__name__}.RandomImages", tmp_path / "root", storage="memory")
+    with pytest.raises(ValueError, match=r"RandomImages .*augmentations"):
+        dataset.images(torch.arange(3))
+    assert torch.equal(torch.get_rng_state(), state)
