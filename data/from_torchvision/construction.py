@@ -17,6 +17,7 @@ from lr_lightning.common.checks import one_line
 from lr_lightning.data.from_torchvision.public_files import PublicFiles, known_files
 from lr_lightning.data.from_torchvision.sorting import SORTED
 from lr_lightning.data.from_torchvision.watch import Watch, watched
+from lr_lightning.data.storage.memory_mapped_cache import FOLDER
 
 Progress = Callable[[int, int | None], None]
 
@@ -160,7 +161,7 @@ def _constructed(
     given = {"root": str(root), "download": download}
     given = {name: value for name, value in given.items() if name in accepted} | dict(arguments)
     own_name = cls.__name__ if is_of_torchvision(cls) else ""
-    with watched(may_connect=may_connect) as watch, _quiet(progress):
+    with watched(may_connect=may_connect) as watch, _quiet(progress), _without_caches():
         try:
             if download and own_name == "CelebA":
                 _unpack_celeba(cls, root)
@@ -286,6 +287,26 @@ def _quiet(progress: Progress | None) -> Iterator[None]:
             yield
     finally:
         utils.tqdm = bar
+
+
+@contextmanager
+def _without_caches() -> Iterator[None]:
+    """Keep ``ImageFolder`` from taking a cache in its root, such as that of ``PictureFolder``, for an empty class."""
+    from torchvision.datasets import folder
+
+    find = folder.find_classes
+
+    def find_classes(directory: str | Path) -> tuple[list[str], dict[str, int]]:
+        names = [name for name in find(directory)[0] if name != FOLDER]
+        if not names:
+            raise FileNotFoundError(f"Couldn't find any class folder in {directory}.")
+        return names, {name: index for index, name in enumerate(names)}
+
+    folder.find_classes = find_classes
+    try:
+        yield
+    finally:
+        folder.find_classes = find
 
 
 class _Bar:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lr_lightning.commands.data.opening import is_class, is_description, open_named, prepare_cache
+from lr_lightning.commands.data.opening import closest_class, is_class, is_description, open_named, prepare_cache
 from lr_lightning.commands.data.preview import check_suffix, write_preview
 from lr_lightning.commands.data.table import print_info, print_list, print_opened_info
 from lr_lightning.commands.failure import fail
@@ -113,6 +113,11 @@ def _find(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
     try:
         return find_data_set(name)
     except ValueError as error:
+        unknown = f"there is no data set {name!r}"
+        if Path(name).is_dir():
+            raise UsageError(f"{unknown}; a folder of pictures is PictureFolder --dataset.path {name!r}") from error
+        if "did you mean" not in str(error) and (close := closest_class(name)) is not None:
+            raise UsageError(f"{unknown}; did you mean {close}?") from error
         raise UsageError(str(error)) from error
 
 

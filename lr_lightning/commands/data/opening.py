@@ -1,6 +1,7 @@
 """Open the data set that a user names on the command line."""
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from lr_lightning.commands.messages import plain_message
@@ -19,7 +20,12 @@ def is_description(name: str) -> bool:
 
 def is_class(name: str) -> bool:
     """Return whether ``name`` is a class: one of ``lr_lightning.data``, or an import path."""
-    return name in _known_classes() or ("." in name and not is_description(name))
+    return name in _known_classes() or ("." in name and not is_description(name) and not Path(name).is_dir())
+
+
+def closest_class(name: str) -> str | None:
+    """Return the class of ``lr_lightning.data`` with the most similar name, if any is similar."""
+    return next(iter(get_close_matches(name, _known_classes(), n=1)), None)
 
 
 def open_named(name: str, root: Path, arguments: Sequence[str] = ()) -> FactorDataset:
@@ -69,9 +75,16 @@ def _instantiate(path: str, root: Path, arguments: Sequence[str]) -> FactorDatas
     try:
         config = parser.parse_args(arguments)
     except ArgumentError as error:
-        raise ValueError(plain_message(error, (), _known_classes())) from error
+        raise ValueError(plain_message(error, (), {*_known_classes(), *_transforms()})) from error
     dataset: FactorDataset = parser.instantiate_classes(config).dataset
     return dataset
+
+
+def _transforms() -> list[str]:
+    """Return the names of the transforms that may be given as an argument."""
+    from torchvision.transforms import v2
+
+    return [name for name, member in vars(v2).items() if isinstance(member, type) and issubclass(member, v2.Transform)]
 
 
 def _known_classes() -> dict[str, str]:

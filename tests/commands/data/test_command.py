@@ -286,6 +286,8 @@ def test_a_folder_of_pictures_is_described_and_prepared(tmp_path: Path, capsys: 
         (["info", "PictureFolder"], 1, "missing required arguments: path"),
         (["info", "PictureFolder", "--dataset.path", "nowhere"], 1, "no folder nowhere"),
         (["prepare", "PictureFolder", "--dataset.paths", "x"], 1, "paths"),
+        (["info", "PictureFolder", "--dataset.path", ".", "--dataset.transforms", "[Rezise]"], 1, "mean Resize?"),
+        (["info", "PictureFolder", "--dataset.path", ".", "--dataset.transforms", "[zzz]"], 1, "'zzz'; see --help"),
         (["info", "shape3d"], 2, "no data set 'shape3d'; did you mean shapes3d?"),
         (["render", "zzz"], 2, "no data set 'zzz'"),
         (["render", "mnist"], 1, "mnist cannot be rendered"),

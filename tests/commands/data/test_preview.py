@@ -147,6 +147,8 @@ def test_a_class_with_arguments(figures: list[Figure], name: str) -> None:
     ("words", "code", "message"),
     [
         (["shapes3", "p.png"], 2, "no data set 'shapes3'; did you mean shapes3d?"),
+        (["PictureFolders", "p.png"], 2, "no data set 'PictureFolders'; did you mean PictureFolder?"),
+        ([".", "p.png"], 2, "no data set '.'; a folder of pictures is PictureFolder --dataset.path '.'"),
         (["shapes3d", "p.png"], 1, "no file data_sets/3dshapes.h5; fetch the public file with"),
         (["double_helix", "p.gif"], 1, "p.gif must end in one of .png, .pdf, .svg"),
         (["double_helix"], 2, "the following arguments are required: OUT"),

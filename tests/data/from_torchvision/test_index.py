@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 
-from lr_lightning.data import TorchvisionDataset
+from lr_lightning.data import PictureFolder, TorchvisionDataset
 from lr_lightning.data.from_torchvision import construction, public_files
 from lr_lightning.data.from_torchvision import recipe as recipes
 from lr_lightning.data.from_torchvision.public_files import PublicFiles
@@ -183,6 +183,19 @@ def test_a_removed_file_is_missing(tmp_path: Path) -> None:
     (tmp_path / "a" / "levels.txt").unlink()
     with pytest.warns(UserWarning, match="changed"), pytest.raises(FileNotFoundError, match=r"Marked .*levels\.txt"):
         marked(tmp_path / "a")
+
+
+def test_a_cache_among_the_classes_is_no_class(tmp_path: Path) -> None:
+    files.write_folders(tmp_path, ("apes", "zebras"))
+    cache = PictureFolder(tmp_path).prepare()
+    assert cache is not None
+    assert cache.parent == tmp_path / "lr_lightning_cache"
+    dataset = TorchvisionDataset("ImageFolder", tmp_path)
+    assert dataset.factor_space.value_names == {"label": ("apes", "zebras")}
+    shutil.rmtree(tmp_path / "apes")
+    shutil.rmtree(tmp_path / "zebras")
+    with pytest.warns(UserWarning, match="changed"), pytest.raises(FileNotFoundError, match="class folder"):
+        TorchvisionDataset("ImageFolder", tmp_path)
 
 
 @pytest.mark.parametrize("change", ["add", "remove", "rename", "class"])
