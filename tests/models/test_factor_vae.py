@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from lr_lightning.data import FactorDataset, FactorSpace
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
+from lr_lightning.losses import Gaussian
 from lr_lightning.models import FactorVAE, LinearSchedule
 from lr_lightning.networks import MLP, AutoencoderNetwork
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer, weights
@@ -406,6 +407,7 @@ def test_total_correlation_of_gaussian_codes_is_found(tmp_path: Path, correlatio
         torch.manual_seed(0)
         model = FactorVAE(
             AutoencoderNetwork(Fixed(), nn.Linear(3, 3), 3, (3,)),
+            likelihood=Gaussian(),
             discriminator_widths=(64, 64),
             optimizer=lambda parameters: SGD(parameters, lr=0.0),
             discriminator_optimizer=lambda parameters: Adam(parameters, lr=3e-3, betas=(0.5, 0.9)),
