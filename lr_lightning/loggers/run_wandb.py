@@ -165,8 +165,12 @@ class RunWandbLogger(WandbLogger):
         media = LoggedMedia(0, step, key, None, columns, data)
         self._guarded(lambda run: self._log_media(run, media))
 
-    def finish(self) -> str | None:
-        """End the W&B run; return a message if something is left to do, otherwise ``None``."""
+    def finish(self, exit_code: int = 0) -> str | None:
+        """End the W&B run; return a message if something is left to do, otherwise ``None``.
+
+        Args:
+            exit_code: Not 0 for a run that failed, which W&B then lists as such.
+        """
         if self._experiment is None:
             return None
         if self._lost is not None:
@@ -174,7 +178,7 @@ class RunWandbLogger(WandbLogger):
             return None
         folder = Path(self._experiment.dir).parent
         try:
-            self._experiment.finish()
+            self._experiment.finish(exit_code=exit_code)
         except TimeoutError:
             command = f"wandb sync --include-online {quoted_path(folder)}"
             return f"W&B: the upload did not finish within {self.upload_timeout:g} s; upload the rest with: {command}"

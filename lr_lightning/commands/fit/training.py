@@ -80,8 +80,13 @@ class RunCLI(LightningCLI):
             raise
 
     def _leave_folder(self) -> None:
-        if self._held is not None:
-            self._held.leave()
+        if self._held is None:
+            return
+        if not self._held.is_begun:  # W&B would write files when Python exits, after the folder is removed
+            for logger in self.trainer.loggers if hasattr(self, "trainer") else ():
+                if isinstance(logger, RunWandbLogger):
+                    logger.finish(exit_code=1)
+        self._held.leave()
 
     @override
     def _prepare_subcommand_parser(self, klass: type, subcommand: str, **kwargs: Any) -> LightningArgumentParser:

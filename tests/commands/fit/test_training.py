@@ -251,6 +251,14 @@ def test_resuming_a_finished_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert Path("runs/helix/checkpoints/last.ckpt").read_bytes() == weights
 
 
+def test_a_run_that_fails_before_its_first_step_leaves_nothing() -> None:
+    floats = "[{class_path: ToDtype, init_args: {dtype: torch.float32}}]"
+    options = (f"--config={CONFIG_FOLDER / 'quickstart.yaml'}", *TINY, *QUIET, f"--data.augmentations={floats}")
+    assert run("fit", *options) == 1
+    assert wandb.run is None  # it would write to the folder when Python exits
+    assert not Path("runs").exists()
+
+
 def test_a_run_that_was_moved_is_resumed_where_it_is_now(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("fit", *HELIX, "--trainer.logger=false") == 0
     Path("runs/helix").rename("moved")
