@@ -4,8 +4,9 @@ import inspect
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, redirect_stdout, suppress
 from difflib import get_close_matches
+from functools import partial
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -144,7 +145,8 @@ def construct(
             return _constructed(cls, arguments, root, download=False, may_connect=False, progress=progress)
         except OSError:  # files are missing or damaged
             # Constructed again below, so that archives do not count among the files that the samples depend on.
-            _constructed(cls, arguments, root, download=True, may_connect=True, progress=progress)
+            with _without_empty_folders(root):
+                _constructed(cls, arguments, root, download=True, may_connect=True, progress=progress)
     return _constructed(cls, arguments, root, download=False, may_connect=download, progress=progress)
 
 
@@ -177,6 +179,20 @@ def _constructed(
     return dataset, watch
 
 
+@contextmanager
+def _without_empty_folders(root: Path) -> Iterator[None]:
+    """Remove the folders that a failed download has made and left empty."""
+    made = [folder for folder in (root, *root.parents) if not folder.exists()]
+    try:
+        yield
+    except Exception:
+        inside = [path for path in root.rglob("*") if path.is_dir()] if made else []
+        for folder in [*sorted(inside, reverse=True), *made]:
+            with suppress(OSError):  # it is not empty
+                folder.rmdir()
+        raise
+
+
 def _unpack_celeba(cls: Any, root: Path) -> None:
     """Unpack the images if the archive is in ``root``: torchvision only does so if it can download all files anyway.
 
@@ -201,18 +217,19 @@ def _explained(error: Exception, cls: type, arguments: Mapping[str, Any], root: 
     name, text = cls.__name__, one_line(error) or type(error).__name__
     text = text.replace("File not found or corrupted.", "the downloaded file has a wrong checksum")
     files = known_files(name) if is_of_torchvision(cls) else PublicFiles()
+    remedy = partial(files.remedy, root, has_download="download" in _parameters(cls))
     if watch.refused is not None:
         return _network_needed(cls, watch)
     if isinstance(error, ImportError):
         return ImportError(f"{name} requires another package ({text}); install it")
     if watch.may_connect and _is_of_download(error, text):
-        return ConnectionError(f"{name} cannot be downloaded ({text}); {files.remedy(root, offline=True)}")
+        return ConnectionError(f"{name} cannot be downloaded ({text}); {remedy(offline=True)}")
     if "not found" in text or isinstance(error, FileNotFoundError):
         missing = files.missing(root, arguments)
         if missing or not watch.opened or not files.needed:
             found = f"no {', '.join(missing)} in {root}" if missing else f"no files of {name} in {root}"
             reason = f" ({text})" if isinstance(error, FileNotFoundError) else ""
-            return FileNotFoundError(f"{found}{reason}; {files.remedy(root, offline=False)}")
+            return FileNotFoundError(f"{found}{reason}; {remedy(offline=False)}")
     read = watch.opened_in(root)
     if (valid := _VALID_SPLITS.search(text)) is not None:
         return ValueError(f"split of {name} must be {valid[1]} or 'all', got {arguments.get('split')!r}")

@@ -17,6 +17,7 @@ class PublicFiles:
         address: Where they are published.
         check: What torchvision verifies.
         record: Name of the set in ``lr-lightning data``, if that keeps these files in a folder of that name.
+        folder_per_class: Whether the files are the user's own, in one folder per class.
     """
 
     needed: tuple[str, ...] = ()
@@ -24,6 +25,7 @@ class PublicFiles:
     address: str = ""
     check: str = ""
     record: str = ""
+    folder_per_class: bool = False
 
     def needed_with(self, arguments: Mapping[str, Any]) -> list[str]:
         """Return the files that the class needs with these arguments."""
@@ -34,24 +36,27 @@ class PublicFiles:
         """Return the files that the class needs with these arguments and that are not in ``root``."""
         return [name for name in self.needed_with(arguments) if not (root / name).exists()]
 
-    def remedy(self, root: Path, *, offline: bool) -> str:
+    def remedy(self, root: Path, *, offline: bool, has_download: bool) -> str:
         """Return what the user can do about missing files; ends a message.
 
         Args:
             root: Folder of the class.
             offline: Whether downloading them failed.
+            has_download: Whether the class can download them.
         """
+        there = f"put {', '.join(self.archives) or 'the files that its documentation names'}"
+        source = f" from {self.address}" if self.address else ""
         if offline:
-            start = "check the connection and run again"
-        elif self.record and root.name == self.record:
+            return f"check the connection, or {there}{source} into {root}, and run again"
+        if self.folder_per_class:
+            return f"put one subfolder of pictures per class into {root}"
+        if not has_download:
+            return f"{there}{source} into {root}"
+        start = "set download: true"
+        if self.record and root.name == self.record:
             start = f"run `lr-lightning data prepare {self.record} --root {root.parent}`"
-        else:
-            start = "set download: true"
-        if not self.archives:
-            return f"{start}, or put the files that the documentation of the class names into {root}"
-        there = ", ".join(self.archives)
         unpacks = " and set download: true, which unpacks them" if self.archives != self.needed else ""
-        return f"{start}, or put {there} from {self.address} into {root}{unpacks}"
+        return f"{start}, or {there}{source} into {root}{unpacks}"
 
     def again(self, root: Path) -> str:
         """Return what the user can do about damaged files; ends a message."""
@@ -150,6 +155,8 @@ _FILES = {
         "md5 of the archives",
         record="omniglot",
     ),
+    "ImageFolder": PublicFiles(folder_per_class=True),
+    "DatasetFolder": PublicFiles(folder_per_class=True),
 }
 
 

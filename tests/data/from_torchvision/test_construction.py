@@ -144,9 +144,21 @@ def test_celeba_needs_gdown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(datasets.CIFAR10, "url", "http://127.0.0.1:9/cifar-10-python.tar.gz")
-    message = rf"CIFAR10 cannot be downloaded .*refused.*cifar-10-python\.tar\.gz from .* into {tmp_path}"
+    root = tmp_path / "sets" / "cifar"
+    message = rf"CIFAR10 cannot be downloaded .*refused.*cifar-10-python\.tar\.gz from .* into {root}, and run again$"
     with pytest.raises(ConnectionError, match=message):
-        opened(datasets.CIFAR10, tmp_path, download=True)
+        opened(datasets.CIFAR10, root, download=True)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [("ImageFolder", "one subfolder .*per class"), ("Kitti", "download: true"), ("Cityscapes", "documentation")],
+)
+def test_downloads_are_advised_where_possible(tmp_path: Path, name: str, remedy: str) -> None:
+    with pytest.raises(FileNotFoundError, match=f"{remedy}.* {tmp_path}") as caught:
+        opened(getattr(datasets, name), tmp_path)
+    assert ("download:" in str(caught.value)) == ("download:" in remedy)
 
 
 @pytest.mark.parametrize(
