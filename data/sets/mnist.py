@@ -144,7 +144,7 @@ class MNIST(TensorFactorDataset):
             raise ValueError(f"split must be one of {', '.join(_PREFIXES)}, got {split!r}")
         if size not in (28, 32, 64):
             raise ValueError(f"size must be 28, 32 or 64, got {size}")
-        paths = _find(_folder(Path(root), name), _PREFIXES[split])
+        paths = _find(_folder(Path(root), name), _PREFIXES[split], _remedy(Path(root), name))
         images = torch.cat([read_idx(path) for path in paths[::2]])
         labels = torch.cat([read_idx(path) for path in paths[1::2]])
         files = " and ".join(str(path) for path in paths)
@@ -219,15 +219,29 @@ def _folder(root: Path, name: str) -> Path:
     return next((folder for folder in folders if any(folder.glob("*-ubyte*"))), root)
 
 
-def _find(root: Path, prefixes: list[str]) -> list[Path]:
-    """Return the files of the splits as images, labels, images, ...; decompressed files take precedence."""
+def _remedy(root: Path, name: str) -> str:
+    """Return how to get the missing files of the set called ``name``."""
+    if root.name in _TORCHVISION_FOLDERS:
+        return f"download them with `lr-lightning data prepare {root.name} --root {root.parent}`"
+    if name in _TORCHVISION_FOLDERS:
+        return f"download them with `lr-lightning data prepare {name} --root {root}`, and set root to {root / name}"
+    return "put them there"
+
+
+def _find(root: Path, prefixes: list[str], remedy: str) -> list[Path]:
+    """Return the files of the splits as images, labels, images, ...; decompressed files take precedence.
+
+    Args:
+        root: Their folder.
+        prefixes: Beginnings of their names.
+        remedy: How to get missing files; part of the error message.
+    """
     names = [f"{prefix}-{kind}-ubyte" for prefix in prefixes for kind in ("images-idx3", "labels-idx1")]
     found = [[path for path in (root / name, root / f"{name}.gz") if path.is_file()] for name in names]
     missing = [name for name, paths in zip(names, found, strict=True) if not paths]
     if missing:
         raise FileNotFoundError(
-            f"no {', '.join(missing)} in {root}, with or without .gz; download them with `lr-lightning data prepare "
-            "mnist` (or fashion_mnist), or choose a split whose files exist"
+            f"no {', '.join(missing)} in {root}, with or without .gz; {remedy}, or choose a split whose files exist"
         )
     return [paths[0] for paths in found]
 

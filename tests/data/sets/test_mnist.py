@@ -1,6 +1,7 @@
 """Reader of the idx files of MNIST."""
 
 import gzip
+import re
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,20 @@ def test_rejects_a_split_whose_files_are_missing(tmp_path: Path, split: Any) -> 
         FileNotFoundError, match=r"no train-images-idx3-ubyte, train-labels-idx1-ubyte in .*data prepare"
     ):
         MNIST(tmp_path, split)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name", "remedy"),
+    [
+        ("fashion_mnist", "fashion_mnist", "prepare fashion_mnist --root {0}`"),
+        ("fashion_mnist", "mnist", "prepare fashion_mnist --root {0}`"),
+        ("own", "mnist", "prepare mnist --root {0}/own`, and set root to {0}/own/mnist"),
+        ("own", "letters", "with or without .gz; put them there"),
+    ],
+)
+def test_names_the_command_that_downloads_missing_files(tmp_path: Path, folder: str, name: str, remedy: str) -> None:
+    with pytest.raises(FileNotFoundError, match=re.escape(f"{remedy.format(tmp_path)}, or choose a split")):
+        MNIST(tmp_path / folder, name=name)
 
 
 def test_rejects_damaged_files(tmp_path: Path) -> None:
