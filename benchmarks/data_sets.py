@@ -10,7 +10,7 @@ For each data set, measures:
 - memory of the fresh process after 20,000 images, and with all images in memory: its own, and pages of mapped files,
   which processes share and the system reclaims on demand.
 
-    OMP_NUM_THREADS=1 python benchmarks/data_sets.py --folder /tmp/benchmark
+    OMP_NUM_THREADS=1 python benchmarks/data_sets.py --folder scratch
 
 The files are written once: all of dSprites (1 minute, 50 MB), and 48,000 and 41,472 images of 3DShapes and MPI3D, or
 all with ``--full`` (12.7 GB of cache). They contain rendered images in the layouts of the public files.

@@ -5,7 +5,7 @@ Both read the same files, which are stand-ins of the public sizes: 50,000 images
 with their labels. They read in turns, from the page cache. For each, the benchmark also measures the time from the
 start of the process to the first batch, with the conversion to the memory-mapped cache and without, and memory.
 
-    OMP_NUM_THREADS=1 python benchmarks/photographs.py --folder /tmp/benchmark
+    OMP_NUM_THREADS=1 python benchmarks/photographs.py --folder scratch
 
 The files (4 GB with the cache) are removed at the end, unless ``--keep`` is given.
 """
