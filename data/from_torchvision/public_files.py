@@ -65,6 +65,16 @@ class PublicFiles:
 
 
 _RAW = tuple(f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1"))
+_CELEBA_TEXTS = tuple(
+    f"celeba/{file}"
+    for file in (
+        "list_attr_celeba.txt",
+        "identity_CelebA.txt",
+        "list_bbox_celeba.txt",
+        "list_landmarks_align_celeba.txt",
+        "list_eval_partition.txt",
+    )
+)
 
 
 def _idx(name: str, address: str) -> PublicFiles:
@@ -122,28 +132,8 @@ _FILES = {
         record="stl10",
     ),
     "CelebA": PublicFiles(
-        tuple(
-            f"celeba/{file}"
-            for file in (
-                "list_attr_celeba.txt",
-                "identity_CelebA.txt",
-                "list_bbox_celeba.txt",
-                "list_landmarks_align_celeba.txt",
-                "list_eval_partition.txt",
-                "img_align_celeba",
-            )
-        ),
-        tuple(
-            f"celeba/{file}"
-            for file in (
-                "list_attr_celeba.txt",
-                "identity_CelebA.txt",
-                "list_bbox_celeba.txt",
-                "list_landmarks_align_celeba.txt",
-                "list_eval_partition.txt",
-                "img_align_celeba.zip",
-            )
-        ),
+        (*_CELEBA_TEXTS, "celeba/img_align_celeba"),
+        (*_CELEBA_TEXTS, "celeba/img_align_celeba.zip"),
         "http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
         "md5 of each file except the images",
         record="celeba",

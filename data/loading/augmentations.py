@@ -12,6 +12,7 @@ from torch import Tensor
 from torchvision.transforms import v2
 
 from lr_lightning.common.checks import one_line
+from lr_lightning.data.storage.fixed_transforms import check_transforms
 
 
 class Augmentations:
@@ -30,16 +31,7 @@ class Augmentations:
     """
 
     def __init__(self, transforms: Sequence[v2.Transform], seed: int) -> None:
-        if not isinstance(transforms, Sequence):
-            raise TypeError(
-                f"augmentations must be a list of transforms, got {type(transforms).__name__}; put it in a list"
-            )
-        for transform in transforms:
-            if not isinstance(transform, v2.Transform):
-                raise TypeError(
-                    f"augmentations must be transforms of torchvision.transforms.v2, got {transform!r}; subclass "
-                    "torchvision.transforms.v2.Transform"
-                )
+        check_transforms("augmentations", transforms)
         self._transforms = tuple(transforms)
         # The loader hashes the same seed for the order of samples: use another number of the stream
         drawn = torch.randint(2**62, (2,), generator=torch.Generator().manual_seed(seed))

@@ -63,16 +63,7 @@ class FixedTransforms:
     """
 
     def __init__(self, transforms: Sequence[v2.Transform]) -> None:
-        if not isinstance(transforms, Sequence):
-            raise TypeError(
-                f"transforms must be a list of transforms, got {type(transforms).__name__}; put it in a list"
-            )
-        for transform in transforms:
-            if not isinstance(transform, v2.Transform):
-                raise TypeError(
-                    f"transforms must be transforms of torchvision.transforms.v2, got {_kind(transform)}; subclass "
-                    "torchvision.transforms.v2.Transform"
-                )
+        check_transforms("transforms", transforms)
         self._transforms = tuple(transforms)
         modules = list(_modules(self._transforms))
         for module in modules:
@@ -167,6 +158,18 @@ def _no_random_draws(transforms: Sequence[v2.Transform]) -> Iterator[None]:
         )
 
 
+def check_transforms(argument: str, transforms: Sequence[v2.Transform]) -> None:
+    """Raise ``TypeError`` if ``transforms``, the value of ``argument``, is not a sequence of transforms."""
+    if not isinstance(transforms, Sequence):
+        raise TypeError(f"{argument} must be a list of transforms, got {type(transforms).__name__}; put it in a list")
+    for transform in transforms:
+        if not isinstance(transform, v2.Transform):
+            raise TypeError(
+                f"{argument} must be transforms of torchvision.transforms.v2, got {_kind(transform)}; subclass "
+                "torchvision.transforms.v2.Transform"
+            )
+
+
 def _modules(value: Any) -> Iterator[nn.Module]:
     """Yield all modules in a parameter, such as the transforms inside ``Compose``."""
     if isinstance(value, nn.Module):
@@ -239,6 +242,8 @@ def _value(value: Any, where: str) -> list[Any]:
 
 
 def _kind(value: Any) -> str:
-    """Return what a value is, with the name of a function."""
+    """Return what a value is: text itself, a function with its name, otherwise its class."""
+    if isinstance(value, str):
+        return repr(value)
     name = getattr(value, "__name__", None)
     return f"the {type(value).__name__} {name}" if isinstance(name, str) else public_path(type(value))
