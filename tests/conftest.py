@@ -1,6 +1,7 @@
 """Settings and fixtures shared by all tests. Tests download nothing and contact no server."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["WANDB_MODE"] = "offline"
 os.environ["WANDB_ERROR_REPORTING"] = "false"
 os.environ["WANDB_SILENT"] = "true"
+# For processes that tests start with functions of test modules; last, so that an installed package comes first.
+sys.path.append(str(Path(__file__).parents[1]))
 
 import pytest
 from hypothesis import HealthCheck, settings
