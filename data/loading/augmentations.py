@@ -1,9 +1,7 @@
 """Random transforms of training images, drawn independently for each image."""
 
-import pickle
 import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +11,7 @@ from torchvision.transforms import v2
 
 from lr_lightning.common.checks import one_line
 from lr_lightning.data.storage.fixed_transforms import check_transforms
+from lr_lightning.data.storage.random_state import kept_random_state
 
 
 class Augmentations:
@@ -65,7 +64,7 @@ class Augmentations:
             ValueError: If a transform fails, or the results do not have the shape and dtype of ``images``.
         """
         results: Any = images
-        with _separate_random_state(images.device):
+        with kept_random_state(images.device):
             for transform, own_seeds in zip(self._transforms, seeds.T.tolist(), strict=True):
                 results = _apply(transform, results, own_seeds, images.device)
         self._check_kept(results, images)
@@ -97,11 +96,10 @@ class Augmentations:
     def _draw_numbers(self, images: Tensor) -> bool:
         """Return whether transforming one of ``images`` advances a global generator."""
         transform = v2.Compose(self._transforms)
-        with _separate_random_state(images.device):
-            before = _random_state(images.device)
+        with kept_random_state(images.device) as has_advanced:
             for image in images:
                 transform(image.clone())
-                if _random_state(images.device) != before:
+                if has_advanced():
                     return True
         return False
 
@@ -186,24 +184,3 @@ def _seed_generators(seed: int, device: torch.device) -> None:
         torch.cuda.default_generators[device.index].manual_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002 - the global generator, from which a transform may draw
-
-
-def _random_state(device: torch.device) -> tuple[Any, ...]:
-    """Return the states of the global generators."""
-    states = [torch.get_rng_state()]
-    if device.type == "cuda":
-        states.append(torch.cuda.get_rng_state(device))
-    numpy = pickle.dumps(np.random.get_state())  # noqa: NPY002
-    return (*(state.numpy().tobytes() for state in states), random.getstate(), numpy)
-
-
-@contextmanager
-def _separate_random_state(device: torch.device) -> Iterator[None]:
-    """Restore the states of the global generators at the end."""
-    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
-    with torch.random.fork_rng([device] if device.type == "cuda" else []):
-        try:
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(numpy)  # noqa: NPY002
