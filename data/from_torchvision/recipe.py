@@ -1,7 +1,6 @@
 """What determines the samples of a data set of torchvision."""
 
 import hashlib
-import inspect
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -21,12 +20,10 @@ from lr_lightning.data.from_torchvision.construction import (
 )
 from lr_lightning.data.from_torchvision.public_files import known_files
 from lr_lightning.data.from_torchvision.watch import Watch
+from lr_lightning.data.storage.source_files import source_files
 
 if TYPE_CHECKING:
     from lr_lightning.data.storage.fixed_transforms import FixedTransforms
-
-_FOREIGN = ("builtins", "torch", "torchvision", "typing")
-"""Packages whose classes do not change unless their version does."""
 
 _CODE = (".py", ".pyc", ".pyd", ".so")
 _SYSTEM = tuple(map(Path, ("/dev", "/proc", "/sys", sys.prefix, sys.base_prefix)))
@@ -113,7 +110,7 @@ class Recipe:
             raise ValueError(f"{self.title} has no samples in {self.root}")
         if self.transforms is not None:
             sources += self.transforms.paths
-        return parts, list(dict.fromkeys([*sources, *_source_files(cls)]))
+        return parts, list(dict.fromkeys([*sources, *source_files(cls, "dataset")]))
 
     def files_of(self, watch: Watch) -> list[Path]:
         """Return the files and folders of the data set among those that were opened.
@@ -143,15 +140,6 @@ def _is_data(path: Path) -> bool:
     """Return whether a path is a file of the user rather than one of Python, its packages or the system."""
     installed = _INSTALLED.intersection(path.parts) or any(path.is_relative_to(folder) for folder in _SYSTEM)
     return path.suffix not in _CODE and not installed and path.is_file()
-
-
-def _source_files(cls: type) -> list[Path]:
-    """Return the files that define a class and its bases, except those of torch and torchvision."""
-    own = [each for each in cls.__mro__ if each.__module__.partition(".")[0] not in _FOREIGN]
-    try:
-        return [Path(inspect.getfile(each)) for each in own]
-    except (TypeError, OSError) as error:
-        raise ValueError(f"dataset {cls.__qualname__} must be defined in a file ({error})") from error
 
 
 def _paths_in(value: Any) -> Sequence[Path]:

@@ -197,7 +197,8 @@ def _pixels(sample: Any, name: str) -> Tensor:
     if not isinstance(image, Tensor):
         kind = f"{len(image)} parts" if isinstance(image, tuple | list) else type(image).__name__
         raise _UnsuitableError(f"{name} is no image but {kind}; {_REMEDY}")
-    image = image if image.ndim == 3 else image[None] if image.ndim == 2 else image
+    if image.ndim == 2:
+        image = image[None]
     if image.dtype != torch.uint8 or image.ndim != 3 or len(image) not in (1, 3):
         dtype = str(image.dtype).removeprefix("torch.")
         raise _UnsuitableError(

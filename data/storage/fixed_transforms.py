@@ -1,7 +1,6 @@
 """Transforms that are applied to each image once, before it is stored."""
 
 import hashlib
-import inspect
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -18,6 +17,7 @@ from torchvision.transforms import v2
 from lr_lightning.common.checks import one_line
 from lr_lightning.common.registry import public_path
 from lr_lightning.data.storage.random_state import kept_random_state
+from lr_lightning.data.storage.source_files import source_files
 
 # Classes of torchvision that draw random numbers, apart from those called Random...
 _RANDOM = {
@@ -70,7 +70,7 @@ class FixedTransforms:
             _check_not_random(module)
         description = [torchvision.__version__, *map(_parameters, self._transforms)]
         self.key = hashlib.blake2b(json.dumps(description).encode(), digest_size=8).hexdigest()
-        self.paths = tuple(sorted({path for module in modules for path in _source_files(module)}))
+        self.paths = tuple(sorted({path for module in modules for path in source_files(type(module), "transforms")}))
         self._shape: tuple[int, ...] | None = None  # of all images, known once the first was transformed
         self._is_watched = False
 
@@ -87,12 +87,14 @@ class FixedTransforms:
             ValueError: If a transform fails or is random, or the result is not uint8, is not one image, or differs in
                 shape from the first result.
         """
-        if self._shape is None and not torch.equal(self._apply(image.clone()), self._apply(image.clone())):
-            raise ValueError(f"transforms must be deterministic, but differ from one call to the next; {_REMEDY}")
-        result = self._apply(image)
         if self._shape is None:
+            result = self._apply(image.clone())  # a copy, in case a transform changes its input in place
+            if not torch.equal(result, self._apply(image)):
+                raise ValueError(f"transforms must be deterministic, but differ from one call to the next; {_REMEDY}")
             self._shape = tuple(result.shape)
-        elif result.shape != self._shape:
+            return result
+        result = self._apply(image)
+        if result.shape != self._shape:
             raise ValueError(
                 f"transforms must give all images one shape, got {tuple(result.shape)} from an image "
                 f"{tuple(image.shape)} and {self._shape} from the first image; append CenterCrop, or Resize with "
@@ -188,16 +190,6 @@ def _check_not_random(module: nn.Module) -> None:
             raise ValueError(
                 f"transforms must be deterministic, but {type(module).__name__} draws random numbers; {_REMEDY}"
             )
-
-
-def _source_files(module: nn.Module) -> Iterator[Path]:
-    """Yield the files that define the class of a transform and its bases, except those of torch and torchvision."""
-    for cls in type(module).__mro__:
-        if cls.__module__.partition(".")[0] not in ("torchvision", "torch", "builtins"):
-            try:
-                yield Path(inspect.getfile(cls))
-            except (TypeError, OSError) as error:
-                raise ValueError(f"transforms: {cls.__name__} must be defined in a file, to notice changes") from error
 
 
 def _parameters(module: nn.Module) -> list[Any]:

@@ -89,7 +89,7 @@ class FolderImages:
             self._convert_color = channels is not None
             self._channels = len(first) if channels is None else channels
             self._size = first.shape[1:]
-            self.shape: tuple[int, ...] = (len(self._images), *self._row(0).shape)
+            self.shape: tuple[int, ...] = (len(self._images), *self._as_row(first, self._images[0]).shape)
 
     def blocks(self) -> Iterator[Tensor]:
         """Yield all rows in order, in blocks ``(B, C, H, W)``.
@@ -109,8 +109,10 @@ class FolderImages:
 
     def _row(self, i: int) -> Tensor:
         """Return row number ``i`` ``(C, H, W)``."""
-        path = self._images[i]
-        pixels = read_pixels(path, upright=self._upright)
+        return self._as_row(read_pixels(self._images[i], upright=self._upright), self._images[i])
+
+    def _as_row(self, pixels: Tensor, path: Path) -> Tensor:
+        """Return the row ``(C, H, W)`` of an image."""
         if self._channels == 3:
             pixels = pixels.expand(3, -1, -1)
         elif len(pixels) == 3:
