@@ -1,13 +1,13 @@
 """Augmentations from configs and on the command line."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import yaml
 
+from tests.commands.fit.small_run import weights, write_config
 from tests.commands.fit.test_training import run
 
 FLIP = "torchvision.transforms.v2.RandomHorizontalFlip"
@@ -20,29 +20,12 @@ def config(tmp_path: Path) -> Path:
     images = np.random.default_rng(0).integers(0, 256, (48, 8, 8, 3), np.uint8)
     np.savez(tmp_path / "noise.npz", images=images)
     (tmp_path / "noise.yaml").write_text("name: noise\nfactors: {row: 6, column: 8}\nimages: noise.npz\n")
-    network = {"class_path": "MLP", "init_args": {"latent_dim": 3, "observation_shape": [3, 8, 8], "widths": [16]}}
     data = {
         "dataset": {"class_path": "CustomDataset", "init_args": {"path": str(tmp_path / "noise.yaml")}},
-        "batch_size": 8,
-        "val_size": 8,
         "batches_per_epoch": 5,
         "augmentations": ["RandomHorizontalFlip", CROP],
     }
-    trainer: dict[str, Any] = {"max_steps": 8, "accelerator": "cpu", "logger": False, "default_root_dir": "run"}
-    trainer |= {"enable_progress_bar": False, "enable_model_summary": False}
-    parts = {
-        "seed_everything": 0,
-        "model": {"class_path": "BetaVAE", "init_args": {"network": network}},
-        "data": {"class_path": "FactorDataModule", "init_args": data},
-        "trainer": trainer,
-    }
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(parts))
-    return path
-
-
-def weights(folder: str) -> list[torch.Tensor]:
-    return list(torch.load(f"{folder}/checkpoints/last.ckpt", weights_only=True)["state_dict"].values())
+    return write_config(tmp_path, 8, data)
 
 
 def test_short_names_work_in_configs_and_on_the_command_line(config: Path) -> None:

@@ -2,7 +2,6 @@
 
 import re
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ import yaml
 from PIL import Image
 
 from tests.arrays import read_arrays
+from tests.commands.fit.small_run import weights, write_config
 from tests.commands.fit.test_training import run
 
 SQUARE = [{"class_path": "Resize", "init_args": {"size": 8}}, {"class_path": "CenterCrop", "init_args": {"size": 8}}]
@@ -31,25 +31,8 @@ def config(tmp_path: Path) -> Path:
     for i in range(40):
         pixels = random.integers(0, 256, (*random.integers(9, 20, 2), 3), dtype=np.uint8)
         Image.fromarray(pixels).save(tmp_path / "pictures" / ["", "more"][i % 2] / f"{i}.png")
-    network = {"class_path": "MLP", "init_args": {"latent_dim": 3, "observation_shape": [3, 8, 8], "widths": [16]}}
     dataset = {"class_path": "PictureFolder", "init_args": {"path": str(tmp_path / "pictures"), "transforms": SQUARE}}
-    data = {"dataset": dataset, "batch_size": 8, "val_size": 8, "batches_per_epoch": 3}
-    trainer: dict[str, Any] = {"max_steps": 6, "accelerator": "cpu", "logger": False, "default_root_dir": "run"}
-    trainer |= {"enable_progress_bar": False, "enable_model_summary": False}
-    parts = {
-        "seed_everything": 0,
-        "model": {"class_path": "BetaVAE", "init_args": {"network": network}},
-        "data": {"class_path": "FactorDataModule", "init_args": data},
-        "assays": ASSAYS,
-        "trainer": trainer,
-    }
-    path = tmp_path / "config.yaml"
-    path.write_text(yaml.safe_dump(parts))
-    return path
-
-
-def weights(folder: str) -> list[torch.Tensor]:
-    return list(torch.load(f"{folder}/checkpoints/last.ckpt", weights_only=True)["state_dict"].values())
+    return write_config(tmp_path, 6, {"dataset": dataset, "batches_per_epoch": 3}, assays=ASSAYS)
 
 
 def test_every_command_runs_without_factors(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
