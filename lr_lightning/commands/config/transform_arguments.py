@@ -17,9 +17,13 @@ def transform_path(name: str) -> str | None:
         >>> transform_path("RandomCrop")
         'torchvision.transforms.v2.RandomCrop'
     """
-    found = getattr(v2, name, None)
-    is_transform = isinstance(found, type) and issubclass(found, v2.Transform)
-    return f"{v2.__name__}.{name}" if is_transform else None
+    return f"{v2.__name__}.{name}" if name in transform_names() else None
+
+
+def transform_names() -> list[str]:
+    """Return the names of torchvision's transforms."""
+    members = vars(v2).items()
+    return [name for name, member in members if isinstance(member, type) and issubclass(member, v2.Transform)]
 
 
 def register_numbers() -> None:

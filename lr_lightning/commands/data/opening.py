@@ -66,6 +66,8 @@ def _instantiate(path: str, root: Path, arguments: Sequence[str]) -> FactorDatas
     """Return an instance of the class at ``path``, which opens its files in ``root`` unless ``arguments`` differ."""
     from jsonargparse import ArgumentError, ArgumentParser
 
+    from lr_lightning.commands.config.transform_arguments import transform_names  # imports torchvision
+
     import_data_sets()  # so that arguments can name classes without their module
     cls = DATA_SETS[path]
     # the class of several sets cannot know which of them is meant
@@ -75,16 +77,9 @@ def _instantiate(path: str, root: Path, arguments: Sequence[str]) -> FactorDatas
     try:
         config = parser.parse_args(arguments)
     except ArgumentError as error:
-        raise ValueError(plain_message(error, (), {*_known_classes(), *_transforms()})) from error
+        raise ValueError(plain_message(error, (), {*_known_classes(), *transform_names()})) from error
     dataset: FactorDataset = parser.instantiate_classes(config).dataset
     return dataset
-
-
-def _transforms() -> list[str]:
-    """Return the names of the transforms that may be given as an argument."""
-    from torchvision.transforms import v2
-
-    return [name for name, member in vars(v2).items() if isinstance(member, type) and issubclass(member, v2.Transform)]
 
 
 def _known_classes() -> dict[str, str]:
