@@ -299,6 +299,20 @@ def test_results_that_are_not_images_are_refused(transforms: list[v2.Transform],
         FixedTransforms(transforms)(IMAGE)
 
 
+class InPlace(v2.Transform):  # type: ignore[misc]
+    """Brightens an image in place."""
+
+    def transform(self, image: Any, params: dict[str, Any]) -> Any:
+        """Add 1."""
+        return image.add_(1)
+
+
+def test_a_transform_in_place_is_applied_once() -> None:
+    transforms = FixedTransforms([InPlace()])
+    for _ in range(2):  # the first image is transformed twice, to compare the results
+        assert (transforms(torch.zeros(3, 4, 4, dtype=torch.uint8)) == 1).all()
+
+
 def test_a_shape_that_differs_between_images_is_refused() -> None:
     transforms = FixedTransforms([v2.Resize(8)])
     transforms(IMAGE)
