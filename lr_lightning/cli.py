@@ -17,6 +17,7 @@ Train autoencoders and VAEs, and measure their latent spaces with interventional
   assay     report on a model:  lr-lightning assay runs/quickstart --out report
   score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
   data      list, preview, prepare data sets:  lr-lightning data list
+  study     many runs, one table:  lr-lightning study run small_dsprites
 
   lr-lightning COMMAND --help   show the options of a command
   lr-lightning --version        show the version
@@ -42,6 +43,10 @@ def main(arguments: list[str] | None = None) -> None:
         from lr_lightning.commands.score import command as score
 
         sys.exit(score.main(arguments[1:]))
+    elif command == "study":
+        from lr_lightning.commands.study import command as study
+
+        sys.exit(study.main(arguments[1:]))
     elif command in ("fit", "validate", "test", "predict", "assay"):
         sys.exit(_run(arguments))
     else:

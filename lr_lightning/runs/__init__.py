@@ -1,0 +1,1 @@
+"""Runs from Python: train, load, evaluate, and read results."""

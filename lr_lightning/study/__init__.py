@@ -1,0 +1,1 @@
+"""Studies: many runs of one design, their scores in one table, and what the table shows."""

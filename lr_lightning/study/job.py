@@ -1,0 +1,60 @@
+"""A job: the runs of one cell that one process trains and evaluates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from lr_lightning.study.manifest import Evaluation, Resources
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process's work; it can be pickled, and its paths are absolute.
+
+    Attributes:
+        study: Name of the study; the group of its W&B runs.
+        root: Folder of all studies.
+        cell: Identity of the cell.
+        label: Readable name of the cell.
+        seeds: The seeds to train, together if there are several.
+        evaluation: What is measured on each run.
+        resources: What the job occupies.
+        threads: Threads of PyTorch.
+        wandb: Mode of W&B.
+    """
+
+    study: str
+    root: Path
+    cell: str
+    label: str
+    seeds: tuple[int, ...]
+    evaluation: Evaluation
+    resources: Resources
+    threads: int
+    wandb: Literal["offline", "online", "disabled"]
+
+
+State: TypeAlias = Literal["done", "failed", "diverged", "held"]
+"""How an attempt at a run ended: evaluated, with an error, with a loss that is not finite; or another process has it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an attempt at a run ended.
+
+    Attributes:
+        seed: Seed of the run.
+        state: How it ended.
+        sentence: Why it failed, or who holds it; empty if it is done.
+        seconds: Wall time.
+    """
+
+    seed: int
+    state: State
+    sentence: str = ""
+    seconds: float = 0.0
+
+
+Work: TypeAlias = Callable[[Job], tuple[Outcome, ...]]
+"""A function of a module, which worker processes import; it returns one outcome for each seed."""

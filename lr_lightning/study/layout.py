@@ -1,0 +1,65 @@
+"""Where the files of studies lie."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+STUDIES = Path("studies")
+"""Default folder of all studies, in the working folder."""
+CELL_CONFIG = "config.yaml"
+"""The complete training config of a cell, in the folder of the cell."""
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """The folder of a study, which holds everything but its runs.
+
+    Attributes:
+        root: The folder of all studies, which share their runs.
+        name: Name of the study.
+    """
+
+    root: Path
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """The folder itself."""
+        return self.root / self.name
+
+    @property
+    def manifest(self) -> Path:
+        """The list of the study's cells and seeds."""
+        return self.path / "manifest.json"
+
+    @property
+    def definition(self) -> Path:
+        """A copy of the study file that the manifest was made from."""
+        return self.path / "study.yaml"
+
+    @property
+    def logs(self) -> Path:
+        """What worker processes print."""
+        return self.path / "logs"
+
+
+def cell_folder(root: Path, cell: str) -> Path:
+    """Return the folder of a cell, given its identity."""
+    return root / "runs" / cell
+
+
+def run_folder(root: Path, cell: str, seed: int) -> Path:
+    """Return the folder of a run: one seed of a cell."""
+    return cell_folder(root, cell) / f"seed_{seed}"
+
+
+def evaluation_path(folder: Path, evaluation: str) -> Path:
+    """Return the path of the scores of a run, given the digest of what was evaluated.
+
+    The file is the last one that a run writes, so its presence means that the run is done.
+    """
+    return folder / "evaluations" / f"{evaluation}.json"
+
+
+def failure_path(folder: Path) -> Path:
+    """Return the path of the record of a failure; present only if the last attempt at a run failed."""
+    return folder / "failure.json"
