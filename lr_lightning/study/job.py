@@ -36,7 +36,7 @@ class Job:
 
 
 State: TypeAlias = Literal["done", "failed", "diverged", "held"]
-"""How an attempt at a run ended: evaluated, with an error, with a loss that is not finite; or another process has it."""
+"""How an attempt at a run ended: evaluated, with an error, with a loss that is not finite; or another has it."""
 
 
 @dataclass(frozen=True)

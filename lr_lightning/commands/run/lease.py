@@ -245,6 +245,36 @@ def age(folder: Path) -> float:
         probe.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """A lease as another process sees it at one moment.
+
+    Attributes:
+        holder: Who holds it; ``None`` while the file is being written or if it is damaged.
+        silence: Seconds since the last heartbeat, only a hint if the file is written on a host with another clock.
+    """
+
+    holder: Holder | None
+    silence: float
+
+    @property
+    def seems_alive(self) -> bool:
+        """Whether the holder still works: known on its own machine, judged by its heartbeat from another one."""
+        if self.holder is not None and self.holder.is_near:
+            return not self.holder.is_dead
+        return self.silence < STALE_AFTER
+
+
+def sight(folder: Path) -> Sighting | None:
+    """Return the lease of ``folder`` as it is, without waiting, writing or acquiring it; ``None`` without a lease."""
+    try:
+        modified = (folder / LEASE).stat().st_mtime
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    content = _read(folder / LEASE)
+    return None if content is None else Sighting(_holder(content), max(time.time() - modified, 0.0))
+
+
 class _Watch:
     """Observations of another machine's lease, timed by this machine's clock.
 

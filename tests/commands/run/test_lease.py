@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from lr_lightning.commands.run import lease as lease_module
-from lr_lightning.commands.run.lease import LEASE, FolderInUseError, Holder, Lease, LeaseLostError, acquire, age
+from lr_lightning.commands.run.lease import LEASE, FolderInUseError, Holder, Lease, LeaseLostError, acquire, age, sight
 
 ELSEWHERE: dict[str, Any] = {"machine": "another", "host": "node7", "pid": 1}
 
@@ -176,6 +176,30 @@ def test_age_is_that_of_the_last_heartbeat(tmp_path: Path) -> None:
     assert age(tmp_path) < 60
     os.utime(tmp_path / LEASE, (0, 0))
     assert age(tmp_path) > 1e9
+    assert [path.name for path in tmp_path.iterdir()] == [LEASE]
+
+
+def test_a_lease_is_judged_at_sight(tmp_path: Path) -> None:
+    def seems_alive(silence: float, **changes: Any) -> bool:
+        write_lease(tmp_path, **changes)
+        os.utime(tmp_path / LEASE, (time.time() - silence,) * 2)
+        sighting = sight(tmp_path)
+        assert sighting is not None
+        assert silence <= sighting.silence < silence + 60
+        assert sighting.holder is not None
+        assert sighting.holder.pid == changes.get("pid", os.getpid())
+        return sighting.seems_alive
+
+    assert sight(tmp_path) is None
+    assert seems_alive(1000.0)  # this process works, however late its heartbeat is
+    assert not seems_alive(0.0, pid=pid_of_the_dead())
+    assert seems_alive(0.1, **ELSEWHERE)
+    assert not seems_alive(0.5, **ELSEWHERE)
+    (tmp_path / LEASE).write_text("")
+    sighting = sight(tmp_path)
+    assert sighting is not None
+    assert sighting.holder is None
+    assert sighting.seems_alive
     assert [path.name for path in tmp_path.iterdir()] == [LEASE]
 
 

@@ -1,0 +1,117 @@
+"""A study whose runs were never trained: thousands of run folders with known scores, for tests and benchmarks."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from lr_lightning.study.layout import StudyFolder, cell_folder, evaluation_path, run_folder
+from lr_lightning.study.manifest import Cell, Evaluation, Manifest, write_manifest
+
+OBJECTIVES = ("BetaVAE", "AnnealedVAE", "FactorVAE", "DIPVAEI", "DIPVAEII", "BetaTCVAE")
+DATA_SETS = ("DSprites", "ColorDSprites", "NoisyDSprites", "ScreamDSprites", "SmallNORB", "Cars3D", "Shapes3D")
+_STRENGTH_KEYS = {"AnnealedVAE": "model.c_max", "FactorVAE": "model.gamma"}
+FINISHED = 1_700_000_000
+"""When the first run ended, in seconds since 1970; one run ends every 36 seconds, 100 an hour."""
+
+
+def synthetic_manifest(
+    num_objectives: int = 6, num_strengths: int = 6, num_data_sets: int = 7, num_seeds: int = 50, **changes: Any
+) -> Manifest:
+    """Return the manifest of a study of the size of the 12,600-model study, or a smaller one.
+
+    Args:
+        num_objectives: Number of objectives, up to 6; each is a block.
+        num_strengths: Number of strengths of each objective: 1, 2, 3, ...
+        num_data_sets: Number of data sets, up to 7.
+        num_seeds: Number of seeds, from 0.
+        changes: Other fields of the manifest.
+    """
+    cells = [
+        _cell(block, objective, strength, dataset)
+        for block, objective in enumerate(OBJECTIVES[:num_objectives])
+        for strength in range(1, num_strengths + 1)
+        for dataset in DATA_SETS[:num_data_sets]
+    ]
+    defaults: dict[str, Any] = {"name": "synthetic", "definition": "0" * 12, "version": "0", "evaluation": Evaluation()}
+    return Manifest(cells=tuple(cells), seeds=tuple(range(num_seeds)), **(defaults | changes))
+
+
+def _cell(block: int, objective: str, strength: int, dataset: str) -> Cell:
+    key = _STRENGTH_KEYS.get(objective, "model.beta")
+    label = f"{objective} {key.removeprefix('model.')}={strength} {dataset}"
+    parameters: dict[str, Any] = {key: strength, "data.dataset": dataset}
+    return Cell(f"{block}{strength:03d}{dataset.lower():_<16}", block, label, objective, dataset, parameters)
+
+
+def synthetic_value(cell: Cell, seed: int, score: int) -> float:
+    """Return the known value of a score: a function of objective, strength, data set, seed and number of the score."""
+    strength = next(value for key, value in cell.parameters.items() if key != "data.dataset")
+    assert isinstance(strength, int)
+    return cell.block / 10 + strength / 100 + DATA_SETS.index(cell.dataset) / 1000 + seed / 1e5 + score / 1e7
+
+
+def synthetic_evaluation(cell: Cell, seed: int, num_scores: int = 60) -> dict[str, Any]:
+    """Return what the evaluation of a run records.
+
+    Each of the scores has a row of its own and a scalar of the same name; others belong to losses and assays.
+    """
+    scores = [_score(cell, seed, number) for number in range(num_scores)]
+    return {
+        "format": 1,
+        "cell": cell.identity,
+        "seed": seed,
+        "step": 300_000,
+        "seconds": {"training": 3600.0 + seed, "evaluation": 60.0},
+        "threads": 1,
+        "precision": "32-true",
+        "versions": {"lr_lightning": "0.1.0", "torch": "2.6.0"},
+        "scalars": {f"metric/{row['name']}": row["value"] for row in scores}
+        | {"assay/conditioned_response/cds": synthetic_value(cell, seed, 1000), "test/loss": 1.0, "test/kl": None},
+        "validation": {"val/loss": 2.0},
+        "scores": scores,
+    }
+
+
+def _score(cell: Cell, seed: int, number: int) -> dict[str, Any]:
+    metric, variant = f"metric_{number // 4}", f"variant_{number % 4}"
+    return {
+        "name": f"{metric}_{variant}",
+        "metric": metric,
+        "variant": variant,
+        "value": synthetic_value(cell, seed, number),
+        "standard_error": 0.01,
+        "ceiling": 1.0,
+        "chance": None if number % 4 else 0.125,
+        "higher_is_better": number % 2 == 0,
+        "num_train": 10_000,
+        "num_test": 5_000,
+        "seconds": 1.5,
+        "level_seconds": 0.5,
+        "low": None,
+        "high": None,
+        "error_over": None,
+    }
+
+
+def write_synthetic_study(
+    root: Path, manifest: Manifest, done: Iterable[tuple[Cell, int]] | None = None, num_scores: int = 60
+) -> None:
+    """Write the manifest of a study and the results of its runs.
+
+    Args:
+        root: Folder of all studies.
+        manifest: The study.
+        done: The runs with results; all of them by default.
+        num_scores: Number of scores of each.
+    """
+    write_manifest(StudyFolder(root, manifest.name), manifest)
+    for cell in manifest.cells:
+        cell_folder(root, cell.identity).mkdir(parents=True, exist_ok=True)
+    for number, (cell, seed) in enumerate(manifest.runs if done is None else done):
+        path = evaluation_path(run_folder(root, cell.identity, seed), manifest.evaluation.digest)
+        path.parent.mkdir(parents=True)
+        # not atomically: flushing thousands of files to the disk takes minutes
+        path.write_text(json.dumps(synthetic_evaluation(cell, seed, num_scores), indent=1))
+        os.utime(path, (FINISHED + 36 * number,) * 2)
