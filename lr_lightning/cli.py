@@ -10,12 +10,13 @@ usage: lr-lightning COMMAND [options]
 
 Train autoencoders and VAEs, and measure their latent spaces with interventional assays.
 
-  fit       train a model:      lr-lightning fit --config configs/quickstart.yaml
+  fit       train a model:      lr-lightning fit --config quickstart
   test      evaluate a run:     lr-lightning test runs/quickstart
   validate  validate a run:     lr-lightning validate runs/quickstart
   predict   encode a data set:  lr-lightning predict runs/quickstart
   assay     report on a model:  lr-lightning assay runs/quickstart --out report
   score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
+  configs   ready configs:      lr-lightning configs
   data      list, preview, prepare data sets:  lr-lightning data list
   study     many runs, one table:  lr-lightning study run small_dsprites
 
@@ -35,6 +36,10 @@ def main(arguments: list[str] | None = None) -> None:
         print(USAGE)
     elif command == "--version":
         print(f"lr-lightning {__version__}")
+    elif command == "configs":
+        from lr_lightning.commands.config import command as configs
+
+        sys.exit(configs.main(arguments[1:]))
     elif command == "data":
         from lr_lightning.commands.data import command as data
 

@@ -10,6 +10,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace  # type: ig
 from typing_extensions import override
 
 from lr_lightning.commands.config.includes import read_config
+from lr_lightning.commands.config.packaged import find_config
 from lr_lightning.commands.config.registered_names import with_class_paths
 from lr_lightning.common.renamed_keys import with_current_names
 
@@ -19,7 +20,8 @@ ASSAYS = "assays"
 class ComposingConfigFile(ActionConfigFile):
     """A config file whose assays are merged with earlier ones; ``assays: null`` removes them all.
 
-    Names of earlier versions are replaced by current ones, and registered names by import paths.
+    The file may be given by the name of a packaged config. Names of earlier versions are replaced by current ones, and
+    registered names by import paths.
     """
 
     @staticmethod
@@ -28,14 +30,14 @@ class ComposingConfigFile(ActionConfigFile):
         """Merge the config ``value`` into ``cfg``.
 
         Raises:
-            FileNotFoundError: If it includes a file that does not exist. ValueError: If ``value`` is a file that is not
-            YAML or too large, includes itself, has an argument under both
-                its earlier and its current name, or names a registered class that cannot be imported.
+            UsageError: If it, or a file that it includes, is neither a file nor the name of a packaged config.
+            ValueError: If ``value`` is a file that is not YAML or too large, includes itself, has an argument under
+                both its earlier and its current name, or names a registered class that cannot be imported.
         """
-        if not (isinstance(value, str) and _is_file(value)):
+        if not _is_name(value):
             _merge(parser, cfg, dest, value)
             return
-        path = Path(value)
+        path = find_config(value)
         config = read_config(path)
         if not isinstance(config, dict):  # reported by the parser
             _merge(parser, cfg, dest, value)
@@ -54,10 +56,13 @@ def _merge(parser: ArgumentParser, cfg: Namespace, dest: str, value: str) -> Non
         cfg[ASSAYS] = before | after
 
 
-def _is_file(value: str) -> bool:
+def _is_name(value: Any) -> bool:
+    """Return whether ``value`` is a path or a name, not the text of a config."""
+    if not isinstance(value, str):
+        return False
     try:
-        return Path(value).is_file()
-    except (OSError, ValueError):  # ``value`` is the text of a config
+        return Path(value).is_file() or isinstance(yaml.safe_load(value), str)
+    except (OSError, ValueError, yaml.YAMLError):
         return False
 
 

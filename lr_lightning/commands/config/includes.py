@@ -6,7 +6,9 @@ from typing import Any
 
 import yaml
 
+from lr_lightning.commands.config.packaged import find_config
 from lr_lightning.commands.config.yaml_limits import check_config_file
+from lr_lightning.commands.messages import UsageError
 from lr_lightning.configs import CONFIG_FOLDER
 
 INCLUDE = "include"
@@ -15,16 +17,17 @@ INCLUDE = "include"
 def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
     """Return the values in a config file, merged into those of the files that it includes.
 
-    The key ``include`` is a file or a list of files. They are searched for next to the config, then among the configs
-    of this package, so that a copy of one of these works anywhere. Files are merged in order, and the config itself
-    comes last; later values take precedence. Mappings are merged, unless they name different classes.
+    The key ``include`` is a file, the name of a packaged config, or a list of them. Files are searched for next to the
+    config, then among the configs of this package, so that a copy of one of these works anywhere. Files are merged in
+    order, and the config itself comes last; later values take precedence. Mappings are merged, unless they name
+    different classes.
 
     Args:
         path: The file.
         including: The files that include it.
 
     Raises:
-        FileNotFoundError: If an included file does not exist.
+        UsageError: If an included file does not exist.
         ValueError: If a file is not YAML or too large, is not a mapping although others include it, or includes itself.
     """
     check_config_file(path)
@@ -47,10 +50,12 @@ def _find(name: Any, path: Path) -> Path:
     """Return the file included as ``name`` by the config ``path``."""
     if not isinstance(name, str):
         raise ValueError(f"include in {path} must be the path of a config or a list of paths, got {name!r}")
-    for folder in (path.parent, CONFIG_FOLDER):
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(f"{path} includes {name}, which is neither in {path.parent} nor in {CONFIG_FOLDER}")
+    if not (path.parent / name).is_file() and (CONFIG_FOLDER / name).is_file():
+        return CONFIG_FOLDER / name
+    try:
+        return find_config(name, path.parent)
+    except UsageError as error:
+        raise UsageError(f"{path} includes {name!r}: {error}") from error
 
 
 def _merged(base: Any, own: Any) -> Any:

@@ -8,6 +8,7 @@ from jsonargparse import ArgumentParser
 
 from lr_lightning.callbacks import ASSAYS, AssayCallback
 from lr_lightning.commands.config.composition import ComposingConfigFile, split_assays
+from lr_lightning.commands.messages import UsageError
 
 FIRST = """
 assays:
@@ -96,3 +97,17 @@ def test_names_of_earlier_versions_are_replaced() -> None:
     Path("old.yaml").write_text(f"assays: {{mine: {{class_path: {path}, init_args: {{samples: 3}}}}}}")
     _, arguments = parse("--config=old.yaml", "--assays.mine.num_traversals=4")["mine"]
     assert (arguments["num_samples"], arguments["num_traversals"]) == (3, 4)
+
+
+def test_packaged_configs_are_given_by_name() -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--config", action=ComposingConfigFile)
+    for key in ("seed_everything", "model", "data", "trainer"):
+        parser.add_argument(f"--{key}", type=Any)
+    parser.add_argument("--assays", type=dict[str, AssayCallback | None] | None, default={})
+    found = parser.parse_args(["--config=helix", "--config=drop.yaml", "--config={seed_everything: 3}"])
+    assert found.trainer["default_root_dir"] == "runs/helix"
+    assert found.seed_everything == 3
+    assert list(found.assays) == ["reconstruction", "latent_statistics", "response_matrix", "units"]
+    with pytest.raises(UsageError, match=r"'hellix'.*did you mean helix\?"):
+        parser.parse_args(["--config=hellix"])

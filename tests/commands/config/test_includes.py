@@ -72,7 +72,7 @@ def test_a_copy_of_a_config_of_this_package_works_anywhere() -> None:
 @pytest.mark.parametrize(
     ("files", "error", "message"),
     [
-        ({"main": "include: missing.yaml"}, FileNotFoundError, r"main\.yaml.*missing\.yaml"),
+        ({"main": "include: missing.yaml"}, ValueError, r"main\.yaml.*missing\.yaml"),
         ({"main": "include: main.yaml"}, ValueError, r"main\.yaml includes itself"),
         ({"main": "include: a.yaml", "a": "include: main.yaml"}, ValueError, r"main\.yaml includes itself"),
         ({"main": "include: {a: 1}"}, ValueError, r"include.*main\.yaml.*'a'"),
