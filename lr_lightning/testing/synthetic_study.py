@@ -1,11 +1,11 @@
 """A study whose runs were never trained: thousands of run folders with known scores, for tests and benchmarks."""
 
-import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from lr_lightning.study.evaluation_file import EvaluationRecord, evaluation_text, score_columns
 from lr_lightning.study.layout import StudyFolder, cell_folder, evaluation_path, run_folder
 from lr_lightning.study.manifest import Cell, Evaluation, Manifest, write_manifest
 
@@ -14,6 +14,26 @@ DATA_SETS = ("DSprites", "ColorDSprites", "NoisyDSprites", "ScreamDSprites", "Sm
 _STRENGTH_KEYS = {"AnnealedVAE": "model.c_max", "FactorVAE": "model.gamma"}
 FINISHED = 1_700_000_000
 """When the first run ended, in seconds since 1970; one run ends every 36 seconds, 100 an hour."""
+
+
+class _Score(NamedTuple):
+    """The fields of a ``ScoreRow``, whose module would import PyTorch."""
+
+    name: str
+    metric: str
+    variant: str
+    value: float
+    standard_error: float | None
+    ceiling: float | None
+    chance: float | None
+    higher_is_better: bool
+    num_train: int = 10_000
+    num_test: int = 5_000
+    seconds: float = 1.5
+    level_seconds: float = 0.5
+    low: float | None = None
+    high: float | None = None
+    error_over: str | None = None
 
 
 def synthetic_manifest(
@@ -52,47 +72,36 @@ def synthetic_value(cell: Cell, seed: int, score: int) -> float:
     return cell.block / 10 + strength / 100 + DATA_SETS.index(cell.dataset) / 1000 + seed / 1e5 + score / 1e7
 
 
-def synthetic_evaluation(cell: Cell, seed: int, num_scores: int = 60) -> dict[str, Any]:
-    """Return what the evaluation of a run records.
+def synthetic_evaluation(cell: Cell, seed: int, num_scores: int = 60) -> EvaluationRecord:
+    """Return the scores of a run.
 
-    Each of the scores has a row of its own and a scalar of the same name; others belong to losses and assays.
+    Each score has a row and a scalar, as in a real run; other scalars belong to losses and assays.
     """
-    scores = [_score(cell, seed, number) for number in range(num_scores)]
-    return {
-        "format": 1,
-        "cell": cell.identity,
-        "seed": seed,
-        "step": 300_000,
-        "seconds": {"training": 3600.0 + seed, "evaluation": 60.0},
-        "threads": 1,
-        "precision": "32-true",
-        "versions": {"lr_lightning": "0.1.0", "torch": "2.6.0"},
-        "scalars": {f"metric/{row['name']}": row["value"] for row in scores}
-        | {"assay/conditioned_response/cds": synthetic_value(cell, seed, 1000), "test/loss": 1.0, "test/kl": None},
-        "validation": {"val/loss": 2.0},
-        "scores": scores,
-    }
+    scores = score_columns(_score(cell, seed, number) for number in range(num_scores))
+    keys = [f"metric/{metric}/{variant}" for metric, variant in zip(scores["metric"], scores["variant"], strict=True)]
+    assays = {f"assay/response_matrix/scalar_{i}": 0.5 for i in range(19)}
+    return EvaluationRecord(
+        cell=cell.identity,
+        seed=seed,
+        step=300_000,
+        training_seconds=3600.0 + seed,
+        evaluation_seconds=60.0,
+        threads=1,
+        precision="32-true",
+        versions={"lr-lightning": "0.1.0", "torch": "2.6.0"},
+        scalars=dict(zip(keys, scores["value"], strict=True))
+        | {"assay/conditioned_response/cds": synthetic_value(cell, seed, 1000), "test/loss": 1.0, "test/kl": None}
+        | assays,
+        validation={"val/loss": 2.0} | assays,
+        scores=scores,
+    )
 
 
-def _score(cell: Cell, seed: int, number: int) -> dict[str, Any]:
+def _score(cell: Cell, seed: int, number: int) -> _Score:
     metric, variant = f"metric_{number // 4}", f"variant_{number % 4}"
-    return {
-        "name": f"{metric}_{variant}",
-        "metric": metric,
-        "variant": variant,
-        "value": synthetic_value(cell, seed, number),
-        "standard_error": 0.01,
-        "ceiling": 1.0,
-        "chance": None if number % 4 else 0.125,
-        "higher_is_better": number % 2 == 0,
-        "num_train": 10_000,
-        "num_test": 5_000,
-        "seconds": 1.5,
-        "level_seconds": 0.5,
-        "low": None,
-        "high": None,
-        "error_over": None,
-    }
+    chance = None if number % 4 else 0.125
+    value = synthetic_value(cell, seed, number)
+    return _Score(f"{metric}_{variant}", metric, variant, value, 0.01, 1.0, chance, number % 2 == 0)
 
 
 def write_synthetic_study(
@@ -113,5 +122,5 @@ def write_synthetic_study(
         path = evaluation_path(run_folder(root, cell.identity, seed), manifest.evaluation.digest)
         path.parent.mkdir(parents=True)
         # not atomically: flushing thousands of files to the disk takes minutes
-        path.write_text(json.dumps(synthetic_evaluation(cell, seed, num_scores), indent=1))
+        path.write_text(evaluation_text(synthetic_evaluation(cell, seed, num_scores)))
         os.utime(path, (FINISHED + 36 * number,) * 2)
