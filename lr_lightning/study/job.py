@@ -35,8 +35,9 @@ class Job:
     wandb: Literal["offline", "online", "disabled"]
 
 
-State: TypeAlias = Literal["done", "failed", "diverged", "held"]
-"""How an attempt at a run ended: evaluated, with an error, with a loss that is not finite; or another has it."""
+State: TypeAlias = Literal["done", "failed", "diverged", "held", "full"]
+"""How an attempt at a run ended: evaluated, with an error, with a loss that is not finite; or why there was none:
+another process has it, or the disk is full."""
 
 
 @dataclass(frozen=True)
@@ -46,15 +47,20 @@ class Outcome:
     Attributes:
         seed: Seed of the run.
         state: How it ended.
-        sentence: Why it failed, or who holds it; empty if it is done.
+        sentence: Why it failed, who holds it, or what could not be written; empty if it is done.
         seconds: Wall time.
+        host: Name of the machine.
     """
 
     seed: int
     state: State
     sentence: str = ""
     seconds: float = 0.0
+    host: str = ""
 
 
 Work: TypeAlias = Callable[[Job], tuple[Outcome, ...]]
-"""A function of a module, which worker processes import; it returns one outcome for each seed."""
+"""A function of a module, which worker processes import; it returns one outcome for each seed.
+
+It raises ``MemoryError`` if memory ran out, which an engine reports as a lost worker.
+"""

@@ -275,6 +275,35 @@ def sight(folder: Path) -> Sighting | None:
     return None if content is None else Sighting(_holder(content), max(time.time() - modified, 0.0))
 
 
+class LeaseWatch:
+    """Observes the lease of a folder from outside, to find out when the folder may be acquired.
+
+    Args:
+        folder: The folder; it need not exist.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / LEASE
+        self._content: bytes | None = None
+        self._since = 0.0
+
+    def is_free(self) -> bool:
+        """Return whether nobody holds the folder, or its holder is dead.
+
+        A holder on another machine is considered dead if :data:`STALE_AFTER` seconds pass between observations without
+        a heartbeat.
+        """
+        content = _read(self._path)
+        if content is None:
+            return True
+        holder = _holder(content)
+        if holder is not None and holder.is_near:
+            return holder.is_dead
+        if content != self._content:
+            self._content, self._since = content, time.monotonic()
+        return time.monotonic() - self._since >= STALE_AFTER
+
+
 class _Watch:
     """Observations of another machine's lease, timed by this machine's clock.
 

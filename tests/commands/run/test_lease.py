@@ -16,7 +16,17 @@ from typing import Any
 import pytest
 
 from lr_lightning.commands.run import lease as lease_module
-from lr_lightning.commands.run.lease import LEASE, FolderInUseError, Holder, Lease, LeaseLostError, acquire, age, sight
+from lr_lightning.commands.run.lease import (
+    LEASE,
+    FolderInUseError,
+    Holder,
+    Lease,
+    LeaseLostError,
+    LeaseWatch,
+    acquire,
+    age,
+    sight,
+)
 
 ELSEWHERE: dict[str, Any] = {"machine": "another", "host": "node7", "pid": 1}
 
@@ -201,6 +211,31 @@ def test_a_lease_is_judged_at_sight(tmp_path: Path) -> None:
     assert sighting.holder is None
     assert sighting.seems_alive
     assert [path.name for path in tmp_path.iterdir()] == [LEASE]
+
+
+def test_a_watched_folder_is_free_without_a_holder_or_after_its_death(tmp_path: Path) -> None:
+    watch = LeaseWatch(tmp_path / "missing")
+    assert watch.is_free()
+    held = acquire(tmp_path)
+    watch = LeaseWatch(tmp_path)
+    assert not watch.is_free()
+    held.release()
+    assert watch.is_free()
+    write_lease(tmp_path, pid=pid_of_the_dead())
+    assert watch.is_free()
+
+
+def test_a_watched_holder_elsewhere_is_dead_after_a_time_without_a_heartbeat(tmp_path: Path) -> None:
+    write_lease(tmp_path, **ELSEWHERE)
+    watch = LeaseWatch(tmp_path)
+    assert not watch.is_free()
+    time.sleep(0.3)
+    write_lease(tmp_path, beats=1, **ELSEWHERE)
+    assert not watch.is_free()
+    time.sleep(0.2)
+    assert not watch.is_free()  # it is 0.5 s old, but its heartbeat was seen 0.2 s ago
+    time.sleep(0.3)
+    assert watch.is_free()
 
 
 def contend(folder: Path, barrier: Barrier, rounds: int) -> None:

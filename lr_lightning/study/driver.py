@@ -1,0 +1,249 @@
+"""The loop that keeps an engine busy until all runs of a study are done."""
+
+import errno
+import math
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from lr_lightning import __version__
+from lr_lightning.commands.run.lease import LeaseWatch
+from lr_lightning.study.engines.engine import Engine, Finished
+from lr_lightning.study.failure import Failure, read_failure, write_failure
+from lr_lightning.study.job import Job, Outcome
+from lr_lightning.study.layout import evaluation_path, run_folder
+from lr_lightning.study.manifest import Manifest
+
+_LOOK = 2.0
+"""Seconds between two looks at the runs that other processes have."""
+_WAIT = 0.5
+"""Seconds to wait for an engine before progress is shown again."""
+
+
+class Run(NamedTuple):
+    """A run of a study.
+
+    Attributes:
+        cell: Identity of its cell.
+        seed: Its seed.
+    """
+
+    cell: str
+    seed: int
+
+
+@dataclass
+class Progress:
+    """What has become of the runs of a study.
+
+    Attributes:
+        total: Number of runs.
+        done_before: Number of runs that were done when the driver started.
+        done: The runs that are done.
+        failures: The runs that failed or diverged.
+        held: The runs that another process has.
+        running: Number of runs in the engine that it has room for at once.
+        stopped: Why no more runs start; empty if they do.
+        start: When the driver started, by the monotonic clock.
+    """
+
+    total: int
+    done_before: int = 0
+    done: set[Run] = field(default_factory=set)
+    failures: dict[Run, Failure] = field(default_factory=dict)
+    held: set[Run] = field(default_factory=set)
+    running: int = 0
+    stopped: str = ""
+    start: float = field(default_factory=time.monotonic)
+
+    @property
+    def rate(self) -> float:
+        """Runs done per second since the start, by this driver and others."""
+        return (len(self.done) - self.done_before) / max(time.monotonic() - self.start, 1e-9)
+
+    @property
+    def seconds_left(self) -> float:
+        """Estimate of the time until all runs have ended; infinite while none is done."""
+        left = self.total - len(self.done) - len(self.failures)
+        return left / self.rate if self.rate else math.inf
+
+
+class Display(Protocol):
+    """Shows the progress of a study."""
+
+    def show(self, progress: Progress) -> None:
+        """Show it; called about twice a second."""
+        ...
+
+
+class Driver:
+    """Drives one study. What is done is known from the files of the runs alone, so any number of drivers may share it.
+
+    Args:
+        root: Folder of all studies.
+        manifest: The study.
+        engine: Runs the jobs.
+        threads: Threads of each job.
+        retries: How often a run whose worker was lost is started again.
+        display: Shows the progress.
+
+    Attributes:
+        progress: What has become of the runs.
+    """
+
+    def __init__(
+        self, root: Path, manifest: Manifest, engine: Engine, threads: int, retries: int, display: Display
+    ) -> None:
+        self._root = root.absolute()
+        self._manifest = manifest
+        self._engine = engine
+        self._threads = threads
+        self._retries = retries
+        self._display = display
+        self._cells = {cell.identity: cell for cell in manifest.cells}
+        self._losses: Counter[Run] = Counter()
+        self._in_engine: dict[tuple[Run, ...], Job] = {}
+        self._watches: dict[Run, LeaseWatch] = {}
+        self._last_look = -math.inf
+        self._waiting: deque[tuple[Run, ...]] = deque()
+        self.progress = Progress(len(manifest.cells) * len(manifest.seeds))
+
+    def drive(self) -> Progress:
+        """Run everything that is neither done nor failed, and return what has become of it.
+
+        Raises:
+            ValueError: If no machine has the resources of a job.
+            OSError: If the record of a failure cannot be read or written, except because the disk is full.
+        """
+        self._waiting.extend(self._jobs())
+        self.progress.done_before = len(self.progress.done)
+        while self._in_engine or (not self.progress.stopped and (self._waiting or self.progress.held)):
+            self._start_jobs()
+            for finished in self._engine.wait(_WAIT):
+                self._take(finished)
+            self._look_at_held()
+            self.progress.running = min(sum(map(len, self._in_engine)), self._room_for_runs())
+            self._display.show(self.progress)
+        return self.progress
+
+    def _jobs(self) -> Iterator[tuple[Run, ...]]:
+        """Yield the runs of each job: first all cells with the first seeds, so that an unfinished study is balanced."""
+        seeds, size = self._manifest.seeds, self._manifest.seeds_per_job
+        for start in range(0, len(seeds), size):
+            for cell in self._manifest.cells:
+                runs = (Run(cell.identity, seed) for seed in seeds[start : start + size])
+                if open_runs := tuple(run for run in runs if not self._has_ended(run)):
+                    yield open_runs
+
+    def _has_ended(self, run: Run) -> bool:
+        """Return whether a run is done or has failed, and count it."""
+        folder = self._folder(run)
+        if evaluation_path(folder, self._manifest.evaluation.digest).exists():
+            self.progress.done.add(run)
+        elif (failure := read_failure(folder)) is not None:
+            self.progress.failures[run] = failure
+        else:
+            return False
+        return True
+
+    def _room_for_runs(self) -> int:
+        return self._engine.slots * self._manifest.seeds_per_job
+
+    def _start_jobs(self) -> None:
+        """Give the engine one job for each of its slots, and one more, so that it does not wait for this process."""
+        while self._waiting and not self.progress.stopped and len(self._in_engine) < 2 * max(self._engine.slots, 1):
+            runs = tuple(run for run in self._waiting.popleft() if self._is_free(run))
+            if runs:
+                self._in_engine[runs] = job = self._job(runs)
+                self._engine.submit(job)
+
+    def _is_free(self, run: Run) -> bool:
+        """Return whether nobody has done a run in the meantime, or is doing it; keep an eye on it if somebody is."""
+        if self._has_ended(run):
+            return False
+        if self._watch(run).is_free():
+            return True
+        self.progress.held.add(run)
+        return False
+
+    def _watch(self, run: Run) -> LeaseWatch:
+        """Return what is known about the lease of a run; it is kept, because a lease has to be watched for a while."""
+        return self._watches.setdefault(run, LeaseWatch(self._folder(run)))
+
+    def _job(self, runs: tuple[Run, ...]) -> Job:
+        cell = self._cells[runs[0].cell]
+        return Job(
+            study=self._manifest.name,
+            root=self._root,
+            cell=cell.identity,
+            label=cell.label,
+            seeds=tuple(run.seed for run in runs),
+            evaluation=self._manifest.evaluation,
+            resources=self._manifest.resources,
+            threads=self._threads,
+            wandb=self._manifest.wandb,
+        )
+
+    def _take(self, finished: Finished) -> None:
+        """Record how a job ended."""
+        runs = tuple(Run(finished.job.cell, seed) for seed in finished.job.seeds)
+        del self._in_engine[runs]
+        if finished.outcomes is None:
+            self._take_loss(runs, finished.lost)
+            return
+        for outcome in finished.outcomes:
+            self._take_outcome(Run(finished.job.cell, outcome.seed), outcome)
+
+    def _take_loss(self, runs: tuple[Run, ...], lost: str) -> None:
+        """Start lost runs again, before all others, or record that they failed."""
+        again = []
+        for run in runs:
+            self._losses[run] += 1
+            if self._losses[run] <= self._retries:
+                again.append(run)
+            elif not self._has_ended(run):
+                self._record(run, Failure("failed", lost, self._losses[run], 0.0, socket.gethostname(), __version__))
+        if again:
+            self._waiting.appendleft(tuple(again))
+
+    def _take_outcome(self, run: Run, outcome: Outcome) -> None:
+        match outcome.state:
+            case "done":
+                self.progress.done.add(run)
+            case "failed" | "diverged":
+                attempts, host = self._losses[run] + 1, outcome.host or socket.gethostname()
+                failure = Failure(outcome.state, outcome.sentence, attempts, outcome.seconds, host, __version__)
+                self._record(run, failure)
+            case "held":
+                self.progress.held.add(run)
+            case "full":
+                self.progress.stopped = outcome.sentence
+
+    def _record(self, run: Run, failure: Failure) -> None:
+        try:
+            write_failure(self._folder(run), failure)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            self.progress.stopped = f"cannot write to {self._folder(run)} ({error.strerror})"
+        else:
+            self.progress.failures[run] = failure
+
+    def _look_at_held(self) -> None:
+        """Make the runs that others had wait again, if they are not done but nobody has them any more."""
+        if time.monotonic() - self._last_look < _LOOK:
+            return
+        self._last_look = time.monotonic()
+        for run in list(self.progress.held):
+            is_free = self._watch(run).is_free()
+            if self._has_ended(run) or is_free:  # in this order: it may end between the two looks
+                self.progress.held.remove(run)
+            if is_free:
+                self._waiting.append((run,))
+
+    def _folder(self, run: Run) -> Path:
+        return run_folder(self._root, run.cell, run.seed)

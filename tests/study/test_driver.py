@@ -1,0 +1,266 @@
+"""The loop of a study, with an engine that does jobs in this process."""
+
+import json
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lr_lightning.commands.run import lease
+from lr_lightning.commands.run.lease import Holder, acquire
+from lr_lightning.study import driver
+from lr_lightning.study.driver import Driver, Progress, Run
+from lr_lightning.study.engines.engine import Finished
+from lr_lightning.study.failure import Failure, read_failure
+from lr_lightning.study.job import Job, Outcome
+from lr_lightning.study.layout import evaluation_path, run_folder
+from lr_lightning.study.manifest import Manifest
+from lr_lightning.testing.synthetic_study import synthetic_manifest
+
+ROOT = Path("studies")
+
+
+class InlineEngine:
+    """Does one job per call of ``wait``; a job whose outcomes are ``None`` is lost."""
+
+    slots = 2
+
+    def __init__(self, work: Callable[[Job], tuple[Outcome, ...] | None]) -> None:
+        self.work = work
+        self.jobs: list[Job] = []
+        self.most_in_engine = 0
+        self._queue: deque[Job] = deque()
+
+    def submit(self, job: Job) -> None:
+        self.jobs.append(job)
+        self._queue.append(job)
+        self.most_in_engine = max(self.most_in_engine, len(self._queue))
+
+    def wait(self, timeout: float) -> Sequence[Finished]:
+        if not self._queue:
+            time.sleep(min(timeout, 0.01))
+            return []
+        job = self._queue.popleft()
+        outcomes = self.work(job)
+        return [Finished(job, outcomes, "" if outcomes is not None else f"worker {len(self.jobs)} was lost")]
+
+    def close(self) -> None:
+        self._queue.clear()
+
+    @property
+    def seeds(self) -> list[tuple[str, tuple[int, ...]]]:
+        """Cell and seeds of each job."""
+        return [(job.cell, job.seeds) for job in self.jobs]
+
+
+class NoDisplay:
+    def show(self, progress: Progress) -> None:
+        assert 0 <= len(progress.done) + len(progress.failures) <= progress.total
+
+
+def finish(job: Job) -> tuple[Outcome, ...]:
+    """Write what makes the runs of a job count as done."""
+    for seed in job.seeds:
+        path = evaluation_path(run_folder(job.root, job.cell, seed), job.evaluation.digest)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("{}")
+    return tuple(Outcome(seed, "done") for seed in job.seeds)
+
+
+def study(num_strengths: int = 2, num_seeds: int = 2, **changes: Any) -> Manifest:
+    return synthetic_manifest(1, num_strengths, 1, num_seeds, **changes)
+
+
+def drive(manifest: Manifest, work: Callable[[Job], Any] = finish, retries: int = 0) -> tuple[Progress, InlineEngine]:
+    engine = InlineEngine(work)
+    return Driver(ROOT, manifest, engine, 3, retries, NoDisplay()).drive(), engine
+
+
+def folder(manifest: Manifest, cell: int, seed: int) -> Path:
+    return run_folder(ROOT, manifest.cells[cell].identity, seed)
+
+
+def test_each_run_is_one_job_first_the_first_seed_of_all_cells() -> None:
+    manifest = study()
+    progress, engine = drive(manifest)
+    first, second = (cell.identity for cell in manifest.cells)
+    assert engine.seeds == [(first, (0,)), (second, (0,)), (first, (1,)), (second, (1,))]
+    assert engine.most_in_engine == 4  # twice its slots
+    assert progress.done == {(cell, seed) for cell in (first, second) for seed in (0, 1)}
+    job = engine.jobs[1]
+    assert job.root == ROOT.absolute()
+    assert (job.study, job.label, job.threads) == ("synthetic", manifest.cells[1].label, 3)
+    assert (job.evaluation, job.resources, job.wandb) == (manifest.evaluation, manifest.resources, manifest.wandb)
+
+
+def test_seeds_of_a_cell_share_a_job() -> None:
+    manifest = study(num_strengths=1, num_seeds=5, seeds_per_job=2)
+    evaluation_path(folder(manifest, 0, 2), manifest.evaluation.digest).parent.mkdir(parents=True)
+    evaluation_path(folder(manifest, 0, 2), manifest.evaluation.digest).touch()
+    _, engine = drive(manifest)
+    assert [job.seeds for job in engine.jobs] == [(0, 1), (3,), (4,)]
+
+
+def test_only_what_is_missing_runs() -> None:
+    small = study()
+    drive(small)
+    again, engine = drive(small)
+    assert engine.jobs == []
+    assert (len(again.done), again.done_before) == (4, 4)
+
+    grown, engine = drive(study(num_strengths=3))
+    assert [job.seeds for job in engine.jobs] == [(0,), (1,)]
+    assert {job.cell for job in engine.jobs} == {study(num_strengths=3).cells[2].identity}
+    assert (len(grown.done), grown.done_before) == (6, 4)
+
+    deleted = evaluation_path(folder(small, 0, 1), small.evaluation.digest)
+    deleted.unlink()
+    _, engine = drive(small)
+    assert engine.seeds == [(small.cells[0].identity, (1,))]
+
+
+@pytest.mark.parametrize("state", ["failed", "diverged"])
+def test_a_failure_is_recorded_and_stops_nothing(state: Any) -> None:
+    manifest = study()
+    bad = manifest.cells[0].identity
+
+    def work(job: Job) -> tuple[Outcome, ...]:
+        fails = (job.cell, job.seeds) == (bad, (1,))
+        return (Outcome(1, state, "why", 7.0, "node"),) if fails else finish(job)
+
+    progress, engine = drive(manifest, work, retries=2)
+    assert len(engine.jobs) == 4  # it is not tried again
+    assert len(progress.done) == 3
+    failure = read_failure(folder(manifest, 0, 1))
+    assert failure is not None
+    assert (failure.state, failure.sentence, failure.attempts) == (state, "why", 1)
+    assert (failure.seconds, failure.host) == (7.0, "node")
+    assert progress.failures == {Run(bad, 1): failure}
+    again, engine = drive(manifest)
+    assert engine.jobs == []
+    assert again.failures == progress.failures
+
+
+def test_a_lost_job_runs_again_before_others() -> None:
+    manifest = study()
+    lost = Counter[str]()
+
+    def work(job: Job) -> tuple[Outcome, ...] | None:
+        lost[job.cell] += 1
+        return None if lost[job.cell] <= 2 and job.cell == manifest.cells[0].identity else finish(job)
+
+    progress, engine = drive(manifest, work, retries=2)
+    assert len(progress.done) == 4
+    assert progress.failures == {}
+    assert len(engine.jobs) == 6
+
+
+def test_a_job_that_is_lost_too_often_has_failed() -> None:
+    manifest = study(num_strengths=1, num_seeds=1)
+    progress, engine = drive(manifest, lambda _: None, retries=2)
+    assert len(engine.jobs) == 3
+    [failure] = progress.failures.values()
+    assert (failure.state, failure.attempts) == ("failed", 3)
+    assert "was lost" in failure.sentence
+
+
+def test_a_run_that_was_finished_before_its_worker_was_lost_is_done() -> None:
+    manifest = study(num_strengths=1, num_seeds=1)
+    progress, engine = drive(manifest, lambda job: finish(job) and None)
+    assert len(engine.jobs) == 1
+    assert len(progress.done) == 1
+    assert progress.failures == {}
+
+
+def test_nothing_starts_on_a_full_disk() -> None:
+    manifest = study(num_seeds=8)
+    progress, engine = drive(manifest, lambda job: (Outcome(job.seeds[0], "full", "no space in here"),))
+    assert len(engine.jobs) == 4  # those that were in the engine already
+    assert progress.stopped == "no space in here"
+    assert not progress.done
+    assert not progress.failures  # the runs wait for space
+
+
+def test_a_record_of_a_failure_that_finds_no_space_stops_the_study(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path, failure: Failure) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(driver, "write_failure", refuse)
+    progress, engine = drive(study(num_seeds=8), lambda job: (Outcome(job.seeds[0], "failed", "why"),))
+    assert "No space left" in progress.stopped
+    assert len(engine.jobs) == 4
+
+
+def test_runs_of_other_processes_are_left_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "_LOOK", 0.05)
+    manifest = study()
+    evaluation = manifest.evaluation.digest
+    leases = []
+    for seed in (0, 1):
+        folder(manifest, 0, seed).mkdir(parents=True)
+        leases.append(acquire(folder(manifest, 0, seed)))
+    started: list[Job] = []
+
+    def work(job: Job) -> tuple[Outcome, ...]:
+        started.append(job)
+        if len(started) == 2:  # the other process has finished one run, and given up the other one
+            path = evaluation_path(folder(manifest, 0, 0), evaluation)
+            path.parent.mkdir()
+            path.write_text("{}")
+            for lease in leases:
+                lease.release()
+        return finish(job)
+
+    progress, engine = drive(manifest, work)
+    first, second = (cell.identity for cell in manifest.cells)
+    assert engine.seeds == [(second, (0,)), (second, (1,)), (first, (1,))]
+    assert len(progress.done) == 4
+    assert not progress.held
+
+
+def test_a_run_that_a_worker_finds_held_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "_LOOK", 0.05)
+    manifest, tried = study(num_strengths=1, num_seeds=1), list[Job]()
+
+    def work(job: Job) -> tuple[Outcome, ...]:
+        tried.append(job)
+        return (Outcome(0, "held", "by another"),) if len(tried) < 3 else finish(job)
+
+    progress, engine = drive(manifest, work)
+    assert len(engine.jobs) == 3
+    assert len(progress.done) == 1
+
+
+def test_the_run_of_a_dead_process_is_taken_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At once if it was on this machine; on another one, after a time without a heartbeat."""
+    monkeypatch.setattr(driver, "_LOOK", 0.05)
+    monkeypatch.setattr(lease, "STALE_AFTER", 0.5)
+    manifest = study(num_strengths=1, num_seeds=2)
+    here = Holder.this_process()
+    holders = [here.__class__(**vars(here) | {"born": "1"}), here.__class__(**vars(here) | {"machine": "another"})]
+    for seed, holder in enumerate(holders):
+        folder(manifest, 0, seed).mkdir(parents=True)
+        (folder(manifest, 0, seed) / lease.LEASE).write_text(f"{json.dumps(vars(holder))}\n000000000000\n")
+    begin = time.monotonic()
+    moments: list[float] = []
+
+    def work(job: Job) -> tuple[Outcome, ...]:
+        moments.append(time.monotonic() - begin)
+        return finish(job)
+
+    progress, _ = drive(manifest, work)
+    assert len(progress.done) == 2
+    assert moments[0] < 0.4 < moments[1]
+
+
+def test_rates_and_the_time_left() -> None:
+    progress = Progress(10, done_before=2, start=time.monotonic() - 100)
+    progress.done.update(Run("a", seed) for seed in range(2))
+    assert progress.seconds_left == float("inf")
+    progress.done.update(Run("a", seed) for seed in range(6))  # 4 in 100 seconds
+    progress.failures[Run("b", 0)] = Failure("failed", "why")
+    assert progress.rate == pytest.approx(0.04, rel=0.01)
+    assert progress.seconds_left == pytest.approx(75, rel=0.01)
