@@ -21,10 +21,11 @@ class Cell:
 
     Attributes:
         identity: Hash of the values that affect training; names the folder of its runs.
-        block: Number of the block in the study's grid, from 0.
+        block: Number of the block in the study's grid, from 1.
         label: Readable name, unique in the study, e.g. ``"BetaVAE beta=4"``.
-        objective: Class name of the model, e.g. ``"BetaVAE"``.
-        dataset: Class name of the data set, e.g. ``"RenderedDSprites"``.
+        objective: Class name of the model, e.g. ``"BetaVAE"``, or the name that the block gives to it.
+        dataset: Class name of the data set, e.g. ``"RenderedDSprites"``; if the class opens several sets, the
+            name of the set.
         parameters: The values that the grid sets, by their keys, e.g. ``{"model.beta": 4}``.
     """
 

@@ -27,6 +27,11 @@ def complete_config(config: Namespace) -> None:
         _choose_parameters(config.model)
 
 
+def path_arguments(kind: Any) -> set[str]:
+    """Return the names of the arguments of a class that are paths."""
+    return {name for name, annotation in _annotations(kind).items() if _holds_paths(annotation)}
+
+
 def check_serializable(plain: Any, key: str = "") -> None:
     """Raise ``ValueError`` if a dumped config contains a value that cannot be read back, e.g. an unnamed function.
 
@@ -77,8 +82,8 @@ def _arguments_of(model: Namespace, name: str) -> Any:
 def _make_paths_absolute(entry: Namespace) -> None:
     """Make the paths among the arguments of one class absolute, and expand ``~``."""
     arguments = entry.get("init_args") or {}
-    for name, annotation in _annotations(_class_of(entry)).items():
-        if name in arguments and _holds_paths(annotation):
+    for name in path_arguments(_class_of(entry)):
+        if name in arguments:
             arguments[name] = _absolute(arguments[name])
 
 

@@ -1,0 +1,195 @@
+"""Resolves the sections of training configs, each once, however many cells share it."""
+
+from argparse import ArgumentError
+from collections.abc import Callable, Mapping
+from contextlib import chdir
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+from jsonargparse import Namespace
+from pytorch_lightning.cli import LightningArgumentParser
+from pytorch_lightning.utilities.seed import isolate_rng
+
+from lr_lightning.commands.config.completion import check_serializable, complete_config
+from lr_lightning.commands.config.composition import split_assays
+from lr_lightning.commands.config.includes import read_config
+from lr_lightning.commands.config.known_names import known_arguments, known_classes
+from lr_lightning.commands.config.packaged import find_config
+from lr_lightning.commands.config.registered_names import with_class_paths, words_with_class_paths
+from lr_lightning.commands.fit.parser import fit_parser
+from lr_lightning.commands.messages import UsageError, plain_message
+from lr_lightning.common.renamed_keys import with_current_names
+from lr_lightning.networks.pretrained import without_pretrained_weights
+from lr_lightning.study.manifest import Value
+
+_SECTIONS = ("model", "data", "assays")
+REST = "rest"
+"""The section of all other keys."""
+
+
+class RefusedError(ValueError):
+    """A value that the config does not accept.
+
+    Attributes:
+        key: Its key; ``None`` if the config itself is wrong.
+    """
+
+    def __init__(self, key: str | None, sentence: str) -> None:
+        super().__init__(sentence)
+        self.key = key
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of a training config with the values that are set in it.
+
+    Attributes:
+        name: ``"model"``, ``"data"``, ``"assays"`` or ``"rest"``.
+        config: The config file.
+        words: Key and value of each setting, as on the command line.
+    """
+
+    name: str
+    config: Path
+    words: tuple[tuple[str, str], ...]
+
+
+def sections(config: str, values: Mapping[str, Value]) -> list[Section]:
+    """Return the sections of a cell.
+
+    Args:
+        config: Name or path of its config.
+        values: Values by their keys on the command line; later ones take precedence.
+
+    Raises:
+        UsageError: If there is no such config.
+    """
+    path = find_config(config).absolute()
+    words: dict[str, list[tuple[str, str]]] = {name: [] for name in (*_SECTIONS, REST)}
+    for key, value in values.items():
+        words[_section_of(key)].append((key, _text(value)))
+    return [Section(name, path, tuple(each)) for name, each in words.items()]
+
+
+Step: TypeAlias = Callable[[Section], Any]
+"""What is done with a section: it is parsed, or its objects are constructed."""
+
+
+class SectionResolver:
+    """Parses sections as ``lr-lightning fit`` parses a config; each different one once.
+
+    The sections of a config do not depend on each other, and a study of many cells has few different ones.
+    """
+
+    def __init__(self) -> None:
+        self._configs: dict[Path, dict[str, Any]] = {}
+        self._parsed: dict[Section, Namespace] = {}
+        self._plain: dict[Section, dict[str, Any]] = {}
+        self._built: dict[Section, Any] = {}
+
+    @cached_property
+    def _parser(self) -> LightningArgumentParser:
+        return fit_parser()
+
+    def plain(self, section: Section) -> dict[str, Any]:
+        """Return a section as plain values, complete with all defaults.
+
+        Raises:
+            RefusedError: If a value is not accepted.
+        """
+        if section not in self._plain:
+            parsed = self._attempt(section, self._parse)
+            plain: dict[str, Any] = yaml.safe_load(self._parser.dump(parsed, skip_none=False, skip_validation=True))
+            self._attempt(section, lambda _: check_serializable(plain))
+            self._plain[section] = {key: value for key, value in plain.items() if _section_of(key) == section.name}
+        return self._plain[section]
+
+    def built(self, section: Section) -> Any:
+        """Return the model, data module or assays of a section, which has been parsed.
+
+        Raises:
+            RefusedError: If a constructor does not accept a value.
+            FileNotFoundError: If files of the data set are missing.
+        """
+        if section not in self._built:
+            self._built[section] = self._attempt(section, self._build)
+        return self._built[section]
+
+    def _attempt(self, section: Section, step: Step) -> Any:
+        try:
+            return step(section)
+        except (ArgumentError, ValueError, TypeError, KeyError, OSError, ImportError) as error:
+            if (missing := _missing_file(error)) is not None:
+                raise missing from error
+            raise self._refusal(section, step, error) from error
+
+    def _refusal(self, section: Section, step: Step, error: Exception) -> RefusedError:
+        """Return the error about the first setting with which ``step`` fails in the same way."""
+        sentence = _sentence(error)
+        for length in range(len(section.words)):
+            try:
+                step(Section(section.name, section.config, section.words[:length]))
+            except Exception as earlier:
+                if _sentence(earlier) == sentence:
+                    return RefusedError(section.words[length - 1][0] if length else None, sentence)
+        return RefusedError(section.words[-1][0] if section.words else None, sentence)
+
+    def _parse(self, section: Section) -> Namespace:
+        if section not in self._parsed:
+            config = Section(section.name, section.config, ())
+            if section == config:
+                parsed = self._parse_config(section)
+            else:
+                words = split_assays([f"--{key}={value}" for key, value in section.words])
+                namespace = self._parse(config).clone()
+                parsed = self._parser.parse_args(words_with_class_paths(words), namespace)
+            self._parsed[section] = parsed
+        completed: Namespace = self._parsed[section].clone()
+        complete_config(completed)
+        return completed
+
+    def _parse_config(self, section: Section) -> Namespace:
+        """Parse a section of a config file."""
+        path = section.config
+        if path not in self._configs:
+            values = read_config(path)
+            if not isinstance(values, dict):
+                raise UsageError(f"{path} is not a mapping")
+            self._configs[path] = with_class_paths(with_current_names(values))
+        values = {key: value for key, value in self._configs[path].items() if _section_of(key) == section.name}
+        with chdir(path.parent):  # relative paths in the config start there
+            text = yaml.safe_dump(values, default_flow_style=True, width=10**9, sort_keys=False)
+            return self._parser.parse_args([f"--config={text}"])
+
+    def _build(self, section: Section) -> Any:
+        """Construct the objects of a section, without changing the global random state."""
+        config = Namespace(**{section.name: self._parse(section)[section.name]})  # type: ignore[no-untyped-call]
+        with isolate_rng(), without_pretrained_weights():
+            return self._parser.instantiate_classes(config)[section.name]
+
+
+def _section_of(key: str) -> str:
+    first = key.partition(".")[0]
+    return first if first in _SECTIONS else REST
+
+
+def _missing_file(error: BaseException | None) -> FileNotFoundError | None:
+    """Return the error about a missing file that led to ``error``, if one did; the parser wraps those of classes."""
+    while error is not None and not isinstance(error, FileNotFoundError):
+        error = error.__cause__ or error.__context__
+    return error
+
+
+def _sentence(error: Exception) -> str:
+    return plain_message(error, known_arguments(), known_classes())
+
+
+def _text(value: Value) -> str:
+    """Return a value as a word of a command line."""
+    if isinstance(value, str):
+        return value
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10**9)
+    return text.removesuffix("...\n").strip()
