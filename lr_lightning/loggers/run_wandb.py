@@ -57,6 +57,7 @@ class RunWandbLogger(WandbLogger):
         group: Group of runs that this one belongs to.
         notes: Description of the run.
         job_type: Type of the run within its group.
+        config: Values to add to the config of the W&B run, e.g. to filter and group runs by.
         upload_timeout: Seconds to wait for uploads at the end; the rest can be uploaded later.
         resume_step: Repeat what earlier starts logged up to this step; ``None`` repeats everything.
 
@@ -77,6 +78,7 @@ class RunWandbLogger(WandbLogger):
         group: str | None = None,
         notes: str | None = None,
         job_type: str | None = None,
+        config: dict[str, Any] | None = None,
         upload_timeout: float = 60.0,
         resume_step: int | None = None,
     ) -> None:
@@ -93,6 +95,7 @@ class RunWandbLogger(WandbLogger):
             group=group,
             notes=notes,
             job_type=job_type,
+            config=config,
         )
         del self._wandb_init["anonymous"]  # set by Lightning, but W&B warns that it has no effect
         self.mode = mode

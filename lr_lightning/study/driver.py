@@ -186,6 +186,7 @@ class Driver:
             resources=self._manifest.resources,
             threads=self._threads,
             wandb=self._manifest.wandb,
+            parameters=cell.parameters,
         )
 
     def _take(self, finished: Finished) -> None:

@@ -1,11 +1,11 @@
 """A job: the runs of one cell that one process trains and evaluates."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from lr_lightning.study.manifest import Evaluation, Resources
+from lr_lightning.study.manifest import Evaluation, Resources, Value
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,7 @@ class Job:
         resources: What the job occupies.
         threads: Threads of PyTorch.
         wandb: Mode of W&B.
+        parameters: The values that the grid sets, by their keys; part of the config of the W&B runs.
     """
 
     study: str
@@ -33,6 +34,7 @@ class Job:
     resources: Resources
     threads: int
     wandb: Literal["offline", "online", "disabled"]
+    parameters: Mapping[str, Value] = field(default_factory=dict)
 
 
 State: TypeAlias = Literal["done", "failed", "diverged", "held", "full"]

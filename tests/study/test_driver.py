@@ -92,6 +92,7 @@ def test_each_run_is_one_job_first_the_first_seed_of_all_cells() -> None:
     assert progress.done == {(cell, seed) for cell in (first, second) for seed in (0, 1)}
     job = engine.jobs[1]
     assert job.root == ROOT.absolute()
+    assert job.parameters == manifest.cells[1].parameters
     assert (job.study, job.label, job.threads) == ("synthetic", manifest.cells[1].label, 3)
     assert (job.evaluation, job.resources, job.wandb) == (manifest.evaluation, manifest.resources, manifest.wandb)
 

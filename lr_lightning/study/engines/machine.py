@@ -8,8 +8,10 @@ from lr_lightning.study.manifest import Resources
 
 
 def num_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the number of cores that this process may use, also inside a container with a share of the machine."""
+    from joblib import cpu_count
+
+    return int(cpu_count())
 
 
 def visible_gpus() -> tuple[str, ...]:
