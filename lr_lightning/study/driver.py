@@ -5,7 +5,7 @@ import math
 import socket
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -13,10 +13,11 @@ from typing import NamedTuple, Protocol
 from lr_lightning import __version__
 from lr_lightning.commands.run.lease import LeaseWatch
 from lr_lightning.study.engines.engine import Engine, Finished
-from lr_lightning.study.failure import Failure, read_failure, write_failure
+from lr_lightning.study.failure import Failure, write_failure
 from lr_lightning.study.job import Job, Outcome
-from lr_lightning.study.layout import evaluation_path, run_folder
+from lr_lightning.study.layout import run_folder
 from lr_lightning.study.manifest import Manifest
+from lr_lightning.study.run_states import RunKey, RunState, run_state, run_states
 
 _LOOK = 2.0
 """Seconds between two looks at the runs that other processes have."""
@@ -86,80 +87,88 @@ class Driver:
     Args:
         root: Folder of all studies.
         manifest: The study.
-        engine: Runs the jobs.
-        threads: Threads of each job.
-        retries: How often a run whose worker was lost is started again.
-        display: Shows the progress.
+        chosen: The runs to drive, also those that have failed; by default, all runs of the study that have not.
 
     Attributes:
         progress: What has become of the runs.
     """
 
-    def __init__(
-        self, root: Path, manifest: Manifest, engine: Engine, threads: int, retries: int, display: Display
-    ) -> None:
+    def __init__(self, root: Path, manifest: Manifest, chosen: Collection[Run] | None = None) -> None:
         self._root = root.absolute()
         self._manifest = manifest
-        self._engine = engine
-        self._threads = threads
-        self._retries = retries
-        self._display = display
         self._cells = {cell.identity: cell for cell in manifest.cells}
         self._losses: Counter[Run] = Counter()
         self._in_engine: dict[tuple[Run, ...], Job] = {}
         self._watches: dict[Run, LeaseWatch] = {}
+        self._forgiven = set(chosen or ())  # their records of failures stay until they are done or fail again
         self._last_look = -math.inf
-        self._waiting: deque[tuple[Run, ...]] = deque()
-        self.progress = Progress(len(manifest.cells) * len(manifest.seeds))
+        self.progress = Progress(len(manifest.cells) * len(manifest.seeds) if chosen is None else len(chosen))
+        self._waiting = deque(self._open_jobs(run_states(manifest, self._root), chosen))
+        self.progress.done_before = len(self.progress.done)
 
-    def drive(self) -> Progress:
-        """Run everything that is neither done nor failed, and return what has become of it.
+    @property
+    def has_work(self) -> bool:
+        """Whether a run is neither done nor failed."""
+        return bool(self._waiting)
+
+    def drive(self, engine: Engine, threads: int, retries: int, display: Display) -> None:
+        """Run everything that is neither done nor failed.
+
+        Args:
+            engine: Runs the jobs.
+            threads: Threads of each job.
+            retries: How often a run whose worker was lost is started again.
+            display: Shows the progress.
 
         Raises:
             ValueError: If no machine has the resources of a job.
-            OSError: If the record of a failure cannot be read or written, except because the disk is full.
+            OSError: If the record of a failure cannot be written, except because the disk is full.
         """
-        self._waiting.extend(self._jobs())
-        self.progress.done_before = len(self.progress.done)
         while self._in_engine or (not self.progress.stopped and (self._waiting or self.progress.held)):
-            self._start_jobs()
-            for finished in self._engine.wait(_WAIT):
-                self._take(finished)
+            self._start_jobs(engine, threads)
+            for finished in engine.wait(_WAIT):
+                self._take(finished, retries)
             self._look_at_held()
-            self.progress.running = min(sum(map(len, self._in_engine)), self._room_for_runs())
-            self._display.show(self.progress)
-        return self.progress
+            room = engine.slots * self._manifest.seeds_per_job
+            self.progress.running = min(sum(map(len, self._in_engine)), room)
+            display.show(self.progress)
 
-    def _jobs(self) -> Iterator[tuple[Run, ...]]:
-        """Yield the runs of each job: first all cells with the first seeds, so that an unfinished study is balanced."""
+    def _open_jobs(
+        self, states: Mapping[RunKey, RunState], chosen: Collection[Run] | None
+    ) -> Iterator[tuple[Run, ...]]:
+        """Yield the runs of each job that have not ended, and count the others.
+
+        All cells come with their first seeds before others, so that a study is balanced before it is finished.
+        """
         seeds, size = self._manifest.seeds, self._manifest.seeds_per_job
         for start in range(0, len(seeds), size):
             for cell in self._manifest.cells:
-                runs = (Run(cell.identity, seed) for seed in seeds[start : start + size])
-                if open_runs := tuple(run for run in runs if not self._has_ended(run)):
+                runs = [Run(cell.identity, seed) for seed in seeds[start : start + size]]
+                runs = [run for run in runs if chosen is None or run in chosen]
+                if open_runs := tuple(run for run in runs if not self._count_ended(run, states[run])):
                     yield open_runs
 
-    def _has_ended(self, run: Run) -> bool:
-        """Return whether a run is done or has failed, and count it."""
-        folder = self._folder(run)
-        if evaluation_path(folder, self._manifest.evaluation.digest).exists():
+    def _count_ended(self, run: Run, state: RunState) -> bool:
+        """Return whether a run is done or has failed, and then count it."""
+        if state.state == "done":
             self.progress.done.add(run)
-        elif (failure := read_failure(folder)) is not None:
-            self.progress.failures[run] = failure
+        elif state.failure is not None and run not in self._forgiven:
+            self.progress.failures[run] = state.failure
         else:
             return False
         return True
 
-    def _room_for_runs(self) -> int:
-        return self._engine.slots * self._manifest.seeds_per_job
+    def _has_ended(self, run: Run) -> bool:
+        """Look whether a run is done or has failed by now."""
+        return self._count_ended(run, run_state(self._folder(run), self._manifest.evaluation.digest))
 
-    def _start_jobs(self) -> None:
+    def _start_jobs(self, engine: Engine, threads: int) -> None:
         """Give the engine one job for each of its slots, and one more, so that it does not wait for this process."""
-        while self._waiting and not self.progress.stopped and len(self._in_engine) < 2 * max(self._engine.slots, 1):
+        while self._waiting and not self.progress.stopped and len(self._in_engine) < 2 * max(engine.slots, 1):
             runs = tuple(run for run in self._waiting.popleft() if self._is_free(run))
             if runs:
-                self._in_engine[runs] = job = self._job(runs)
-                self._engine.submit(job)
+                self._in_engine[runs] = job = self._job(runs, threads)
+                engine.submit(job)
 
     def _is_free(self, run: Run) -> bool:
         """Return whether nobody has done a run in the meantime, or is doing it; keep an eye on it if somebody is."""
@@ -174,7 +183,7 @@ class Driver:
         """Return what is known about the lease of a run; it is kept, because a lease has to be watched for a while."""
         return self._watches.setdefault(run, LeaseWatch(self._folder(run)))
 
-    def _job(self, runs: tuple[Run, ...]) -> Job:
+    def _job(self, runs: tuple[Run, ...], threads: int) -> Job:
         cell = self._cells[runs[0].cell]
         return Job(
             study=self._manifest.name,
@@ -184,27 +193,27 @@ class Driver:
             seeds=tuple(run.seed for run in runs),
             evaluation=self._manifest.evaluation,
             resources=self._manifest.resources,
-            threads=self._threads,
+            threads=threads,
             wandb=self._manifest.wandb,
             parameters=cell.parameters,
         )
 
-    def _take(self, finished: Finished) -> None:
+    def _take(self, finished: Finished, retries: int) -> None:
         """Record how a job ended."""
         runs = tuple(Run(finished.job.cell, seed) for seed in finished.job.seeds)
         del self._in_engine[runs]
         if finished.outcomes is None:
-            self._take_loss(runs, finished.lost)
+            self._take_loss(runs, finished.lost, retries)
             return
         for outcome in finished.outcomes:
             self._take_outcome(Run(finished.job.cell, outcome.seed), outcome)
 
-    def _take_loss(self, runs: tuple[Run, ...], lost: str) -> None:
+    def _take_loss(self, runs: tuple[Run, ...], lost: str, retries: int) -> None:
         """Start lost runs again, before all others, or record that they failed."""
         again = []
         for run in runs:
             self._losses[run] += 1
-            if self._losses[run] <= self._retries:
+            if self._losses[run] <= retries:
                 again.append(run)
             elif not self._has_ended(run):
                 self._record(run, Failure("failed", lost, self._losses[run], 0.0, socket.gethostname(), __version__))
@@ -232,6 +241,7 @@ class Driver:
                 raise
             self.progress.stopped = f"cannot write to {self._folder(run)} ({error.strerror})"
         else:
+            self._forgiven.discard(run)
             self.progress.failures[run] = failure
 
     def _look_at_held(self) -> None:

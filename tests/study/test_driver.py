@@ -14,7 +14,7 @@ from lr_lightning.commands.run.lease import Holder, acquire
 from lr_lightning.study import driver
 from lr_lightning.study.driver import Driver, Progress, Run
 from lr_lightning.study.engines.engine import Finished
-from lr_lightning.study.failure import Failure, read_failure
+from lr_lightning.study.failure import Failure, read_failure, write_failure
 from lr_lightning.study.job import Job, Outcome
 from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
@@ -76,7 +76,9 @@ def study(num_strengths: int = 2, num_seeds: int = 2, **changes: Any) -> Manifes
 
 def drive(manifest: Manifest, work: Callable[[Job], Any] = finish, retries: int = 0) -> tuple[Progress, InlineEngine]:
     engine = InlineEngine(work)
-    return Driver(ROOT, manifest, engine, 3, retries, NoDisplay()).drive(), engine
+    study_driver = Driver(ROOT, manifest)
+    study_driver.drive(engine, 3, retries, NoDisplay())
+    return study_driver.progress, engine
 
 
 def folder(manifest: Manifest, cell: int, seed: int) -> Path:
@@ -255,6 +257,39 @@ def test_the_run_of_a_dead_process_is_taken_over(monkeypatch: pytest.MonkeyPatch
     progress, _ = drive(manifest, work)
     assert len(progress.done) == 2
     assert moments[0] < 0.4 < moments[1]
+
+
+def test_only_chosen_runs_are_driven() -> None:
+    manifest = study()
+    chosen = {Run(manifest.cells[1].identity, 0), Run(manifest.cells[0].identity, 1)}
+    study_driver, engine = Driver(ROOT, manifest, chosen), InlineEngine(finish)
+    assert study_driver.has_work
+    study_driver.drive(engine, 1, 0, NoDisplay())
+    assert study_driver.progress.total == 2
+    assert study_driver.progress.done == chosen
+    assert not Driver(ROOT, manifest, chosen).has_work
+    assert Driver(ROOT, manifest).has_work
+
+
+def test_chosen_runs_may_have_failed_and_count_as_failed_until_they_end() -> None:
+    manifest = study(num_strengths=1, num_seeds=3)
+    cell = manifest.cells[0].identity
+    for seed in range(3):
+        write_failure(folder(manifest, 0, seed), Failure("failed", "before"))
+    seen: list[Failure | None] = []
+
+    def work(job: Job) -> tuple[Outcome, ...]:
+        seen.append(read_failure(folder(manifest, 0, job.seeds[0])))
+        return finish(job) if job.seeds == (0,) else (Outcome(job.seeds[0], "failed", "now"),)
+
+    study_driver = Driver(ROOT, manifest, [Run(cell, 0), Run(cell, 1)])
+    study_driver.drive(InlineEngine(work), 1, 0, NoDisplay())
+    assert [failure and failure.sentence for failure in seen] == ["before", "before"]
+    assert study_driver.progress.done == {(cell, 0)}
+    assert [failure.sentence for failure in study_driver.progress.failures.values()] == ["now"]
+    last = read_failure(folder(manifest, 0, 2))
+    assert last is not None
+    assert last.sentence == "before"
 
 
 def test_rates_and_the_time_left() -> None:
