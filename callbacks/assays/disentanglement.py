@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytorch_lightning import Trainer
+from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
 from lr_lightning.callbacks.assay import AssayCallback
@@ -16,13 +16,14 @@ from lr_lightning.callbacks.cautions import code_cautions
 from lr_lightning.callbacks.code_table import CodeTable
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.needs import varying_factors
+from lr_lightning.callbacks.posteriors import check_posteriors
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import defined, number
 from lr_lightning.callbacks.sharding import gather_computed
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.loggers.media import save_score_table
 from lr_lightning.metrics.core.chance_and_ceiling_cache import LEVEL_CHOICES, LevelCache, LevelChoice
-from lr_lightning.metrics.core.sample import Sampling
+from lr_lightning.metrics.core.sample import Codes, Sampling
 from lr_lightning.metrics.registry import make_metrics
 from lr_lightning.metrics.score_report import score_report
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
@@ -57,9 +58,12 @@ class DisentanglementAssay(AssayCallback):
             predictors; ``"all"``, which at least doubles the time of the first validation with them, but not of later
             ones; or ``"none"``. Outside training, all metrics get them.
         print_table: Print the whole table above the summary at the end of the run.
+        codes: ``"mean"``: score posterior means; ``"sample"``: score one sample from each posterior. The samples depend
+            on ``seed`` alone. Metrics of whole posteriors have means and log-variances either way.
 
     Raises:
-        ValueError: If a number is too small, or a metric or ``levels`` is unknown.
+        ValueError: If a number is too small, or a metric, ``levels`` or ``codes`` is unknown; at the start of a run, if
+            a deterministic autoencoder is to be scored by samples.
     """
 
     name = "disentanglement"
@@ -80,6 +84,7 @@ class DisentanglementAssay(AssayCallback):
         seed: int = 0,
         levels: LevelChoice = "cheap",
         print_table: bool = False,
+        codes: Codes = "mean",
     ) -> None:
         super().__init__(every_n_validations, seed)
         check_at_least("final_every_n_validations", final_every_n_validations, 0)
@@ -91,7 +96,7 @@ class DisentanglementAssay(AssayCallback):
         families = dict.fromkeys(name.partition("_")[0] for name in [*self.metrics, *self.final_metrics])
         self.quantities = [f"{family}*" for family in families]
         self.final_every_n_validations = final_every_n_validations
-        self.sampling = Sampling(num_train, num_test, seed=seed)
+        self.sampling = Sampling(num_train, num_test, seed=seed, codes=codes)
         self.num_repeats = num_repeats
         check_choice("levels", levels, LEVEL_CHOICES)
         self.levels = levels
@@ -105,6 +110,12 @@ class DisentanglementAssay(AssayCallback):
     def prefix(self) -> str:
         """Prefix of the keys: scores are logged under the name of their metric, not of this callback."""
         return "metric"
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if self.sampling.codes == "sample":
+            check_posteriors(pl_module)
 
     @override
     def run(self, context: AssayContext) -> AssayResult:
@@ -198,9 +209,10 @@ class DisentanglementAssay(AssayCallback):
         codes = torch.randn(count, table.codes.shape[1], generator=generator)
         log_variances = None if table.log_variances is None else torch.zeros_like(codes)
         factors = None if table.factors is None else table.factors[:count]
+        sampling = Sampling(codes=self.sampling.codes)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            rows = self._run_metrics(names, CodeTable(codes, log_variances, factors), Sampling(), "none").rows
+            rows = self._run_metrics(names, CodeTable(codes, log_variances, factors), sampling, "none").rows
         return ScoreTable(tuple(map(_undefined_row, rows)), {})
 
 

@@ -10,10 +10,15 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
+from lr_lightning.callbacks.posteriors import check_posteriors
 from lr_lightning.callbacks.sharding import gather_objects
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.common.files import write_atomically
 from lr_lightning.data.dataset import FactorBatch
+from lr_lightning.data.drawing.counter_random import random_normals
 from lr_lightning.data.loading.batch_loader import BatchLoader
+from lr_lightning.metrics.core.sample import CODES, NO_POSTERIORS, Codes
+from lr_lightning.training.noise import step_seed
 from lr_lightning.training.seed_statistics import seed_name
 
 
@@ -24,19 +29,37 @@ class CodeFiles(Callback):
     and ``indices`` (N,) int64, the index of each observation in the data set. With several processes, each encodes its
     share, and rank 0 writes all rows, in the same order as a single process.
 
+    The codes are posterior means, or one sample from each posterior. A file of samples has no ``log_variances``, but
+    ``sample_seed``, an int64 scalar. The noise of an observation depends only on that seed and on its index: not on the
+    size of batches, the number of processes or which other observations are encoded.
+
     Args:
         folder: Folder to write to.
         seeds: The seeds of an ensemble, ``None`` for a single model.
+        codes: ``"mean"`` or ``"sample"``.
+        sample_seed: Seed of the samples, not negative; all members of an ensemble have the same noise.
+
+    Raises:
+        ValueError: If ``codes`` is unknown or ``sample_seed`` negative; at the start of a run, if posteriors of a
+            deterministic autoencoder are to be sampled.
     """
 
-    def __init__(self, folder: Path, seeds: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, folder: Path, seeds: Sequence[int] | None = None, codes: Codes = "mean", sample_seed: int = 0
+    ) -> None:
+        check_choice("codes", codes, CODES)
+        check_at_least("sample_seed", sample_seed, 0)
         self.folder = folder
+        self.codes: Codes = codes
+        self.sample_seed = sample_seed
         self.names = ["codes.npz"] if seeds is None else [f"codes_{seed_name(seed)}.npz" for seed in seeds]
         self._outputs: list[list[dict[str, Tensor | None]]] = []
         self._factors: list[Tensor] = []
 
     @override
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self.codes == "sample":
+            check_posteriors(pl_module)
         self._outputs, self._factors = [[] for _ in self.names], []
 
     @override
@@ -76,14 +99,34 @@ class CodeFiles(Callback):
         """Merge and write the rows of all processes; each has every n-th row of the data set.
 
         Raises:
-            ValueError: If there are no rows.
+            ValueError: If there are no rows, or no posteriors to sample.
         """
         if not shares:
             raise ValueError("there is nothing to encode; increase trainer.limit_predict_batches, or use other data")
         arrays = {name: _interleaved([share[name] for share in shares]) for name in shares[0]}
+        if self.codes == "sample":
+            arrays = _sampled(arrays, self.sample_seed)
         write_atomically(path, lambda file: np.savez_compressed(file, **arrays))  # type: ignore[arg-type]
         codes = arrays["codes"]
-        print(f"{len(codes):,} codes of {codes.shape[1]} latents: {path}")
+        what = "posterior samples" if self.codes == "sample" else "codes"
+        print(f"{len(codes):,} {what} of {codes.shape[1]} latents: {path}")
+
+
+def _sampled(arrays: dict[str, np.ndarray], seed: int) -> dict[str, np.ndarray]:
+    """Return the arrays with a sample from each posterior in place of its mean and variance.
+
+    Raises:
+        ValueError: If there are no log-variances.
+    """
+    means, log_variances = arrays["codes"], arrays.get("log_variances")
+    if log_variances is None:
+        raise ValueError(NO_POSTERIORS)
+    indices = torch.from_numpy(arrays.get("indices", np.arange(len(means))))
+    # scattered, since images drawn with the same seed and indices would have the same random words
+    noise = random_normals(step_seed(seed, 0), indices, means.shape[1]).numpy()
+    codes = (means + np.exp(log_variances.astype(np.float64) / 2) * noise).astype(np.float32)
+    kept = {name: array for name, array in arrays.items() if name != "log_variances"}
+    return {**kept, "codes": codes, "sample_seed": np.array(seed)}
 
 
 def _joined(outputs: Sequence[dict[str, Tensor | None]], name: str) -> Tensor | None:

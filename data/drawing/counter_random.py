@@ -56,6 +56,18 @@ def random_bytes(seed: int, indices: Tensor, num_bytes: int) -> Tensor:
     return words.view(torch.uint8).view(len(indices), 8 * num_words)[:, :num_bytes]
 
 
+def random_normals(seed: int, indices: Tensor, num_values: int) -> Tensor:
+    """Return standard normal values ``(N, num_values)`` float64 for ``indices`` (N,), from :func:`random_words`.
+
+    Raises:
+        ValueError: If ``seed`` lies outside ``[0, 2^63)``.
+    """
+    # 52 bits and a half: the middle of one of 2^52 intervals, never 0 or 1
+    uniform = _shift_right(random_words(seed, indices, num_values), 12).double().add_(0.5).mul_(2.0**-52)
+    normals: Tensor = torch.special.ndtri(uniform)
+    return normals
+
+
 def check_seed(seed: int) -> None:
     """Raise ``ValueError`` unless ``seed`` lies in ``[0, 2^63)``."""
     if not 0 <= seed < 2**63:

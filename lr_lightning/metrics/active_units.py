@@ -46,7 +46,7 @@ def active_units(
         2.0
     """
     check_at_least("threshold", threshold, 0)
-    sample = as_sample(codes, factors, sampling, factors_needed=False)
+    sample = as_sample(codes, factors, sampling, factors_needed=False, means_needed=True)
     rows = sample.pool[0]
     variances = sample.shared("variances of the pool", lambda: rows.var(axis=0, dtype=np.float64))
     return MetricResult(
@@ -56,6 +56,7 @@ def active_units(
         per_latent={"variance": torch.from_numpy(variances)},
         parameters={"threshold": threshold},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 
@@ -63,5 +64,6 @@ class ActiveUnits(FunctionMetric, function=active_units):
     """How many latents vary over the data; see :func:`.functional.active_units`."""
 
     metric = "active_units"
+    needs_means = True
     needs_factors = False
     higher_is_better = True

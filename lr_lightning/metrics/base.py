@@ -19,7 +19,7 @@ from lr_lightning.metrics.core.chance_and_ceiling_cache import LevelCache
 from lr_lightning.metrics.core.gathered_states import tables_for_all_processes
 from lr_lightning.metrics.core.repeats import Draws, is_full_grid
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_over_repeats
-from lr_lightning.metrics.core.sample import Sample, Sampling, draw
+from lr_lightning.metrics.core.sample import Codes, Sample, Sampling, draw
 
 Variants: TypeAlias = Mapping[str, Mapping[str, Any]]
 """Arguments of a metric's variants by their names."""
@@ -132,11 +132,11 @@ class CodeTableMetric(Metric, ABC):
         return codes, others[0], others[1]
 
     def _repeats(
-        self, codes: Tensor, factors: Tensor | None, log_variances: Tensor | None
+        self, codes: Tensor, factors: Tensor | None, log_variances: Tensor | None, kind: Codes
     ) -> tuple[list[Sample], Draws]:
-        """Return the rows of each repeat, and how they were drawn."""
+        """Return the rows of each repeat, with posterior means or samples as codes, and how they were drawn."""
         seeds = [self.sampling.seed + 1_000_003 * repeat for repeat in range(self.num_repeats)]
-        samples = [draw(codes, factors, replace(self.sampling, seed=seed), log_variances) for seed in seeds]
+        samples = [draw(codes, factors, replace(self.sampling, seed=seed, codes=kind), log_variances) for seed in seeds]
         full_grid = factors is not None and is_full_grid(factors.cpu().numpy())
         draws = Draws(len(codes), len(samples[0].codes), len(samples[0].test_codes), full_grid)
         if self.num_repeats > 1 and not full_grid:
@@ -167,6 +167,8 @@ class DisentanglementMetric(CodeTableMetric):
         aliases: Other names of the first variant.
         needs_factors: Whether it compares codes with factors.
         needs_log_variances: Whether it is undefined for deterministic codes.
+        needs_means: Whether it is defined by posterior means, and possibly by log-variances, so that it gets them even
+            where samples from the posteriors are scored.
         refits: Whether it fits predictors or draws many batches, so that computing chance or ceiling is as expensive as
             the score. Chance is then the score of noise, measured once for all codes of a data set.
         num_chance_draws: Number of draws averaged for chance.
@@ -177,6 +179,7 @@ class DisentanglementMetric(CodeTableMetric):
     aliases: ClassVar[tuple[str, ...]] = ()
     needs_factors: ClassVar[bool] = True
     needs_log_variances: ClassVar[bool] = False
+    needs_means: ClassVar[bool] = False
     refits: bool = False
     num_chance_draws: int = 5
 
@@ -187,6 +190,10 @@ class DisentanglementMetric(CodeTableMetric):
     @abstractmethod
     def score(self, sample: Sample) -> MetricResult:
         """Return the result on ``sample``."""
+
+    def kind_of_codes(self, wanted: Codes) -> Codes:
+        """Return whether the metric gets posterior means or samples where ``wanted`` is to be scored."""
+        return "mean" if self.needs_means or self.needs_log_variances else wanted
 
     def result(self) -> MetricResult:
         """Return scores with chance and ceiling, matrix and parts, over all batches and processes so far.
@@ -202,7 +209,8 @@ class DisentanglementMetric(CodeTableMetric):
     @override
     def scores(self) -> Mapping[str, Score]:
         """Return the scores of all batches so far, by their names."""
-        samples, draws = self._repeats(*self._table())
+        samples, draws = self._repeats(*self._table(), self.kind_of_codes(self.sampling.codes))
         self._first_sample = samples[0]
-        self._result = mean_over_repeats([self.score(sample) for sample in samples], draws)
+        result = mean_over_repeats([self.score(sample) for sample in samples], draws)
+        self._result = replace(result, codes=samples[0].kind)
         return self._result.scores

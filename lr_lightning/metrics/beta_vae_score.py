@@ -105,6 +105,7 @@ def beta_vae_score(
             "seed": sample.seed,
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

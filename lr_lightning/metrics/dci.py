@@ -141,6 +141,7 @@ def dci(
         per_latent={"disentanglement": per_latent},
         parameters=parameters | ({"num_permutations": permutations} if permutations else {}),
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -121,6 +121,7 @@ def dci_es(
         },
         parameters={"probe": probe, "capacities": capacities, fixed[probe][0]: fixed[probe][1], "seed": sample.seed},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

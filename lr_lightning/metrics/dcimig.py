@@ -83,6 +83,7 @@ def dcimig(
         per_latent={"gap": gaps},
         parameters={"num_bins": num_bins, "binning": binning},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -74,7 +74,7 @@ def elbo_decomposition(
         [0.0, 0.0]
     """
     check_at_least("num_samples", num_samples, 1)
-    sample = as_sample(codes, factors, sampling, log_variances, factors_needed=False)
+    sample = as_sample(codes, factors, sampling, log_variances, factors_needed=False, means_needed=True)
     kl = posterior_kl(sample)
     information = total_correlation = math.nan
     independent: float | None = None
@@ -111,6 +111,7 @@ def elbo_decomposition(
         },
         parameters={"num_samples": num_samples, "seed": sample.seed},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 
@@ -160,6 +161,7 @@ class ELBODecomposition(FunctionMetric, function=elbo_decomposition):
     """Parts of the divergence from the prior, in nats; see :func:`.functional.elbo_decomposition`."""
 
     metric = "elbo_decomposition"
+    needs_means = True
     needs_factors = False
     needs_log_variances = True
     higher_is_better = None

@@ -88,6 +88,7 @@ def explicitness(
         per_factor={"auc_test": torch.from_numpy(areas[0]), "auc_train": torch.from_numpy(areas[1])},
         parameters={"classifier": "logistic regression", "C": 1.0, "solver": "lbfgs", "tol": 1e-4, "max_iter": 1000},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -121,6 +121,7 @@ def factor_vae_score(
             "seed": sample.seed,
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -114,6 +114,7 @@ def fairness(
             **predictor_parameters(sample, predictor),
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -80,6 +80,7 @@ def gaussian_wasserstein_correlation(
         per_latent={"variance": torch.from_numpy(variances)},
         parameters={"seed": sample.seed},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

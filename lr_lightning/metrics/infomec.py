@@ -128,6 +128,7 @@ def infomec(
             "seed": sample.seed,
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -98,6 +98,7 @@ def interventional_robustness_score(
         },
         parameters={"quantile": quantile, "num_bins": num_bins},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

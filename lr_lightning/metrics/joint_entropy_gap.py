@@ -74,7 +74,7 @@ def joint_entropy_minus_mutual_information_gap(
         (1.0, 0.0)
     """
     check_posterior_bins(num_bins, bin_range)
-    sample = as_sample(codes, factors, sampling, log_variances)
+    sample = as_sample(codes, factors, sampling, log_variances, means_needed=True)
     warn_of_constant_factors(sample)
     entropies, binned = factor_entropies(sample), binned_information(sample, num_bins, bin_range)
     widest = entropies + math.log(num_bins)
@@ -103,6 +103,7 @@ def joint_entropy_minus_mutual_information_gap(
             "log_variances": sample.log_variances is not None,
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 
@@ -125,3 +126,4 @@ class JointEntropyMinusMutualInformationGap(FunctionMetric, function=joint_entro
     """
 
     metric = "jemmig"
+    needs_means = True

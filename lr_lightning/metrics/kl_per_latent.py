@@ -48,7 +48,7 @@ def kl_per_latent(
         >>> result.per_latent["kl"].tolist()
         [0.5, 0.0]
     """
-    sample = as_sample(codes, factors, sampling, log_variances, factors_needed=False)
+    sample = as_sample(codes, factors, sampling, log_variances, factors_needed=False, means_needed=True)
     divergences = posterior_kl(sample)
     if divergences is None:
         warnings.warn("kl_per_latent is undefined: it needs log_variances, which are not given", stacklevel=2)
@@ -62,6 +62,7 @@ def kl_per_latent(
         num_train=len(sample.codes),
         per_latent={"kl": divergences},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 
@@ -78,6 +79,7 @@ class KLPerLatent(FunctionMetric, function=kl_per_latent):
     """How much each latent is used, in nats; see :func:`.functional.kl_per_latent`."""
 
     metric = "kl_per_latent"
+    needs_means = True
     needs_factors = False
     needs_log_variances = True
     higher_is_better = False

@@ -91,6 +91,7 @@ def mean_correlation_coefficient(
         per_factor={"correlation": torch.from_numpy(matched), "latent": torch.from_numpy(assigned)},
         parameters={"correlation": correlation},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -110,6 +110,7 @@ def mutual_information_based_entropy_disentanglement(
             "topk": topk,
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -87,6 +87,7 @@ def mig_sup(
         per_latent={"gap": gaps, "informative": informative.double()},
         parameters={"num_bins": num_bins, "binning": binning, "seed": sample.seed},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

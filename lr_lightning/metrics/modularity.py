@@ -89,6 +89,7 @@ def modularity_score(
         per_latent={"modularity": parts, "informative": informative.double()},
         parameters={"num_bins": num_bins, "binning": binning, "seed": sample.seed},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -78,6 +78,7 @@ def mutual_information_gap(
         },
         parameters={"num_bins": num_bins, "binning": binning},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -124,6 +124,7 @@ def neuron_knockout(
             "seed": sample.seed,
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -137,6 +137,7 @@ def omes(
         },
         parameters={"alpha": alpha, "pooling": pooling, "threshold": threshold},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -80,6 +80,7 @@ def pairwise_mutual_information(
         per_latent={"mean": per_latent},
         parameters={"num_bins": num_bins, "binning": binning, "seed": sample.seed},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -74,7 +74,7 @@ def robust_mutual_information_gap(
         0.31
     """
     check_posterior_bins(num_bins, bin_range)
-    sample = as_sample(codes, factors, sampling, log_variances)
+    sample = as_sample(codes, factors, sampling, log_variances, means_needed=True)
     warn_of_constant_factors(sample)
     matrix, _ = binned_information(sample, num_bins, bin_range)
     entropies = factor_entropies(sample)
@@ -103,6 +103,7 @@ def robust_mutual_information_gap(
             "log_variances": sample.log_variances is not None,
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 
@@ -113,4 +114,5 @@ class RobustMutualInformationGap(FunctionMetric, function=robust_mutual_informat
     """
 
     metric = "rmig"
+    needs_means = True
     higher_is_better = True

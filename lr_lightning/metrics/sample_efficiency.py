@@ -97,6 +97,7 @@ def sample_efficiency(
         per_factor={**parts, "majority_share": torch.from_numpy(majority)},
         parameters={"train_sizes": tuple(sizes), **predictor_parameters(sample, predictor)},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from lr_lightning.metrics.core.repeats import ErrorOver
 from lr_lightning.metrics.core.result import MetricResult, Score
+from lr_lightning.metrics.core.sample import Codes
 
 
 class ScoreRow(NamedTuple):
@@ -32,6 +33,8 @@ class ScoreRow(NamedTuple):
         error_over: What the error and the interval are over: new ``"rows"`` of which the table is a sample, or other
             ``"draws"`` from a table that holds each combination of factor values once and is the whole population;
             ``None`` without repeats.
+        codes: Whether posterior ``"mean"`` codes (or those of a deterministic autoencoder) or one ``"sample"`` of each
+            posterior were scored. Metrics of whole posteriors have means and log-variances.
     """
 
     name: str
@@ -49,6 +52,7 @@ class ScoreRow(NamedTuple):
     low: float | None = None
     high: float | None = None
     error_over: ErrorOver | None = None
+    codes: Codes = "mean"
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,4 +117,5 @@ def _row(name: str, score: Score, result: MetricResult, seconds: float, level_se
         low=score.low,
         high=score.high,
         error_over=score.error_over,
+        codes=result.codes,
     )

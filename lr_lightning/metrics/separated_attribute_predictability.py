@@ -115,6 +115,7 @@ def separated_attribute_predictability(
         per_factor={"gap": gaps},
         parameters={"predictor": predictor, **PARAMETERS[predictor], "standardize": standardize},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -91,6 +91,7 @@ def single_neuron_classification(
             "latent": torch.from_numpy(latents),
         },
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

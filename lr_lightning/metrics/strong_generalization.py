@@ -104,6 +104,7 @@ def strong_generalization(
         },
         parameters={"num_interventions": num_interventions, **predictor_parameters(sample, predictor)},
         active=torch.from_numpy(sample.active),
+        codes=sample.kind,
     )
 
 

@@ -82,7 +82,7 @@ class DisentanglementSuite(CodeTableMetric):
         Args:
             codes: Codes, shape ``(N, D)``; posterior means for a variational model.
             factors: Factor indices, shape ``(N, K)``; ``None`` if all metrics do without.
-            log_variances: Logarithms of the posterior variances, shape ``(N, D)``.
+            log_variances: Logarithms of the posterior variances, shape ``(N, D)``; needed to score samples.
             progress: Called before each metric with its name, the number done and the total.
 
         Raises:
@@ -93,15 +93,18 @@ class DisentanglementSuite(CodeTableMetric):
             needing = [name for name, metric in self.metrics.items() if metric.needs_factors]
             if needing:
                 raise ValueError(f"factors are missing, which {', '.join(needing)} need")
-        samples, draws = self._repeats(codes, factors, log_variances)
+        kinds = {metric.kind_of_codes(self.sampling.codes) for metric in self.metrics.values()}
+        repeats = {kind: self._repeats(codes, factors, log_variances, kind) for kind in kinds}
         rows: list[ScoreRow] = []
         results: dict[str, MetricResult] = {}
         for done, (name, metric) in enumerate(self.metrics.items()):
             if progress is not None:
                 progress(name, done, len(self.metrics))
+            samples, draws = repeats[metric.kind_of_codes(self.sampling.codes)]
             for full_name, score in self._variants(name, metric):
                 start = time.perf_counter()
                 result = mean_over_repeats([score(sample) for sample in samples], draws)
+                result = replace(result, codes=samples[0].kind)
                 seconds = time.perf_counter() - start
                 result = self._with_levels(metric, result, samples[0], full_name.removeprefix(name))
                 results[full_name] = _named(result, name)

@@ -7,6 +7,7 @@ import pickle
 import random
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -239,6 +240,25 @@ class MetricTester:
         codes, factors = self.table()
         result, _ = _caught(lambda: self.make().score(draw(codes, factors, FIRST)))
         assert math.isnan(result.value) == self.metric_class.needs_log_variances
+
+    def test_samples_of_posteriors_are_scored_unless_it_needs_means(self) -> None:
+        codes, factors = self.table()
+        log_variances = torch.full_like(codes, -1.0)
+        sampling = replace(FIRST, codes="sample")
+        metric = self.make()
+        suite = DisentanglementSuite({"it": metric}, sampling, levels="none")
+        result, _ = _caught(lambda: suite.run(codes, factors, log_variances).results["it"])
+        assert result.codes == metric.kind_of_codes("sample")
+        rows = draw(codes, factors, replace(FIRST, codes=result.codes), log_variances)
+        expected, _ = _caught(lambda: metric.score(rows))
+        assert expected.codes == result.codes
+        assert result.value == pytest.approx(expected.value, nan_ok=True)
+        if result.codes == "sample":
+            with pytest.raises(ValueError, match="log-variances"):
+                suite.run(codes, factors)
+        else:
+            with pytest.raises(ValueError, match="codes"):
+                metric.score(draw(codes, factors, sampling, log_variances))
 
     def test_parameters_are_in_the_result(self) -> None:
         parameters = self.score(*self.table()).parameters

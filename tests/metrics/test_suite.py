@@ -166,3 +166,35 @@ def test_names_and_groups() -> None:
         DisentanglementSuite([])
     with pytest.raises(ValueError, match="must be a list of names, got the single string 'mig'"):
         DisentanglementSuite("mig")
+
+
+def test_samples_are_scored_by_all_but_metrics_of_whole_posteriors() -> None:
+    generator = torch.Generator().manual_seed(0)
+    factors = torch.randint(6, (3000, 3), generator=generator)
+    means, log_variances = factors.float(), torch.full((3000, 3), -1.0)
+    log_variances[:, 2] = 2.0
+    metrics = ["mig", "rmig", "kl_per_latent", "active_units"]
+    tables = {
+        kind: DisentanglementSuite(metrics, Sampling(codes=kind), levels="none").run(means, factors, log_variances)
+        for kind in ("mean", "sample")
+    }
+    assert {row.name: row.codes for row in tables["sample"].rows if row.name in ("mig", "rmig")} == {
+        "mig": "sample",
+        "rmig": "mean",
+    }
+    assert {row.codes for row in tables["mean"].rows} == {"mean"}
+    for name, value in tables["mean"].scores.items():
+        assert (tables["sample"][name] == value) == (name != "mig")
+    # independently: the information in 20 bins of means with Gaussian noise of known variance
+    noise = torch.randn(means.shape, generator=generator) * (log_variances / 2).exp()
+    expected = mutual_information_gap(means + noise, factors, sampling=Sampling(2000, 0)).value
+    assert tables["sample"]["mig"] == pytest.approx(expected, abs=0.03)
+    assert tables["mean"]["mig"] > expected + 0.2
+
+
+def test_repeats_draw_new_samples() -> None:
+    factors = torch.cartesian_prod(torch.arange(8), torch.arange(8))
+    suite = DisentanglementSuite(["mig"], Sampling(64, 0, codes="sample"), num_repeats=3, levels="none")
+    score = suite.run(factors.float(), factors, torch.zeros(64, 2)).results["mig"].scores["mig"]
+    assert score.error_over == "draws"
+    assert score.standard_error > 0  # type: ignore[operator]  # all rows each time: only the noise differs

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from jsonargparse import Namespace
+from jsonargparse.typing import NonNegativeInt
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 from pytorch_lightning.__version__ import version
 from pytorch_lightning.callbacks import Callback, ModelSummary
@@ -57,6 +58,7 @@ from lr_lightning.common.files import quoted_path
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.registry import import_data_sets
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
+from lr_lightning.metrics.core.sample import Codes
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
 from lr_lightning.networks.pretrained import without_pretrained_weights
 
@@ -93,7 +95,13 @@ class RunCLI(LightningCLI):
         """Return the parser of a command; only that of the one that runs has arguments, which take long to collect."""
         if subcommand != self._command:
             return self.init_parser(**kwargs)
-        return super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        parser = super()._prepare_subcommand_parser(klass, subcommand, **kwargs)
+        if subcommand == "predict":
+            parser.add_argument(
+                "--codes", type=Codes, default="mean", help="Write posterior means, or one 'sample' of each posterior."
+            )
+            parser.add_argument("--sample_seed", type=NonNegativeInt, default=0, help="Seed of these samples.")
+        return parser
 
     @override
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
@@ -234,7 +242,8 @@ class RunCLI(LightningCLI):
         folder = Path(trainer["default_root_dir"])
         callbacks = self._assay_callbacks()
         if self.subcommand == "predict":
-            callbacks.append(CodeFiles(folder, self._seeds))
+            kind, seed = (self._get(self.config, key) for key in ("codes", "sample_seed"))
+            callbacks.append(CodeFiles(folder, self._seeds, kind, seed))
         if trainer["enable_checkpointing"] is not False:
             callbacks += self._checkpoints(folder / CHECKPOINTS)
         if trainer["enable_progress_bar"] is not False:

@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,7 @@ from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.common.checks import one_line
 
 if TYPE_CHECKING:
+    from lr_lightning.metrics.base import DisentanglementMetric
     from lr_lightning.metrics.score_table import ScoreTable
     from lr_lightning.metrics.suite import Progress as ReportProgress
 
@@ -23,8 +25,8 @@ _DESCRIPTION = """\
 Score how codes relate to the factors of variation they were made from.
 
 FILE is a .npz file from any framework, with the arrays codes (N, D), floating point, and factors (N, K), the integer
-index of each factor's value; also log_variances (N, D), for the scores that look at the whole posterior.
-`lr-lightning predict RUN` writes one."""
+index of each factor's value; also log_variances (N, D), for the scores that look at the whole posterior and for
+--codes sample. `lr-lightning predict RUN` writes one."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -74,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
         "--order",
         choices=("first", "random"),
         help="take the first rows to train and the next to test, the default if their numbers are given; or draw rows",
+    )
+    parser.add_argument(
+        "--codes",
+        choices=("mean", "sample"),
+        default="mean",
+        help="score the codes as they are (mean), or one sample from the posterior of each row, which needs "
+        "log_variances in the file (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of all random choices (default: %(default)s)")
     parser.add_argument(
@@ -132,18 +141,42 @@ def _score(arguments: argparse.Namespace) -> None:
     arrays = read_score_input(arguments.file, few_rows=arguments.few_rows)
 
     from lr_lightning.metrics.core.sample import Sampling
+    from lr_lightning.metrics.registry import make_metrics
     from lr_lightning.metrics.suite import DisentanglementSuite
 
-    sampling = Sampling(arguments.num_train, arguments.num_test, order, arguments.seed)
+    if arrays.sampled and arguments.codes == "sample":
+        raise ValueError(f"--codes sample is redundant: {arguments.file} holds samples from posteriors; leave it out")
+    sampling = Sampling(arguments.num_train, arguments.num_test, order, arguments.seed, arguments.codes)
     names = [name.strip() for name in arguments.metrics.split(",") if name.strip()]
     if arrays.factors is None and names == ["default"]:
         names = ["unsupervised"]
-    suite = DisentanglementSuite(names, sampling, arguments.num_repeats, arguments.truncated, arguments.levels)
+    metrics, notes = make_metrics(names), list[str]()
+    if arrays.sampled:
+        metrics, notes = _without_means(metrics, arguments.file)
+    suite = DisentanglementSuite(metrics, sampling, arguments.num_repeats, arguments.truncated, arguments.levels)
     with warnings.catch_warnings(record=True) as caught, _progress() as progress:
         warnings.simplefilter("always")
         table = suite.run(arrays.codes, arrays.factors, arrays.log_variances, progress)
+    if arrays.sampled:
+        table = replace(table, rows=tuple(row._replace(codes="sample") for row in table.rows))
     sizes = sampling.sizes(len(arrays.codes))
-    _report(arguments, table, sizes, list(dict.fromkeys(str(warning.message) for warning in caught)))
+    _report(arguments, table, sizes, list(dict.fromkeys([*notes, *(str(warning.message) for warning in caught)])))
+
+
+def _without_means(
+    metrics: "dict[str, DisentanglementMetric]", file: Path
+) -> "tuple[dict[str, DisentanglementMetric], list[str]]":
+    """Return the metrics that can be computed from samples without their posteriors, and a note on the others.
+
+    Raises:
+        ValueError: If there are none.
+    """
+    kept = {name: metric for name, metric in metrics.items() if metric.kind_of_codes("sample") == "sample"}
+    reason = f"they need posterior means, and {file} holds samples"
+    left_out = ", ".join(name for name in metrics if name not in kept)
+    if metrics and not kept:
+        raise ValueError(f"--metrics {left_out} cannot be computed: {reason}; use predict --codes mean")
+    return kept, [f"{left_out} left out: {reason}"] if left_out else []
 
 
 def _report(arguments: argparse.Namespace, table: "ScoreTable", sizes: tuple[int, int], notes: list[str]) -> None:
@@ -156,7 +189,8 @@ def _report(arguments: argparse.Namespace, table: "ScoreTable", sizes: tuple[int
         console = Console(highlight=False, width=120)
     num_train, num_test = sizes
     held_out = f" and {num_test:,} held out" if any(row.num_test for row in table.rows) else ""
-    title = f"{arguments.file}: {num_train:,} rows{held_out}, seed {arguments.seed}"
+    sampled = ", posterior samples" if any(row.codes == "sample" for row in table.rows) else ""
+    title = f"{arguments.file}: {num_train:,} rows{held_out}, seed {arguments.seed}{sampled}"
     console.print(title, soft_wrap=True, markup=False)
     console.print(score_report(table.rows))
     for note in notes:

@@ -13,6 +13,7 @@ from lr_lightning.data.storage.npz_member import npz_array, npz_header, npz_name
 
 _MOST_ROWS, _MOST_ENTRIES = 2_000_000, 1 << 26  # sampling from this many takes half a minute and 2 GB
 _REMEDY = "save it again with np.savez"
+_ARRAYS = ("codes", "factors", "log_variances")
 _Header = tuple[tuple[int, ...], np.dtype[Any]]
 
 
@@ -23,11 +24,13 @@ class ScoreInput(NamedTuple):
         codes: Codes ``(N, D)``.
         factors: Index of each factor's value ``(N, K)``; ``None`` if not in the file, or if there are no factors.
         log_variances: Logarithms of the posterior variances ``(N, D)``; ``None`` if not in the file.
+        sampled: Whether the codes are samples from posteriors, as ``lr-lightning predict --codes sample`` writes.
     """
 
     codes: Tensor
     factors: Tensor | None
     log_variances: Tensor | None
+    sampled: bool = False
 
 
 def read_score_input(path: Path, *, few_rows: bool = False) -> ScoreInput:
@@ -46,7 +49,7 @@ def read_score_input(path: Path, *, few_rows: bool = False) -> ScoreInput:
         raise FileNotFoundError(f"there is no file {path}")
     try:
         names = npz_names(path, _REMEDY)
-        headers = {name: npz_header(path, name, _REMEDY) for name in ScoreInput._fields if name in names}
+        headers = {name: npz_header(path, name, _REMEDY) for name in _ARRAYS if name in names}
     except (OSError, ValueError, KeyError) as error:
         raise _no_arrays(path, error) from error
     if "codes" not in headers:
@@ -63,7 +66,7 @@ def read_score_input(path: Path, *, few_rows: bool = False) -> ScoreInput:
     factors = found.get("factors")
     if factors is not None and factors.ndim == 2 and not factors.shape[1]:
         factors = None
-    return ScoreInput(found["codes"], factors, found.get("log_variances"))
+    return ScoreInput(found["codes"], factors, found.get("log_variances"), "sample_seed" in names)
 
 
 def _no_arrays(path: Path, error: Exception) -> ValueError:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lr_lightning.metrics.core.repeats import Draws, ErrorOver, ScoredOn, repeated_mean
+from lr_lightning.metrics.core.sample import Codes
 
 
 class Score(NamedTuple):
@@ -57,7 +58,8 @@ class MetricResult:
         parameters: All that the numbers depend on, except the data.
         num_train: Rows that the metric was fitted or counted on.
         num_test: Rows held out, 0 if the metric needs none.
-        active: Latents ``(D,)`` bool whose codes vary over the data.
+        active: Latents ``(D,)`` bool whose means vary over the data.
+        codes: Whether posterior means (or the codes of a deterministic autoencoder) or samples were scored.
     """
 
     metric: str
@@ -71,6 +73,7 @@ class MetricResult:
     per_latent: Mapping[str, Tensor] = field(default_factory=dict)
     parameters: Mapping[str, object] = field(default_factory=dict)
     active: Tensor | None = None
+    codes: Codes = "mean"
 
     @property
     def value(self) -> float:

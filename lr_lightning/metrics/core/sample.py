@@ -4,7 +4,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +15,17 @@ from lr_lightning.metrics.core.checks import check_codes, check_factors
 
 Floats = NDArray[np.floating]
 Integers = NDArray[np.int64]
+Codes: TypeAlias = Literal["mean", "sample"]
 _T = TypeVar("_T")
 
+CODES = ("mean", "sample")
+
 STUDY_TRAIN, STUDY_TEST = 10_000, 5_000
+
+NO_POSTERIORS = (
+    "codes='sample' needs log-variances, which deterministic autoencoders do not have; use codes='mean', which are "
+    "their codes"
+)
 
 
 @dataclass(frozen=True)
@@ -30,16 +38,20 @@ class Sampling:
         num_test: Rows held out. ``None``: 5,000, or the other third.
         order: ``"random"``: rows drawn without replacement; the draw does not depend on the order of the table.
             ``"first"``: the first ``num_train`` rows and the ``num_test`` after them.
-        seed: Seed of the draw of rows and of all draws inside the metric.
+        seed: Seed of the draw of rows, of posterior samples, and of all draws inside the metric.
+        codes: ``"mean"``: score posterior means. ``"sample"``: score one sample from the posterior of each row, which
+            needs log-variances. Metrics of whole posteriors have means and log-variances either way, and which latents
+            are active is decided by the means. Each of several repeats draws its own samples.
 
     Raises:
-        ValueError: If a number is below its least (2 rows to train, 0 to test), or ``order`` is unknown.
+        ValueError: If a number is below its least (2 rows to train, 0 to test), or ``order`` or ``codes`` is unknown.
     """
 
     num_train: int | None = None
     num_test: int | None = None
     order: Literal["random", "first"] = "random"
     seed: int = 0
+    codes: Codes = "mean"
 
     def __post_init__(self) -> None:
         if self.num_train is not None:
@@ -48,6 +60,7 @@ class Sampling:
             check_at_least("num_test", self.num_test, 0)
         check_at_least("seed", self.seed, 0)
         check_choice("order", self.order, ("random", "first"))
+        check_choice("codes", self.codes, CODES)
 
     def sizes(self, num_samples: int) -> tuple[int, int]:
         """Return the numbers of rows to train and to test on, of a table with ``num_samples`` rows.
@@ -83,11 +96,13 @@ class Sample:
             the rows to train on if the order is ``"first"`` or the sample is one of several repeats.
         test_pool: The same for testing: the whole table, or in these cases the rows held out.
         rows: Which rows of ``pool`` the rows to train on are, and which of ``test_pool`` those held out.
-        log_variances: Logarithms of the posterior variances of ``codes``, ``(N, D)``; ``None`` if not known.
+        log_variances: Logarithms of the posterior variances of ``codes``, ``(N, D)``; ``None`` if not known, or if
+            the codes are samples from the posteriors.
         factor_sizes: Number of values of each factor in the table.
-        active: Latents ``(D,)`` bool whose variance over the table is above .01.
+        active: Latents ``(D,)`` bool whose means have a variance over the table above .01.
         seed: Seed of the draw.
         is_repeat: Whether it is one of several repeats over a table that is a sample, see :meth:`as_repeat`.
+        kind: Whether the codes are posterior means or samples.
     """
 
     codes: Floats
@@ -102,6 +117,7 @@ class Sample:
     active: NDArray[np.bool_]
     seed: int
     is_repeat: bool = False
+    kind: Codes = "mean"
     _shared: dict[Hashable, object] = field(default_factory=dict, repr=False)
 
     def __getstate__(self) -> dict[str, object]:
@@ -169,13 +185,14 @@ def draw(
         factors: Index of each factor's value, shape ``(N, K)``, integer; ``None`` for scores without supervision, which
             gives a sample with ``K = 0``.
         sampling: Which rows; the study's by default.
-        log_variances: Logarithms of the posterior variances, shape ``(N, D)``.
+        log_variances: Logarithms of the posterior variances, shape ``(N, D)``; needed to score samples.
 
     Returns:
         The rows. Pass them to any metric in place of ``codes``, so that shared intermediate results are computed once.
 
     Raises:
-        ValueError: If a shape or type is wrong, codes or log-variances are not finite, or there are too few rows.
+        ValueError: If a shape or type is wrong, codes or log-variances are not finite, there are too few rows, or
+            samples are to be scored without log-variances.
 
     Example:
         >>> import torch
@@ -192,6 +209,8 @@ def draw(
         variances = check_codes(log_variances, "log_variances")
         if variances.shape != table.shape:
             raise ValueError(f"log_variances must have the shape of codes {table.shape}, got {variances.shape}")
+    if sampling.codes == "sample" and variances is None:
+        raise ValueError(NO_POSTERIORS)
     num_train, num_test = sampling.sizes(len(table))
     columns = [np.unique(column, return_inverse=True) for column in labels.T]
     labels = np.stack([inverse for _, inverse in columns], axis=1) if columns else labels
@@ -203,6 +222,10 @@ def draw(
         variances = None if variances is None else variances[canonical]
         order = np.random.default_rng([sampling.seed, 0]).permutation(len(table))[: num_train + num_test]
     train, test = order[:num_train], order[num_train:]
+    active = table.var(axis=0, dtype=np.float64) > 0.01  # of the means: samples of unused latents have variance 1
+    if sampling.codes == "sample":
+        # drawn in the canonical order of rows, so that neither the order of the table nor processes matter
+        table, variances = _posterior_samples(table, variances, sampling.seed), None
     whole = (table, labels)
     return Sample(
         codes=table[train],
@@ -214,8 +237,9 @@ def draw(
         rows=(np.arange(num_train), np.arange(num_test)) if sampling.order == "first" else (train, test),
         log_variances=None if variances is None else variances[train],
         factor_sizes=tuple(len(values) for values, _ in columns),
-        active=table.var(axis=0, dtype=np.float64) > 0.01,
+        active=active,
         seed=sampling.seed,
+        kind=sampling.codes,
     )
 
 
@@ -226,12 +250,25 @@ def as_sample(
     log_variances: Tensor | None = None,
     *,
     factors_needed: bool = True,
+    means_needed: bool = False,
 ) -> Sample:
     """Return ``codes`` if they are already a sample, otherwise a sample drawn from the table.
 
+    Args:
+        codes: As for :func:`draw`, or its result.
+        factors: As there.
+        sampling: As there.
+        log_variances: As there.
+        factors_needed: Whether the metric compares codes with factors.
+        means_needed: Whether it is defined by posterior means, and possibly by log-variances, not by samples.
+
     Raises:
-        ValueError: As :func:`draw`; also if factors are needed and missing, or given with a sample.
+        ValueError: As :func:`draw`; also if factors are needed and missing or given with a sample, or if means are
+            needed and the codes are samples.
     """
+    kind = codes.kind if isinstance(codes, Sample) else (sampling or Sampling()).codes
+    if means_needed and kind == "sample":
+        raise ValueError("this metric is defined by posterior means; draw its rows with codes='mean', got 'sample'")
     if isinstance(codes, Sample):
         if factors is not None or sampling is not None or log_variances is not None:
             raise ValueError("a Sample has its factors, log_variances and sampling already; give it alone")
@@ -254,6 +291,14 @@ def _warn(constant: list[int]) -> bool:
     names = ", ".join(map(str, constant))
     warnings.warn(f"factors {names} take one value only; they are left out and their parts are NaN", stacklevel=6)
     return True
+
+
+def _posterior_samples(means: Floats, log_variances: Floats | None, seed: int) -> Floats:
+    """Return one sample (N, D) from the posterior of each row."""
+    assert log_variances is not None
+    noise = np.random.default_rng([seed, zlib.crc32(b"posterior samples")]).standard_normal(means.shape)
+    samples: Floats = (means + np.exp(log_variances / 2) * noise).astype(means.dtype)
+    return samples
 
 
 def _canonical_order(table: Floats, labels: Integers) -> Integers:

@@ -17,6 +17,8 @@ from lr_lightning.callbacks import DisentanglementAssay, LatentStatisticsAssay
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.mutual_information_gap import mutual_information_gap
 from lr_lightning.metrics.score_table import ScoreRow
+from lr_lightning.models import Autoencoder
+from lr_lightning.networks import MLP
 from lr_lightning.testing import AssayTester
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
 from tests.arrays import read_arrays
@@ -39,6 +41,7 @@ class TestDisentanglementAssay(AssayTester):
         {"num_repeats": 0},
         {"num_train": 1},
         {"levels": "some"},
+        {"codes": "modes"},
     )
 
 
@@ -246,6 +249,30 @@ def test_repeats_and_rows_reach_the_suite(tmp_path: Path) -> None:
     assert len({row.error_over for row in assay.table.rows}) == 1
     [written] = (tmp_path / "assays").glob("disentanglement-*.json")
     assert {"low", "high", "error_over"} <= json.loads(written.read_text())[0].keys()
+
+
+def test_samples_of_posteriors(tmp_path: Path) -> None:
+    tables = {}
+    for name, options in {"mean": {}, "sample": {"codes": "sample"}, "small batches": {"codes": "sample"}}.items():
+        assay = DisentanglementAssay(["mig", "active_units"], [], levels="none", **options)  # type: ignore[arg-type]
+        data = tiny_data(Bars(), eval_batch_size=3 if name == "small batches" else 24)
+        tiny_trainer(tmp_path / name, assay).test(tiny_model(), datamodule=data, verbose=False)
+        assert assay.table is not None
+        tables[name] = assay.table
+        [written] = (tmp_path / name / "assays").glob("disentanglement-*.json")
+        kinds = [row["codes"] for row in json.loads(written.read_text())]
+        assert kinds == ["sample" if options else "mean", "mean"]
+    assert tables["sample"]["mig"] != tables["mean"]["mig"]
+    assert tables["small batches"]["mig"] == pytest.approx(tables["sample"]["mig"], abs=1e-9)
+    assert tables["sample"]["active_units"] == tables["mean"]["active_units"]
+
+
+def test_deterministic_codes_are_not_sampled(tmp_path: Path) -> None:
+    model = Autoencoder(MLP(2, (3, 8, 8), variational=False))
+    trainer = tiny_trainer(tmp_path, DisentanglementAssay(["mig"], [], codes="sample"))
+    with pytest.raises(ValueError, match="codes='sample' needs log-variances"):
+        trainer.fit(model, datamodule=tiny_data(Bars()))
+    assert trainer.global_step == 0
 
 
 def test_constant_factors_are_left_out(tmp_path: Path) -> None:

@@ -4,13 +4,17 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 
 from lr_lightning.callbacks import CodeFiles
-from lr_lightning.models import SeedEnsemble
+from lr_lightning.data.loading.batch_loader import BatchLoader
+from lr_lightning.models import Autoencoder, SeedEnsemble
+from lr_lightning.networks import MLP
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.arrays import read_arrays
 from tests.conftest import Bars
@@ -63,3 +67,42 @@ def test_nothing_to_encode_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="limit_predict_batches"):
         callback.on_predict_epoch_end(trainer, tiny_model())
     assert not (tmp_path / "codes.npz").exists()
+
+
+def predicted(folder: Path, indices: list[int] | None = None, **options: Any) -> dict[str, np.ndarray]:
+    trainer, data = tiny_trainer(folder, CodeFiles(folder, **options)), tiny_data(Bars())
+    if indices is not None:
+        data.predict_dataloader = lambda: BatchLoader(Bars(), torch.tensor(indices), 3)  # type: ignore[method-assign]
+    trainer.predict(tiny_model(), datamodule=data, return_predictions=False)
+    return read_arrays(folder / "codes.npz")
+
+
+def test_samples_depend_on_seed_and_observation_alone(tmp_path: Path) -> None:
+    means = predicted(tmp_path)
+    samples = predicted(tmp_path, codes="sample", sample_seed=3)
+    assert samples.keys() == {"codes", "factors", "indices", "sample_seed"}
+    assert samples["sample_seed"] == 3
+    assert samples["codes"].dtype == np.float32
+    noise = (samples["codes"] - means["codes"]) / np.exp(means["log_variances"] / 2)
+    assert kstest(noise.ravel(), "norm").pvalue > 1e-3  # of 144 values
+    some = predicted(tmp_path, [9, 2, 40, 3], codes="sample", sample_seed=3)  # in other batches and another order
+    rows = [samples["indices"].tolist().index(index) for index in (9, 2, 40, 3)]
+    np.testing.assert_allclose(some["codes"], samples["codes"][rows], rtol=1e-4, atol=1e-5)
+    other = predicted(tmp_path, codes="sample", sample_seed=4)
+    assert not np.isclose(other["codes"], samples["codes"]).any()
+
+
+def test_deterministic_codes_are_not_sampled(tmp_path: Path) -> None:
+    network = MLP(2, (3, 8, 8), variational=False)
+    trainer = tiny_trainer(tmp_path, CodeFiles(tmp_path, codes="sample"))
+    with pytest.raises(ValueError, match="codes='sample' needs log-variances"):
+        trainer.predict(Autoencoder(network), datamodule=tiny_data(Bars()))
+    assert not (tmp_path / "codes.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"), [({"codes": "x"}, "codes .*'x'"), ({"sample_seed": -1}, "sample_seed")]
+)
+def test_wrong_arguments(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        CodeFiles(tmp_path, **options)

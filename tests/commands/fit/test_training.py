@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import wandb
@@ -304,6 +305,14 @@ def test_predict_writes_codes_and_factors(capsys: pytest.CaptureFixture[str]) ->
     assert arrays["factors"].shape == (1152, 1)
     assert arrays["log_variances"].shape == (1152, 2)
     assert re.search(r"1,152 .*\b2 latents.*runs/helix/codes.npz", capsys.readouterr().out)
+    assert run("predict", "runs/helix", "--codes", "sample", "--sample_seed", "5") == 0
+    samples = read_arrays("runs/helix/codes.npz")
+    assert samples["sample_seed"] == 5
+    noise = (samples["codes"] - arrays["codes"]) / np.exp(arrays["log_variances"] / 2)
+    assert noise.std() == pytest.approx(1, abs=5 / 4608**0.5)  # of 2,304 values: standard error 1 / sqrt(2 n)
+    for name, value in (("codes", "modes"), ("sample_seed", "-1")):
+        assert run("predict", "runs/helix", f"--{name}={value}") == 2
+        assert re.search(rf"{name}.*{value}", capsys.readouterr().err, re.DOTALL)
 
 
 @pytest.mark.filterwarnings("ignore:.*could not find the monitored key")  # nothing to monitor

@@ -314,3 +314,37 @@ def test_wrong_use_is_one_sentence(
     error = capsys.readouterr().err
     assert message in error
     assert "Traceback" not in error
+
+
+def test_samples_of_posteriors(capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    factors = random.integers(5, size=(900, 2))
+    np.savez("means.npz", codes=factors.astype(float), factors=factors, log_variances=np.zeros((900, 2)))
+    found = []
+    for options in (["--codes", "sample"], ["--codes", "sample"], ["--codes", "sample", "--seed", "1"], []):
+        assert main(["means.npz", "--metrics", "mig", "--out", "table.json", *options]) == 0
+        [row] = json.loads(Path("table.json").read_text())
+        assert row["codes"] == ("sample" if options else "mean")
+        assert ("posterior samples" in capsys.readouterr().out) == bool(options)
+        found.append(row["value"])
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+    assert max(found[:3]) < 0.6 < 0.9 < found[3]  # noise of variance 1 hides values that are 1 apart
+
+
+def test_a_file_of_samples_is_scored_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    random = np.random.default_rng(0)
+    factors = random.integers(5, size=(300, 2))
+    np.savez("samples.npz", codes=factors + random.normal(size=(300, 2)), factors=factors, sample_seed=0)
+    assert main(["samples.npz", "--metrics", "mig,active_units,rmig", "--out", "table.json"]) == 0
+    rows = json.loads(Path("table.json").read_text())
+    assert [(row["name"], row["codes"]) for row in rows] == [("mig", "sample")]
+    assert "note: active_units, rmig left out" in capsys.readouterr().out
+    for options, message in ((["--codes", "sample"], "--codes sample"), (["--metrics", "rmig"], "rmig")):
+        assert main(["samples.npz", *options]) == 1
+        assert message in capsys.readouterr().err
+
+
+def test_samples_need_log_variances(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([FILE, "--metrics", "mig", "--codes", "sample"]) == 1
+    assert "log-variances" in capsys.readouterr().err

@@ -5,9 +5,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import chi2
+from scipy.stats import chi2, kstest
 
-from lr_lightning.data.drawing.counter_random import random_bytes, random_words
+from lr_lightning.data.drawing.counter_random import random_bytes, random_normals, random_words
 
 UNLIKELY = 1e-6  # a good generator fails a test at this level once in a million seeds; the seeds are fixed
 
@@ -109,3 +109,13 @@ def test_words_are_the_same_on_cuda() -> None:
 def test_rejects_a_seed_outside(seed: int) -> None:
     with pytest.raises(ValueError, match=rf"seed must lie in \[0, 2\^63\), got {seed}"):
         random_words(seed, torch.arange(2), 1)
+
+
+def test_normals_are_standard_and_belong_to_their_index() -> None:
+    values = random_normals(3, torch.arange(20_000), 10)
+    assert values.shape == (20_000, 10)
+    assert values.dtype == torch.float64
+    assert kstest(values.flatten().numpy(), "norm").pvalue > UNLIKELY
+    correlations = np.corrcoef(values.T.numpy()) - np.eye(10)
+    assert abs(correlations).max() < 5 / 20_000**0.5
+    assert torch.equal(random_normals(3, torch.tensor([7, 5]), 4), values[[7, 5], :4])

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from scipy.stats import kstest
 from torch import Tensor
 
 from lr_lightning.metrics.core.sample import (
@@ -174,6 +175,7 @@ def test_more_rows_than_there_are(sampling: Sampling) -> None:
         ({"num_test": -1}, "num_test must be at least 0, got -1"),
         ({"seed": -1}, "seed must be at least 0, got -1"),
         ({"order": "last"}, "order must be one of random, first, got 'last'"),
+        ({"codes": "means"}, "codes must be one of mean, sample, got 'means'"),
     ],
 )
 def test_wrong_sampling(arguments: dict[str, object], message: str) -> None:
@@ -251,3 +253,54 @@ def test_log_variances_of_another_shape() -> None:
         draw(codes, factors, log_variances=codes[:, 1:])
     with pytest.raises(ValueError, match=r"log_variances .*got 1500 entries"):
         draw(codes, factors, log_variances=torch.full_like(codes, -torch.inf))
+
+
+def test_samples_are_drawn_from_the_posteriors_of_the_rows() -> None:
+    means, factors = table(20_000)
+    deviations = torch.rand(means.shape, generator=torch.Generator().manual_seed(1)) + 0.5
+    log_variances = 2 * deviations.log()
+    by_mean = draw(means, factors, Sampling(12_000, 4_000, seed=2), log_variances)
+    sample = draw(means, factors, Sampling(12_000, 4_000, seed=2, codes="sample"), log_variances)
+    assert (by_mean.kind, sample.kind) == ("mean", "sample")
+    assert sample.log_variances is None
+    assert by_mean.log_variances is not None
+    assert np.array_equal(sample.factors, by_mean.factors)  # the same rows
+    assert sample.codes.dtype == np.float32
+    noise = (sample.codes - by_mean.codes) / np.exp(by_mean.log_variances / 2)
+    assert kstest(noise.ravel(), "norm").pvalue > 1e-3
+    assert abs(np.corrcoef(np.concatenate([noise, by_mean.codes], axis=1).T)[:5, 5:]).max() < 5 / 12_000**0.5
+    assert np.array_equal(sample.pool[0][sample.rows[0]], sample.codes)
+    assert np.array_equal(sample.test_pool[0][sample.rows[1]], sample.test_codes)
+
+
+def test_samples_depend_on_the_seed_but_not_on_the_order_of_rows() -> None:
+    means, factors = table()
+    log_variances = torch.randn(means.shape, generator=torch.Generator().manual_seed(1))
+    sampling = Sampling(100, 50, seed=4, codes="sample")
+    expected = draw(means, factors, sampling, log_variances)
+    order = torch.randperm(len(means), generator=torch.Generator().manual_seed(2))
+    assert_equal(expected, draw(means[order], factors[order], sampling, log_variances[order]))
+    other = draw(means, factors, Sampling(100, 50, seed=5, codes="sample"), log_variances)
+    assert not np.isin(other.codes, expected.pool[0]).any()  # new noise, not only new rows
+
+
+def test_unused_latents_stay_inactive_where_samples_are_scored() -> None:
+    means, factors = table()
+    means[:, 0] = 0
+    assert (
+        draw(means, factors, Sampling(codes="sample"), torch.zeros_like(means)).active.tolist() == [False] + [True] * 4
+    )
+
+
+def test_samples_need_posteriors() -> None:
+    with pytest.raises(ValueError, match="codes='sample' needs log-variances"):
+        draw(*table(), Sampling(codes="sample"))
+
+
+def test_metrics_of_means_refuse_samples() -> None:
+    means, factors = table()
+    drawn = draw(means, factors, Sampling(codes="sample"), torch.zeros_like(means))
+    for given in ((drawn, None, None), (means, factors, Sampling(codes="sample"))):
+        with pytest.raises(ValueError, match="codes='mean', got 'sample'"):
+            as_sample(*given, means_needed=True)
+    assert as_sample(drawn, None, None) is drawn
