@@ -17,10 +17,17 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from lr_lightning.testing.bars import Bars as Bars
+from tests.extras import check_packages
 from tests.file_server import FileServer, serve
 
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
+
+
+@pytest.hookimpl(tryfirst=True)  # before fixtures, which may import the packages
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("extra"):
+        check_packages(*marker.args)
 
 
 @pytest.fixture(autouse=True)
