@@ -27,10 +27,11 @@ RESULTS = "results.json"
 class RunRecord(RunFolderOwner, Callback):
     """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
 
-    The file has one entry per command that has run (``fit``, ``validate``, ``test``). An entry contains every scalar
-    (``null`` if undefined) and its step; the resolved config, seed, versions, data set and git commit; the numbers of
-    evaluated and available observations; ``cautions``, reasons to distrust scores; and ``failed_assays``: how often
-    each assay was skipped, and why it was skipped the last time it was due (``null`` if it ran).
+    The file has one entry per command that has run (``fit``, ``validate``, ``test``), the latest one last. An entry
+    contains every scalar (``null`` if undefined) and its step; the resolved config, seed, versions, data set and git
+    commit; the numbers of evaluated and available observations; ``cautions``, reasons to distrust scores; and
+    ``failed_assays``: how often each assay was skipped, and why it was skipped the last time it was due (``null`` if it
+    ran).
 
     Args:
         config: Resolved config of the run, in plain values.
@@ -136,6 +137,7 @@ class RunRecord(RunFolderOwner, Callback):
         }
         path = Path(trainer.default_root_dir) / RESULTS
         results = json.loads(path.read_text()) if path.is_file() else {}
+        results.pop(stage, None)  # so that the entries are in the order in which the commands ran
         results[stage] = record | {"scalars": {key: _json_number(value) for key, value in scalars.items()}} | origin
         text = json.dumps(results, indent=2, allow_nan=False)
         write_atomically(path, lambda file: file.write(text.encode()))

@@ -36,14 +36,27 @@ def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
         if including:
             raise ValueError(f"{path}, included by {including[-1]}, is not a mapping")
         return config
-    names = config.pop(INCLUDE, [])
+    return with_includes(config, path, including)
+
+
+def with_includes(config: Mapping[str, Any], path: Path, including: tuple[Path, ...] = ()) -> dict[str, Any]:
+    """Return a config merged into the files that it includes; see :func:`read_config`.
+
+    Args:
+        config: The config, plain values.
+        path: Where it is from: the folder to start from, and a name for messages.
+        including: The files that include it.
+    """
+    own = {key: value for key, value in config.items() if key != INCLUDE}
+    names = config.get(INCLUDE, [])
     merged: dict[str, Any] = {}
     for name in names if isinstance(names, list) else [names]:
         included = _find(name, path)
-        if included.samefile(path) or any(included.samefile(each) for each in including):
+        if included.resolve() in {each.resolve() for each in (path, *including)}:
             raise ValueError(f"{included} includes itself")
         merged = _merged(merged, read_config(included, (*including, path)))
-    return _merged(merged, config)
+    both: dict[str, Any] = _merged(merged, own)
+    return both
 
 
 def _find(name: Any, path: Path) -> Path:

@@ -32,6 +32,7 @@ from lr_lightning.callbacks import (
 from lr_lightning.commands.config.completion import check_serializable, complete_config
 from lr_lightning.commands.config.composition import ComposingConfigFile, split_assays
 from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_arguments, known_classes
+from lr_lightning.commands.config.option_words import words_with_nested_nulls
 from lr_lightning.commands.config.registered_names import import_registered, words_with_class_paths
 from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.config.saving import SaveRunConfig
@@ -411,7 +412,7 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
             seed_everything_default=0,
             parser_kwargs=options | dict.fromkeys(RunCLI.subcommands(), options),
             auto_configure_optimizers=False,
-            args=words_with_class_paths(split_assays(expand_run_argument(arguments))),
+            args=words_with_class_paths(split_assays(words_with_nested_nulls(expand_run_argument(arguments)))),
         )
     except (ArgumentError, ValueError) as error:
         raise UsageError(plain_message(error, known_arguments(), known_classes())) from error

@@ -1,0 +1,102 @@
+"""Reads the results of a run: scalars and scores."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lr_lightning.callbacks.run.run_record import RESULTS
+from lr_lightning.metrics.score_table import ScoreRow
+from lr_lightning.runs.scores import RunScore, Scores
+
+_TABLE = re.compile(r"(?:seed_(?P<seed>\d+)-)?(?P<assay>.+)-(?P<moment>step(?P<step>\d+)|validate|test)\.json")
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The results of one validation or test.
+
+    Attributes:
+        stage: ``"validate"`` or ``"test"``.
+        checkpoint: The checkpoint that was evaluated.
+        step: Its training step.
+        seconds: Wall time.
+        scalars: All scalars, NaN where undefined.
+        scores: Disentanglement scores.
+    """
+
+    stage: str
+    checkpoint: Path
+    step: int
+    seconds: float
+    scalars: dict[str, float]
+    scores: Scores
+
+    @classmethod
+    def of(cls, folder: Path, stage: str, checkpoint: Path) -> "Evaluation":
+        """Return the last evaluation of the run in a folder."""
+        record = read_results(folder)[stage]
+        scores = scores_of(folder, stage, record)
+        return cls(stage, checkpoint, record["step"], record["seconds"], scalars_of(record), scores)
+
+
+def read_results(folder: Path) -> dict[str, Any]:
+    """Return ``results.json`` of a run folder: one entry for each command, ``"fit"``, ``"validate"`` or ``"test"``.
+
+    The entries are in the order in which the commands ran; there are none if the run has not ended.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    path = folder / RESULTS
+    try:
+        results: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise ValueError(f"{path} is not a readable record of a run ({error})") from error
+    return results
+
+
+def scalars_of(record: Mapping[str, Any]) -> dict[str, float]:
+    """Return the scalars of one entry of ``results.json``, NaN where they are undefined."""
+    return {key: math.nan if value is None else float(value) for key, value in record.get("scalars", {}).items()}
+
+
+def scores_of(folder: Path, stage: str, record: Mapping[str, Any]) -> Scores:
+    """Return the disentanglement scores of training, a validation or a test.
+
+    In training, each validation computes some of them: the latest value of each counts, as for its scalars.
+
+    Args:
+        folder: The run folder.
+        stage: ``"fit"``, ``"validate"`` or ``"test"``.
+        record: The entry of ``stage`` in ``results.json``.
+    """
+    seed = record.get("seed")
+    latest: dict[tuple[Any, str], RunScore] = {}
+    for member, step, row in sorted(_rows(folder, stage), key=lambda found: found[1] or 0):
+        which = seed if member is None else member
+        reached = record["step"] if step is None else step
+        if reached <= record["step"]:  # a run that was trained further, and killed, has later tables
+            latest[which, row.name] = RunScore(which, stage, reached, row)
+    return Scores(tuple(latest.values()))
+
+
+def _rows(folder: Path, stage: str) -> Iterator[tuple[int | None, int | None, ScoreRow]]:
+    """Yield seed of the member, step and row of all score tables of a stage."""
+    for path in sorted((folder / "assays").glob("*.json")):
+        name = _TABLE.fullmatch(path.name)
+        if name is None or (name["moment"] != stage and not (stage == "fit" and name["step"])):
+            continue
+        for row in json.loads(path.read_text()):
+            values = row | {"value": math.nan if row["value"] is None else row["value"]}
+            known = {key: value for key, value in values.items() if key in ScoreRow._fields}
+            yield (
+                None if name["seed"] is None else int(name["seed"]),
+                None if name["step"] is None else int(name["step"]),
+                ScoreRow(**known),
+            )

@@ -1,0 +1,242 @@
+"""A run: its results, its model and data, and its evaluation."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+from pytorch_lightning import LightningDataModule, LightningModule
+
+from lr_lightning.commands.assay import command as assay_command
+from lr_lightning.commands.assay.trainer import SETTINGS
+from lr_lightning.commands.config.option_words import option_words
+from lr_lightning.commands.config.resume_check import recorded_config
+from lr_lightning.commands.fit.training import RunCLI, prepare
+from lr_lightning.commands.run.checkpoints import read_checkpoint
+from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG
+from lr_lightning.common.checks import check_choice
+from lr_lightning.runs.assay_words import assay_words
+from lr_lightning.runs.codes import RunCodes, read_codes
+from lr_lightning.runs.command_lines import QUIET, Loading, start
+from lr_lightning.runs.isolation import isolated
+from lr_lightning.runs.results import Evaluation, read_results, scalars_of, scores_of
+from lr_lightning.runs.scores import Scores
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run in its folder, which is read whenever a result is asked for.
+
+    Evaluations write to the run folder, as on the command line: the same files, and one process at a time.
+
+    Attributes:
+        folder: The run folder.
+    """
+
+    folder: Path
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The resolved config: plain values with current names."""
+        return recorded_config(self.folder / CHECKPOINTS / "last.ckpt")
+
+    @property
+    def seed(self) -> int | None:
+        """The seed; the first one of an ensemble; ``None`` if the run was not seeded."""
+        seed = self.config.get("seed_everything")
+        return None if seed is False else seed
+
+    @property
+    def results(self) -> dict[str, Any]:
+        """Content of ``results.json``: a record of each command, ``"fit"``, ``"validate"`` or ``"test"``."""
+        return read_results(self.folder)
+
+    @property
+    def scalars(self) -> dict[str, float]:
+        """All scalars: those at the end of training, replaced by those of later validations and tests.
+
+        Undefined ones are NaN. Those of a single command are returned by :meth:`test` and :meth:`validate`, and are in
+        ``results["fit"]["scalars"]``. For an ensemble, ``val/loss`` is the mean over seeds, ``val/loss_sd`` their
+        standard deviation and ``seed_3/val/loss`` the value of one seed.
+        """
+        found: dict[str, float] = {}
+        for record in self.results.values():
+            found |= scalars_of(record)
+        return found
+
+    @property
+    def scores(self) -> Scores:
+        """All disentanglement scores: those of training, replaced by those of later validations and tests."""
+        found = Scores()
+        for stage, record in self.results.items():
+            found = found.updated(scores_of(self.folder, stage, record))
+        return found
+
+    def checkpoint(self, name: str | Path = "best") -> Path:
+        """Return the path of a checkpoint.
+
+        Args:
+            name: ``"best"`` or ``"last"``; ``"seed_3"`` for one model of an ensemble; or a path.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+        """
+        own = self.folder / CHECKPOINTS / f"{name}.ckpt"
+        if own.is_file():
+            return own
+        if Path(name).is_file():
+            return Path(name)
+        known = sorted(path.stem for path in own.parent.glob("*.ckpt"))
+        raise FileNotFoundError(f"{self.folder} has no checkpoint {str(name)!r}; it has: {', '.join(known) or 'none'}")
+
+    def model(self, checkpoint: str | Path = "best") -> LightningModule:
+        """Return the model with the weights of a checkpoint, on the CPU and in evaluation mode.
+
+        Args:
+            checkpoint: See :meth:`checkpoint`. For an ensemble, ``"best"`` and ``"last"`` are a ``SeedEnsemble`` with
+                ``members``, and ``"seed_3"`` is one of them.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+            ValueError: If it is damaged, or does not fit the model.
+        """
+        path = self.checkpoint(checkpoint)
+        with isolated(quiet=True):
+            model: LightningModule = self._loaded(path).model
+            content = read_checkpoint(path)
+            model.load_state_dict(content["state_dict"])
+            model.on_load_checkpoint(content)
+        return model.eval()
+
+    def data(self) -> LightningDataModule:
+        """Return the data module, set up for training: with its split, and without a Trainer."""
+        with isolated(quiet=True):
+            data: LightningDataModule = self._loaded(None).datamodule
+            data.prepare_data()
+            data.setup("fit")
+        return data
+
+    def test(self, checkpoint: str | Path = "best", **options: Any) -> Evaluation:
+        """Evaluate a checkpoint on the test set, as ``lr-lightning test`` does; see :meth:`validate` for options."""
+        return self._evaluate("test", checkpoint, **options)
+
+    def validate(self, checkpoint: str | Path = "best", **options: Any) -> Evaluation:
+        """Evaluate a checkpoint on the validation set, as ``lr-lightning validate`` does.
+
+        Args:
+            checkpoint: See :meth:`checkpoint`.
+            options: ``metrics``, metrics or groups of metrics to compute, ``[]`` for none; by default those of the
+                config, or the default ones in a test. ``assays``, the assays to run: a list of names, or a mapping of
+                names to their arguments; by default those of the config. ``values``, values that replace those of the
+                config, as for :func:`~lr_lightning.fit`. ``quiet``, whether to print nothing.
+
+        Returns:
+            Scalars and scores of this evaluation, which :attr:`scalars` and :attr:`scores` then include.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+            FolderInUseError: If another process trains or evaluates this run.
+            ValueError: If an assay or metric is unknown, or has no such argument.
+        """
+        return self._evaluate("validate", checkpoint, **options)
+
+    def assay(
+        self,
+        out: str | Path,
+        *,
+        checkpoint: str | Path = "best",
+        assays: Sequence[str] = ("all",),
+        split: Literal["validation", "test"] = "validation",
+        num_samples: int | None = None,
+        seed: int = 0,
+        overwrite: bool = False,
+        values: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Write a report of assays, as ``lr-lightning assay`` does; nothing is written to the run folder.
+
+        Args:
+            out: Folder of the report.
+            checkpoint: See :meth:`checkpoint`.
+            assays: Names or import paths; ``"all"`` selects all that the model and the data allow.
+            split: Data to use; the test set is usually the whole data set.
+            num_samples: Codes that each assay measures; by default, each assay's own choice.
+            seed: Seed of the assays' random choices.
+            overwrite: Whether to replace an existing report.
+            values: Values that replace those of the config, as for :func:`~lr_lightning.fit`.
+
+        Returns:
+            The path of its page, ``index.html``.
+
+        Raises:
+            FileExistsError: If the folder contains files that must not be replaced.
+            UsageError: If an assay is unknown, or a value is invalid.
+        """
+        check_choice("split", split, ("validation", "test"))
+        words = [str(self.checkpoint(checkpoint)), f"--out={out}", f"--assays={','.join(assays)}", f"--split={split}"]
+        words += [f"--seed={int(seed)}", *(["--overwrite"] if overwrite else [])]
+        words += [] if num_samples is None else [f"--num_samples={int(num_samples)}"]
+        with isolated():
+            assay_command.run(["assay", *words, *option_words(values or {})])
+        return Path(out) / assay_command.INDEX
+
+    def codes(self, checkpoint: str | Path = "best", *, values: Mapping[str, Any] | None = None) -> RunCodes:
+        """Encode the whole data set, as ``lr-lightning predict`` does: ``codes.npz`` is written to the run folder.
+
+        Args:
+            checkpoint: See :meth:`checkpoint`; for an ensemble, name one of its models, e.g. ``"seed_3"``.
+            values: Values that replace those of the config, as for :func:`~lr_lightning.fit`.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+            ValueError: If it contains several models.
+        """
+        path = self.checkpoint(checkpoint)
+        content = read_checkpoint(path)
+        if "seeds" in content:
+            names = ", ".join(repr(f"seed_{seed}") for seed in content["seeds"])
+            raise ValueError(f"{path} contains {len(content['seeds'])} models; name one of them: {names}")
+        self._run("predict", path, option_words(values or {}), quiet=True)
+        return read_codes(self.folder / "codes.npz")
+
+    def _evaluate(
+        self,
+        stage: Literal["test", "validate"],
+        checkpoint: str | Path,
+        *,
+        metrics: Sequence[str] | None = None,
+        assays: Sequence[str] | Mapping[str, Mapping[str, Any]] | None = None,
+        values: Mapping[str, Any] | None = None,
+        quiet: bool = False,
+    ) -> Evaluation:
+        path = self.checkpoint(checkpoint)
+        words = [*assay_words(self.config, metrics, assays), *option_words(values or {})]
+        self._run(stage, path, words, quiet)
+        return Evaluation.of(self.folder, stage, path)
+
+    def _run(self, command: str, checkpoint: Path, words: Sequence[str], quiet: bool) -> None:
+        """Run a command on a checkpoint of this run."""
+        place = [f"--trainer.default_root_dir={self.folder}", f"--ckpt_path={checkpoint}"]
+        with isolated(quiet):
+            start(
+                prepare(
+                    [command, f"--config={self.folder / CONFIG}", *place, *words, *(QUIET if quiet else ())], RunCLI
+                )
+            )
+
+    def _loaded(self, checkpoint: Path | None) -> RunCLI:
+        """Return a command line with model and data of this run."""
+        words = ["validate", f"--config={self.folder / CONFIG}", *SETTINGS]
+        return prepare(words, partial(Loading, folder=self.folder, checkpoint=checkpoint))
+
+
+def load_run(folder: str | Path) -> Run:
+    """Return the run in a folder.
+
+    Raises:
+        FileNotFoundError: If there is no run.
+    """
+    path = Path(folder)
+    if not (path / CONFIG).is_file():
+        raise FileNotFoundError(f"{path} is not a run folder: {path / CONFIG} does not exist")
+    return Run(path)
