@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from lr_lightning.commands.run.lease import sight
 from lr_lightning.study.failure import Failure, read_failure
@@ -11,6 +11,8 @@ from lr_lightning.study.manifest import Manifest
 
 RunKey: TypeAlias = tuple[str, int]
 """Identity of a cell, and a seed."""
+StateName: TypeAlias = Literal["done", "running", "failed", "diverged", "waiting"]
+STATES: tuple[StateName, ...] = get_args(StateName)
 
 
 class RunState(NamedTuple):
@@ -23,7 +25,7 @@ class RunState(NamedTuple):
         failure: Why the last attempt failed; ``None`` unless it did.
     """
 
-    state: Literal["done", "running", "failed", "diverged", "waiting"]
+    state: StateName
     finished: float | None = None
     failure: Failure | None = None
 

@@ -10,7 +10,10 @@ from typing import Protocol, cast
 from lr_lightning.commands.failure import fail
 from lr_lightning.study.layout import STUDIES
 
-_SUBCOMMANDS: dict[str, tuple[str, str]] = {}
+_SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "status": ("status", "show what is done, runs, failed or waits"),
+    "table": ("table", "write all results as one table"),
+}
 """Module and summary of each subcommand."""
 
 

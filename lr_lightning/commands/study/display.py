@@ -72,11 +72,11 @@ def described_pace(progress: Progress) -> str:
 
 def duration(seconds: float) -> str:
     """Return a time in two units, e.g. ``"2 h 5 min"``; seconds alone below a minute."""
-    minutes, hours, days = round(seconds / 60), round(seconds / 3600), int(seconds / 86400)
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
     if seconds < 59.5:
         return f"{seconds:.0f} s"
     if minutes < 60:
         return f"{minutes} min"
-    if hours < 48:
+    if minutes < 48 * 60:
         return f"{minutes // 60} h {minutes % 60} min"
-    return f"{days} d {hours % 24} h"
+    return f"{hours // 24} d {hours % 24} h"
