@@ -11,6 +11,8 @@ from lr_lightning.commands.failure import fail
 from lr_lightning.study.layout import STUDIES
 
 _SUBCOMMANDS: dict[str, tuple[str, str]] = {
+    "run": ("run", "train and evaluate all runs that are not done"),
+    "retry": ("retry", "try the failed runs again"),
     "status": ("status", "show what is done, runs, failed or waits"),
     "table": ("table", "write all results as one table"),
 }

@@ -1,0 +1,68 @@
+"""What a job of a study does, in a worker process of any engine: train its runs and evaluate them."""
+
+import errno
+import socket
+import time
+import traceback
+from collections.abc import Iterator
+
+from lr_lightning.commands.failure import sentence
+from lr_lightning.commands.run.lease import FolderInUseError, LeaseLostError
+from lr_lightning.study.job import Job, Outcome, State
+
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def run_job(job: Job) -> tuple[Outcome, ...]:
+    """Train and evaluate the runs of a job that are not done, and return how each ended.
+
+    Raises:
+        MemoryError: If memory ran out.
+    """
+    return tuple(_run_seed(job, seed) for seed in job.seeds)
+
+
+def _run_seed(job: Job, seed: int) -> Outcome:
+    from lr_lightning.study.training import train_and_evaluate  # imports torch, in worker processes only
+
+    start, reason = time.monotonic(), ""
+    state: State = "done"
+    try:
+        train_and_evaluate(job, seed)
+    except Exception as error:
+        traceback.print_exc()  # to the log of the worker
+        state, reason = state_after(error), sentence(error)
+    return Outcome(seed, state, reason, time.monotonic() - start, socket.gethostname())
+
+
+def state_after(error: Exception) -> State:
+    """Return the state of a run that ended with an error.
+
+    Raises:
+        MemoryError: If memory ran out, in place of errors of PyTorch.
+    """
+    if _is_out_of_memory(error):
+        raise MemoryError(sentence(error)) from error
+    if any(isinstance(each, OSError) and each.errno in _NO_SPACE for each in _chain(error)):
+        return "full"
+    match error:
+        case FolderInUseError() | LeaseLostError():
+            return "held"
+        case FloatingPointError():
+            return "diverged"
+    return "failed"
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
+    # on a CPU, PyTorch raises a plain RuntimeError
+    on_cpu = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
+    return on_cpu or isinstance(error, MemoryError | torch.OutOfMemoryError)
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error, what caused it, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,97 @@
+"""Trains and evaluates one run of a study, as ``lr-lightning fit`` and ``lr-lightning test`` do."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+
+from lr_lightning.callbacks.run.provenance import versions
+from lr_lightning.commands.config.yaml_limits import check_config_file
+from lr_lightning.commands.run.folder import CONFIG
+from lr_lightning.common.renamed_keys import with_current_names
+from lr_lightning.runs import Run, fit
+from lr_lightning.study.evaluation_file import EvaluationRecord, score_columns, write_evaluation
+from lr_lightning.study.identity import differences, training_values
+from lr_lightning.study.job import Job
+from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, failure_path, run_folder
+
+_NO_BAR = {"trainer.enable_progress_bar": False}
+
+
+def train_and_evaluate(job: Job, seed: int) -> None:
+    """Do what is left of a run: train it, from its last checkpoint if there is one, evaluate it, and write its scores.
+
+    Raises:
+        FolderInUseError: If another process has it.
+        LeaseLostError: If another process has taken it over.
+        FloatingPointError: If its loss is not finite.
+        ValueError: If its folder has a run with other values, such as one that another version has trained.
+        Exception: Whatever ends training or evaluation.
+    """
+    folder = run_folder(job.root, job.cell, seed)
+    scores = evaluation_path(folder, job.evaluation.digest)
+    if not scores.exists():
+        torch.set_num_threads(job.threads)
+        check_same_training(folder, cell_folder(job.root, job.cell) / CELL_CONFIG)
+        run = fit(
+            cell_folder(job.root, job.cell) / CELL_CONFIG, run_values(job, seed), folder=folder, existing="resume"
+        )
+        if not scores.exists():  # another process may have done it just before this one got the folder
+            write_evaluation(scores, evaluate(job, seed, run))
+    failure_path(folder).unlink(missing_ok=True)
+
+
+def run_values(job: Job, seed: int) -> dict[str, Any]:
+    """Return the values that a run adds to the config of its cell."""
+    return _NO_BAR | {
+        "seed_everything": seed,
+        "wandb.mode": job.wandb,
+        "wandb.group": job.study,
+        "wandb.name": f"{job.label} seed {seed}",
+        "wandb.config": dict(job.parameters) | {"seed": seed},
+    }
+
+
+def evaluate(job: Job, seed: int, run: Run) -> EvaluationRecord:
+    """Evaluate a trained run, and return its scores and scalars."""
+    wanted = job.evaluation
+    values: dict[str, Any] = _NO_BAR | {"wandb.mode": job.wandb}
+    if wanted.metrics and wanted.codes == "sample":
+        values["assays.disentanglement.codes"] = wanted.codes
+    found = run.test(wanted.checkpoint, metrics=wanted.metrics, assays=wanted.assays, values=values)
+    trained = run.results["fit"]
+    return EvaluationRecord(
+        cell=job.cell,
+        seed=seed,
+        step=found.step,
+        training_seconds=trained["seconds"],
+        evaluation_seconds=found.seconds,
+        threads=torch.get_num_threads(),
+        precision=str(trained["config"]["trainer"]["precision"]),
+        versions=versions(),
+        scalars=found.scalars,
+        validation=trained["scalars"],
+        scores=score_columns(score.row for score in found.scores),
+    )
+
+
+def check_same_training(folder: Path, cell_config: Path) -> None:
+    """Raise ``ValueError`` if a run folder has a run whose training differs from the config of its cell.
+
+    Keys that only one of them has are no difference: versions of this package know different arguments.
+    """
+    if not (folder / CONFIG).exists():
+        return
+    before, after = (training_values(_config(path), defaults=True) for path in (folder / CONFIG, cell_config))
+    for key, old, new in differences(before, after):
+        raise ValueError(
+            f"{folder} was trained with another config ({key} is {old!r} there, and {new!r} in {cell_config}); move "
+            "this folder away to train the run again"
+        )
+
+
+def _config(path: Path) -> dict[str, Any]:
+    check_config_file(path)
+    config: dict[str, Any] = with_current_names(yaml.safe_load(path.read_text(encoding="utf-8")))
+    return config

@@ -1,0 +1,66 @@
+"""Progress of a study, as text."""
+
+import time
+
+import pytest
+
+from lr_lightning.commands.study.display import StudyDisplay, described_counts, described_pace, duration
+from lr_lightning.study.driver import Progress, Run
+from lr_lightning.study.failure import Failure
+
+
+def progress(**changes: float) -> Progress:
+    """Return the progress of 100 runs: after 100 seconds, 20 are done, two failed and one diverged."""
+    found = Progress(100, start=time.monotonic() - 100)
+    found.done.update(Run("a", seed) for seed in range(20))
+    for seed, state in enumerate(("failed", "failed", "diverged")):
+        found.failures[Run("b", seed)] = Failure(state, "why")  # type: ignore[arg-type]
+    for name, value in changes.items():
+        setattr(found, name, value)
+    return found
+
+
+def test_only_states_that_occur_are_counted() -> None:
+    assert described_counts(Progress(1200)) == "0 of 1,200 runs done"
+    assert described_counts(progress(running=4)) == "20 of 100 runs done, 4 running, 2 failed, 1 diverged"
+    held = progress()
+    held.held.add(Run("c", 0))
+    assert "1 held by other processes" in described_counts(held)
+
+
+def test_the_pace_counts_what_was_done_since_the_start() -> None:
+    assert described_pace(Progress(10)) == ""
+    assert described_pace(progress()) == "12.0 runs/min, 6 min left"  # 77 runs at 0.2 per second: 385 s
+    assert described_pace(progress(done_before=19)) == "36.0 runs/h, 2 h 8 min left"  # at 0.01 per second: 7,700 s
+    assert described_pace(progress(done_before=20)) == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min"),
+        (3540, "59 min"),
+        (3590, "1 h 0 min"),
+        (7500, "2 h 5 min"),
+        (47.4 * 3600, "47 h 24 min"),
+        (49 * 3600, "2 d 1 h"),
+        (95.7 * 3600, "4 d 0 h"),
+    ],
+)
+def test_times_have_at_most_two_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_without_a_terminal_a_line_is_printed_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    display = StudyDisplay("small", every=0.2)
+    with display.shown():
+        display.show(progress())
+        assert capsys.readouterr().err == ""
+        time.sleep(0.25)
+        display.show(progress())
+        display.show(progress())
+    captured = capsys.readouterr()
+    assert captured.err.splitlines() == ["small: 20 of 100 runs done, 2 failed, 1 diverged, 12.0 runs/min, 6 min left"]
+    assert captured.out == ""
