@@ -32,6 +32,7 @@ def matrix_heatmap(
     signed: bool | None = None,
     limit: float | None = None,
     annotate: bool | None = None,
+    width: float = 8.0,
 ) -> Figure:
     """Draw a matrix as colored cells, with row 0 at the top.
 
@@ -49,6 +50,7 @@ def matrix_heatmap(
         signed: Whether to use the diverging color map; if ``None``, only if there are negative entries.
         limit: Largest absolute value of the color scale, to make figures comparable; that of ``matrix`` if ``None``.
         annotate: Whether to write the numbers into the cells; if ``None``, for at most 13 rows and columns.
+        width: Width of the figure in inches; a matrix with long labels, or many numbers, needs more.
 
     Raises:
         ValueError: If ``matrix`` is not two-dimensional or is empty, or there is not one label per row or column.
@@ -63,9 +65,9 @@ def matrix_heatmap(
     signed = bool((finite < 0).any()) if signed is None else signed
     top = limit or (float(finite.abs().max()) if finite.numel() else 0.0) or 1.0  # for zeros only, any scale will do
 
-    cell = min(0.62, max(6.2 / num_columns, 0.07))  # inches
+    cell = min(0.62, max((width - 1.8) / num_columns, 0.07))  # inches
     square = num_rows * 4 >= num_columns
-    figure = new_figure(8.0, min(9.0, max(3.0, 1.3 + cell * num_rows)), equal_aspect=square)
+    figure = new_figure(width, min(width + 1.0, max(3.0, 1.3 + cell * num_rows)), equal_aspect=square)
     axes = figure.add_subplot()
     mesh = axes.pcolormesh(
         values.numpy(),
