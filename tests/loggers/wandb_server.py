@@ -9,18 +9,23 @@ from typing import Any
 
 
 class WandbServer:
-    """Stores the history of one run, by line; can be made to hang or fail at any time.
+    """Stores the histories of runs, by line; can be made to hang or fail at any time.
 
     Attributes:
-        history: Rows by the number of their line.
+        histories: For each run, by its id, rows by the number of their line.
+        runs: For each run, what it was registered with: group, name and config.
+        uploads: Ids of the runs in the order in which uploads of their histories arrived.
+        is_stuck: Whether requests are answered with errors, while pages can still be opened.
         mode: ``"ok"``, ``"hang"`` or ``"500"``.
         url: For ``WANDB_BASE_URL``.
     """
 
     def __init__(self, mode: str = "ok") -> None:
-        self.history: dict[int, dict[str, Any]] = {}
+        self.histories: dict[str, dict[int, dict[str, Any]]] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
+        self.uploads: list[str] = []
+        self.is_stuck = False
         self.mode = mode
-        self._exists = False
         self._ended = threading.Event()
         keeper = self
 
@@ -30,7 +35,8 @@ class WandbServer:
                 if keeper.mode == "hang":
                     keeper._ended.wait()
                 answer = json.dumps(keeper._answer(self.path, body)).encode()
-                self.send_response(500 if keeper.mode == "500" else 200)
+                stuck = keeper.is_stuck and self.command != "GET"
+                self.send_response(500 if keeper.mode == "500" or stuck else 200)
                 self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
@@ -51,6 +57,15 @@ class WandbServer:
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def history(self) -> dict[int, dict[str, Any]]:
+        """Rows of the run with the id ``abc``."""
+        return self.histories.setdefault("abc", {})
+
+    @history.setter
+    def history(self, rows: dict[int, dict[str, Any]]) -> None:
+        self.histories["abc"] = rows
+
     def close(self) -> None:
         """Stop responding."""
         self._ended.set()
@@ -64,23 +79,29 @@ class WandbServer:
         if path.endswith("/graphql"):
             query = json.loads(body)
             found = re.search(r"(?:query|mutation)\s+(\w+)", query["query"])
-            return {"data": self._data("" if found is None else found[1], query.get("variables") or {})}
+            variables = query.get("variables") or {}
+            return {"data": self._data("" if found is None else found[1], variables)}
         if "file_stream" in path:
+            run = path.split("/")[-2]
             chunk = json.loads(body).get("files", {}).get("wandb-history.jsonl", {"offset": 0, "content": []})
-            self.history |= {chunk["offset"] + i: json.loads(line) for i, line in enumerate(chunk["content"])}
+            lines = {chunk["offset"] + i: json.loads(line) for i, line in enumerate(chunk["content"])}
+            self.histories[run] = self.histories.get(run, {}) | lines
+            self.uploads += [run] if lines else []
         return {}
 
     def _data(self, name: str, variables: dict[str, Any]) -> dict[str, Any]:
         entity = {"id": "e", "name": "entity"}
+        run = variables.get("name") or "abc"
         if name == "RunResumeStatus":
-            return {
-                "model": {"id": "m", "name": "p", "entity": entity, "bucket": self._bucket()} if self._exists else None
-            }
+            bucket = self._bucket(run)
+            return {"model": {"id": "m", "name": "p", "entity": entity, "bucket": bucket} if run in self.runs else None}
         if name == "UpsertBucket":
-            self._exists = True
+            given = {key: value for key, value in variables.items() if value is not None}
+            self.runs[run] = self.runs.get(run, {}) | given
             project = {"id": "p", "name": "p", "entity": entity}
-            bucket = {"id": "b", "name": "abc", "displayName": "abc", "config": "{}", "project": project}
-            return {"upsertBucket": {"bucket": bucket | {"historyLineCount": len(self.history)}, "inserted": True}}
+            bucket = {"id": "b", "name": run, "displayName": run, "config": "{}", "project": project}
+            lines = {"historyLineCount": len(self.histories.get(run, {}))}
+            return {"upsertBucket": {"bucket": bucket | lines, "inserted": True}}
         if name == "CreateRunFiles":
             files = [{"name": file, "uploadUrl": f"{self.url}/upload"} for file in variables["files"]]
             return {"createRunFiles": {"runID": "b", "uploadHeaders": [], "files": files}}
@@ -88,9 +109,10 @@ class WandbServer:
             return {"viewer": {"id": "u", "entity": "entity", "username": "u", "flags": "{}", "teams": {"edges": []}}}
         return {}
 
-    def _bucket(self) -> dict[str, Any]:
-        last = json.dumps(self.history[max(self.history)]) if self.history else "{}"
-        lines = {"logLineCount": 0, "eventsLineCount": 0, "historyLineCount": len(self.history)}
+    def _bucket(self, run: str) -> dict[str, Any]:
+        history = self.histories.get(run, {})
+        last = json.dumps(history[max(history)]) if history else "{}"
+        lines = {"logLineCount": 0, "eventsLineCount": 0, "historyLineCount": len(history)}
         tails = {"historyTail": json.dumps([last]), "eventsTail": "[]", "summaryMetrics": last}
-        rest = {"id": "b", "name": "abc", "displayName": "abc", "config": "{}", "tags": [], "notes": ""}
+        rest = {"id": "b", "name": run, "displayName": run, "config": "{}", "tags": [], "notes": ""}
         return lines | tails | rest | {"wandbConfig": '{"t": 1}'}

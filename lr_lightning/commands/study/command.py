@@ -15,6 +15,7 @@ _SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "retry": ("retry", "try the failed runs again"),
     "status": ("status", "show what is done, runs, failed or waits"),
     "table": ("table", "write all results as one table"),
+    "sync": ("sync", "upload the offline W&B runs"),
 }
 """Module and summary of each subcommand."""
 
