@@ -62,7 +62,7 @@ def on_model(checkpoint: Path, dataset: data.FactorDataset, sizes: list[int], re
     model = BetaVAE.load_from_checkpoint(checkpoint, "cpu", weights_only=True)
     generator, found = torch.Generator().manual_seed(0), []
     for _ in range(repetitions):
-        traversals = sample_traversals(dataset, model, NUM_TRAVERSALS, generator)
+        traversals = sample_traversals(model, dataset, NUM_TRAVERSALS, generator)
         result = conditioned_response_matrix(model, traversals, num_samples=NUM_SAMPLES, generator=generator)
         found.append(scores(result, generator))
     yield f"full grid | {len(dataset):,} | {NUM_TRAVERSALS} | {spread(found)}"

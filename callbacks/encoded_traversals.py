@@ -6,24 +6,36 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays import sample_traversals, traversals_from_codes
+from lr_lightning.assays.traversals import Codes
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.needs import is_unlabeled
+from lr_lightning.common.checks import NO_POSTERIORS
 
 
-def encoded_traversals(context: AssayContext, num_traversals: int) -> list[Tensor]:
+def encoded_traversals(context: AssayContext, num_traversals: int, codes: Codes = "mean") -> list[Tensor]:
     """Return codes ``(T, V, D)`` along each factor: looked up if the table covers the data set, otherwise encoded.
 
+    Codes are posterior means, or one sample from the posterior of each member.
+
     Raises:
-        ValueError: If the data set lacks combinations of its factors.
+        ValueError: If the data set lacks combinations of its factors, or there are no posteriors to sample.
     """
     dataset, table = context.dataset, context.table
     if not getattr(dataset, "full_grid", False):
         name = getattr(dataset, "name", "this data set")
         missing = "has no factors" if is_unlabeled(dataset) else "lacks some"
         raise ValueError(f"it needs every combination of the factors, and {name} {missing}")
+    if codes == "sample" and table.log_variances is None:
+        raise ValueError(NO_POSTERIORS)
     if _covers(dataset, table.factors):
-        return traversals_from_codes(table.codes, dataset.factor_space, num_traversals, context.generator)
-    return sample_traversals(dataset, context.autoencoder, num_traversals, context.generator)
+        return traversals_from_codes(
+            table.codes,
+            dataset.factor_space,
+            num_traversals,
+            context.generator,
+            log_variances=table.log_variances if codes == "sample" else None,
+        )
+    return sample_traversals(context.autoencoder, dataset, num_traversals, context.generator, codes=codes)
 
 
 def _covers(dataset: Any, factors: Tensor | None) -> bool:

@@ -2,7 +2,7 @@
 
 from pytorch_lightning import LightningModule
 
-from lr_lightning.metrics.core.sample import NO_POSTERIORS
+from lr_lightning.common.checks import NO_POSTERIORS
 
 
 def check_posteriors(module: LightningModule) -> None:

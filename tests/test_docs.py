@@ -21,6 +21,8 @@ from lr_lightning.cli import main
 from lr_lightning.commands.data import command as data
 from lr_lightning.data import CustomDataset, FactorDataModule
 from lr_lightning.data.registry import DATA_SETS, find_data_set
+from lr_lightning.testing.bars import Bars
+from lr_lightning.testing.tiny_runs import tiny_model
 from tests.metrics.cases import reference_case
 
 ROOT = Path(__file__).parents[1]
@@ -73,9 +75,10 @@ def test_models_page_lists_all_configs() -> None:
 
 
 def test_assays_page() -> None:
-    [code] = blocks(DOCS["assays"], "python")
+    direct, in_a_run = blocks(DOCS["assays"], "python")
+    exec(direct, {"model": tiny_model(), "dataset": Bars()})
     names: dict[str, object] = {}
-    exec(code, names)
+    exec(in_a_run, names)
     assert len(names["trainer"].callbacks) >= 2  # type: ignore[attr-defined]
     table = DOCS["assays"].split("| --- |")[1].split("\n\n")[0]
     for name in lr_lightning.callbacks.__all__:

@@ -1,8 +1,9 @@
 """The conditioned response matrix and its scores in validation."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
+from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
 from lr_lightning.assays import (
@@ -19,18 +20,39 @@ from lr_lightning.assays import (
     permutation_null,
     score_warnings,
 )
+from lr_lightning.assays.conditioned_response import Reduction, Variant
+from lr_lightning.assays.response_matrix import Convention
+from lr_lightning.assays.traversals import Codes
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.cautions import code_cautions
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.encoded_traversals import encoded_traversals
 from lr_lightning.callbacks.needs import Target, full_factor_grid, labels
+from lr_lightning.callbacks.posteriors import check_posteriors
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import count, defined, number, percent
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.plots import conditioned_response_figure
 
 Traversals: TypeAlias = Literal["grid", "matched", "marginal"]
+Preset: TypeAlias = Literal["paper", "release", "leeb2021"]
 Entry = TypeVar("Entry")
+
+
+class _Options(NamedTuple):
+    """What a preset sets."""
+
+    reduction: Reduction
+    variant: Variant
+    convention: Convention
+    codes: Codes
+
+
+_PRESETS: dict[str, _Options] = {
+    "paper": _Options("mean", "diagonal", "paper", "mean"),
+    "release": _Options("mean", "diagonal", "release", "mean"),
+    "leeb2021": _Options("min", "max", "release", "sample"),
+}
 
 _QUANTITIES = ("cds", "cds_norm", "cds_low", "cds_high", "cds_chance", "ccs", "ccs_norm", "owned_factors")
 
@@ -73,17 +95,22 @@ class ConditionedResponseAssay(AssayCallback):
     Args:
         num_traversals: Traversals of each factor; with ``"matched"``, the largest number of groups.
         num_samples: Interventions per traversal and latent.
-        reduction: Over traversals, ``"mean"`` or ``"min"``.
-        convention: ``"paper"`` or ``"release"``; scores do not depend on it.
+        reduction: Over traversals, ``"mean"`` or ``"min"``; that of ``preset`` if ``None``.
+        convention: ``"paper"`` or ``"release"``, that of ``preset`` if ``None``; scores do not depend on it.
         num_resamples: Resamples for the interval and permutations for chance.
         traversals: Which samples exchange latents: ``"grid"``, along traversals of a full grid; ``"matched"``, samples
             that differ in one label and agree in all others, as many as there are; ``"marginal"``, samples that differ
             in one label, whatever the others.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of traversals, bases and donors.
+        preset: ``"paper"``: means over traversals, response of the latent that was replaced, and the factor 1/2.
+            ``"release"``: without the factor. ``"leeb2021"``: samples from the posteriors as codes, minimum over
+            traversals, maximum over responding latents, without the factor, as in the authors' evaluation of 2021. Its
+            tables had the normalized scores, which the summary then shows. It needs a full grid and posteriors.
 
     Raises:
-        ValueError: If a number is below 1 or ``traversals`` is unknown.
+        ValueError: If a number is below 1, ``traversals`` or ``preset`` is unknown, or the preset needs a grid; at the
+            start of a run, if it needs posteriors and the autoencoder is deterministic.
     """
 
     name = "conditioned_response"
@@ -101,12 +128,13 @@ class ConditionedResponseAssay(AssayCallback):
         self,
         num_traversals: int = 50,
         num_samples: int = 32,
-        reduction: Literal["mean", "min"] = "mean",
-        convention: Literal["paper", "release"] = "paper",
+        reduction: Literal["mean", "min"] | None = None,
+        convention: Literal["paper", "release"] | None = None,
         num_resamples: int = 200,
         traversals: Traversals = "grid",
         every_n_validations: int = 1,
         seed: int = 0,
+        preset: Preset = "paper",
     ) -> None:
         super().__init__(every_n_validations, seed)
         check_at_least("num_traversals", num_traversals, 1)
@@ -115,8 +143,15 @@ class ConditionedResponseAssay(AssayCallback):
         check_choice("traversals", traversals, ("grid", "matched", "marginal"))
         self.num_traversals = num_traversals
         self.num_samples = num_samples
-        self.reduction: Literal["mean", "min"] = reduction
-        self.convention: Literal["paper", "release"] = convention
+        check_choice("preset", preset, tuple(_PRESETS))
+        self.preset: Preset = preset
+        chosen = _PRESETS[preset]
+        if chosen.codes == "sample" and traversals != "grid":
+            raise ValueError(f"preset leeb2021 needs traversals: grid, got {traversals!r}")
+        self.reduction: Reduction = reduction or chosen.reduction
+        self.convention: Convention = convention or chosen.convention
+        self.variant: Variant = chosen.variant
+        self.codes: Codes = chosen.codes
         self.num_resamples = num_resamples
         self.traversals: Traversals = traversals
         if traversals != "grid":
@@ -130,6 +165,12 @@ class ConditionedResponseAssay(AssayCallback):
         self.headlines = {f"{key}{suffix}": f"{label} ({self.traversals})" for key, label in cls.headlines.items()}
         further = ("factors", "pairs", "groups" if self.traversals == "matched" else "cds_of_labels")
         self.quantities = tuple(f"{key}{suffix}" for key in (*_QUANTITIES, *further))
+
+    @override
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        super().setup(trainer, pl_module, stage)
+        if self.codes == "sample":
+            check_posteriors(pl_module)
 
     @property
     def _suffix(self) -> str:
@@ -174,9 +215,10 @@ class ConditionedResponseAssay(AssayCallback):
             raise ValueError(missing)
         return conditioned_response_matrix(
             context.sharded_model(),
-            encoded_traversals(context, self.num_traversals),
+            encoded_traversals(context, self.num_traversals, self.codes),
             num_samples=self.num_samples,
             reduction=self.reduction,
+            variant=self.variant,
             convention=self.convention,
             generator=context.generator,
             progress=context.progress,
@@ -259,9 +301,13 @@ class ConditionedResponseAssay(AssayCallback):
         else:
             interval = f"[{found['cds_low']:.3f}, {found['cds_high']:.3f}] over traversals"
             level = f"{interval}, chance {found['cds_chance']:.3f}"
-        yield f"CDS{kind}", f"{found['cds']:.3f}, {level}"
-        yield f"CDS_norm{kind}", f"{found['cds_norm']:.3f}"
-        yield f"CCS{kind}", f"{found['ccs']:.3f}"
+        if self.preset == "leeb2021":
+            yield "CDS_norm", f"{found['cds_norm']:.3f}"
+            yield "CCS_norm", f"{found['ccs_norm']:.3f}"
+        else:
+            yield f"CDS{kind}", f"{found['cds']:.3f}, {level}"
+            yield f"CDS_norm{kind}", f"{found['cds_norm']:.3f}"
+            yield f"CCS{kind}", f"{found['ccs']:.3f}"
         yield f"Factors owned{kind}", f"{found['owned_factors']:.0%}"
 
 

@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Literal
 
+import torch
 from typing_extensions import override
 
 from lr_lightning.assays import donor_permutations, prior_samples, response_matrix, response_scores, score_warnings
 from lr_lightning.assays.response_graph import response_graph
+from lr_lightning.assays.response_matrix import Convention
 from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
@@ -15,6 +17,9 @@ from lr_lightning.callbacks.sentences import count, defined, of_latents, percent
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.plots import response_matrix_figure
 from lr_lightning.plots.response_graph import response_graph_figure
+
+_LEEB2021_POOL = 10_000
+"""Number of codes that the preset ``leeb2021`` draws base codes and donors from."""
 
 
 class ResponseMatrixAssay(AssayCallback):
@@ -31,7 +36,8 @@ class ResponseMatrixAssay(AssayCallback):
         num_samples: Number of base codes, drawn from the validation set.
         preset: ``"paper"``: posterior means with donors from their marginals, and the factor 1/2. ``"release"``: base
             and donors from the prior, without the factor, as in the authors' code; for models whose codes follow the
-            prior.
+            prior. ``"leeb2021"``: base and donors drawn with replacement from the posterior means of 10,000 samples,
+            so that a code may donate to itself, without the factor, as in the authors' evaluation of 2021.
         active_threshold: Response to its own change above which a latent is active, in multiples of its spread.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of the base codes and donors.
@@ -63,14 +69,14 @@ class ResponseMatrixAssay(AssayCallback):
     def __init__(
         self,
         num_samples: int = 256,
-        preset: Literal["paper", "release"] = "paper",
+        preset: Literal["paper", "release", "leeb2021"] = "paper",
         active_threshold: float = 0.5,
         every_n_validations: int = 1,
         seed: int = 0,
     ) -> None:
         super().__init__(every_n_validations, seed)
         check_at_least("num_samples", num_samples, 2)
-        check_choice("preset", preset, ("paper", "release"))
+        check_choice("preset", preset, ("paper", "release", "leeb2021"))
         check_at_least("active_threshold", active_threshold, 0)
         self.num_samples = num_samples
         self.preset = preset
@@ -79,11 +85,16 @@ class ResponseMatrixAssay(AssayCallback):
     @override
     def run(self, context: AssayContext) -> AssayResult:
         generator, dim = context.generator, context.table.codes.shape[1]
-        measure = partial(response_matrix, context.sharded_model(), convention=self.preset, progress=context.progress)
+        convention: Convention = "paper" if self.preset == "paper" else "release"
+        measure = partial(response_matrix, context.sharded_model(), convention=convention, progress=context.progress)
         if self.preset == "paper":
             base = context.draw_codes(self.num_samples)
             order = donor_permutations(len(base), dim, generator)
             donors, result = base.gather(0, order), measure(base, donor_rows=order)
+        elif self.preset == "leeb2021":
+            donors = context.draw_codes(_LEEB2021_POOL)
+            base = donors[torch.randint(len(donors), (self.num_samples,), generator=generator)]
+            result = measure(base, donors, generator=generator)
         else:
             base = prior_samples(self.num_samples, dim, generator)
             donors = prior_samples(self.num_samples, dim, generator)

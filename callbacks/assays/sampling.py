@@ -1,6 +1,7 @@
 """Samples of prior, aggregate posterior and product of marginals, and distances between them, in validation."""
 
 from collections.abc import Iterator, Mapping
+from typing import Literal
 
 from typing_extensions import override
 
@@ -11,7 +12,7 @@ from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import defined, number
-from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.plots.discrepancies import prior_gap_figure, structure_score_figure
 from lr_lightning.plots.samples import decoded_samples_figure
 
@@ -30,11 +31,15 @@ class SamplingAssay(AssayCallback):
         num_codes: Number of codes for the distances, at most the size of the validation set.
         num_permutations: Size of the null distributions.
         noise: Whether to sample the posteriors of a variational model instead of using their means.
+        preset: ``"paper"``: responses are means, and discrepancies are unbiased. ``"leeb2021"``: responses are samples
+            from their posteriors, and discrepancies include the terms of a sample with itself, as in the authors'
+            evaluation of 2021; theirs had ``num_codes=10000``. The kernel's constant is ``D`` in both.
         every_n_validations: How often to run; 0 for the last validation only.
         seed: Seed of all draws.
 
     Raises:
-        ValueError: If ``num_samples`` is below 1, ``num_codes`` below 3 or ``num_permutations`` negative.
+        ValueError: If ``num_samples`` is below 1, ``num_codes`` below 3 or ``num_permutations`` negative, or ``preset``
+            is unknown.
     """
 
     name = "sampling"
@@ -63,6 +68,7 @@ class SamplingAssay(AssayCallback):
         num_codes: int = 1000,
         num_permutations: int = 200,
         noise: bool = True,
+        preset: Literal["paper", "leeb2021"] = "paper",
         every_n_validations: int = 1,
         seed: int = 0,
     ) -> None:
@@ -74,15 +80,20 @@ class SamplingAssay(AssayCallback):
         self.num_codes = num_codes
         self.num_permutations = num_permutations
         self.noise = noise
+        check_choice("preset", preset, ("paper", "leeb2021"))
+        self.preset = preset
 
     @override
     def run(self, context: AssayContext) -> AssayResult:
         means, generator = context.table.codes, context.generator
         log_variances = context.table.log_variances if self.noise else None
         count = min(self.num_codes, len(means))
-        posterior = posterior_samples(means, count, log_variances, generator)
+        posterior = posterior_samples(means, log_variances, count, generator)
         options = {"num_permutations": self.num_permutations, "generator": generator, "progress": context.progress}
-        score = structure_score(context.sharded_model(), posterior, **options)  # type: ignore[arg-type]
+        past = self.preset == "leeb2021"
+        # samples of responses cannot be drawn from the means that a sharded model returns
+        model = context.autoencoder if past else context.sharded_model()
+        score = structure_score(model, posterior, biased=past, stochastic=past, **options)  # type: ignore[arg-type]
         gap = prior_gap(posterior, **options)  # type: ignore[arg-type]
         figures = {
             "structure_score": lambda: structure_score_figure(score),

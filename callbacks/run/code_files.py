@@ -12,12 +12,12 @@ from typing_extensions import override
 
 from lr_lightning.callbacks.posteriors import check_posteriors
 from lr_lightning.callbacks.sharding import gather_objects
-from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.common.checks import NO_POSTERIORS, check_at_least, check_choice
 from lr_lightning.common.files import write_atomically
 from lr_lightning.data.dataset import FactorBatch
 from lr_lightning.data.drawing.counter_random import random_normals
 from lr_lightning.data.loading.batch_loader import BatchLoader
-from lr_lightning.metrics.core.sample import CODES, NO_POSTERIORS, Codes
+from lr_lightning.metrics.core.sample import CODES, Codes
 from lr_lightning.training.noise import step_seed
 from lr_lightning.training.seed_statistics import seed_name
 

@@ -200,8 +200,8 @@ def bootstrap_interval(
     score: Callable[[Tensor], Tensor] = causal_disentanglement_score,
     level: float = 0.95,
     num_resamples: int = 1000,
-    generator: torch.Generator | None = None,
     bounds: tuple[float, float] = (0.0, 1.0),
+    generator: torch.Generator | None = None,
 ) -> tuple[Tensor, Tensor]:
     r"""Return a bootstrap interval of a score, resampling the traversals of each factor with replacement.
 
@@ -225,8 +225,8 @@ def bootstrap_interval(
         score: Function of a matrix ``(K, D)``.
         level: Coverage, in ``(0, 1)``.
         num_resamples: Number of resamples.
-        generator: Random generator for the resamples, on the CPU; a new one with seed 0 if ``None``.
         bounds: Smallest and largest possible score; the interval is clipped to them.
+        generator: Random generator for the resamples, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
         Lower and upper end, float64 scalars. NaN with a warning if the score is undefined, and without one if a factor

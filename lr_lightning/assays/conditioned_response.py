@@ -15,6 +15,7 @@ from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response, response
 from lr_lightning.assays.response_curves import interpolated_squares
 from lr_lightning.assays.response_matrix import KAPPA, Convention
+from lr_lightning.assays.traversals import Codes, GridDataset, sample_traversals
 from lr_lightning.common.checks import check_at_least, check_choice
 
 Reduction: TypeAlias = Literal["mean", "min"]
@@ -45,6 +46,7 @@ class ConditionedResponseMatrix:
         chance_squares: ``(Q, Q, D)`` float64: interpolated squared responses, times :math:`\kappa`, of each latent for
             every base and donor among ``Q`` random samples, from which :func:`permutation_null` computes chance;
             ``None`` for traversals of a grid.
+        factor_names: Names of the factors; ``None`` if they are not known.
     """
 
     matrix: Tensor
@@ -56,6 +58,7 @@ class ConditionedResponseMatrix:
     variant: Variant
     pairs: LabelPairs | None = None
     chance_squares: Tensor | None = None
+    factor_names: tuple[str, ...] | None = None
 
 
 class _Interventions(NamedTuple):
@@ -80,8 +83,11 @@ class _Interventions(NamedTuple):
 
 def conditioned_response_matrix(
     autoencoder: Autoencoder,
-    traversals: Sequence[Tensor],
+    traversals: Sequence[Tensor] | None = None,
     *,
+    dataset: GridDataset | None = None,
+    num_traversals: int = 50,
+    codes: Codes = "mean",
     num_samples: int = 32,
     reduction: Reduction = "mean",
     variant: Variant = "diagonal",
@@ -100,7 +106,8 @@ def conditioned_response_matrix(
     equals the present one, and the entry is exactly 0; such interventions are skipped.
 
     The authors' code has three variants: ``reduction="mean"`` and ``"min"`` with ``variant="diagonal"``, and
-    ``reduction="min"`` with ``variant="max"``. It uses :math:`\kappa = 1`, that is, ``convention="release"``.
+    ``reduction="min"`` with ``variant="max"``. It uses :math:`\kappa = 1`, that is, ``convention="release"``. Their
+    evaluation of 2021 used the last one with ``codes="sample"``.
 
     Cost: at most ``sum_c T * B * (D + 1)`` decoded and as many encoded samples, ``chunk_size`` per pass.
 
@@ -108,12 +115,16 @@ def conditioned_response_matrix(
         autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
         traversals: For each factor, codes of shape ``(T, V, D)``: ``T`` traversals through its ``V`` values. From
             :func:`sample_traversals` or :func:`traversals_from_codes`.
+        dataset: Instead of ``traversals``, a data set with all combinations of its factors, such as a
+            :class:`~lr_lightning.data.FactorDataset`. Traversals are drawn from it with ``generator``, and encoded.
+        num_traversals: Traversals per factor ``T``, only with ``dataset``.
+        codes: ``"mean"`` or ``"sample"`` of the posterior of each observation, only with ``dataset``.
         num_samples: Interventions per traversal and latent ``B``. Bases are drawn without replacement if ``B <= V``,
             otherwise with replacement.
         reduction: Over traversals: ``"mean"``, or ``"min"`` for the response found in every traversal.
         variant: ``"diagonal"``: the response of the intervened latent. ``"max"``: the largest response of any latent.
         convention: ``"paper"``, :math:`\kappa = 1/2`, or ``"release"``, :math:`\kappa = 1`. Scores do not depend on it.
-        generator: Random generator for bases and donors, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for traversals, bases and donors, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
             The draws do not depend on it.
         progress: Called with the number of interventions processed and their total.
@@ -123,8 +134,9 @@ def conditioned_response_matrix(
 
     Raises:
         TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or codes are not tensors.
-        ValueError: If there are no traversals, codes have the wrong shape, dtype or non-finite entries, ``num_samples``
-            is below 1, or an option is unknown.
+        ValueError: If there are no traversals, or both traversals and a data set; the data set is not a full grid;
+            codes have the wrong shape, dtype or non-finite entries; a number is below 1; an option is unknown; or
+            posteriors of a deterministic autoencoder are to be sampled.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -142,13 +154,22 @@ def conditioned_response_matrix(
     check_choice("convention", convention, tuple(KAPPA))
     check_chunk_size(chunk_size)
     check_at_least("num_samples", num_samples, 1)
+    if (traversals is None) == (dataset is None):
+        raise ValueError(f"give either traversals or dataset, got {'neither' if dataset is None else 'both'}")
+    generator, names = own_generator(generator), None
     with assay_mode(autoencoder):
         dim = autoencoder.latent_dim
+        if dataset is not None:
+            names = tuple(dataset.factor_space.names)
+            traversals = sample_traversals(
+                autoencoder, dataset, num_traversals, generator, codes=codes, chunk_size=chunk_size
+            )
+        assert traversals is not None
         check_traversals(traversals, dim)
         varied = [codes.detach() for codes in traversals if codes.shape[1] > 1]
         responses = torch.empty(0, dim, dtype=torch.float64)
         if varied:
-            drawn = _draw(varied, num_samples, own_generator(generator))
+            drawn = _draw(varied, num_samples, generator)
             size = samples_per_pass(chunk_size, autoencoder, drawn.table)
             means = _sums_of_squares(autoencoder, drawn, variant, size, progress) / num_samples
             responses = (KAPPA[convention] * means).sqrt()
@@ -167,6 +188,7 @@ def conditioned_response_matrix(
         convention=convention,
         reduction=reduction,
         variant=variant,
+        factor_names=names,
     )
 
 

@@ -7,8 +7,15 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import check_chunk_size
 from lr_lightning.assays.passes import samples_per_pass
-from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement, posterior_mean
+from lr_lightning.assays.protocol import (
+    Autoencoder,
+    assay_mode,
+    placement,
+    posterior_mean,
+    posterior_std,
+)
 from lr_lightning.assays.response import at_least_float32
+from lr_lightning.common.checks import NO_POSTERIORS
 
 
 def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | None = None) -> Tensor:
@@ -33,6 +40,37 @@ def encode_means(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | 
         return at_least_float32(means, expected)
 
     return _in_passes(autoencoder, images, encode, chunk_size)
+
+
+def encode_posteriors(
+    autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """Encode observations to the means and log-variances of their posteriors.
+
+    Args:
+        autoencoder: Model to probe; left unchanged, see :func:`assay_mode`.
+        images: Observations ``(N, C, H, W)``: uint8 in 0..255, or floating point in data range.
+        chunk_size: Observations per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
+
+    Returns:
+        Means and log-variances, each ``(N, D)``, on the device of ``images``; float32, or float64 for a model in
+        float64.
+
+    Raises:
+        TypeError: If ``autoencoder`` is not an :class:`Autoencoder`.
+        ValueError: If there are no observations, ``chunk_size < 1``, or the autoencoder is deterministic.
+    """
+
+    def encode(observations: Tensor) -> Tensor:
+        posterior = autoencoder.encode(observations)
+        if isinstance(posterior, Tensor):
+            raise ValueError(NO_POSTERIORS)
+        means, deviations = posterior_mean(posterior), posterior_std(posterior)
+        expected = means.new_empty(len(observations), autoencoder.latent_dim, device="meta")
+        return torch.cat([at_least_float32(each, expected) for each in (means, 2 * deviations.log())], dim=1)
+
+    means, log_variances = _in_passes(autoencoder, images, encode, chunk_size).chunk(2, dim=1)
+    return means, log_variances
 
 
 def reconstruct(autoencoder: Autoencoder, images: Tensor, *, chunk_size: int | None = None) -> Tensor:

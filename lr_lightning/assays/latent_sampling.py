@@ -17,8 +17,8 @@ SAMPLERS = ("prior", "posterior", "hybrid")
 
 def posterior_samples(
     means: Tensor,
-    num_samples: int | None = None,
     log_variances: Tensor | None = None,
+    num_samples: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Tensor:
     r"""Draw samples from the aggregate posterior of a data set.
@@ -27,10 +27,10 @@ def posterior_samples(
 
     Args:
         means: Posterior means, shape ``(N, D)``; not modified.
-        num_samples: Number of draws ``S``; ``N`` if ``None``. Observations are drawn without replacement if ``S <= N``,
-            otherwise with replacement.
         log_variances: Log-variances of the posteriors, shape ``(N, D)``; ``None`` for a deterministic code, or to draw
             from the means alone, whose distribution is narrower.
+        num_samples: Number of draws ``S``; ``N`` if ``None``. Observations are drawn without replacement if ``S <= N``,
+            otherwise with replacement.
         generator: Random generator for the draws, on the CPU; a new one with seed 0 if ``None``.
 
     Returns:
@@ -137,7 +137,7 @@ def decoded_samples(
     generator = own_generator(generator)
     with assay_mode(autoencoder):
         means = check_codes("means", means, autoencoder.latent_dim)
-        posterior = posterior_samples(means, num_samples, log_variances, generator)
+        posterior = posterior_samples(means, log_variances, num_samples, generator)
         prior = prior_samples(num_samples, autoencoder.latent_dim, generator).to(posterior)
         codes = torch.stack([prior, posterior, hybrid_samples(posterior, generator)])  # (3, S, D)
         decoded = decode_codes(autoencoder, codes.flatten(0, 1), chunk_size=chunk_size)

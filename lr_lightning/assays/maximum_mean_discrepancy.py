@@ -19,12 +19,13 @@ class MeanDiscrepancy:
     """Squared maximum mean discrepancy, as returned by :func:`maximum_mean_discrepancy`. All tensors float64, CPU.
 
     Attributes:
-        squared: Scalar estimate. It is unbiased, so it can be negative if the distributions are equal.
+        squared: Scalar estimate. Unless ``biased``, it can be negative if the distributions are equal.
         standard_error: Scalar, by the jackknife over samples. Conservative (up to 1.6 times too large) if the
             distributions are equal or almost equal.
         null: ``(P,)``, estimates under the null hypothesis that the distributions are equal.
         p_value: Scalar in ``[1 / (P + 1), 1]``, fraction of the null at or above ``squared``. NaN without a null.
         num_samples: Number of samples ``N`` from each distribution.
+        biased: Whether the estimate includes the terms of a sample with itself.
     """
 
     squared: Tensor
@@ -32,6 +33,7 @@ class MeanDiscrepancy:
     null: Tensor
     p_value: Tensor
     num_samples: int
+    biased: bool = False
 
 
 def maximum_mean_discrepancy(
@@ -39,6 +41,7 @@ def maximum_mean_discrepancy(
     second: Tensor,
     *,
     constant: float | None = None,
+    biased: bool = False,
     num_permutations: int = 200,
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
@@ -54,6 +57,10 @@ def maximum_mean_discrepancy(
     :math:`y_i = x_i`. Exchanging :math:`x_i` and :math:`y_i` flips the sign of :math:`h_{ij}`. The null distribution
     therefore sums :math:`s_i s_j h_{ij}` with random signs :math:`s`, which is valid for paired samples too.
 
+    With ``biased``, the terms ``i = j`` are included, and the estimate is the squared distance between the two kernel
+    means of the samples: the sum over all ``i`` and ``j`` over :math:`N^2`, which is never negative and about
+    :math:`2 (1 - \mathbb{E}\,k(x, x')) / N` if the distributions are equal and the samples independent.
+
     Cost: ``4 * N**2`` kernel values, ``chunk_size`` rows at a time. The test loses power as ``D`` grows, because
     distances concentrate and a difference in a single latent counts for little; :func:`prior_gap` tests single latents.
 
@@ -61,6 +68,7 @@ def maximum_mean_discrepancy(
         first: Samples, shape ``(N, D)`` with ``N >= 3``; not modified.
         second: The same number of samples from the other distribution.
         constant: ``C`` in squared latent units, positive; ``D`` if ``None``.
+        biased: Whether to include the terms ``i = j``, as older code does.
         num_permutations: Size ``P`` of the null distribution; 0 for none.
         generator: Random generator for the signs, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Rows of the kernel matrix at a time; as many as fit into 32 MiB if ``None``. Results agree up to
@@ -68,7 +76,7 @@ def maximum_mean_discrepancy(
         progress: Called after each chunk with the number of rows processed and ``N``.
 
     Returns:
-        The estimate, unitless and at most 2, with expectation 0 for equal distributions.
+        The estimate, unitless and at most 2; unless ``biased``, with expectation 0 for equal distributions.
 
     Raises:
         TypeError: If the samples are not tensors.
@@ -89,22 +97,32 @@ def maximum_mean_discrepancy(
     check_at_least("num_permutations", num_permutations, 0)
     signs = torch.randint(2, (count, num_permutations), generator=own_generator(generator)).mul_(2).sub_(1).to(first)
     null = first.new_zeros(num_permutations)
-    sums = first.new_zeros(count)  # of h over each row
+    sums = first.new_zeros(count)  # of h over each row, without the terms i = j
+    own = first.new_zeros(count)  # these terms
     for rows in torch.split(torch.arange(count, device=first.device), chunk_size or max(1, KERNEL_ENTRIES // count)):
         x, y = first[rows], second[rows]
         h = inverse_multiquadratic(x, first, [constant]) + inverse_multiquadratic(y, second, [constant])
         h -= inverse_multiquadratic(x, second, [constant]) + inverse_multiquadratic(y, first, [constant])
-        h[torch.arange(len(rows)), rows] = 0  # the terms i = j
+        own[rows] = h[torch.arange(len(rows)), rows]
+        h[torch.arange(len(rows)), rows] = 0
         sums[rows] = h.sum(dim=1)
         null += (signs[rows] * (h @ signs)).sum(dim=0)  # sum over i and j of s_i h_ij s_j, for all sign vectors at once
         if progress is not None:
             progress(int(rows[-1]) + 1, count)
+    if biased:
+        squared = (sums + own).sum() / count**2
+        without = ((sums + own).sum() - 2 * sums - own) / (count - 1) ** 2  # the estimate without each sample
+        error = ((count - 1) / count * (without - without.mean()).square().sum()).sqrt()
+        null = (null + own.sum()).cpu() / count**2
+        return _with_p_value(squared.cpu(), error.cpu(), null, count, biased)
     squared = sums.sum() / (count * (count - 1))
     # Leaving out sample i changes the estimate by 2 / (N - 2) times its deviation (row mean of h minus estimate), which
     # gives the jackknife in closed form.
     deviation = (sums / (count - 1) - squared).square().sum()
     error = (4 * (count - 1) / (count * (count - 2) ** 2) * deviation).sqrt()
-    null = null.cpu() / (count * (count - 1))
-    squared = squared.cpu()
-    p_value = ((null >= squared).sum() + 1).double() / (num_permutations + 1) if len(null) else squared * torch.nan
-    return MeanDiscrepancy(squared, error.cpu(), null, p_value, count)
+    return _with_p_value(squared.cpu(), error.cpu(), null.cpu() / (count * (count - 1)), count, biased)
+
+
+def _with_p_value(squared: Tensor, error: Tensor, null: Tensor, count: int, biased: bool) -> MeanDiscrepancy:
+    p_value = ((null >= squared).sum() + 1).double() / (len(null) + 1) if len(null) else squared * torch.nan
+    return MeanDiscrepancy(squared, error, null, p_value, count, biased)

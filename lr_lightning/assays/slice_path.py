@@ -98,12 +98,12 @@ def slice_path(
     return SlicePath(nodes, points, costs)
 
 
-def slice_codes(points: Tensor, base: Tensor, latents: tuple[int, int]) -> Tensor:
+def slice_codes(base: Tensor, points: Tensor, latents: tuple[int, int]) -> Tensor:
     """Embed points of a slice in the full latent space.
 
     Args:
-        points: Values of the two latents, shape ``(P, 2)``.
         base: Code that provides the other latents, shape ``(D,)``; not modified.
+        points: Values of the two latents, shape ``(P, 2)``.
         latents: The two latents.
 
     Returns:
@@ -113,7 +113,7 @@ def slice_codes(points: Tensor, base: Tensor, latents: tuple[int, int]) -> Tenso
         ValueError: If a shape is wrong, entries are not finite, or ``latents`` are not two different ones of ``D``.
 
     Example:
-        >>> slice_codes(torch.tensor([[1.0, 2.0]]), torch.zeros(3), (2, 0))
+        >>> slice_codes(torch.zeros(3), torch.tensor([[1.0, 2.0]]), (2, 0))
         tensor([[2., 0., 1.]])
     """
     base = check_code("base", base)

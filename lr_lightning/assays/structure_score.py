@@ -46,6 +46,8 @@ def structure_score(
     prior: Tensor | None = None,
     *,
     constant: float | None = None,
+    biased: bool = False,
+    stochastic: bool = False,
     num_permutations: int = 200,
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
@@ -68,8 +70,10 @@ def structure_score(
             not modified.
         prior: The same number of samples from the prior; standard normal samples if ``None``.
         constant: ``C`` of the kernel in squared latent units; ``D`` if ``None``.
+        biased: Whether to include the terms of a sample with itself; see :func:`maximum_mean_discrepancy`.
+        stochastic: Whether to sample the posteriors of decoded prior samples instead of taking their means.
         num_permutations: Size of the null distributions; 0 for none.
-        generator: Random generator for prior samples and nulls, on the CPU; a new one with seed 0 if ``None``.
+        generator: Random generator for all samples and nulls, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Codes per pass through the model; 1024, or 32 on a CPU, if ``None``, fewer for large images.
         progress: Called with the number of kernel rows processed and their total, ``3 * N``.
 
@@ -98,7 +102,7 @@ def structure_score(
         prior = prior_samples(len(posterior), autoencoder.latent_dim, generator).to(posterior)
     prior = check_codes("prior", prior, autoencoder.latent_dim).to(posterior.device)
     check_same_length("prior", prior, "posterior", posterior)
-    responses = response(autoencoder, prior, chunk_size=chunk_size)
+    responses = response(autoencoder, prior, stochastic=stochastic, generator=generator, chunk_size=chunk_size)
     is_finite = bool(responses.isfinite().all())
     if not is_finite:
         warnings.warn("the model's responses are not finite, so the structure score is NaN in places", stacklevel=2)
@@ -106,13 +110,14 @@ def structure_score(
     found = []
     for position, (first, second) in enumerate(((prior, responses), (prior, posterior), (posterior, responses))):
         if second is responses and not is_finite:
-            found.append(_undefined(len(prior), num_permutations))
+            found.append(_undefined(len(prior), num_permutations, biased))
             continue
         found.append(
             maximum_mean_discrepancy(
                 first,
                 second,
                 constant=constant,
+                biased=biased,
                 num_permutations=num_permutations,
                 generator=generator,
                 progress=_offset(progress, position, 3),
@@ -130,6 +135,6 @@ def _offset(
     return lambda done, total: progress(position * total + done, num_parts * total)
 
 
-def _undefined(num_samples: int, num_permutations: int) -> MeanDiscrepancy:
+def _undefined(num_samples: int, num_permutations: int, biased: bool) -> MeanDiscrepancy:
     nan = torch.tensor(torch.nan, dtype=torch.float64)
-    return MeanDiscrepancy(nan, nan, nan.expand(num_permutations), nan, num_samples)
+    return MeanDiscrepancy(nan, nan, nan.expand(num_permutations), nan, num_samples, biased)

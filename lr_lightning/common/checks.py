@@ -1,5 +1,11 @@
 """Checks of arguments, and the text of exceptions."""
 
+NO_POSTERIORS = (
+    "codes='sample' needs log-variances, which deterministic autoencoders do not have; use codes='mean', which are "
+    "their codes"
+)
+"""Message of the error for samples from the posteriors of a model that has none."""
+
 
 def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Raise ``ValueError`` if ``value`` is not one of ``choices``."""

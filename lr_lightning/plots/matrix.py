@@ -124,14 +124,14 @@ def conditioned_response_figure(
 
     Args:
         result: Conditioned response matrix; the rows of factors that cannot be varied are crossed out.
-        factor_names: Name of each factor; numbers if ``None``.
+        factor_names: Name of each factor; those of the result if ``None``, or numbers if it has none.
         title: Title of the figure.
         limit: Upper end of the color scale; the largest entry if ``None``.
 
     Raises:
         ValueError: If there is not one name per factor.
     """
-    labels = _labels("row", factor_names, len(result.matrix))
+    labels = _labels("row", factor_names or result.factor_names, len(result.matrix))
     reduced = f"{result.reduction} of {max(result.num_traversals)}"
     what, row_axis = f"{reduced} traversals", "factor"
     if result.pairs is not None and result.pairs.pairing == "marginal":

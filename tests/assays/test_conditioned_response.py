@@ -13,9 +13,12 @@ from lr_lightning.assays import (
     causal_disentanglement_score,
     conditioned_response_matrix,
     merge_conditioned_response_matrices,
+    sample_traversals,
     traversals_from_codes,
 )
 from lr_lightning.data.factor_space import FactorSpace
+from lr_lightning.testing.bars import Bars
+from lr_lightning.testing.tiny_runs import tiny_model
 from tests.assays.models import ConvVAE, responding_by
 
 SPACE = FactorSpace(["a", "b", "c", "d"], [6, 6, 6, 6])
@@ -204,3 +207,21 @@ def test_rejects(arguments: dict[str, Any], message: str) -> None:
         conditioned_response_matrix(
             responding_by(lambda z: z, 2), **({"traversals": [torch.zeros(2, 3, 2)]} | arguments)
         )
+
+
+def test_traversals_are_drawn_from_a_data_set() -> None:
+    bars, model = Bars(), tiny_model()
+    generator = torch.Generator().manual_seed(4)
+    expected = conditioned_response_matrix(model, sample_traversals(model, bars, 6, generator), generator=generator)
+    found = conditioned_response_matrix(
+        model, dataset=bars, num_traversals=6, generator=torch.Generator().manual_seed(4)
+    )
+    assert torch.equal(found.matrix, expected.matrix)
+    assert found.num_traversals == (6, 6, 6)
+    assert (found.factor_names, expected.factor_names) == (("colour", "row", "column"), None)
+
+
+def test_either_traversals_or_a_data_set() -> None:
+    for arguments in ({}, {"traversals": [torch.zeros(1, 2, 2)], "dataset": Bars()}):
+        with pytest.raises(ValueError, match="traversals or dataset"):
+            conditioned_response_matrix(responding_by(lambda z: z, 2), **arguments)  # type: ignore[arg-type]

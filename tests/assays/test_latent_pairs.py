@@ -46,8 +46,8 @@ def test_matches_a_plain_sort_and_follows_names(seed: int, dim: int) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"response_matrix": torch.zeros(2, 3)}, r"response_matrix .*got \(2, 3\)"),
-        ({"response_matrix": torch.zeros(1, 1)}, r"response_matrix .*got \(1, 1\)"),
+        ({"matrix": torch.zeros(2, 3)}, r"matrix .*got \(2, 3\)"),
+        ({"matrix": torch.zeros(1, 1)}, r"matrix .*got \(1, 1\)"),
         ({"num_pairs": 0}, "num_pairs .*got 0"),
         ({"active": torch.ones(3, dtype=torch.bool)}, "active .*got torch.bool of shape"),
         ({"active": torch.ones(4)}, "active .*got torch.float32"),
@@ -55,4 +55,4 @@ def test_matches_a_plain_sort_and_follows_names(seed: int, dim: int) -> None:
 )
 def test_rejects(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        strongest_pairs(**({"response_matrix": MATRIX} | arguments))
+        strongest_pairs(**({"matrix": MATRIX} | arguments))

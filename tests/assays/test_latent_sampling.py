@@ -15,12 +15,12 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 
 def test_posterior_samples_without_replacement(codes: Tensor) -> None:
-    drawn = posterior_samples(codes, 25, generator=seeded())
+    drawn = posterior_samples(codes, num_samples=25, generator=seeded())
     matches = (drawn[:, None] == codes).all(dim=2)  # (25, 40)
     assert matches.sum(dim=1).tolist() == [1] * 25
     assert matches.any(dim=0).sum() == 25
     assert torch.equal(posterior_samples(codes).sort(dim=0).values, codes.sort(dim=0).values)
-    assert len(posterior_samples(codes, 100)) == 100  # with replacement
+    assert len(posterior_samples(codes, num_samples=100)) == 100  # with replacement
 
 
 def test_posterior_samples_have_the_variance_of_the_posterior() -> None:

@@ -136,3 +136,22 @@ def test_chunks_and_progress() -> None:
 def test_rejects(x: Tensor, y: Tensor, options: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         maximum_mean_discrepancy(x, y, **options)  # type: ignore[arg-type]
+
+
+def test_biased_is_the_mean_of_all_pairs_with_its_jackknife() -> None:
+    x, y = draws(12, 3, 0), draws(12, 3, 1) * 2 + 1
+
+    def mean_of_all_pairs(kept: Tensor) -> float:
+        kernels = [3 / (3 + torch.cdist(a, b).square()) for a, b in ((x, x), (y, y), (x, y))]
+        own_first, own_second, across = (kernel[kept][:, kept].mean() for kernel in kernels)
+        return float(own_first + own_second - 2 * across)
+
+    found = maximum_mean_discrepancy(x, y, biased=True)
+    assert found.biased
+    assert found.squared.item() == pytest.approx(mean_of_all_pairs(torch.arange(12)), abs=1e-12)
+    without = torch.tensor([mean_of_all_pairs(torch.arange(12) != i) for i in range(12)], dtype=torch.float64)
+    expected = (11 / 12 * (without - without.mean()).square().sum()).sqrt()
+    torch.testing.assert_close(found.standard_error, expected, rtol=1e-9, atol=0)
+    unbiased = maximum_mean_discrepancy(x, y)
+    assert found.p_value == unbiased.p_value  # the same terms are added to the estimate and to its null
+    assert found.squared > unbiased.squared

@@ -80,10 +80,10 @@ def test_path_around_a_void() -> None:
     model = responding_by(moved, 3)
     values = torch.linspace(-2, 2, 41, dtype=torch.float64)
     first, second = torch.meshgrid(values, values, indexing="ij")
-    grid = slice_codes(torch.stack([first.flatten(), second.flatten()], dim=1), torch.zeros(3).double(), (0, 1))
+    grid = slice_codes(torch.zeros(3).double(), torch.stack([first.flatten(), second.flatten()], dim=1), (0, 1))
     magnitude = (moved(grid) - grid).norm(dim=1).view(41, 41)
     found = slice_path(magnitude, values, values, (-1.5, -0.5), (1.5, 0.4))
-    comparison = compare_with_line(model, slice_codes(found.points, torch.zeros(3).double(), (0, 1)))
+    comparison = compare_with_line(model, slice_codes(torch.zeros(3).double(), found.points, (0, 1)))
     assert comparison.path.mean_cost < 0.1 * comparison.line.mean_cost
     assert comparison.path.reencoding_error < comparison.line.reencoding_error
     assert comparison.path.length > comparison.line.length

@@ -85,7 +85,7 @@ def test_shortest_path_where_nothing_moves() -> None:
 
 def test_slice_codes() -> None:
     base = torch.tensor([7.0, 8.0, 9.0], dtype=torch.float64)
-    codes = slice_codes(torch.tensor([[1.0, 2.0], [3.0, 4.0]]), base, (2, 0))
+    codes = slice_codes(base, torch.tensor([[1.0, 2.0], [3.0, 4.0]]), (2, 0))
     assert codes.tolist() == [[2, 8, 1], [4, 8, 3]]
     assert codes.dtype == torch.float64
     assert base.tolist() == [7, 8, 9]
@@ -115,6 +115,6 @@ def test_rejects() -> None:
         path(flat, epsilon=-1)
     for latents in ((0, 0), (0, 3), (-1, 0)):
         with pytest.raises(ValueError, match="latents"):
-            slice_codes(torch.zeros(1, 2), torch.zeros(3), latents)
+            slice_codes(torch.zeros(3), torch.zeros(1, 2), latents)
     with pytest.raises(ValueError, match=r"points .*shape"):
-        slice_codes(torch.zeros(1, 3), torch.zeros(3), (0, 1))
+        slice_codes(torch.zeros(3), torch.zeros(1, 3), (0, 1))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from lr_lightning.assays import wrap
 from lr_lightning.assays.maximum_mean_discrepancy import maximum_mean_discrepancy
 from lr_lightning.assays.structure_score import structure_score
 from tests.assays.models import responding_by
@@ -64,3 +65,21 @@ def test_rejects() -> None:
 def test_rejects_objects_without_the_interface() -> None:
     with pytest.raises(TypeError, match="latent_dim, encode and decode"):
         structure_score(object(), normal(9, 2, 0))  # type: ignore[arg-type]
+
+
+def test_biased_discrepancies_of_sampled_responses() -> None:
+    posterior = normal(50, 2, 0)
+    model = wrap(encode=lambda x: (x, torch.full_like(x, -2.0)), decode=lambda z: z.clamp(-1, 1), latent_dim=2)
+    generator = torch.Generator().manual_seed(3)
+    options = {"biased": True, "stochastic": True, "num_permutations": 0}
+    score = structure_score(model, posterior, generator=generator, **options)  # type: ignore[arg-type]
+    generator.manual_seed(3)
+    prior = torch.randn(50, 2, generator=generator)
+    responses = prior.clamp(-1, 1) + torch.randn(50, 2, generator=generator) * torch.tensor(-1.0).exp()
+    for found, (first, second) in zip(
+        score.pairs.values(), ((prior, responses), (prior, posterior), (posterior, responses)), strict=True
+    ):
+        kernels = [
+            (2 / (2 + torch.cdist(a, b).double().square())).mean() for a in (first, second) for b in (first, second)
+        ]
+        assert found.squared.item() == pytest.approx(float(kernels[0] + kernels[3] - kernels[1] - kernels[2]), abs=1e-6)

@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 
 import pytest
 import torch
+from scipy.stats import kstest
 from torch import Tensor
+from torch.distributions import Normal
 
 from lr_lightning.assays import encode_means, sample_traversals, traversals_from_codes, wrap
+from lr_lightning.assays.encoding import encode_posteriors
 from lr_lightning.data.factor_space import FactorSpace
 from tests.assays.models import responding_by
 
@@ -34,7 +37,7 @@ def data() -> GridData:
 def test_one_factor_runs_and_the_others_stand_still(data: GridData) -> None:
     reader = wrap(encode=lambda x: 5 * x.flatten(1), decode=lambda z: z, latent_dim=3)
     generator = torch.Generator().manual_seed(0)
-    traversals = sample_traversals(data, reader, 20, generator, chunk_size=4)
+    traversals = sample_traversals(reader, data, 20, generator, chunk_size=4)
     assert [tuple(codes.shape) for codes in traversals] == [(20, 2, 3), (20, 3, 3), (20, 1, 3)]
     for position, codes in enumerate(traversals):
         values = codes.round()  # the factors, up to the round-off of 51 / 255 * 5
@@ -46,7 +49,7 @@ def test_one_factor_runs_and_the_others_stand_still(data: GridData) -> None:
 
 
 def test_encodes_what_traversals_share_once(data: GridData) -> None:
-    sample_traversals(data, wrap(encode=lambda x: x.flatten(1), decode=lambda z: z, latent_dim=3), 50)
+    sample_traversals(wrap(encode=lambda x: x.flatten(1), decode=lambda z: z, latent_dim=3), data, 50)
     assert torch.equal(torch.cat(data.asked).sort().values, torch.arange(6))
 
 
@@ -54,7 +57,7 @@ def test_looking_up_gives_what_encoding_gives(data: GridData) -> None:
     reader = wrap(encode=lambda x: (5 * x.flatten(1), torch.zeros(len(x), 3)), decode=lambda z: z, latent_dim=3)
     table = encode_means(reader, data.images(torch.arange(6)))
     for seed in (0, 1):
-        encoded = sample_traversals(data, reader, 7, torch.Generator().manual_seed(seed))
+        encoded = sample_traversals(reader, data, 7, torch.Generator().manual_seed(seed))
         found = traversals_from_codes(table, data.factor_space, 7, torch.Generator().manual_seed(seed))
         assert all(torch.equal(a, b) for a, b in zip(encoded, found, strict=True))
     first = traversals_from_codes(table, data.factor_space, 7, torch.Generator().manual_seed(0))
@@ -68,4 +71,35 @@ def test_rejects(data: GridData) -> None:
         traversals_from_codes(torch.zeros(6, 2), data.factor_space, 0)
     data.full_grid = False
     with pytest.raises(ValueError, match="full_grid"):
-        sample_traversals(data, responding_by(lambda z: z, 3))
+        sample_traversals(responding_by(lambda z: z, 3), data)
+
+
+def test_samples_of_posteriors(data: GridData) -> None:
+    deviations = torch.tensor([0.5, 1.0, 2.0])
+    reader = wrap(
+        encode=lambda x: Normal(5 * x.flatten(1), deviations.expand(len(x), 3)), decode=lambda z: z, latent_dim=3
+    )
+    drawn = {
+        kind: sample_traversals(reader, data, 2000, torch.Generator().manual_seed(0), codes=kind)
+        for kind in ("mean", "sample")
+    }
+    for means, samples in zip(drawn["mean"], drawn["sample"], strict=True):  # the same members
+        noise = ((samples - means) / deviations).flatten(0, 1)
+        assert kstest(noise.flatten().numpy(), "norm").pvalue > 1e-3
+        assert len(torch.unique(noise, dim=0)) == len(noise)  # new noise for each member of each traversal
+    table, variances = encode_posteriors(reader, data.images(torch.arange(6)))
+    torch.testing.assert_close(variances, 2 * deviations.log().expand(6, 3))
+    found = traversals_from_codes(
+        table, data.factor_space, 2000, torch.Generator().manual_seed(0), log_variances=variances
+    )
+    for samples, looked_up in zip(drawn["sample"], found, strict=True):
+        torch.testing.assert_close(samples, looked_up)
+
+
+def test_deterministic_codes_are_not_sampled(data: GridData) -> None:
+    with pytest.raises(ValueError, match="codes='sample' needs log-variances"):
+        sample_traversals(wrap(encode=lambda x: x.flatten(1), decode=lambda z: z, latent_dim=3), data, codes="sample")
+    with pytest.raises(ValueError, match=r"codes .*'mode'"):
+        sample_traversals(responding_by(lambda z: z, 3), data, codes="mode")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="log_variances"):
+        traversals_from_codes(torch.zeros(6, 3), data.factor_space, log_variances=torch.zeros(6, 2))

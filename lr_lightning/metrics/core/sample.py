@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.common.checks import NO_POSTERIORS, check_at_least, check_choice
 from lr_lightning.metrics.core.checks import check_codes, check_factors
 
 Floats = NDArray[np.floating]
@@ -21,11 +21,6 @@ _T = TypeVar("_T")
 CODES = ("mean", "sample")
 
 STUDY_TRAIN, STUDY_TEST = 10_000, 5_000
-
-NO_POSTERIORS = (
-    "codes='sample' needs log-variances, which deterministic autoencoders do not have; use codes='mean', which are "
-    "their codes"
-)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from lr_lightning.callbacks.needs import Target, first_missing
 from lr_lightning.data import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
+from lr_lightning.models import Autoencoder
+from lr_lightning.networks import MLP
 from lr_lightning.testing import AssayTester
 from lr_lightning.testing.bars import Bars
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
@@ -32,6 +34,8 @@ class TestConditionedResponseAssay(AssayTester):
         {"num_samples": 0},
         {"num_resamples": 0},
         {"traversals": "diagonal"},
+        {"preset": "leeb2022"},
+        {"preset": "leeb2021", "traversals": "matched"},
     )
     reports_progress = True
 
@@ -69,6 +73,56 @@ class TestSingleLabel(TestMatched):
     @override
     def dataset(self) -> FactorDataset:
         return some_bars(1)
+
+
+def test_leeb2021() -> None:
+    """Independently: sampled members of each traversal, the largest response, and the least over traversals."""
+    tester = TestConditionedResponseAssay()
+    assay = ConditionedResponseAssay(num_traversals=300, num_samples=24, num_resamples=2, preset="leeb2021")
+    context = tester.context(assay)
+    result, space = assay.run(context), context.dataset.factor_space
+    rows = space.indices(space.traversals(space.names[1], 300, torch.Generator().manual_seed(0)))  # (T, V)
+    means, log_variances, _ = context.table
+    assert log_variances is not None
+    per_traversal = result.arrays[f"per_traversal_{space.names[1]}"]
+    assert per_traversal.shape == (300, means.shape[1])
+    assert torch.equal(result.arrays["matrix"][1], per_traversal.amin(dim=0))
+    generator, expected = torch.Generator().manual_seed(9), []
+    for traversal in rows:
+        noise = torch.randn(len(traversal), means.shape[1], generator=generator)
+        codes = means[traversal] + (log_variances[traversal] / 2).exp() * noise
+        pairs = torch.tensor([(a, b) for a in range(len(codes)) for b in range(len(codes)) if a != b])
+        base, donors = codes[pairs[:, 0]], codes[pairs[:, 1]]
+        found = []
+        for latent in range(means.shape[1]):
+            moved = base.clone()
+            moved[:, latent] = donors[:, latent]
+            with torch.no_grad():
+                difference = tiny_response(context.autoencoder, moved) - tiny_response(context.autoencoder, base)
+            found.append(difference.square().mean(dim=0).sqrt().max())
+        expected.append(torch.stack(found))
+    # means over 300 traversals, each with its own noise
+    torch.testing.assert_close(
+        per_traversal.float().mean(dim=0), torch.stack(expected).mean(dim=0), rtol=0.1, atol=1e-3
+    )
+    assert [row for row, _ in assay.summary_rows(result.scalars)][:2] == ["CDS_norm", "CCS_norm"]
+
+
+def tiny_response(model: Any, codes: torch.Tensor) -> torch.Tensor:
+    """Return the mean codes of decoded codes."""
+    mean: torch.Tensor = model.encode(model.decode(codes)).mean
+    return mean
+
+
+def test_options_override_those_of_the_preset() -> None:
+    assay = ConditionedResponseAssay(preset="leeb2021", reduction="mean")
+    assert (assay.reduction, assay.variant, assay.convention, assay.codes) == ("mean", "max", "release", "sample")
+
+
+def test_deterministic_codes_are_not_sampled(tmp_path: Path) -> None:
+    trainer = tiny_trainer(tmp_path, ConditionedResponseAssay(preset="leeb2021"))
+    with pytest.raises(ValueError, match="codes='sample' needs log-variances"):
+        trainer.fit(Autoencoder(MLP(2, (3, 8, 8), variational=False)), datamodule=tiny_data(Bars()))
 
 
 @pytest.mark.parametrize("traversals", ["matched", "marginal"])

@@ -50,6 +50,25 @@ def test_donors_come_from_the_base_codes() -> None:
     assert (arrays["standard_error"].diagonal() > 1.05 * independent.standard_error.diagonal()).all()
 
 
+def test_leeb2021(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Donors and receivers are drawn from the same codes with replacement; no factor 1/2, no scale."""
+    codes = 3 * torch.randn(40, 3, generator=torch.Generator().manual_seed(0))
+    model = responding_by(lambda z: z @ torch.tensor([[1.0, 0.5, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.0]]), 3)
+    arrays = ResponseMatrixAssay(20_000, preset="leeb2021").run(context_of(model, codes)).arrays
+    assert len(arrays["base"]) == 20_000
+    assert len(torch.unique(arrays["base"], dim=0)) == 40
+    # the difference of two independent draws from the 40 values has twice their variance
+    expected = (2 * codes[:, :, None].var(dim=0, correction=0)).sqrt() * torch.tensor(
+        [[1.0, 0.5, 0.0], [0.0, 0.2, 0.0], [0.0, 0.0, 0.0]]
+    )
+    # squares of normal differences: relative error sqrt(2 / 20,000) / 2 = .005 of the roots, and 4 of it
+    torch.testing.assert_close(arrays["matrix"], expected.double(), rtol=0.02, atol=1e-6)
+    monkeypatch.setattr("lr_lightning.callbacks.assays.response_matrix._LEEB2021_POOL", 10)
+    few = ResponseMatrixAssay(20, preset="leeb2021").run(context_of(model, codes)).arrays
+    assert len(few["base"]) == 20
+    assert len(torch.unique(few["base"], dim=0)) <= 10
+
+
 def test_graph_is_that_of_the_matrix(codes: Tensor) -> None:
     model = responding_by(lambda z: z @ torch.tensor([[1.0, 0.8], [0.0, 1.0]]), 2)
     result = ResponseMatrixAssay().run(context_of(model, codes))
