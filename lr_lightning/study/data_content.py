@@ -23,17 +23,19 @@ def data_content(dataset: Any) -> dict[str, Any] | None:
     if type(dataset).records:
         return {"name": dataset.name, "renderer_version": getattr(dataset, "renderer_version", None)}
     record = data_record(dataset) or {}
-    return {key: record[key] for key in ("name", "num_samples", "sha256_of_64")}
+    return {key: record[key] for key in ("num_samples", "sha256_of_64")}
 
 
-def expected_content(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what :func:`data_content` most likely returns for a data set whose files are missing.
+def expected_content(entry: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[int, ...] | None]:
+    """Return what :func:`data_content` most likely returns for a set whose files are missing, and the image shape.
 
     Args:
         entry: The data set in a config: class and arguments.
     """
     record = _record(entry)
-    return {"name": str(entry["class_path"]) if record is None else record.name, "renderer_version": None}
+    if record is None:
+        return {"name": str(entry["class_path"])}, None
+    return {"name": record.name, "renderer_version": None}, record.image_shape
 
 
 def data_set_name(entry: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -63,6 +64,9 @@ def cell_identity(config: Mapping[str, Any], content: Any) -> str:
             :func:`~lr_lightning.study.data_content.data_content`.
     """
     values = training_values(config) | {"content": canonical(content)}
+    dataset = values["data"]["init_args"].get("dataset")
+    if isinstance(dataset, dict) and isinstance(content, Mapping) and "renderer_version" in content:
+        del dataset["class_path"]  # a rendered set is the same, drawn on demand or read from a file
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -79,6 +83,7 @@ def training_values(config: Mapping[str, Any], *, defaults: bool = False) -> dic
     pinned = {key: value for key, value in PINNED.items() if trainer.get(key) in (None, "auto")}
     known = {} if defaults else _defaults(Trainer) | canonical(PINNED)
     return {
+        "initial_weights": _content_of_file(config.get("initial_weights")),
         "model": canonical(config.get("model"), defaults=defaults),
         "data": canonical(config.get("data"), defaults=defaults),
         "trainer": _arguments(trainer | pinned, known, defaults),
@@ -129,9 +134,11 @@ def differences(before: Any, after: Any, key: str = "") -> Iterator[tuple[str, A
 def _canonical_object(value: Mapping[str, Any], defaults: bool) -> dict[str, Any]:
     kind = _imported(value["class_path"])
     left_out = {name for base, names in _LEFT_OUT.items() if _extends(kind, base) for name in names}
+    paths = path_arguments(kind)
     if _extends(kind, FactorDataset):  # identified by its content
-        left_out |= path_arguments(kind)
+        left_out |= paths
     arguments = {key: each for key, each in (value.get("init_args") or {}).items() if key not in left_out}
+    arguments |= {key: _content_of_file(arguments[key]) for key in paths & arguments.keys()}
     known = {} if defaults else _defaults(kind)
     return {"class_path": public_path(kind), "init_args": _arguments(arguments, known, defaults)}
 
@@ -153,6 +160,14 @@ def _defaults(kind: Any) -> dict[str, Any]:
     text = parser.dump(parser.get_defaults(skip_validation=True), skip_none=False, skip_validation=True)
     found: dict[str, Any] = canonical((yaml.safe_load(text) or {}).get("it") or {})
     return found
+
+
+def _content_of_file(path: Any) -> Any:
+    """Return the hash of a file, such as one with weights; anything else is returned as it is."""
+    if not isinstance(path, str) or not Path(path).is_file():
+        return path
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _training_callbacks(given: Any) -> list[Any]:

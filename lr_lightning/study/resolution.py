@@ -1,10 +1,9 @@
 """Resolves the cells of a study, and checks everything in it before anything runs."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from lr_lightning import __version__
 from lr_lightning.commands.messages import UsageError
@@ -84,7 +83,7 @@ class _Study:
         self.missing: dict[str, None] = {}
         self._values = definition.values
         self._resolver = SectionResolver()
-        self._contents: dict[Section, Any] = {}
+        self._data: dict[Section, _Data] = {}
 
     def resolve(self, block: Block) -> Iterator[_ResolvedCell]:
         """Yield the cells of a block."""
@@ -95,14 +94,14 @@ class _Study:
                 config, content = self._resolved(block, values)
             except RefusedError as error:
                 raise UsageError(f"{self._place(block, error.key, values)}: {error}") from error
-            except UsageError as error:
+            except (UsageError, FileNotFoundError) as error:
                 raise UsageError(f"{block}: {error}") from error
             yield _ResolvedCell(
                 block,
                 parameters,
                 config,
                 cell_identity(config, content),
-                block.objective or config["model"]["class_path"].rpartition(".")[2],
+                block.objective or _class_name(config["model"]),
                 _data_set(config),
             )
 
@@ -118,33 +117,58 @@ class _Study:
         config = {key: value for key, value in config.items() if key not in _LEFT_OUT}
         config["trainer"] = _pinned(config["trainer"])
         config["wandb"] = config["wandb"] | {"run_id": None}
-        content: dict[str, Any] = {}
-        for part in parts:
-            if part.name == "data":
-                content["data"] = self._content(part, config)
-            elif part.name in config:
-                self._resolver.built(part)
-        if (weights := config.get("initial_weights")) is not None:
-            config["initial_weights"] = str(Path(weights).absolute())
-            content["initial_weights"] = _hash_of_file(Path(weights))
-        return config, content
+        if config["initial_weights"] is not None:
+            config["initial_weights"] = str(Path(config["initial_weights"]).absolute())
+        by_name = {part.name: part for part in parts}
+        self._resolver.examined(by_name["assays"], lambda _: None)
+        reads = self._resolver.examined(by_name["model"], _shape_of_model)
+        data = self._examined_data(by_name["data"], config)
+        if None not in (reads, data.shape) and reads != data.shape:
+            raise RefusedError(
+                None,
+                f"{_class_name(config['model'])} reads observations of shape {reads}, those of {_data_set(config)} "
+                f"have {data.shape}; change model.network or data.dataset",
+            )
+        return config, data.content
 
-    def _content(self, section: Section, config: Mapping[str, Any]) -> Any:
-        if section not in self._contents:
+    def _examined_data(self, section: Section, config: Mapping[str, Any]) -> "_Data":
+        """Return what the observations are, also if they are missing."""
+        if section not in self._data:
             try:
-                module = self._resolver.built(section)
+                self._data[section] = self._resolver.examined(section, _data_of_module)
             except FileNotFoundError as error:
                 self.missing[f"{_data_set(config)}: {error}"] = None
-                self._contents[section] = expected_content(config["data"]["init_args"]["dataset"])
-            else:
-                self._contents[section] = data_content(getattr(module, "dataset", None))
-        return self._contents[section]
+                self._data[section] = _Data(*expected_content(config["data"]["init_args"]["dataset"]))
+        return self._data[section]
 
-    def _place(self, block: Block, key: str | None, values: Mapping[str, Value]) -> str:
+    @staticmethod
+    def _place(block: Block, key: str | None, values: Mapping[str, Value]) -> str:
         if key is None:
             return f"{block}, config {block.config}"
-        where = block if key in block.values else "set"
-        return f"{where}, {key}: {values.get(key)!r}" if where == "set" else f"{where}, {key}: {values[key]!r}"
+        return f"{block if key in block.values else 'set'}, {key}: {values[key]!r}"
+
+
+class _Data(NamedTuple):
+    """What is known about the observations of a cell.
+
+    Attributes:
+        content: What they are; part of the identity.
+        shape: Shape of one; ``None`` if unknown.
+    """
+
+    content: Any
+    shape: tuple[int, ...] | None
+
+
+def _data_of_module(module: Any) -> _Data:
+    dataset = getattr(module, "dataset", None)
+    shape = getattr(dataset, "image_shape", None)
+    return _Data(data_content(dataset), None if shape is None else tuple(shape))
+
+
+def _shape_of_model(model: Any) -> tuple[int, ...] | None:
+    shape = getattr(model, "observation_shape", None)
+    return None if shape is None else tuple(shape)
 
 
 def _pinned(trainer: Mapping[str, Any]) -> dict[str, Any]:
@@ -155,15 +179,11 @@ def _pinned(trainer: Mapping[str, Any]) -> dict[str, Any]:
 
 def _data_set(config: Mapping[str, Any]) -> str:
     entry = (config["data"].get("init_args") or {}).get("dataset")
-    return config["data"]["class_path"].rpartition(".")[2] if entry is None else data_set_name(entry)
+    return _class_name(config["data"]) if entry is None else data_set_name(entry)
 
 
-def _hash_of_file(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise RefusedError("initial_weights", f"cannot read {path} ({error.strerror})") from error
+def _class_name(entry: Mapping[str, Any]) -> str:
+    return str(entry["class_path"]).rpartition(".")[2]
 
 
 def _check_different(cells: list[_ResolvedCell]) -> None:

@@ -6,7 +6,7 @@ from contextlib import chdir
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import yaml
 from jsonargparse import Namespace
@@ -22,7 +22,6 @@ from lr_lightning.commands.config.registered_names import with_class_paths, word
 from lr_lightning.commands.fit.parser import fit_parser
 from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.common.renamed_keys import with_current_names
-from lr_lightning.networks.pretrained import without_pretrained_weights
 from lr_lightning.study.manifest import Value
 
 _SECTIONS = ("model", "data", "assays")
@@ -74,7 +73,8 @@ def sections(config: str, values: Mapping[str, Value]) -> list[Section]:
     return [Section(name, path, tuple(each)) for name, each in words.items()]
 
 
-Step: TypeAlias = Callable[[Section], Any]
+_Found = TypeVar("_Found")
+_Step: TypeAlias = Callable[[Section], Any]
 """What is done with a section: it is parsed, or its objects are constructed."""
 
 
@@ -88,7 +88,7 @@ class SectionResolver:
         self._configs: dict[Path, dict[str, Any]] = {}
         self._parsed: dict[Section, Namespace] = {}
         self._plain: dict[Section, dict[str, Any]] = {}
-        self._built: dict[Section, Any] = {}
+        self._examined: dict[Section, Any] = {}
 
     @cached_property
     def _parser(self) -> LightningArgumentParser:
@@ -107,18 +107,25 @@ class SectionResolver:
             self._plain[section] = {key: value for key, value in plain.items() if _section_of(key) == section.name}
         return self._plain[section]
 
-    def built(self, section: Section) -> Any:
-        """Return the model, data module or assays of a section, which has been parsed.
+    def examined(self, section: Section, examine: Callable[[Any], _Found]) -> _Found:
+        """Construct the model, data module or assays of a section, and return what is found out about them.
+
+        The objects themselves are not kept, because a study may have hundreds of models.
+
+        Args:
+            section: The section.
+            examine: Called with the objects, once for each different section.
 
         Raises:
             RefusedError: If a constructor does not accept a value.
-            FileNotFoundError: If files of the data set are missing.
+            FileNotFoundError: If a file is missing.
         """
-        if section not in self._built:
-            self._built[section] = self._attempt(section, self._build)
-        return self._built[section]
+        if section not in self._examined:
+            self._examined[section] = self._attempt(section, lambda each: examine(self._build(each)))
+        found: _Found = self._examined[section]
+        return found
 
-    def _attempt(self, section: Section, step: Step) -> Any:
+    def _attempt(self, section: Section, step: _Step) -> Any:
         try:
             return step(section)
         except (ArgumentError, ValueError, TypeError, KeyError, OSError, ImportError) as error:
@@ -126,7 +133,7 @@ class SectionResolver:
                 raise missing from error
             raise self._refusal(section, step, error) from error
 
-    def _refusal(self, section: Section, step: Step, error: Exception) -> RefusedError:
+    def _refusal(self, section: Section, step: _Step, error: Exception) -> RefusedError:
         """Return the error about the first setting with which ``step`` fails in the same way."""
         sentence = _sentence(error)
         for length in range(len(section.words)):
@@ -167,7 +174,7 @@ class SectionResolver:
     def _build(self, section: Section) -> Any:
         """Construct the objects of a section, without changing the global random state."""
         config = Namespace(**{section.name: self._parse(section)[section.name]})  # type: ignore[no-untyped-call]
-        with isolate_rng(), without_pretrained_weights():
+        with isolate_rng():
             return self._parser.instantiate_classes(config)[section.name]
 
 

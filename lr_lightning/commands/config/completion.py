@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast, get_args, get_type_hints
@@ -27,9 +28,10 @@ def complete_config(config: Namespace) -> None:
         _choose_parameters(config.model)
 
 
-def path_arguments(kind: Any) -> set[str]:
+@cache
+def path_arguments(kind: Any) -> frozenset[str]:
     """Return the names of the arguments of a class that are paths."""
-    return {name for name, annotation in _annotations(kind).items() if _holds_paths(annotation)}
+    return frozenset(name for name, annotation in _annotations(kind).items() if _holds_paths(annotation))
 
 
 def check_serializable(plain: Any, key: str = "") -> None:
