@@ -16,7 +16,7 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.study.blocks import Block, check_keys, read_blocks
 from lr_lightning.study.manifest import Evaluation, Resources, Value
-from lr_lightning.study.settings import read_evaluation, read_resources
+from lr_lightning.study.settings import parse_evaluation, parse_resources
 
 STUDY_FOLDER = CONFIG_FOLDER / "studies"
 """Folder of the packaged studies."""
@@ -117,8 +117,8 @@ def _definition(path: Path, given: Any) -> StudyDefinition:
         blocks=read_blocks(given.get("grid"), _config(given.get("config"))),
         seeds=seeds,
         seeds_per_job=_seeds_per_job(given.get("seeds_per_job", 1), seeds),
-        evaluation=read_evaluation(given.get("test")),
-        resources=read_resources(given.get("resources")),
+        evaluation=parse_evaluation(given.get("test")),
+        resources=parse_resources(given.get("resources")),
         wandb=cast(Literal["offline", "online", "disabled"], wandb),
         digest=hashlib.sha256(yaml.safe_dump(given).encode()).hexdigest(),
     )

@@ -35,7 +35,7 @@ _TRAINER_LEFT_OUT = frozenset(
     }
 )
 _LEFT_OUT: Mapping[type, frozenset[str]] = {
-    AutoencoderModule: frozenset({"assays"}),
+    AutoencoderModule: frozenset({"assays", "updates_per_batch"}),
     FactorDataModule: frozenset({"device_resident"}),
     FactorDataset: frozenset({"storage"}),
 }

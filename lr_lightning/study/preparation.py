@@ -47,15 +47,25 @@ def prepare_study(definition: StudyDefinition, root: Path) -> tuple[Manifest, st
         more = f" ({len(resolved.missing) - 1} more data sets are missing)" if len(resolved.missing) > 1 else ""
         raise FileNotFoundError(f"{resolved.missing[0]}{more}")
     folder = StudyFolder(root, definition.name)
-    before = read_manifest(folder.manifest) if folder.manifest.exists() else None
-    _check_cells(root, resolved)
+    change = change_on_disk(resolved, root)
     for cell, config in resolved.configs.items():
         text = yaml.safe_dump(dict(config), sort_keys=False)
         _write(cell_folder(root, cell) / CELL_CONFIG, text)
     _write(folder.definition, definition.path.read_text(encoding="utf-8"))
-    if resolved.manifest != before:
+    if not folder.manifest.exists() or read_manifest(folder.manifest) != resolved.manifest:
         write_manifest(folder, resolved.manifest)
-    return resolved.manifest, "" if before is None else manifest_change(before, resolved.manifest)
+    return resolved.manifest, change
+
+
+def change_on_disk(resolved: ResolvedStudy, root: Path) -> str:
+    """Return a sentence about how a study differs from its manifest on disk; empty if it does not, or there is none.
+
+    Raises:
+        ValueError: If the runs of a cell were made by a version with other defaults, or a file of the study is damaged.
+    """
+    _check_cells(root, resolved)
+    path = StudyFolder(root, resolved.manifest.name).manifest
+    return manifest_change(read_manifest(path), resolved.manifest) if path.exists() else ""
 
 
 def manifest_change(before: Manifest, after: Manifest) -> str:

@@ -28,11 +28,13 @@ class ResolvedStudy:
         manifest: Its cells and seeds.
         configs: The complete training config of each cell, plain values, by the cell's identity.
         missing: Why data sets cannot be opened, a sentence each; cells of these have provisional identities.
+        missing_shapes: Shape of an observation, as far as it is known, by the cells whose data are missing.
     """
 
     manifest: Manifest
     configs: Mapping[str, Mapping[str, Any]]
     missing: tuple[str, ...]
+    missing_shapes: Mapping[str, tuple[int, ...] | None]
 
 
 def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
@@ -44,10 +46,13 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
         UsageError: If a value is refused, two cells are equal, or a metric or assay in ``test`` does not exist or has
             a wrong argument.
     """
-    check_evaluation(definition.evaluation)
     study = _Study(definition)
-    cells = [cell for block in definition.blocks for cell in study.resolve(block)]
-    _check_different(cells)
+    try:
+        check_evaluation(definition.evaluation)
+        cells = [cell for block in definition.blocks for cell in study.resolve(block)]
+        _check_different(cells)
+    except UsageError as error:
+        raise UsageError(f"{definition.path}: {error}") from error
     labels = unique_labels([Named(each.objective, each.dataset, each.parameters, each.config) for each in cells])
     manifest = Manifest(
         name=definition.name,
@@ -63,7 +68,9 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
         resources=definition.resources,
         wandb=definition.wandb,
     )
-    return ResolvedStudy(manifest, {each.identity: each.config for each in cells}, tuple(study.missing))
+    configs = {each.identity: each.config for each in cells}
+    missing_shapes = {each.identity: each.data.shape for each in cells if each.data.is_missing}
+    return ResolvedStudy(manifest, configs, tuple(study.missing), missing_shapes)
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,7 @@ class _ResolvedCell:
     block: Block
     parameters: Mapping[str, Value]
     config: Mapping[str, Any]
+    data: "_Data"
     identity: str
     objective: str
     dataset: str
@@ -91,34 +99,34 @@ class _Study:
             # a value of the block takes the place of that in `set`, and comes after it
             values = {key: value for key, value in self._values.items() if key not in parameters} | parameters
             try:
-                config, content = self._resolved(block, values)
+                config, data = self._resolved(block, values)
             except RefusedError as error:
                 raise UsageError(f"{self._place(block, error.key, values)}: {error}") from error
             except (UsageError, FileNotFoundError) as error:
                 raise UsageError(f"{block}: {error}") from error
             yield _ResolvedCell(
                 block,
-                parameters,
+                parameters | ({"data.dataset": _data_set(config)} if "data.dataset" in parameters else {}),
                 config,
-                cell_identity(config, content),
+                data,
+                cell_identity(config, data.content),
                 block.objective or _class_name(config["model"]),
                 _data_set(config),
             )
 
-    def _resolved(self, block: Block, values: Mapping[str, Value]) -> tuple[dict[str, Any], Any]:
-        """Return the complete config of a cell, and what its data and initial weights are."""
+    def _resolved(self, block: Block, values: Mapping[str, Value]) -> tuple[dict[str, Any], "_Data"]:
+        """Return the complete config of a cell, and what its data are."""
         parts = sections(block.config, values)
         config: dict[str, Any] = {}
         for part in parts:
             config |= self._resolver.plain(part)
-        for key in ("model", "data"):
-            if not config.get(key):
-                raise RefusedError(None, f"the config {block.config} has no {key}")
         config = {key: value for key, value in config.items() if key not in _LEFT_OUT}
         config["trainer"] = _pinned(config["trainer"])
         config["wandb"] = config["wandb"] | {"run_id": None}
         if config["initial_weights"] is not None:
             config["initial_weights"] = str(Path(config["initial_weights"]).absolute())
+            if not Path(config["initial_weights"]).is_file():
+                raise RefusedError("initial_weights", f"there is no file {config['initial_weights']}")
         by_name = {part.name: part for part in parts}
         self._resolver.examined(by_name["assays"], lambda _: None)
         reads = self._resolver.examined(by_name["model"], _shape_of_model)
@@ -129,7 +137,7 @@ class _Study:
                 f"{_class_name(config['model'])} reads observations of shape {reads}, those of {_data_set(config)} "
                 f"have {data.shape}; change model.network or data.dataset",
             )
-        return config, data.content
+        return config, data
 
     def _examined_data(self, section: Section, config: Mapping[str, Any]) -> "_Data":
         """Return what the observations are, also if they are missing."""
@@ -138,7 +146,7 @@ class _Study:
                 self._data[section] = self._resolver.examined(section, _data_of_module)
             except FileNotFoundError as error:
                 self.missing[f"{_data_set(config)}: {error}"] = None
-                self._data[section] = _Data(*expected_content(config["data"]["init_args"]["dataset"]))
+                self._data[section] = _Data(*expected_content(config["data"]["init_args"]["dataset"]), is_missing=True)
         return self._data[section]
 
     @staticmethod
@@ -154,10 +162,12 @@ class _Data(NamedTuple):
     Attributes:
         content: What they are; part of the identity.
         shape: Shape of one; ``None`` if unknown.
+        is_missing: Whether their files are missing.
     """
 
     content: Any
     shape: tuple[int, ...] | None
+    is_missing: bool = False
 
 
 def _data_of_module(module: Any) -> _Data:

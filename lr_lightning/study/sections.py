@@ -20,7 +20,7 @@ from lr_lightning.commands.config.known_names import known_arguments, known_clas
 from lr_lightning.commands.config.packaged import find_config
 from lr_lightning.commands.config.registered_names import with_class_paths, words_with_class_paths
 from lr_lightning.commands.fit.parser import fit_parser
-from lr_lightning.commands.messages import UsageError, plain_message
+from lr_lightning.commands.messages import plain_message
 from lr_lightning.common.renamed_keys import with_current_names
 from lr_lightning.study.manifest import Value
 
@@ -101,6 +101,7 @@ class SectionResolver:
             RefusedError: If a value is not accepted.
         """
         if section not in self._plain:
+            self._check_class(section)
             parsed = self._attempt(section, self._parse)
             plain: dict[str, Any] = yaml.safe_load(self._parser.dump(parsed, skip_none=False, skip_validation=True))
             self._attempt(section, lambda _: check_serializable(plain))
@@ -125,6 +126,14 @@ class SectionResolver:
         found: _Found = self._examined[section]
         return found
 
+    def _check_class(self, section: Section) -> None:
+        """Raise ``RefusedError`` if a section must be a class and is none."""
+        given = self._attempt(section, lambda each: self._config(each.config)).get(section.name)
+        has_class = isinstance(given, str) or (isinstance(given, Mapping) and "class_path" in given)
+        keys = {key for key, _ in section.words}
+        if section.name in ("model", "data") and not (has_class or keys & {section.name, f"{section.name}.class_path"}):
+            raise RefusedError(None, f"{section.config} has no {section.name}")
+
     def _attempt(self, section: Section, step: _Step) -> Any:
         try:
             return step(section)
@@ -145,31 +154,37 @@ class SectionResolver:
         return RefusedError(section.words[-1][0] if section.words else None, sentence)
 
     def _parse(self, section: Section) -> Namespace:
-        if section not in self._parsed:
-            config = Section(section.name, section.config, ())
-            if section == config:
-                parsed = self._parse_config(section)
-            else:
-                words = split_assays([f"--{key}={value}" for key, value in section.words])
-                namespace = self._parse(config).clone()
-                parsed = self._parser.parse_args(words_with_class_paths(words), namespace)
-            self._parsed[section] = parsed
-        completed: Namespace = self._parsed[section].clone()
+        completed = self._incomplete(section).clone()
         complete_config(completed)
         return completed
+
+    def _incomplete(self, section: Section) -> Namespace:
+        """Parse a section; arguments of the network that the model determines are not set, because it may change."""
+        if section not in self._parsed:
+            if not section.words:
+                self._parsed[section] = self._parse_config(section)
+            else:
+                words = split_assays([f"--{key}={value}" for key, value in section.words])
+                config = self._incomplete(Section(section.name, section.config, ()))
+                self._parsed[section] = self._parser.parse_args(words_with_class_paths(words), config.clone())
+        return self._parsed[section]
 
     def _parse_config(self, section: Section) -> Namespace:
         """Parse a section of a config file."""
         path = section.config
-        if path not in self._configs:
-            values = read_config(path)
-            if not isinstance(values, dict):
-                raise UsageError(f"{path} is not a mapping")
-            self._configs[path] = with_class_paths(with_current_names(values))
-        values = {key: value for key, value in self._configs[path].items() if _section_of(key) == section.name}
+        values = {key: value for key, value in self._config(path).items() if _section_of(key) == section.name}
         with chdir(path.parent):  # relative paths in the config start there
             text = yaml.safe_dump(values, default_flow_style=True, width=10**9, sort_keys=False)
             return self._parser.parse_args([f"--config={text}"])
+
+    def _config(self, path: Path) -> dict[str, Any]:
+        """Return the values in a config file, with import paths in place of registered names."""
+        if path not in self._configs:
+            values = read_config(path)
+            if not isinstance(values, dict):
+                raise ValueError(f"{path} is not a mapping")
+            self._configs[path] = with_class_paths(with_current_names(values))
+        return self._configs[path]
 
     def _build(self, section: Section) -> Any:
         """Construct the objects of a section, without changing the global random state."""

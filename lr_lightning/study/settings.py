@@ -12,7 +12,7 @@ _CODES = ("mean", "sample")
 _CHECKPOINTS = ("last", "best")
 
 
-def read_evaluation(given: Any) -> Evaluation:
+def parse_evaluation(given: Any) -> Evaluation:
     """Return what is measured on each run.
 
     Names of metrics and assays are not looked up: see :func:`~lr_lightning.study.evaluation_check.check_evaluation`.
@@ -39,7 +39,7 @@ def read_evaluation(given: Any) -> Evaluation:
     )
 
 
-def read_resources(given: Any) -> Resources:
+def parse_resources(given: Any) -> Resources:
     """Return what one job occupies.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lr_lightning.study.data_content import data_content
@@ -64,11 +64,13 @@ def test_it_does_not_change_between_processes_and_versions(config: dict[str, Any
     assert cell_identity(config, CONTENT) == IDENTITY
 
 
+@settings(max_examples=30)
 @given(order=st.randoms(use_true_random=False))
 def test_order_and_type_of_numbers_do_not_matter(config: dict[str, Any], order: random.Random) -> None:
     assert cell_identity(shuffled(config, order), CONTENT) == IDENTITY
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_each_number_that_affects_training_matters(config: dict[str, Any], data: st.DataObject) -> None:
     numbers = [
@@ -77,7 +79,7 @@ def test_each_number_that_affects_training_matters(config: dict[str, Any], data:
         if isinstance(value, int | float)
     ]
     path, value = data.draw(st.sampled_from(numbers))
-    free = path[-1] in ("device_resident", "storage")
+    free = path[-1] in ("device_resident", "updates_per_batch")
     other = not value if isinstance(value, bool) else value + data.draw(st.sampled_from([-1, 1, 0.25]))
     assert (cell_identity(replaced(config, path, other), CONTENT) == IDENTITY) == free
 
@@ -118,6 +120,7 @@ def test_early_stopping_matters(config: dict[str, Any]) -> None:
     assert cell_identity(replaced(config, ("trainer", "callbacks"), [stopping]), CONTENT) != IDENTITY
 
 
+@settings(max_examples=40)
 @given(data=st.data())
 def test_arguments_that_an_earlier_version_did_not_have_do_not_matter(
     config: dict[str, Any], data: st.DataObject

@@ -16,6 +16,7 @@ _SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "show what is done, runs, failed or waits"),
     "table": ("table", "write all results as one table"),
     "sync": ("sync", "upload the offline W&B runs"),
+    "list": ("listing", "list the packaged studies, and those that were begun"),
 }
 """Module and summary of each subcommand."""
 

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("study", metavar="FILE", help="study file, or name of a packaged study")
     add_engine_arguments(parser)
+    parser.add_argument("--dry_run", action="store_true", help="print what would run and an estimate of time, and stop")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -22,6 +23,11 @@ def run(options: argparse.Namespace) -> int:
         KeyboardInterrupt: After Ctrl-C; the message shows how to go on.
     """
     definition = read_definition(find_study(options.study))
+    if options.dry_run:
+        from lr_lightning.commands.study.dry_run import dry_run  # imports torch
+
+        dry_run(definition, options.root, options.jobs)
+        return 0
     from lr_lightning.study.preparation import prepare_study  # imports torch
 
     manifest, change = prepare_study(definition, options.root)
