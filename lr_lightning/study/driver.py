@@ -209,7 +209,7 @@ class Driver:
             self._take_outcome(Run(finished.job.cell, outcome.seed), outcome)
 
     def _take_loss(self, runs: tuple[Run, ...], lost: str, retries: int) -> None:
-        """Start lost runs again, before all others, or record that they failed."""
+        """Start lost runs again, before those that the engine has not got yet, or record that they failed."""
         again = []
         for run in runs:
             self._losses[run] += 1

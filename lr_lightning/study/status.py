@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lr_lightning.study.evaluation_file import read_evaluation
+from lr_lightning.study.failure import Failure
 from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.rate import runs_per_hour
@@ -92,6 +93,7 @@ def study_status(manifest: Manifest, root: Path) -> StudyStatus:
     running = [running_run(root, cell, labels[cell], seed) for (cell, seed) in _in_state(states, "running")]
     rate, counts = _rate(manifest, root, states), _counts(states.values())
     unfinished = counts["running"] + counts["waiting"]
+    failures = ((key, state.failure) for key, state in states.items() if state.failure is not None)
     return StudyStatus(
         name=manifest.name,
         counts=counts,
@@ -99,7 +101,7 @@ def study_status(manifest: Manifest, root: Path) -> StudyStatus:
         runs_per_hour=rate,
         seconds_left=unfinished / rate * 3600 if rate and counts["running"] else None,
         running=tuple(run for run in running if run is not None),
-        failures=_failures(root, states),
+        failures=failure_groups(root, failures),
     )
 
 
@@ -129,14 +131,12 @@ def _rate(manifest: Manifest, root: Path, states: Mapping[RunKey, RunState]) -> 
     return runs_per_hour(list(ends.values()), longest)
 
 
-def _failures(root: Path, states: Mapping[RunKey, RunState]) -> tuple[FailureGroup, ...]:
+def failure_groups(root: Path, failures: Iterable[tuple[RunKey, Failure]]) -> tuple[FailureGroup, ...]:
+    """Return failures grouped by their sentences, the most frequent ones first."""
     groups: dict[tuple[StateName, str], FailureGroup] = {}
-    for key, state in states.items():
-        if state.failure is None:
-            continue
-        folder = run_folder(root, *key)
-        sentence = state.failure.sentence
-        kind = state.state, _NUMBER.sub("0", sentence.replace(str(folder), "").replace(str(folder.absolute()), ""))
-        first = groups.get(kind, FailureGroup(state.state, sentence, 0, folder))
+    for key, failure in failures:
+        folder, sentence = run_folder(root, *key), failure.sentence
+        kind = failure.state, _NUMBER.sub("0", sentence.replace(str(folder), "").replace(str(folder.absolute()), ""))
+        first = groups.get(kind, FailureGroup(failure.state, sentence, 0, folder))
         groups[kind] = FailureGroup(first.state, first.sentence, first.count + 1, first.folder)
     return tuple(sorted(groups.values(), key=lambda group: -group.count))

@@ -2,8 +2,8 @@
 
 import json
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,61 +13,19 @@ from lr_lightning.commands.run import lease
 from lr_lightning.commands.run.lease import Holder, acquire
 from lr_lightning.study import driver
 from lr_lightning.study.driver import Driver, Progress, Run
-from lr_lightning.study.engines.engine import Finished
 from lr_lightning.study.failure import Failure, read_failure, write_failure
 from lr_lightning.study.job import Job, Outcome
 from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.testing.synthetic_study import synthetic_manifest
+from tests.study.inline_engine import InlineEngine, finish
 
 ROOT = Path("studies")
-
-
-class InlineEngine:
-    """Does one job per call of ``wait``; a job whose outcomes are ``None`` is lost."""
-
-    slots = 2
-
-    def __init__(self, work: Callable[[Job], tuple[Outcome, ...] | None]) -> None:
-        self.work = work
-        self.jobs: list[Job] = []
-        self.most_in_engine = 0
-        self._queue: deque[Job] = deque()
-
-    def submit(self, job: Job) -> None:
-        self.jobs.append(job)
-        self._queue.append(job)
-        self.most_in_engine = max(self.most_in_engine, len(self._queue))
-
-    def wait(self, timeout: float) -> Sequence[Finished]:
-        if not self._queue:
-            time.sleep(min(timeout, 0.01))
-            return []
-        job = self._queue.popleft()
-        outcomes = self.work(job)
-        return [Finished(job, outcomes, "" if outcomes is not None else f"worker {len(self.jobs)} was lost")]
-
-    def close(self) -> None:
-        self._queue.clear()
-
-    @property
-    def seeds(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Cell and seeds of each job."""
-        return [(job.cell, job.seeds) for job in self.jobs]
 
 
 class NoDisplay:
     def show(self, progress: Progress) -> None:
         assert 0 <= len(progress.done) + len(progress.failures) <= progress.total
-
-
-def finish(job: Job) -> tuple[Outcome, ...]:
-    """Write what makes the runs of a job count as done."""
-    for seed in job.seeds:
-        path = evaluation_path(run_folder(job.root, job.cell, seed), job.evaluation.digest)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("{}")
-    return tuple(Outcome(seed, "done") for seed in job.seeds)
 
 
 def study(num_strengths: int = 2, num_seeds: int = 2, **changes: Any) -> Manifest:

@@ -3,14 +3,19 @@
 import argparse
 import sys
 from collections.abc import Collection
+from pathlib import Path
 
+from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.study.display import StudyDisplay
 from lr_lightning.commands.study.summary import summary_lines
+from lr_lightning.common.files import quoted_path
 from lr_lightning.study.driver import Driver, Run
 from lr_lightning.study.engines.choice import ENGINES, EngineChoice, make_engine
-from lr_lightning.study.layout import StudyFolder
+from lr_lightning.study.layout import STUDIES, StudyFolder
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.run_job import run_job
+
+_RETRIES = 2
 
 
 def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,21 +30,18 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--retries",
         type=int,
-        default=2,
+        default=_RETRIES,
         metavar="N",
         help="how often a run is tried again whose process or machine was lost (default: %(default)s)",
     )
 
 
-def drive_study(
-    options: argparse.Namespace, manifest: Manifest, again: str, chosen: Collection[Run] | None = None
-) -> int:
+def drive_study(options: argparse.Namespace, manifest: Manifest, chosen: Collection[Run] | None = None) -> int:
     """Run what is left of a study, and print what has become of it.
 
     Args:
-        options: The options of :func:`add_engine_arguments`, and the folder of all studies as ``root``.
+        options: The options of the command.
         manifest: The study.
-        again: The command that goes on after an interruption.
         chosen: The runs to drive; all by default.
 
     Returns:
@@ -49,18 +51,18 @@ def drive_study(
         UsageError: If an option is invalid, or a job needs more than there is.
         KeyboardInterrupt: After Ctrl-C; the message shows how to go on.
     """
+    if options.retries < 0:
+        raise UsageError(f"--retries must be at least 0, got {options.retries}")
     driver = Driver(options.root, manifest, chosen)
     if driver.has_work:
         try:
             _drive(driver, options, manifest)
         except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(f"go on with: {again}") from interrupt
-    for line in summary_lines(driver.progress, manifest, StudyFolder(options.root, manifest.name)):
+            raise KeyboardInterrupt(f"to go on: {_command(options)}") from interrupt
+    for line in summary_lines(driver.progress, StudyFolder(options.root, manifest.name)):
         print(line)
-    if driver.progress.stopped:
-        print(
-            f"no more runs were started: {driver.progress.stopped}; make room, and go on with: {again}", file=sys.stderr
-        )
+    if why := driver.progress.stopped:
+        print(f"no more runs were started: {why}; make room, and go on: {_command(options)}", file=sys.stderr)
     return 0 if len(driver.progress.done) == driver.progress.total else 1
 
 
@@ -73,3 +75,14 @@ def _drive(driver: Driver, options: argparse.Namespace, manifest: Manifest) -> N
             driver.drive(engine, threads, options.retries, display)
     finally:
         engine.close()
+
+
+def _command(options: argparse.Namespace) -> str:
+    """Return the command that the options were given to, for another start."""
+    words = ["lr-lightning", "study", options.command, quoted_path(Path(options.study))]
+    words += ["--all"] if getattr(options, "all", False) else []
+    defaults = {"root": STUDIES, "engine": ENGINES[0], "address": None, "jobs": None, "retries": _RETRIES}
+    for name, default in defaults.items():
+        if (value := getattr(options, name)) != default:
+            words += [f"--{name}", quoted_path(Path(str(value)))]
+    return " ".join(words)

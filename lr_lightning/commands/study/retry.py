@@ -3,7 +3,6 @@
 import argparse
 
 from lr_lightning.commands.study.driving import add_engine_arguments, drive_study
-from lr_lightning.common.files import quoted_path
 from lr_lightning.study.driver import Run
 from lr_lightning.study.opening import open_study
 from lr_lightning.study.run_states import run_states
@@ -30,5 +29,4 @@ def run(options: argparse.Namespace) -> int:
     if not chosen:
         print(f"no run of {study.manifest.name} has {' or '.join(states)}")
         return 0
-    again = f"lr-lightning study retry {quoted_path(options.study)}{' --all' if options.all else ''}"
-    return drive_study(options, study.manifest, again, chosen)
+    return drive_study(options, study.manifest, chosen)

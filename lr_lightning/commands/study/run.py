@@ -4,7 +4,6 @@ import argparse
 import sys
 
 from lr_lightning.commands.study.driving import add_engine_arguments, drive_study
-from lr_lightning.common.files import quoted_path
 from lr_lightning.study.definition import find_study, read_definition
 
 
@@ -33,4 +32,4 @@ def run(options: argparse.Namespace) -> int:
     manifest, change = prepare_study(definition, options.root)
     if change:
         print(change, file=sys.stderr)
-    return drive_study(options, manifest, f"lr-lightning study run {quoted_path(options.study)}")
+    return drive_study(options, manifest)

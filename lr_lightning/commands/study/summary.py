@@ -1,40 +1,22 @@
 """What a study prints at its end."""
 
-import re
 from collections.abc import Iterator
 
 from lr_lightning.common.files import quoted_path
-from lr_lightning.study.driver import Progress, Run
-from lr_lightning.study.layout import STUDIES, StudyFolder, run_folder
-from lr_lightning.study.manifest import Manifest
-
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+from lr_lightning.study.driver import Progress
+from lr_lightning.study.layout import STUDIES, StudyFolder
+from lr_lightning.study.status import failure_groups
 
 
-def summary_lines(progress: Progress, manifest: Manifest, folder: StudyFolder) -> Iterator[str]:
-    """Yield what has become of the runs of a study: how many are done, and the failures, by their cause."""
+def summary_lines(progress: Progress, folder: StudyFolder) -> Iterator[str]:
+    """Yield what has become of the runs of a study: how many are done, and the failures by their cause."""
     now = len(progress.done) - progress.done_before
-    line = f"{manifest.name}: {len(progress.done):,} of {progress.total:,} runs are done"
+    line = f"{folder.name}: {len(progress.done):,} of {progress.total:,} runs are done"
     yield f"{line}, {now:,} of them now" if now and progress.done_before else line
-    labels = {cell.identity: cell.label for cell in manifest.cells}
-    for state in ("failed", "diverged"):
-        for sentence, runs in _causes(progress, state, folder):
-            first = f"{labels[runs[0].cell]} seed {runs[0].seed}"
-            which = first if len(runs) == 1 else f"{len(runs):,} runs, first {first}"
-            yield f"  {state}: {which}: {sentence}"
+    for group in failure_groups(folder.root, progress.failures.items()):
+        place = "in" if group.count == 1 else "such as in"
+        yield f"  {group.count:,} {group.state}: {group.sentence} ({place} {quoted_path(group.folder)})"
     if progress.failures:
-        only_diverged = all(failure.state == "diverged" for failure in progress.failures.values())
+        every = "" if any(failure.state == "failed" for failure in progress.failures.values()) else " --all"
         root = "" if folder.root == STUDIES else f" --root {quoted_path(folder.root)}"
-        every = " --all" if only_diverged else ""
-        yield f"try them again with: lr-lightning study retry {manifest.name}{every}{root}; {folder.logs} has the logs"
-
-
-def _causes(progress: Progress, state: str, folder: StudyFolder) -> list[tuple[str, list[Run]]]:
-    """Return the sentences of failures that differ by more than numbers and the folder, with their runs."""
-    causes: dict[str, tuple[str, list[Run]]] = {}
-    for run, failure in sorted(progress.failures.items()):
-        if failure.state == state:
-            own = str(run_folder(folder.root.absolute(), run.cell, run.seed))
-            key = _NUMBER.sub("0", failure.sentence.replace(own, ""))
-            causes.setdefault(key, (failure.sentence, []))[1].append(run)
-    return sorted(causes.values(), key=lambda cause: -len(cause[1]))
+        yield f"to try again: lr-lightning study retry {folder.name}{every}{root}; logs: {quoted_path(folder.logs)}"
