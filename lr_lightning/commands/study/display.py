@@ -39,13 +39,12 @@ class StudyDisplay:
         """Show progress, if it is time to."""
         counts, pace = described_counts(progress), described_pace(progress)
         ended = len(progress.done) + len(progress.failures)
-        text = ", ".join(filter(None, (f"{self._name}: {counts}", pace)))
+        text = f"{self._name}: {counts}"
         if not self._bar.disable:
-            description = ", ".join(filter(None, (f"{self._name}: {counts}")))
-            self._bar.update(self._task, description=description, completed=ended, total=progress.total, pace=pace)
+            self._bar.update(self._task, description=text, completed=ended, total=progress.total, pace=pace)
         elif time.monotonic() - self._last_line >= self._every:
             self._last_line = time.monotonic()
-            print(text, file=sys.stderr, flush=True)
+            print(f"{text}, {pace}" if pace else text, file=sys.stderr, flush=True)
 
 
 def described_counts(progress: Progress) -> str:

@@ -64,3 +64,16 @@ def test_without_a_terminal_a_line_is_printed_now_and_then(capsys: pytest.Captur
     captured = capsys.readouterr()
     assert captured.err.splitlines() == ["small: 20 of 100 runs done, 2 failed, 1 diverged, 12.0 runs/min, 6 min left"]
     assert captured.out == ""
+
+
+def test_on_a_terminal_one_line_changes(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "200")
+    display = StudyDisplay("small", every=0.0)
+    with display.shown():
+        display.show(progress())
+    captured = capsys.readouterr()
+    assert "small: 20 of 100 runs done, 2 failed, 1 diverged" in captured.err
+    assert "12.0 runs/min, 6 min left" in captured.err
+    assert "23/100" in captured.err
+    assert captured.out == ""
