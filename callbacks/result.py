@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
+from lr_lightning.common.printed_result import PrintedResult
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-@dataclass
-class AssayResult:
+@dataclass(repr=False)
+class AssayResult(PrintedResult):
     """Results of an assay. Keys have no prefix; logging adds one, usually ``assay/<name>/``.
 
     Attributes:

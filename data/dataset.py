@@ -44,6 +44,16 @@ class FactorDataset(ABC):
     full_grid: bool
     image_shape: tuple[int, ...]
 
+    def __repr__(self) -> str:
+        """Return what the data set holds, without reading any observation."""
+        space = self.factor_space
+        factors = [f"{name} {size}" for name, size in zip(space.names, space.sizes, strict=True)]
+        shown = [*factors[:12], *([f"{len(factors) - 12} more"] if len(factors) > 12 else [])]
+        what = f"factors: {', '.join(shown)}" if factors else "no factors"
+        grid = "; every combination once" if factors and self.full_grid else ""
+        shape = " x ".join(map(str, self.image_shape))
+        return f"{type(self).__name__}({self.name}: {len(self):,} observations of {shape}; {what}{grid})"
+
     @abstractmethod
     def __len__(self) -> int:
         """Return the number of observations."""

@@ -11,12 +11,13 @@ from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least, check_positive
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 MOVING, CONVERGED, DIVERGED = 0, 1, 2
 
 
-@dataclass(frozen=True, eq=False)
-class Attractors:
+@dataclass(frozen=True, eq=False, repr=False)
+class Attractors(TabularResult):
     """Attractors of the response map, as returned by :func:`find_attractors`. All tensors are on the CPU.
 
     Attributes:
@@ -33,6 +34,8 @@ class Attractors:
         diverged: Fraction of the starts whose codes became infinite or NaN.
         radius: Distance below which two end points are linked, in latent units.
     """
+
+    table_fields = TableFields("attractor", ("shares", "spreads"))
 
     positions: Tensor
     shares: Tensor

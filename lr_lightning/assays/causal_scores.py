@@ -12,6 +12,7 @@ from lr_lightning.assays.checks import own_generator
 from lr_lightning.assays.conditioned_response import ConditionedResponseMatrix, reduce_traversals
 from lr_lightning.assays.label_pairs import LabelPairs
 from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.common.printed_result import described
 
 Weights: TypeAlias = Literal["response", "column-normalized"]
 
@@ -114,6 +115,10 @@ class PermutationNull(NamedTuple):
     score: Tensor
     null: Tensor
     p_value: Tensor
+
+    def __repr__(self) -> str:
+        """Return the numbers, without the entries of the null distribution."""
+        return described(self)
 
 
 def permutation_null(

@@ -12,13 +12,14 @@ from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least, check_non_negative
+from lr_lightning.common.printed_result import PrintedResult
 
 AVOIDED = 1e100
 """Stand-in for an infinite edge cost: a path takes such an edge only if there is no other way."""
 
 
-@dataclass(frozen=True, eq=False)
-class CodeGraph:
+@dataclass(frozen=True, eq=False, repr=False)
+class CodeGraph(PrintedResult):
     """Graph that joins codes to their neighbors, as returned by :func:`code_graph`. All tensors are on the CPU.
 
     Attributes:
@@ -37,8 +38,8 @@ class CodeGraph:
     num_bridges: int
 
 
-@dataclass(frozen=True, eq=False)
-class CodePath:
+@dataclass(frozen=True, eq=False, repr=False)
+class CodePath(PrintedResult):
     """Path over the nodes of a graph of codes, as returned by :func:`code_path`. All tensors are on the CPU.
 
     Attributes:

@@ -17,6 +17,7 @@ from lr_lightning.assays.response_curves import interpolated_squares
 from lr_lightning.assays.response_matrix import KAPPA, Convention
 from lr_lightning.assays.traversals import Codes, GridDataset, sample_traversals
 from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 Reduction: TypeAlias = Literal["mean", "min"]
 Variant: TypeAlias = Literal["diagonal", "max"]
@@ -25,8 +26,8 @@ NUM_NODES = 16
 """Values of each latent at which responses are measured for chance."""
 
 
-@dataclass(frozen=True, eq=False)
-class ConditionedResponseMatrix:
+@dataclass(frozen=True, eq=False, repr=False)
+class ConditionedResponseMatrix(TabularResult):
     r"""Responses to changes of factors, as returned by :func:`conditioned_response_matrix`. All tensors on the CPU.
 
     Also returned by :func:`paired_response_matrix`. Scores of grids and of matched or marginal pairs are different
@@ -48,6 +49,8 @@ class ConditionedResponseMatrix:
             ``None`` for traversals of a grid.
         factor_names: Names of the factors; ``None`` if they are not known.
     """
+
+    table_fields = TableFields("factor", matrix="matrix", columns="latent", labels="factor_names")
 
     matrix: Tensor
     per_traversal: tuple[Tensor, ...]

@@ -14,10 +14,11 @@ from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 
-@dataclass(frozen=True, eq=False)
-class Consistency:
+@dataclass(frozen=True, eq=False, repr=False)
+class Consistency(TabularResult):
     """Interventional consistency scores, as returned by :func:`consistency`. All tensors on the CPU, float64, unitless.
 
     Attributes:
@@ -34,6 +35,8 @@ class Consistency:
         latents: The latent of each row.
         num_samples: Number of codes ``N``.
     """
+
+    table_fields = TableFields("set", matrix="invariance", columns="read", labels="latents")
 
     invariance: Tensor
     invariance_error: Tensor

@@ -11,13 +11,14 @@ from lr_lightning.assays.checks import check_chunk_size, check_codes, check_late
 from lr_lightning.assays.differentiation import jacobian_by_columns
 from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 LARGEST_PASS = 64
 """Default limit on codes per pass: each needs a Jacobian (P, D), 3 MiB for 64 latents and 64x64 RGB images."""
 
 
-@dataclass(frozen=True, eq=False)
-class DecoderGeometry:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecoderGeometry(TabularResult):
     """Pullback metric of a decoder, as returned by :func:`decoder_geometry`. All tensors are float64 on the CPU.
 
     ``L`` is the number of latents that the metric covers.
@@ -36,6 +37,8 @@ class DecoderGeometry:
             finite.
         latents: The latents of the metric's rows.
     """
+
+    table_fields = TableFields("code", ("log_magnification", "condition_number", "off_diagonal_share", "rank"))
 
     mean_metric: Tensor
     singular_values: Tensor

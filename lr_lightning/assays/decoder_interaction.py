@@ -11,10 +11,11 @@ from lr_lightning.assays.checks import check_chunk_size, check_codes, own_genera
 from lr_lightning.assays.encoding import to_float32
 from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 
-@dataclass(frozen=True, eq=False)
-class DecoderInteraction:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecoderInteraction(TabularResult):
     """Shares of latents and of pairs of latents in the variance of decoded observations.
 
     Made by :func:`decoder_interaction`. All tensors are float64 on the CPU; NaN if the variance is 0 or not finite.
@@ -31,6 +32,8 @@ class DecoderInteraction:
         variance: Variance of observations, summed over their values, in squared units of the data.
         num_samples: Number of codes ``N``.
     """
+
+    table_fields = TableFields("latent", matrix="matrix", columns="other latent")
 
     matrix: Tensor
     mean_order: float

@@ -12,6 +12,7 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_traversals
 from lr_lightning.assays.jackknife import jackknife_error
 from lr_lightning.common.checks import check_at_least, check_choice
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 Templates: TypeAlias = Literal["geometric", "linear"]
 
@@ -19,8 +20,8 @@ TOPOLOGIES = ("categorical", "sequential", "periodic")
 """Names of the templates, in the order of the columns of :attr:`FactorTopology.fit`."""
 
 
-@dataclass(frozen=True, eq=False)
-class FactorTopology:
+@dataclass(frozen=True, eq=False, repr=False)
+class FactorTopology(TabularResult):
     """Fit of each factor's codes to three shapes, as returned by :func:`factor_topology`. All tensors float64, CPU.
 
     Attributes:
@@ -39,6 +40,8 @@ class FactorTopology:
         num_values: Number of values of each factor.
         templates: ``"geometric"`` or ``"linear"``.
     """
+
+    table_fields = TableFields("factor", ("best", "margin", "margin_error", "extent", "num_values"))
 
     distances: tuple[Tensor, ...]
     fit: Tensor

@@ -14,10 +14,11 @@ from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 
-@dataclass(frozen=True, eq=False)
-class EstimatedDivergence:
+@dataclass(frozen=True, eq=False, repr=False)
+class EstimatedDivergence(TabularResult):
     """Divergence estimated at each code, as returned by :func:`hutchinson_divergence`. All tensors float64 on the CPU.
 
     Attributes:
@@ -25,6 +26,8 @@ class EstimatedDivergence:
         standard_error: ``(N,)``, standard error over the probes; NaN for a single probe.
         num_probes: Number of random directions per code.
     """
+
+    table_fields = TableFields("code", ("divergence", "standard_error"))
 
     divergence: Tensor
     standard_error: Tensor

@@ -14,10 +14,11 @@ from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 
-@dataclass(frozen=True, eq=False)
-class IdempotenceCurve:
+@dataclass(frozen=True, eq=False, repr=False)
+class IdempotenceCurve(TabularResult):
     """Step sizes under the response map, as returned by :func:`idempotence_curve`. All tensors are float64 on the CPU.
 
     Entry ``n`` is the step from the ``n``-th iterate of the response map to the next; entry 0 is the step from the
@@ -32,6 +33,8 @@ class IdempotenceCurve:
         scaled: Whether steps are in multiples of a ``scale``.
         num_samples: Number of starts ``N``.
     """
+
+    table_fields = TableFields("iteration", ("total", "standard_error", "largest"))
 
     total: Tensor
     standard_error: Tensor

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import own_generator
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import PrintedResult
 
 Pairing: TypeAlias = Literal["matched", "marginal"]
 
 
-@dataclass(frozen=True, eq=False)
-class LabelPairs:
+@dataclass(frozen=True, eq=False, repr=False)
+class LabelPairs(PrintedResult):
     """Bases and donors for :func:`paired_response_matrix`, as rows of a table of samples. All tensors on the CPU.
 
     Attributes:

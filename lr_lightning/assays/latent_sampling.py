@@ -10,6 +10,7 @@ from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.interventions import prior_samples
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import PrintedResult
 
 SAMPLERS = ("prior", "posterior", "hybrid")
 """Names of the samplers, in the order of the rows of :class:`DecodedSamples`."""
@@ -91,8 +92,8 @@ def hybrid_samples(codes: Tensor, generator: torch.Generator | None = None) -> T
     return codes.gather(0, order.to(codes.device))
 
 
-@dataclass(frozen=True, eq=False)
-class DecodedSamples:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecodedSamples(PrintedResult):
     """Codes of the three samplers and their decodings, as returned by :func:`decoded_samples`. All tensors on the CPU.
 
     Attributes:

@@ -9,6 +9,7 @@ from lr_lightning.assays.checks import check_code, check_codes, check_latent_pai
 from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.protocol import Autoencoder
 from lr_lightning.common.checks import check_at_least, check_positive
+from lr_lightning.common.printed_result import PrintedResult
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,8 @@ class LatentSlice:
         return mass[0, :, None] * mass[1]
 
 
-@dataclass(frozen=True, eq=False)
-class DecodedSlice:
+@dataclass(frozen=True, eq=False, repr=False)
+class DecodedSlice(PrintedResult):
     """Decoded observations of a slice, as returned by :func:`decode_slice`.
 
     Attributes:

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays.checks import check_codes, check_log_variances
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 
-@dataclass(frozen=True, eq=False)
-class LatentStatistics:
+@dataclass(frozen=True, eq=False, repr=False)
+class LatentStatistics(TabularResult):
     """Use of each latent over a data set, as returned by :func:`latent_statistics`. All tensors are on the CPU.
 
     Attributes:
@@ -24,6 +25,11 @@ class LatentStatistics:
         active_threshold: Variance of the posterior means above which a unit is active.
         num_samples: Number of observations ``N``.
     """
+
+    table_fields = TableFields(
+        "latent",
+        ("mean", "std", "active", "kl", "posterior_variance", "posterior_variance_spread", "regimes"),
+    )
 
     mean: Tensor
     std: Tensor

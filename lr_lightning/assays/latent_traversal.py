@@ -10,10 +10,11 @@ from lr_lightning.assays.checks import check_chunk_size, check_code, check_codes
 from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import PrintedResult
 
 
-@dataclass(frozen=True, eq=False)
-class LatentTraversal:
+@dataclass(frozen=True, eq=False, repr=False)
+class LatentTraversal(PrintedResult):
     """Decoded observations along latent axes, as returned by :func:`latent_traversal`. All tensors are on the CPU.
 
     Attributes:

@@ -9,13 +9,14 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_chunk_size, check_codes, check_same_length, own_generator
 from lr_lightning.common.checks import check_at_least, check_positive
 from lr_lightning.common.kernels import inverse_multiquadratic
+from lr_lightning.common.printed_result import PrintedResult
 
 KERNEL_ENTRIES = 2**22
 """Largest number of kernel matrix entries held at once: 32 MiB in float64."""
 
 
-@dataclass(frozen=True, eq=False)
-class MeanDiscrepancy:
+@dataclass(frozen=True, eq=False, repr=False)
+class MeanDiscrepancy(PrintedResult):
     """Squared maximum mean discrepancy, as returned by :func:`maximum_mean_discrepancy`. All tensors float64, CPU.
 
     Attributes:

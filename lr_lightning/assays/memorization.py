@@ -8,13 +8,14 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import check_codes
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 SPACING_SAMPLES = 1000
 """Maximum number of codes whose nearest neighbors determine the spacing."""
 
 
-@dataclass(frozen=True, eq=False)
-class Memorization:
+@dataclass(frozen=True, eq=False, repr=False)
+class Memorization(TabularResult):
     """Distances from points to their nearest codes, as returned by :func:`memorization`. All tensors are on the CPU.
 
     Attributes:
@@ -23,6 +24,8 @@ class Memorization:
         spacing: Median distance from a code to its nearest neighbor among the codes, in latent units, over at most 1000
             evenly spaced rows. NaN if there is a single code.
     """
+
+    table_fields = TableFields("point", ("distances", "nearest"))
 
     distances: Tensor
     nearest: Tensor

@@ -13,12 +13,13 @@ from lr_lightning.assays.moments import Moments
 from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 
 
-@dataclass(frozen=True, eq=False)
-class NoiseRecovery:
+@dataclass(frozen=True, eq=False, repr=False)
+class NoiseRecovery(TabularResult):
     """Fraction of latent noise that survives decoding and encoding, as returned by :func:`noise_recovery`.
 
     All tensors are float64 on the CPU.
@@ -33,6 +34,8 @@ class NoiseRecovery:
         num_samples: Number of codes ``N``.
         active: ``(D,)`` bool, the latents that ``ratio`` and ``median`` cover; ``None`` for all.
     """
+
+    table_fields = TableFields("multiple", ("ratio", "standard_error"), labels="multiples")
 
     multiples: Tensor
     ratio: Tensor

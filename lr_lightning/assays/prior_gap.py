@@ -11,6 +11,7 @@ from lr_lightning.assays.checks import check_codes, own_generator
 from lr_lightning.assays.interventions import prior_samples
 from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy, maximum_mean_discrepancy
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 WASSERSTEIN_NOISE = 1.6147438534 * math.sqrt(2 / math.pi)
 """Expected Wasserstein distance of N prior samples times sqrt(N), for large N; 1.61474 integrates sqrt(F (1 - F))."""
@@ -19,8 +20,8 @@ KOLMOGOROV_NOISE = math.sqrt(math.pi / 2) * math.log(2)
 """Expected Kolmogorov-Smirnov distance of N prior samples times sqrt(N), for large N."""
 
 
-@dataclass(frozen=True, eq=False)
-class PriorGap:
+@dataclass(frozen=True, eq=False, repr=False)
+class PriorGap(TabularResult):
     """Distances from the standard normal prior, as returned by :func:`prior_gap`. All tensors on the CPU, float64.
 
     Attributes:
@@ -30,6 +31,8 @@ class PriorGap:
         discrepancy: Maximum mean discrepancy in ``D`` dimensions, which also detects dependence between latents.
         num_samples: Number of samples ``N``.
     """
+
+    table_fields = TableFields("latent", ("wasserstein", "kolmogorov_smirnov", "p_value"))
 
     wasserstein: Tensor
     kolmogorov_smirnov: Tensor

@@ -7,10 +7,11 @@ from torch import Tensor
 
 from lr_lightning.assays.response_scores import active_latents
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 
-@dataclass(frozen=True, eq=False)
-class ResponseGraph:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResponseGraph(TabularResult):
     """Graph of effects between latents, as returned by :func:`response_graph`. All tensors are on the CPU.
 
     Attributes:
@@ -26,6 +27,8 @@ class ResponseGraph:
         edge_threshold: Response above which there is an edge.
         relative: Whether both thresholds are in multiples of the spread of the responding latent.
     """
+
+    table_fields = TableFields("latent", ("activity", "active"))
 
     weights: Tensor
     activity: Tensor

@@ -14,10 +14,11 @@ from lr_lightning.assays.passes import in_passes, samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_positive
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 
-@dataclass(frozen=True, eq=False)
-class ResponseJacobian:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResponseJacobian(TabularResult):
     """Properties of the Jacobian at each code, as returned by :func:`response_jacobian`. All tensors are on the CPU.
 
     Attributes:
@@ -34,6 +35,8 @@ class ResponseJacobian:
             this is the dimension that it projects onto.
         threshold: Modulus above which an eigenvalue counts towards the rank.
     """
+
+    table_fields = TableFields("code", ("spectral_radius", "operator_norm", "trace", "symmetric_share", "rank"))
 
     mean: Tensor
     eigenvalues: Tensor

@@ -15,13 +15,14 @@ from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.assays.vector_field import divergence, mean_curvature
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import PrintedResult
 
 ROUND_OFF = 8
 """A response within this many units in the last place of its code counts as equal to it."""
 
 
-@dataclass(frozen=True, eq=False)
-class ResponseMap:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResponseMap(PrintedResult):
     """The response map on a slice, as returned by :func:`response_map`. All tensors are float64 on the CPU.
 
     Entry ``[i, j]`` of a map is at the ``i``-th value of the first latent and the ``j``-th value of the second.

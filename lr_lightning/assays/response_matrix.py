@@ -14,6 +14,7 @@ from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import mean_response
 from lr_lightning.common.checks import check_choice
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 Convention: TypeAlias = Literal["paper", "release"]
 Distance: TypeAlias = Literal["rms", "abs", "max"]
@@ -22,8 +23,8 @@ KAPPA: dict[str, float] = {"paper": 0.5, "release": 1.0}
 """Factor on the mean square: with 1/2, a perfectly transmitted latent of variance 1 has response 1, not sqrt(2)."""
 
 
-@dataclass(frozen=True, eq=False)
-class ResponseMatrix:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResponseMatrix(TabularResult):
     """Latent responses to interventions, as returned by :func:`response_matrix`. All tensors are on the CPU.
 
     Attributes:
@@ -41,6 +42,8 @@ class ResponseMatrix:
         dependence: Average number of interventions in a row that share a code with a given one, itself included: 1 if
             each has its own donor, 3 if the base codes donate to each other.
     """
+
+    table_fields = TableFields("intervened", matrix="matrix", columns="responding", labels="latents")
 
     matrix: Tensor
     standard_error: Tensor

@@ -13,10 +13,11 @@ from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode, placement, posterior_mean
 from lr_lightning.assays.response import at_least_float32
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.common.printed_result import PrintedResult
 
 
-@dataclass(frozen=True, eq=False)
-class PathProfile:
+@dataclass(frozen=True, eq=False, repr=False)
+class PathProfile(PrintedResult):
     """A path and its scores, as returned by :func:`path_profile`. All tensors are on the CPU.
 
     Attributes:
@@ -44,8 +45,8 @@ class PathProfile:
     readout_smoothness: float | None
 
 
-@dataclass(frozen=True, eq=False)
-class PathComparison:
+@dataclass(frozen=True, eq=False, repr=False)
+class PathComparison(PrintedResult):
     """A path and the straight line between its ends, as returned by :func:`compare_with_line`.
 
     Attributes:

@@ -11,10 +11,11 @@ from lr_lightning.assays.jackknife import jackknife_error
 from lr_lightning.assays.response_matrix import ResponseMatrix, merge_response_matrices
 from lr_lightning.assays.response_scores import ResponseScores, response_scores
 from lr_lightning.common.gradients import gradients
+from lr_lightning.common.printed_result import TableFields, TabularResult
 
 
-@dataclass(frozen=True, eq=False)
-class ResponseScoreErrors:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResponseScoreErrors(TabularResult):
     """Standard errors of :class:`ResponseScores`; from :func:`response_score_errors` or :func:`jackknife_score_errors`.
 
     All tensors on the CPU, float64, in the unit of their scores; NaN if the score is NaN or its error unknown.
@@ -26,6 +27,8 @@ class ResponseScoreErrors:
         directedness: Scalar.
         effective_dimension: Scalar.
     """
+
+    table_fields = TableFields("latent", ("activity", "leak"))
 
     activity: Tensor
     leak: Tensor

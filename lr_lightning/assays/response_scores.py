@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from lr_lightning.common.printed_result import TableFields, TabularResult
+
 
 def activity(matrix: Tensor) -> Tensor:
     r"""Return the response of each latent to its own change, :math:`a_j = M_{jj}`, shape ``(D,)`` in latent units."""
@@ -142,8 +144,8 @@ def effective_dimension(matrix: Tensor) -> Tensor:
     return squares.sum().square() / squares.square().sum()
 
 
-@dataclass(frozen=True, eq=False)
-class ResponseScores:
+@dataclass(frozen=True, eq=False, repr=False)
+class ResponseScores(TabularResult):
     """All scores of one response matrix, as returned by :func:`response_scores`.
 
     Attributes:
@@ -154,6 +156,8 @@ class ResponseScores:
         directedness: Scalar, see :func:`directedness`.
         effective_dimension: Scalar, see :func:`effective_dimension`.
     """
+
+    table_fields = TableFields("latent", ("activity", "active", "leak"))
 
     activity: Tensor
     active: Tensor

@@ -9,10 +9,11 @@ from torch import Tensor
 from lr_lightning.assays.checks import check_codes, check_latent_pair
 from lr_lightning.assays.latent_slice import LatentSlice
 from lr_lightning.assays.response_map import ResponseMap
+from lr_lightning.common.printed_result import PrintedResult
 
 
-@dataclass(frozen=True, eq=False)
-class SliceHistogram:
+@dataclass(frozen=True, eq=False, repr=False)
+class SliceHistogram(PrintedResult):
     """Number of codes in each cell of a slice, as returned by :func:`slice_histogram`.
 
     Attributes:

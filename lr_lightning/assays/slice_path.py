@@ -9,6 +9,7 @@ from torch import Tensor
 
 from lr_lightning.assays.checks import check_code, check_codes, check_latent_pair
 from lr_lightning.common.checks import check_non_negative
+from lr_lightning.common.printed_result import PrintedResult
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 NEIGHBORS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 
 
-@dataclass(frozen=True, eq=False)
-class SlicePath:
+@dataclass(frozen=True, eq=False, repr=False)
+class SlicePath(PrintedResult):
     """Path over the nodes of a grid, as returned by :func:`slice_path`. All tensors are on the CPU.
 
     Attributes:

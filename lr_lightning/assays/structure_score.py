@@ -3,19 +3,25 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from lr_lightning.assays.checks import check_codes, check_same_length, own_generator
 from lr_lightning.assays.interventions import prior_samples
 from lr_lightning.assays.maximum_mean_discrepancy import MeanDiscrepancy, maximum_mean_discrepancy
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
 from lr_lightning.assays.response import response
+from lr_lightning.common.printed_result import TabularResult
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
-class StructureScore:
+@dataclass(frozen=True, eq=False, repr=False)
+class StructureScore(TabularResult):
     """Discrepancies between three distributions of codes, as returned by :func:`structure_score`.
 
     Attributes:
@@ -29,6 +35,15 @@ class StructureScore:
     prior_response: MeanDiscrepancy
     prior_posterior: MeanDiscrepancy
     posterior_response: MeanDiscrepancy
+
+    @override
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a row for each of the three pairs."""
+        import pandas as pd
+
+        names = ("squared", "standard_error", "p_value")
+        rows = {pair: [float(getattr(found, name)) for name in names] for pair, found in self.pairs.items()}
+        return pd.DataFrame.from_dict(rows, orient="index", columns=names).rename_axis("distributions")
 
     @property
     def pairs(self) -> dict[str, MeanDiscrepancy]:

@@ -2,11 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+from typing_extensions import override
+
+from lr_lightning.common.printed_result import TabularResult
 from lr_lightning.metrics.core.repeats import ErrorOver
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import Codes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class ScoreRow(NamedTuple):
@@ -55,8 +61,12 @@ class ScoreRow(NamedTuple):
     codes: Codes = "mean"
 
 
-@dataclass(frozen=True, eq=False)
-class ScoreTable:
+_SHOWN = ("value", "standard_error", "ceiling", "chance", "higher_is_better", "seconds")
+"""Columns that are printed, if they are not empty."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoreTable(TabularResult):
     """Scores of a suite of metrics on one code table.
 
     Attributes:
@@ -66,6 +76,18 @@ class ScoreTable:
 
     rows: tuple[ScoreRow, ...]
     results: Mapping[str, MetricResult]
+
+    @override
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return one row a score, with the fields of :class:`ScoreRow` as columns."""
+        import pandas as pd
+
+        return pd.DataFrame([row._asdict() for row in self.rows], columns=list(ScoreRow._fields))
+
+    @override
+    def _shown(self) -> "pd.DataFrame":
+        frame = self.to_pandas().set_index("name")[list(_SHOWN)]
+        return frame.drop(columns=[name for name in _SHOWN[1:] if frame[name].isna().all()])
 
     @property
     def scores(self) -> dict[str, float]:

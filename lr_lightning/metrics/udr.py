@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lr_lightning.common.checks import check_at_least, check_choice, check_positive
+from lr_lightning.common.printed_result import TableFields, TabularResult
 from lr_lightning.metrics.core.checks import check_codes
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.sample import Floats
@@ -18,8 +19,8 @@ from lr_lightning.metrics.core.sample import Floats
 Similarity: TypeAlias = Literal["lasso", "spearman"]
 
 
-@dataclass(frozen=True, eq=False)
-class DisentanglementRanking:
+@dataclass(frozen=True, eq=False, repr=False)
+class DisentanglementRanking(TabularResult):
     """Agreement of each model with the others.
 
     Attributes:
@@ -28,6 +29,8 @@ class DisentanglementRanking:
         kept: Latents ``(D,)`` bool of each model that were compared.
         parameters: All parameters that the scores depend on.
     """
+
+    table_fields = TableFields("model", ("scores",))
 
     scores: Tensor
     pairwise: Tensor

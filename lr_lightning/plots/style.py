@@ -34,13 +34,14 @@ def tick_step(count: int, most: int) -> int:
 def new_figure(width: float, height: float, constrained: bool = True, equal_aspect: bool = False) -> Figure:
     """Return an empty figure of ``width`` by ``height`` inches at 100 dpi, without pyplot, which would keep it alive.
 
-    Matplotlib is imported here so that importing ``lr_lightning.plots`` is fast. With ``constrained``, the layout makes
-    room for labels; ``equal_aspect`` does so for axes with a fixed aspect ratio.
+    Notebooks show it once, where it is the value of a cell. Matplotlib is imported here so that importing
+    ``lr_lightning.plots`` is fast. With ``constrained``, the layout makes room for labels; ``equal_aspect`` does so for
+    axes with a fixed aspect ratio.
     """
-    from matplotlib.figure import Figure
+    from lr_lightning.plots.notebook_figure import NotebookFigure
 
     layout: Literal["constrained", "compressed"] = "compressed" if equal_aspect else "constrained"
-    return Figure(figsize=(width, height), dpi=100, layout=layout if constrained else None)
+    return NotebookFigure(figsize=(width, height), dpi=100, layout=layout if constrained else None)
 
 
 def tidy(axes: Axes, grid: Literal["both", "y"] = "both") -> None:

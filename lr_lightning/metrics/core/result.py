@@ -3,14 +3,19 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
 
+from lr_lightning.common.printed_result import TabularResult
 from lr_lightning.metrics.core.repeats import Draws, ErrorOver, ScoredOn, repeated_mean
 from lr_lightning.metrics.core.sample import Codes
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Score(NamedTuple):
@@ -41,8 +46,8 @@ class Score(NamedTuple):
     scored_on: ScoredOn = "train"
 
 
-@dataclass(frozen=True, eq=False)
-class MetricResult:
+@dataclass(frozen=True, eq=False, repr=False)
+class MetricResult(TabularResult):
     """Scores of one metric, and what they were made from.
 
     Attributes:
@@ -74,6 +79,14 @@ class MetricResult:
     parameters: Mapping[str, object] = field(default_factory=dict)
     active: Tensor | None = None
     codes: Codes = "mean"
+
+    @override
+    def to_pandas(self) -> "pd.DataFrame":
+        """Return a row for each score, with what is known of it."""
+        import pandas as pd
+
+        frame = pd.DataFrame([score._asdict() for score in self.scores.values()], pd.Index(self.scores, name="score"))
+        return frame.dropna(axis="columns", how="all") if frame["value"].notna().any() else frame[["value"]]
 
     @property
     def value(self) -> float:
