@@ -23,7 +23,7 @@ def make_job(root: Path, label: str = "", seed: int = 0, **changes: Any) -> Job:
 
 def noted(folder: Path, name: str) -> dict[str, Any]:
     """Wait for a note of a worker, and return it."""
-    deadline = time.monotonic() + 300  # a process that has to import torch may be slow on a busy machine
+    deadline = time.monotonic() + 900  # a process that has to import torch may be slow on a busy machine
     while not (folder / name).exists():
         assert time.monotonic() < deadline, f"no {name} in {folder}"
         time.sleep(0.01)
