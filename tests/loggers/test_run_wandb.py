@@ -211,7 +211,7 @@ def test_passes_the_arguments_of_the_run(server: Server, tmp_path: Path, monkeyp
         "tags": ["tag"],
         "group": "group",
     }
-    wanted |= {"notes": "notes", "job_type": "kind"}
+    wanted |= {"notes": "notes", "job_type": "kind", "config": {"model.beta": 4}}
     _ = RunWandbLogger("w", run_id="abc", **wanted).experiment
     [call] = server.calls
     assert {key: call[key] for key in [*wanted, "id"]} == wanted | {"id": "abc"}

@@ -78,6 +78,15 @@ def test_the_evaluation_file_has_everything_for_the_table(trained: Path, root: P
     assert "assay/latent_statistics/active_units" in record.scalars
 
 
+def test_wandb_groups_the_runs_of_a_study(trained: Path, manifest: Manifest) -> None:
+    [cell] = manifest.cells
+    options = yaml.safe_load((trained / "config.yaml").read_text())["wandb"]
+    assert options["mode"] == "disabled"
+    assert options["group"] == manifest.name
+    assert options["name"] == f"{cell.label} seed 0"
+    assert options["config"] == {"model.beta": 0.05, "seed": 0}
+
+
 def test_a_run_that_is_done_is_left_alone(trained: Path, root: Path, manifest: Manifest) -> None:
     def moments() -> dict[Path, int]:
         return {path: path.stat().st_mtime_ns for path in trained.rglob("*")}
