@@ -162,16 +162,25 @@ class AssayCallback(Callback):
 
     @override
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.sanity_checking:
-            return
-        if self.is_due(trainer):
-            self._last_scalars = self._last_scalars | self._run_unless_it_fails(trainer, pl_module)
-        self.num_validations += 1
-        pl_module.log_dict(self._last_scalars, sync_dist=True)
+        if not trainer.sanity_checking:
+            pl_module.log_dict(self.validated(trainer, pl_module), sync_dist=True)
 
     @override
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        pl_module.log_dict(self._run_unless_it_fails(trainer, pl_module), sync_dist=True)
+        pl_module.log_dict(self.run_unless_it_fails(trainer, pl_module), sync_dist=True)
+
+    def validated(self, trainer: Trainer, pl_module: LightningModule, member: int = 0) -> dict[str, float]:
+        """Count a validation, at which the assay runs if it is due, and return its last scalars.
+
+        Args:
+            trainer: The Trainer after the pass over the validation set.
+            pl_module: The model.
+            member: Index of the model in an ensemble.
+        """
+        if self.is_due(trainer):
+            self._last_scalars = self._last_scalars | self.run_unless_it_fails(trainer, pl_module, member)
+        self.num_validations += 1
+        return self._last_scalars
 
     def is_due(self, trainer: Trainer) -> bool:
         """Return whether the assay runs at this validation."""
@@ -240,12 +249,18 @@ class AssayCallback(Callback):
         collector = collector_of(trainer)
         collector.num_observations = max(collector.num_observations, self.num_observations)
 
-    def _run_unless_it_fails(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, float]:
-        """Run the assay and return its scalars; if it fails on any process, warn the first time and return none."""
+    def run_unless_it_fails(self, trainer: Trainer, pl_module: LightningModule, member: int = 0) -> dict[str, float]:
+        """Run the assay and return its scalars; if it fails on any process, warn the first time and return none.
+
+        Args:
+            trainer: The Trainer after a pass over the data.
+            pl_module: The model.
+            member: Index of the model in an ensemble.
+        """
         scalars, failure = {}, None
         with isolate_rng():  # an error inside run_and_save would leave the global generators changed
             try:
-                scalars = self.run_and_save(trainer, pl_module)
+                scalars = self.run_and_save(trainer, pl_module, member)
             except Exception as error:
                 if self.strict or ends_the_run(error, trainer.state.fn == "fit", trainer.world_size):
                     raise

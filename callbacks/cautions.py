@@ -1,16 +1,16 @@
 """Reasons to distrust the scores of a run, collected from its assays."""
 
-from pytorch_lightning import Trainer
+from collections.abc import Iterable
 
 from lr_lightning.assays import latent_statistics, score_warnings
-from lr_lightning.callbacks.assay import assays_of
+from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.code_table import CodeTable
 
 
-def cautions_of(trainer: Trainer) -> list[str]:
-    """Return the cautions of the assays without duplicates, and which assays were skipped and why."""
+def cautions_of(assays: Iterable[AssayCallback]) -> list[str]:
+    """Return the cautions of assays without duplicates, and which assays were skipped and why."""
     sentences: list[str] = []
-    for assay in assays_of(trainer):
+    for assay in assays:
         sentences += assay.cautions
         if assay.failure is not None:
             sentences.append(f"The assay {assay.name} was skipped: {assay.failure.rstrip('.')}.")

@@ -42,7 +42,9 @@ class CodeTableCollector(Callback):
     def __init__(self) -> None:
         self.num_observations = 0
         self._observations: list[Tensor] = []
-        self._outputs: list[list[dict[str, Tensor | None]]] = []  # per batch, per model
+        self._outputs: list[
+            list[dict[str, Tensor | None]]
+        ] = []  # per batch, per model; empty for one that has diverged
         self._tables: dict[int, CodeTable] = {}
 
     def table(self, trainer: Trainer, member: int = 0) -> CodeTable:
@@ -106,7 +108,8 @@ class CodeTableCollector(Callback):
 
     def _add(self, outputs: Any, batch: Any) -> None:
         models = outputs if isinstance(outputs, list) else [outputs]  # an ensemble returns one entry per member
-        self._outputs.append([_on_cpu(output) for output in models])
+        present = (output is not None or models is not outputs for output in models)
+        self._outputs.append([_on_cpu(output) if has else {} for output, has in zip(models, present, strict=True)])
         missing = self.num_observations - sum(map(len, self._observations))
         if missing > 0:
             self._observations.append(batch[0][:missing])

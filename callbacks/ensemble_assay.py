@@ -1,7 +1,7 @@
 """Runs an assay on each member of an ensemble."""
 
 import copy
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from pytorch_lightning import LightningModule, Trainer
@@ -11,7 +11,7 @@ from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import labeled_rows
-from lr_lightning.training.seed_statistics import seed_name, seed_statistics
+from lr_lightning.training.seed_statistics import scalars_of_seed, seed_name, seed_statistics
 
 
 @runtime_checkable
@@ -20,6 +20,7 @@ class Ensemble(Protocol):
 
     members: Sequence[LightningModule]
     seeds: Sequence[int]
+    diverged: Mapping[int, str]
 
 
 class EnsembleAssay(AssayCallback):
@@ -27,7 +28,8 @@ class EnsembleAssay(AssayCallback):
 
     Scalars of each seed are logged as ``seed_3/assay/<name>/<quantity>``; their mean over seeds has the usual key of
     the assay, and their sample standard deviation the key ``<key>_sd``. Each seed has its own figures, tables and
-    arrays.
+    arrays. If the assay fails on one member, it is skipped for that member alone. It does not run on members that have
+    diverged.
 
     Attributes:
         copies: The assay of each member; empty before the run starts.
@@ -73,8 +75,9 @@ class EnsembleAssay(AssayCallback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if not isinstance(pl_module, Ensemble):
             raise TypeError(f"EnsembleAssay needs a SeedEnsemble, got {type(pl_module).__name__}")
-        self.copies = self.copies or [copy.deepcopy(self.assay) for _ in pl_module.seeds]
-        for assay, seed, member in zip(self.copies, pl_module.seeds, pl_module.members, strict=True):
+        self._seeds = list(pl_module.seeds)
+        self.copies = self.copies or [copy.deepcopy(self.assay) for _ in self._seeds]
+        for assay, seed, member in zip(self.copies, self._seeds, pl_module.members, strict=True):
             assay.group = f"{seed_name(seed)}/"
             assay.setup(trainer, member, stage)
 
@@ -85,25 +88,41 @@ class EnsembleAssay(AssayCallback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        for assay, state in zip(self.copies, state_dict["copies"], strict=True):
-            assay.load_state_dict(state)
+        for assay, seed, state in zip(self.copies, self._seeds, state_dict["copies"], strict=True):
+            own = dict(state)
+            if not own["last_scalars"]:  # earlier versions kept them only here
+                own["last_scalars"] = scalars_of_seed(state_dict["last_scalars"], seed)
+                own["validations"] = state_dict["validations"]
+            assay.load_state_dict(own)
 
     @override
-    def is_due(self, trainer: Trainer) -> bool:
+    def validated(self, trainer: Trainer, pl_module: LightningModule, member: int = 0) -> dict[str, float]:
+        self.num_validations += 1
+        self._last_scalars = self._measure(pl_module, lambda assay, *of: assay.validated(trainer, *of))
+        return self._last_scalars
+
+    @override
+    def run_unless_it_fails(self, trainer: Trainer, pl_module: LightningModule, member: int = 0) -> dict[str, float]:
+        return self._measure(pl_module, lambda assay, *of: assay.run_unless_it_fails(trainer, *of))
+
+    @override
+    def _begin(self, trainer: Trainer) -> None:
+        super()._begin(trainer)
         for assay in self.copies:
-            assay.num_validations = self.num_validations
-        return self.copies[0].is_due(trainer)
+            assay._begin(trainer)
 
-    @override
-    def run_and_save(self, trainer: Trainer, pl_module: LightningModule, member: int = 0) -> dict[str, float]:
-        assert isinstance(pl_module, Ensemble)
-        scalars = [
-            assay.run_and_save(trainer, model, index)
-            for index, (assay, model) in enumerate(zip(self.copies, pl_module.members, strict=True))
-        ]
-        self.cautions = of_seeds(pl_module.seeds, [assay.cautions for assay in self.copies])
-        self.total_seconds += sum(found[f"assay/{self.name}/seconds"] for found in scalars)
-        return seed_statistics(pl_module.seeds, scalars)
+    def _measure(self, ensemble: LightningModule, measure: Callable[..., dict[str, float]]) -> dict[str, float]:
+        """Call ``measure`` with the assay of each active member, the member and its index; return all scalars."""
+        assert isinstance(ensemble, Ensemble)
+        active = [index for index, seed in enumerate(ensemble.seeds) if seed not in ensemble.diverged]
+        assays, seeds = [self.copies[index] for index in active], [ensemble.seeds[index] for index in active]
+        scalars = [measure(self.copies[index], ensemble.members[index], index) for index in active]
+        self.cautions = of_seeds(seeds, [assay.cautions for assay in assays])
+        failures = of_seeds(seeds, [() if assay.failure is None else (assay.failure,) for assay in assays])
+        self.failure = "; ".join(failures) or None
+        self.num_failures = max(assay.num_failures for assay in self.copies)
+        self.total_seconds = sum(assay.total_seconds for assay in self.copies)
+        return seed_statistics(seeds, scalars)
 
 
 def of_seeds(seeds: Sequence[int], cautions: Sequence[tuple[str, ...]]) -> tuple[str, ...]:

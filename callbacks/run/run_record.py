@@ -8,10 +8,12 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import WandbLogger
+from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.callbacks.assay import assays_of
+from lr_lightning.callbacks.assay import AssayCallback, assays_of
 from lr_lightning.callbacks.cautions import cautions_of
+from lr_lightning.callbacks.ensemble_assay import Ensemble
 from lr_lightning.callbacks.run.evaluated_part import evaluated_part
 from lr_lightning.callbacks.run.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.run.summary import print_summary
@@ -105,29 +107,25 @@ class RunRecord(RunFolderOwner, Callback):
         return bool(self._record_of_training(trainer).get("step") == trainer.global_step)
 
     def _record_of_training(self, trainer: Trainer) -> dict[str, Any]:
-        path = Path(trainer.default_root_dir) / RESULTS
+        path = self._folder(trainer) / RESULTS
         recorded: dict[str, Any] = json.loads(path.read_text()).get("fit", {}) if path.is_file() else {}
         return recorded
+
+    def _folder(self, trainer: Trainer) -> Path:
+        return Path(trainer.default_root_dir)
+
+    def _scalars(self, trainer: Trainer) -> dict[str, Tensor]:
+        return trainer.callback_metrics
+
+    def _assays(self, trainer: Trainer) -> list[AssayCallback]:
+        return assays_of(trainer)
 
     def _finish(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if not trainer.is_global_zero or trainer.fast_dev_run:  # type: ignore[attr-defined]
             return
         stage = str(trainer.state.fn.value) if trainer.state.fn else "fit"
-        scalars = {key: value.item() for key, value in sorted(trainer.callback_metrics.items())}
-        record = {
-            "scalars": scalars,
-            "step": trainer.global_step if stage == "fit" else self.step,
-            "seconds": self._seconds(),
-            "assay_seconds": sum(assay.total_seconds for assay in assays_of(trainer)),
-            "cautions": cautions_of(trainer),
-            "failed_assays": {
-                assay.name: {"times": assay.num_failures, "last": assay.failure}
-                for assay in assays_of(trainer)
-                if assay.num_failures
-            },
-        }
-        part = evaluated_part(trainer, stage)
-        record |= {"num_evaluated": None, "num_available": None} if part is None else part._asdict()
+        record = self._record(trainer, pl_module, stage)
+        scalars = {key: _json_number(value) for key, value in record["scalars"].items()}
         origin = {
             "config": self.config,
             "seed": self.config.get("seed_everything"),
@@ -135,13 +133,40 @@ class RunRecord(RunFolderOwner, Callback):
             "data": data_record(dataset_of(trainer)),
             "git_commit": git_commit(),
         }
-        path = Path(trainer.default_root_dir) / RESULTS
+        path = self._folder(trainer) / RESULTS
         results = json.loads(path.read_text()) if path.is_file() else {}
         results.pop(stage, None)  # so that the entries are in the order in which the commands ran
-        results[stage] = record | {"scalars": {key: _json_number(value) for key, value in scalars.items()}} | origin
+        results[stage] = record | {"scalars": scalars} | origin
         text = json.dumps(results, indent=2, allow_nan=False)
         write_atomically(path, lambda file: file.write(text.encode()))
+        self._print(trainer, pl_module, stage, record)
+
+    def _record(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> dict[str, Any]:
+        """Return the results and circumstances of this start, without its origin."""
+        assays = self._assays(trainer)
+        record = {
+            "scalars": {key: value.item() for key, value in sorted(self._scalars(trainer).items())},
+            "step": trainer.global_step if stage == "fit" else self.step,
+            "seconds": self._seconds(),
+            "assay_seconds": sum(assay.total_seconds for assay in assays),
+            "cautions": [*_early_ends(pl_module), *cautions_of(assays)],
+            "failed_assays": {
+                assay.name: {"times": assay.num_failures, "last": assay.failure}
+                for assay in assays
+                if assay.num_failures
+            },
+        }
+        part = evaluated_part(trainer, stage)
+        return record | ({"num_evaluated": None, "num_available": None} if part is None else part._asdict())
+
+    def _print(self, trainer: Trainer, pl_module: LightningModule, stage: str, record: dict[str, Any]) -> None:
         print_summary(trainer, pl_module, stage, record)
+
+
+def _early_ends(module: LightningModule) -> list[str]:
+    """Return the seeds of an ensemble that diverged, and when."""
+    diverged = module.diverged if isinstance(module, Ensemble) else {}
+    return [f"Seed {seed} ended early, and means are over the other seeds: {why}." for seed, why in diverged.items()]
 
 
 def _json_number(value: float) -> float | None:

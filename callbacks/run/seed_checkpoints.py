@@ -16,7 +16,7 @@ class SeedCheckpoints(Callback):
     """Writes ``seed_<s>.ckpt`` for each seed of a :class:`~lr_lightning.models.SeedEnsemble` when training ends.
 
     Each is a single-model checkpoint with the final weights, like that of a separate run with this seed but without
-    optimizer states: it can be evaluated, but not trained further.
+    optimizer states: it can be evaluated, but not trained further. Seeds that have diverged get none.
 
     Args:
         folder: Folder of the checkpoints.
@@ -30,6 +30,6 @@ class SeedCheckpoints(Callback):
         if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined]
             return
         ensemble = cast(Any, pl_module)
-        for index, seed in enumerate(ensemble.seeds):
+        for index in ensemble.active:
             write = partial(torch.save, ensemble.member_checkpoint(index))
-            write_atomically(self.folder / f"{seed_name(seed)}.ckpt", write)
+            write_atomically(self.folder / f"{seed_name(ensemble.seeds[index])}.ckpt", write)

@@ -26,7 +26,8 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     scalars = record["scalars"]
     name = type(pl_module).__name__
     if isinstance(pl_module, Ensemble):
-        name = f"{type(pl_module.members[0]).__name__}, {len(pl_module.seeds)} seeds (mean ± sd),"
+        number = len(pl_module.seeds) - len(pl_module.diverged)
+        name = f"{type(pl_module.members[0]).__name__}, {number} seeds (mean ± sd),"
     table = Table(title=f"{name} after {record['step']:,} steps ({stage})", show_header=False)
     table.add_column(style="bold")
     table.add_column()

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 
 class RunFolderOwner:
-    """Base class of a callback that makes the Trainer's ``default_root_dir`` the run folder."""
+    """Base class of a callback that makes the Trainer's ``default_root_dir`` the run folder, or has its own."""
+
+    def place(self, trainer: Trainer, key: str) -> tuple[Path, str] | None:
+        """Return the run folder of what is saved under ``key``, and its key there; ``None`` if it belongs elsewhere."""
+        return Path(trainer.default_root_dir), key
 
 
 def save_figure(trainer: Trainer, key: str, figure: "Figure") -> None:
@@ -108,8 +112,14 @@ def _path(trainer: Trainer, folder: str, key: str, suffix: str) -> Path | None:
 
     For the key of a seed, ``seed_3/assay/matrix/active``, it is ``folder/seed_3-matrix-active-step000100.png``.
     """
-    root = media_folder(trainer)
+    root, key = _place(trainer, key)
     function = str(trainer.state.fn.value) if trainer.state.fn else "fit"
     moment = f"step{trainer.global_step:06d}" if function == "fit" else function
     name = re.sub(r"(^|/)assay/", r"\1", key, count=1).replace("/", "-")
     return None if root is None else root / folder / f"{name}-{moment}{suffix}"
+
+
+def _place(trainer: Trainer, key: str) -> tuple[Path | None, str]:
+    owners = (owner for owner in trainer.callbacks if isinstance(owner, RunFolderOwner))  # type: ignore[attr-defined]
+    places = (owner.place(trainer, key) for owner in owners)
+    return next((place for place in places if place is not None), (media_folder(trainer), key))

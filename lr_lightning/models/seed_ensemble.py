@@ -1,6 +1,8 @@
 """Several seeds of one model, trained in one run."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -11,6 +13,7 @@ from typing_extensions import override
 
 from lr_lightning.models.base import AutoencoderModule, check_finite
 from lr_lightning.training.logging_step import is_logging_due, logging_step
+from lr_lightning.training.loop_state import of_automatic_optimization
 from lr_lightning.training.seed_statistics import seed_statistics
 from lr_lightning.training.update_loop import UpdateLoop
 
@@ -23,27 +26,40 @@ class SeedEnsemble(LightningModule):
     On a CUDA device, the updates of all members form one CUDA graph with one stream per member, so that their small
     kernels run side by side; see :class:`~lr_lightning.training.cuda_graph_update.CUDAGraphUpdate`. Members then differ
     from separate runs by round-off, as with any recorded graph: after twelve steps, by less than 3 % of the distance
-    that the weights have moved (in norm). Networks that draw from the global random state (dropout) share it between
-    members, so these differ from separate runs.
+    that the weights have moved (in norm). Networks that draw from the global random state (dropout) need
+    ``random_states`` to end as separate runs, and do so on a CPU only.
 
     Each scalar is logged per seed (``seed_3/val/loss``), with its mean over seeds under the usual key (``val/loss``)
     and its sample standard deviation (``val/loss_sd``). Steps count the updates of one member. ``validation_step``,
     ``test_step`` and ``predict_step`` return a list with one output per member. To run assays on each member, use
     :class:`~lr_lightning.callbacks.EnsembleAssay`.
 
+    A member whose loss is not finite ends there, as a separate run would, with a warning: it is neither updated nor
+    evaluated nor logged any more, and the others continue. On a CUDA device, the remaining members are recorded anew.
+
     Args:
         members: The models, all of the same class. A model takes its noise seed from ``torch.initial_seed()`` when it
             is constructed, so call ``torch.manual_seed`` with its seed before constructing it.
         seeds: The seed of each member; it names the member in keys and files.
         assays: Callbacks of the ensemble. Those of its members do not run.
+        random_states: The state of the CPU's global generator after the construction of each member. Each member then
+            draws from a state of its own; by default, all draw from the global state in turn.
+
+    Attributes:
+        diverged: Why members ended early, by their seeds.
 
     Raises:
         ValueError: If there are no members, members and seeds differ in number, or seeds repeat; in ``setup``, with
             more than one process; on loading a checkpoint with different seeds.
+        FloatingPointError: During training and evaluation, if the loss of no member is finite.
     """
 
     def __init__(
-        self, members: Sequence[AutoencoderModule], seeds: Sequence[int], assays: Sequence[Callback] = ()
+        self,
+        members: Sequence[AutoencoderModule],
+        seeds: Sequence[int],
+        assays: Sequence[Callback] = (),
+        random_states: Sequence[Tensor] | None = None,
     ) -> None:
         super().__init__()
         if not members or len(members) != len(seeds):
@@ -53,19 +69,28 @@ class SeedEnsemble(LightningModule):
         self.members = cast(Sequence[AutoencoderModule], nn.ModuleList(members))
         self.seeds = list(seeds)
         self.assays = list(assays)
+        self._random_states = None if random_states is None else list(random_states)
+        self._members_are_automatic = members[0].automatic_optimization
         # One update loop updates all members, each with its own optimizers, so the Trainer must not step any
         self.automatic_optimization = False
         for member in members:
             member.automatic_optimization = False
         self.updates_per_batch = members[0].updates_per_batch  # the data module reads it
-        self._terms: list[dict[str, Tensor]] = []
+        self.diverged: dict[int, str] = {}
+        self._shared_random_state: Tensor | None = None
+        self._terms: dict[int, dict[str, Tensor]] = {}
         self._update_loop: UpdateLoop | None = None
 
     @property
+    def active(self) -> list[int]:
+        """Indices of the members that have not diverged."""
+        return [index for index, seed in enumerate(self.seeds) if seed not in self.diverged]
+
+    @property
     def train_terms(self) -> dict[str, Tensor]:
-        """Loss and terms of the last training batch, averaged over the members."""
-        names = self._terms[0] if self._terms else ()
-        return {name: torch.stack([terms[name] for terms in self._terms]).mean() for name in names}
+        """Loss and terms of the last training batch, averaged over the members that it updated."""
+        terms = list(self._terms.values())
+        return {name: torch.stack([own[name] for own in terms]).mean() for name in (terms[0] if terms else ())}
 
     @override
     def setup(self, stage: str) -> None:
@@ -97,9 +122,12 @@ class SeedEnsemble(LightningModule):
 
     @override
     def on_train_start(self) -> None:
-        """Set the members' step counts to that of the Trainer."""
-        for member in self.members:
-            member.on_train_start()
+        """Set the members' step counts to that of the Trainer, and restore random states."""
+        for index in self.active:
+            with self._alone(index) as member:
+                member.on_train_start()
+        if self._random_states is not None and self._shared_random_state is not None:
+            torch.set_rng_state(self._shared_random_state.cpu())
 
     @override
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
@@ -109,8 +137,11 @@ class SeedEnsemble(LightningModule):
     @override
     def training_step(self, batch: Any, batch_idx: int) -> None:
         """Update each member on a batch, or on each batch of a list."""
-        self._update_loop = self._update_loop or UpdateLoop(self.members)
-        self._terms = self._update_loop.run(batch)
+        active = self.active
+        if self._update_loop is None:
+            members = [self.members[index] for index in active]
+            self._update_loop = UpdateLoop(members, lambda number: self._alone(active[number]))
+        self._terms = dict(zip(active, self._update_loop.run(batch), strict=False))  # none if no step was left
 
     @override
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
@@ -119,23 +150,32 @@ class SeedEnsemble(LightningModule):
         if not is_logging_due(self.trainer, self._update_loop.num_updates):
             return
         step = logging_step(self.trainer)
-        names = list(self._terms[0])
+        names = list(next(iter(self._terms.values())))
         # One tensor, so that a GPU is read only once
-        values = torch.stack([torch.stack([terms[name].double() for name in names]) for terms in self._terms]).tolist()
-        metrics = self._statistics("train", [dict(zip(names, own, strict=True)) for own in values])
+        rows = [torch.stack([terms[name].double() for name in names]) for terms in self._terms.values()]
+        values = dict(zip(self._terms, torch.stack(rows).tolist(), strict=True))
+        self._end_diverged({index: own[names.index("loss")] for index, own in values.items()})
+        metrics = self._statistics("train", {i: dict(zip(names, own, strict=True)) for i, own in values.items()})
         metrics |= {f"train/{name}": value for name, value in self.members[0].scheduled_values(step).items()}
         for logger in self.loggers:
             logger.log_metrics(metrics, step=step)
 
     @override
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Step the learning-rate schedule of a member, unless it has diverged."""
+        configs = [own for index in self.active for own in self._of(index, self.trainer.lr_scheduler_configs)]
+        if any(own.scheduler is scheduler for own in configs):
+            super().lr_scheduler_step(scheduler, metric)
+
+    @override
     def validation_step(self, batch: Any, batch_idx: int) -> Any:
-        """Return the outputs of each member for a batch, for the callbacks."""
-        return [member.validation_step(batch, batch_idx) for member in self.members]
+        """Return the outputs of each member for a batch, for the callbacks; ``None`` for one that has diverged."""
+        return self._evaluate("validation_step", batch, batch_idx)
 
     @override
     def test_step(self, batch: Any, batch_idx: int) -> Any:
-        """Return the outputs of each member for a batch, for the callbacks."""
-        return [member.test_step(batch, batch_idx) for member in self.members]
+        """Return the outputs of each member for a batch, for the callbacks; ``None`` for one that has diverged."""
+        return self._evaluate("test_step", batch, batch_idx)
 
     @override
     def predict_step(self, batch: Any, batch_idx: int) -> list[Any]:
@@ -156,21 +196,28 @@ class SeedEnsemble(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the seeds, and the state that each member adds to its checkpoints."""
         checkpoint["seeds"] = self.seeds
+        checkpoint["shared_random_state"] = torch.get_rng_state()
+        checkpoint["diverged"] = dict(self.diverged)
         checkpoint["members"] = [{} for _ in self.members]
-        for member, own in zip(self.members, checkpoint["members"], strict=True):
-            member.on_save_checkpoint(own)
+        for index, own in enumerate(checkpoint["members"]):
+            with self._alone(index) as member:
+                member.on_save_checkpoint(own)
 
     @override
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore each member."""
         if checkpoint.get("seeds") != self.seeds:
             raise ValueError(f"the checkpoint has seeds {checkpoint.get('seeds')}, but this ensemble has {self.seeds}")
+        self.diverged = dict(checkpoint.get("diverged", {}))  # missing in checkpoints of earlier versions
         kept = checkpoint.get("members", [{} for _ in self.members])
         for member, own in zip(self.members, kept, strict=True):
             member.on_load_checkpoint(own | {"global_step": checkpoint["global_step"]})
+        self._shared_random_state = checkpoint.get("shared_random_state")
+        if self._shared_random_state is None and "diverged" not in checkpoint:  # an earlier version, without own states
+            self._random_states = None
 
     def member_checkpoint(self, index: int) -> dict[str, Any]:
-        """Return a checkpoint of member ``index`` as if it had been trained alone, without optimizers."""
+        """Return a checkpoint of member ``index`` as if it had been trained alone, without the state of training."""
         member = self.members[index]
         checkpoint = {
             "epoch": self.current_epoch,
@@ -181,15 +228,80 @@ class SeedEnsemble(LightningModule):
         if member.hparams:
             checkpoint[self.CHECKPOINT_HYPER_PARAMS_NAME] = member._hparams_name
             checkpoint[self.CHECKPOINT_HYPER_PARAMS_KEY] = dict(member.hparams)
-        member.on_save_checkpoint(checkpoint)
+        with self._alone(index):
+            member.on_save_checkpoint(checkpoint)
         return checkpoint
 
-    def _log_means(self, stage: str) -> None:
-        means = [member.evaluation_means() for member in self.members]
-        self.log_dict(self._statistics(stage, [{name: mean.item() for name, mean in own.items()} for own in means]))
+    def member_training_state(self, index: int) -> dict[str, Any]:
+        """Return what the Trainer would add to the checkpoint of a member that it trains alone, but for callbacks."""
+        trainer = self.trainer
+        loops = trainer._checkpoint_connector._get_loops_state_dict()
+        schedulers = self._of(index, trainer.lr_scheduler_configs)
+        state: dict[str, Any] = {
+            "loops": of_automatic_optimization(loops, len(schedulers)) if self._members_are_automatic else loops,
+            "optimizer_states": [trainer.strategy.optimizer_state(own) for own in self._of(index, trainer.optimizers)],
+            "lr_schedulers": [own.scheduler.state_dict() for own in schedulers],
+        }
+        for part in (trainer.precision_plugin, trainer.datamodule):  # type: ignore[attr-defined]
+            if part is not None and (own := part.state_dict()):
+                state[type(part).__qualname__] = own
+        return state
 
-    def _statistics(self, stage: str, terms: Sequence[dict[str, float]]) -> dict[str, float]:
-        """Return the scalars to log for the ``terms`` of each member, after checking that losses are finite."""
-        for seed, own in zip(self.seeds, terms, strict=True):
-            check_finite(f"the loss of seed {seed}", own["loss"], self.global_step)
-        return seed_statistics(self.seeds, [{f"{stage}/{name}": value for name, value in own.items()} for own in terms])
+    def _of(self, index: int, entries: Sequence[Any]) -> Sequence[Any]:
+        """Return the part of a list of the Trainer, of optimizers or schedulers, that belongs to a member."""
+        number = len(entries) // len(self.members)  # members are equal
+        return entries[index * number : (index + 1) * number]
+
+    @contextmanager
+    def _alone(self, index: int) -> Iterator[AutoencoderModule]:
+        """Yield a member, which draws from its own random state in the meantime, if it has one."""
+        if self._random_states is None:
+            yield self.members[index]
+            return
+        shared = torch.get_rng_state()
+        torch.set_rng_state(self._random_states[index])
+        try:
+            yield self.members[index]
+        finally:
+            self._random_states[index] = torch.get_rng_state()
+            torch.set_rng_state(shared)
+
+    def _evaluate(self, step: str, batch: Any, batch_idx: int) -> list[Any]:
+        outputs: list[Any] = [None] * len(self.members)
+        for index in self.active:
+            with self._alone(index) as member:
+                outputs[index] = getattr(member, step)(batch, batch_idx)
+        return outputs
+
+    def end_diverged(self) -> None:
+        """End the members whose mean loss over the last validation or test set is not finite.
+
+        Raises:
+            FloatingPointError: If none is left.
+        """
+        self._end_diverged({i: self.members[i].evaluation_means()["loss"].item() for i in self.active})
+
+    def _end_diverged(self, losses: Mapping[int, float]) -> None:
+        """End the members whose loss, given by index, is not finite."""
+        for index, loss in losses.items():
+            try:
+                check_finite("the loss", loss, self.global_step)
+            except FloatingPointError as error:
+                seed = self.seeds[index]
+                self.diverged[seed] = str(error)
+                self._update_loop = None  # the next batch begins another, of the remaining members
+                if not self.active:
+                    raise FloatingPointError(f"no seed is left: the last, {seed}, ended because {error}") from error
+                warnings.warn(f"seed {seed} ended, the other seeds continue: {error}", stacklevel=2)
+
+    def _log_means(self, stage: str) -> None:
+        self.end_diverged()
+        means = {i: self.members[i].evaluation_means() for i in self.active}
+        terms = {i: {name: mean.item() for name, mean in own.items()} for i, own in means.items()}
+        self.log_dict(self._statistics(stage, terms))
+
+    def _statistics(self, stage: str, terms: Mapping[int, Mapping[str, float]]) -> dict[str, float]:
+        """Return the scalars to log for the ``terms`` of members, given by index; those that diverged have none."""
+        active = [index for index in self.active if index in terms]
+        scalars = [{f"{stage}/{name}": value for name, value in terms[index].items()} for index in active]
+        return seed_statistics([self.seeds[index] for index in active], scalars)

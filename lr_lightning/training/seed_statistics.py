@@ -1,8 +1,13 @@
 """Scalars of several seeds: of each seed, and their means and standard deviations."""
 
+import re
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import torch
+
+_T = TypeVar("_T")
+_KEY_OF_SEED = re.compile(r"seed_\d+/(.*)")
 
 
 def seed_name(seed: int) -> str:
@@ -32,3 +37,20 @@ def seed_statistics(seeds: Sequence[int], scalars: Sequence[Mapping[str, float]]
             if len(values) > 1:
                 found[f"{key}_sd"] = values.std().item()
     return found
+
+
+def scalars_of_seed(scalars: Mapping[str, _T], seed: int) -> dict[str, _T]:
+    """Return the scalars that a run of one seed would log, given those of several seeds.
+
+    Args:
+        scalars: Scalars by key, as :func:`seed_statistics` returns them, and others that all seeds share (``epoch``).
+        seed: The seed.
+
+    Returns:
+        The scalars of the seed under their usual keys, and those that are shared; no means and standard deviations.
+    """
+    measured = {match[1] for match in map(_KEY_OF_SEED.fullmatch, scalars) if match is not None}
+    statistics = measured | {f"{key}_sd" for key in measured}
+    shared = {k: value for k, value in scalars.items() if k not in statistics and not _KEY_OF_SEED.fullmatch(k)}
+    prefix = f"{seed_name(seed)}/"
+    return shared | {key.removeprefix(prefix): value for key, value in scalars.items() if key.startswith(prefix)}

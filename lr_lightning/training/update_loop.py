@@ -1,6 +1,7 @@
 """Several updates per Trainer batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from torch import Tensor
@@ -23,13 +24,17 @@ class UpdateLoop:
 
     Args:
         models: Models with manual optimization and equal ``updates_per_batch``, attached to the same Trainer.
+        alone: Returns the context in which the model of an index is updated, unless updates are recorded.
 
     Attributes:
         num_updates: Number of updates of each model on the last list.
     """
 
-    def __init__(self, models: Sequence[Trainee]) -> None:
+    def __init__(
+        self, models: Sequence[Trainee], alone: Callable[[int], AbstractContextManager[Any]] = nullcontext
+    ) -> None:
         self._models = models
+        self._alone = alone
         self._trainer = models[0].trainer
         self._takes_lists = models[0].updates_per_batch > 1
         several = self._takes_lists or len(models) > 1
@@ -68,7 +73,11 @@ class UpdateLoop:
     def _update(self, batch: Any) -> list[dict[str, Tensor]]:
         if self._recorded is not None:
             return self._recorded(batch, [model.noise_seed_of(model.steps_trained + 1) for model in self._models])
-        return [model.update(batch, model.noise(model.steps_trained + 1)) for model in self._models]
+        terms = []
+        for index, model in enumerate(self._models):
+            with self._alone(index):
+                terms.append(model.update(batch, model.noise(model.steps_trained + 1)))
+        return terms
 
     def _count(self) -> None:
         """Count an update of all models as one step, and step the learning-rate schedulers."""

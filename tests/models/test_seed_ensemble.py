@@ -12,6 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from lr_lightning.models import AutoencoderModule, BetaVAE, LinearSchedule, ScheduledLearningRate, SeedEnsemble
+from lr_lightning.models.base import Objective
 from lr_lightning.networks import MLP
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer
 from tests.conftest import Bars
@@ -32,11 +33,11 @@ class Draws(Callback):
         torch.rand(7)
 
 
-def scheduled(seed: int, updates_per_batch: int = 1, lr: float = 1e-2) -> BetaVAE:
+def scheduled(seed: int, updates_per_batch: int = 1, lr: float = 1e-2, kind: type[BetaVAE] = BetaVAE) -> BetaVAE:
     """Return a beta-VAE of a seed, whose beta and learning rate follow the step."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return BetaVAE(
+        return kind(
             MLP(3, (3, 8, 8), widths=(16,)),
             beta=LinearSchedule(0.0, 2.0, 9),
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=lr),
@@ -217,12 +218,112 @@ def test_the_progress_bar_shows_means(tmp_path: Path) -> None:
     assert together.train_terms["loss"].item() == pytest.approx(last["train/loss"], rel=1e-6)
 
 
+class Diverging(BetaVAE):
+    """A beta-VAE whose loss is NaN in training from step 4 on, if its seed is among ``unstable``."""
+
+    unstable: tuple[int, ...] = (0,)
+
+    @override
+    def objective(self, observations: Tensor, generator: torch.Generator) -> Objective:
+        objective = super().objective(observations, generator)
+        if self.noise_seed in self.unstable and self.training and self.steps_trained >= 4:
+            return objective._replace(loss=objective.loss * torch.nan)
+        return objective
+
+
+def diverging(monkeypatch: pytest.MonkeyPatch, seeds: tuple[int, ...]) -> SeedEnsemble:
+    monkeypatch.setattr(Diverging, "unstable", seeds)
+    return SeedEnsemble([scheduled(seed, kind=Diverging) for seed in SEEDS], SEEDS)
+
+
+@pytest.mark.filterwarnings("ignore:seed 0 ended")
+def test_a_member_that_diverges_ends_alone(tmp_path: Path) -> None:
+    together, alone = (
+        SeedEnsemble([scheduled(seed, kind=Diverging) for seed in SEEDS], SEEDS),
+        scheduled(0, kind=Diverging),
+    )
+    with pytest.raises(FloatingPointError) as error:
+        fit(tmp_path, alone)
+    _, rows = fit(tmp_path, together)
+    assert together.diverged == {0: str(error.value)}
+    assert "step 6" in str(error.value)  # logged every two steps
+    for seed, member in ((3, together.members[0]), (7, together.members[2])):
+        other = scheduled(seed)
+        fit(tmp_path, other)
+        assert same(other, member)
+    losses = [(step, row) for step, row in rows if "train/loss" in row]
+    assert [step for step, row in losses if "seed_0/train/loss" in row] == [1, 3]
+    last = losses[-1][1]
+    assert last["train/loss"] == pytest.approx((last["seed_3/train/loss"] + last["seed_7/train/loss"]) / 2, rel=1e-12)
+    assert "seed_0/val/loss" not in [row for _, row in rows if "val/loss" in row][-1]
+    assert together.train_terms["loss"].isfinite()
+    assert together.members[1].steps_trained == 6
+
+
+@pytest.mark.filterwarnings("ignore:seed 0 ended")
+def test_a_resumed_run_knows_who_diverged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = diverging(monkeypatch, (0,))
+    fit(tmp_path, whole)
+    fit(tmp_path, diverging(monkeypatch, (0,)), max_steps=7)[0].save_checkpoint(tmp_path / "half.ckpt")
+    resumed = diverging(monkeypatch, ())  # a member that has diverged does not come back
+    fit(tmp_path, resumed, tmp_path / "half.ckpt")
+    assert resumed.diverged == whole.diverged
+    assert same(resumed.members[0], whole.members[0])
+
+
+@pytest.mark.filterwarnings("ignore:seed .* ended")
+def test_an_ensemble_ends_with_its_last_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    together = diverging(monkeypatch, SEEDS)
+    with pytest.raises(FloatingPointError, match=r"seed.*\b7\b.*nan at step 6"):
+        fit(tmp_path, together)
+    assert list(together.diverged) == list(SEEDS)
+
+
 def test_a_loss_that_is_not_finite_names_its_seed(tmp_path: Path) -> None:
     together = ensemble()
     with torch.no_grad():
         next(together.members[1].parameters()).fill_(torch.nan)
-    with pytest.raises(FloatingPointError, match=r"seed 0.*nan.*step 0"):
+    with pytest.warns(UserWarning, match=r"seed 0.*nan.*step 0"):
         fit(tmp_path, together)
+    assert list(together.diverged) == [0]
+
+
+class Noisy(BetaVAE):
+    """A beta-VAE whose training draws from the global generator, as dropout does."""
+
+    @override
+    def training_objective(self, batch: Any, generator: torch.Generator) -> Objective:
+        noise = torch.rand(batch[0].shape)
+        return self.objective((batch[0] * 0.9 + noise * 0.1), generator)
+
+
+def noisy(seed: int) -> tuple[Noisy, Tensor]:
+    """Return a model and the random state after its construction."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = Noisy(MLP(3, (3, 8, 8), widths=(16,)))
+        return model, torch.get_rng_state()
+
+
+@pytest.mark.parametrize("max_steps", [[8], [3, 8]])
+def test_members_may_draw_from_random_states_of_their_own(tmp_path: Path, max_steps: list[int]) -> None:
+    checkpoint = None
+    for steps in max_steps:  # in one go, or with a resume
+        pairs = [noisy(seed) for seed in SEEDS]
+        models, states = [model for model, _ in pairs], [state for _, state in pairs]
+        together = SeedEnsemble(models, SEEDS, random_states=states)
+        before = torch.get_rng_state()
+        trainer, _ = fit(tmp_path, together, checkpoint, max_steps=steps)
+        assert torch.equal(torch.get_rng_state(), before)
+        trainer.save_checkpoint(checkpoint := tmp_path / "last.ckpt")
+    for index, seed in enumerate(SEEDS):
+        alone, state = noisy(seed)
+        with torch.random.fork_rng():
+            torch.set_rng_state(state)
+            fit(tmp_path, alone)
+            after = torch.get_rng_state()
+        assert same(alone, together.members[index])
+        assert torch.equal(together.member_checkpoint(index)["random_state"]["cpu"], after)
 
 
 def test_rejects_seeds_that_do_not_fit() -> None:
@@ -265,7 +366,7 @@ def test_recorded_members_are_those_of_plain_training(name: str, updates: int, t
     seeds = (0, 5)
     together = SeedEnsemble([make(name, seed, updates_per_batch=updates) for seed in seeds], seeds)
     train_on_gpu(name, tmp_path, together)
-    for seed, member, terms in zip(seeds, together.members, together._terms, strict=True):
+    for seed, member, terms in zip(seeds, together.members, together._terms.values(), strict=True):
         alone = make(name, seed)
         initial = flat(alone)
         train_on_gpu(name, tmp_path, alone)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from lr_lightning.training.seed_statistics import seed_statistics
+from lr_lightning.training.seed_statistics import scalars_of_seed, seed_statistics
 
 
 def test_mean_and_sample_deviation_are_those_of_numpy() -> None:
@@ -32,3 +32,11 @@ def test_what_one_seed_leaves_undefined_is_not_hidden(undefined: float) -> None:
     found = seed_statistics([0, 1], [{"a": 1.0}, {"a": undefined}])
     assert not math.isfinite(found["a"])
     assert math.isnan(found["a_sd"])
+
+
+def test_the_scalars_of_one_seed_are_those_that_it_would_log_alone() -> None:
+    alone = [{"val/loss": 1.0, "val/kl": 2.0}, {"val/loss": 3.0}]  # one assay may fail on one seed
+    logged = seed_statistics([3, 13], alone) | {"epoch": 4.0, "train/beta": 0.5, "val_sd": 7.0}
+    shared = {"epoch": 4.0, "train/beta": 0.5, "val_sd": 7.0}
+    assert scalars_of_seed(logged, 3) == alone[0] | shared
+    assert scalars_of_seed(logged, 13) == alone[1] | shared

@@ -10,7 +10,8 @@ from lr_lightning.models.base import check_finite
 class FiniteLoss(Callback):
     """Raises ``FloatingPointError`` after a validation or test whose mean loss is not finite.
 
-    Models check this too, but after all callbacks. It must precede the assays in the Trainer's callbacks.
+    In an ensemble, it ends the members whose loss is not finite, and raises only if none is left. Models check this
+    too, but after all callbacks. It must precede the assays in the Trainer's callbacks.
     """
 
     @override
@@ -23,9 +24,7 @@ class FiniteLoss(Callback):
         self._check(trainer, pl_module)
 
     def _check(self, trainer: Trainer, module: LightningModule) -> None:
-        models = {"the loss": module}
         if isinstance(module, SeedEnsemble):
-            models = {f"the loss of seed {seed}": m for seed, m in zip(module.seeds, module.members, strict=True)}
-        for name, model in models.items():
-            if isinstance(model, AutoencoderModule):
-                check_finite(name, model.evaluation_means()["loss"].item(), trainer.global_step)
+            module.end_diverged()
+        elif isinstance(module, AutoencoderModule):
+            check_finite("the loss", module.evaluation_means()["loss"].item(), trainer.global_step)

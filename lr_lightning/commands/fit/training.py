@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
+import torch
 from jsonargparse import Namespace
 from jsonargparse.typing import NonNegativeInt
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
@@ -254,20 +255,27 @@ class RunCLI(LightningCLI):
         place_checkpoints(given, folder / CHECKPOINTS)
         if trainer["enable_model_summary"] is not False and not any(isinstance(own, ModelSummary) for own in given):
             callbacks.append(RunModelSummary())
-        record = RunRecord(self._plain_config(), self._step)
-        guard = [] if self._held is None else [FolderGuard(self._held)]
-        return [Resumption(), *guard, FiniteLoss(), *given, *callbacks, record]
+        return [Resumption(), *self._guards(), FiniteLoss(), *given, *callbacks, *self._records()]
+
+    def _guards(self) -> list[Callback]:
+        """Return the callbacks that end the run if its folder is lost."""
+        return [] if self._held is None else [FolderGuard(self._held)]
+
+    def _records(self) -> list[Callback]:
+        """Return the callbacks that write the results of the run."""
+        return [RunRecord(self._plain_config(), self._step)]
 
     def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
         """Return the configured model for each seed, built as in a run with this seed alone."""
         model = {"model": self._get(self.config, "model")}
         config = Namespace({"subcommand": self.subcommand, str(self.subcommand): Namespace(model)})  # type: ignore[no-untyped-call]
-        members = []
+        members, random_states = [], []
         with isolate_rng():
             for seed in seeds:
                 seed_everything(seed, workers=True, verbose=False)
                 members.append(self._get(self.parser.instantiate_classes(config), "model"))
-        return SeedEnsemble(members, seeds, [of_each_seed(assay) for assay in members[0].assays])
+                random_states.append(torch.get_rng_state())
+        return SeedEnsemble(members, seeds, [of_each_seed(assay) for assay in members[0].assays], random_states)
 
     def _assay_callbacks(self) -> list[Callback]:
         """Return the assays of the config, plus disentanglement scores in a test."""
