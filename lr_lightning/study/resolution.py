@@ -14,7 +14,7 @@ from lr_lightning.study.evaluation_check import check_evaluation
 from lr_lightning.study.identity import PINNED, cell_identity
 from lr_lightning.study.labels import Named, unique_labels
 from lr_lightning.study.manifest import Cell, Manifest, Value
-from lr_lightning.study.sections import RefusedError, Section, SectionResolver, sections
+from lr_lightning.study.sections import RefusedError, Section, SectionResolver
 
 _LEFT_OUT = ("seed_everything", "seeds", "ckpt_path")
 """Keys that have no place in the config of a cell: its runs differ in them."""
@@ -116,7 +116,7 @@ class _Study:
 
     def _resolved(self, block: Block, values: Mapping[str, Value]) -> tuple[dict[str, Any], "_Data"]:
         """Return the complete config of a cell, and what its data are."""
-        parts = sections(block.config, values)
+        parts = self._resolver.sections(block.config, values)
         config: dict[str, Any] = {}
         for part in parts:
             config |= self._resolver.plain(part)

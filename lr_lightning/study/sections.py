@@ -3,7 +3,7 @@
 from argparse import ArgumentError
 from collections.abc import Callable, Mapping
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -43,34 +43,19 @@ class RefusedError(ValueError):
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a training config with the values that are set in it.
+    """A part of a training config with the values that are set in it; equal for configs that agree in this part.
 
     Attributes:
         name: ``"model"``, ``"data"``, ``"assays"`` or ``"rest"``.
-        config: The config file.
+        config: The part of the config, YAML.
+        folder: Folder of the config, where relative paths in it start.
         words: Key and value of each setting, as on the command line.
     """
 
     name: str
-    config: Path
+    config: str
+    folder: Path
     words: tuple[tuple[str, str], ...]
-
-
-def sections(config: str, values: Mapping[str, Value]) -> list[Section]:
-    """Return the sections of a cell.
-
-    Args:
-        config: Name or path of its config.
-        values: Values by their keys on the command line; later ones take precedence.
-
-    Raises:
-        UsageError: If there is no such config.
-    """
-    path = find_config(config).absolute()
-    words: dict[str, list[tuple[str, str]]] = {name: [] for name in (*_SECTIONS, REST)}
-    for key, value in values.items():
-        words[_section_of(key)].append((key, _text(value)))
-    return [Section(name, path, tuple(each)) for name, each in words.items()]
 
 
 _Found = TypeVar("_Found")
@@ -85,7 +70,7 @@ class SectionResolver:
     """
 
     def __init__(self) -> None:
-        self._configs: dict[Path, dict[str, Any]] = {}
+        self._configs: dict[Path, dict[str, str]] = {}
         self._parsed: dict[Section, Namespace] = {}
         self._plain: dict[Section, dict[str, Any]] = {}
         self._examined: dict[Section, Any] = {}
@@ -93,6 +78,29 @@ class SectionResolver:
     @cached_property
     def _parser(self) -> LightningArgumentParser:
         return fit_parser()
+
+    def sections(self, config: str, values: Mapping[str, Value]) -> list[Section]:
+        """Return the sections of a cell.
+
+        Args:
+            config: Name or path of its config.
+            values: Values by their keys on the command line; later ones take precedence.
+
+        Raises:
+            UsageError: If there is no such config.
+            RefusedError: If it cannot be read.
+        """
+        path = find_config(config).absolute()
+        if path not in self._configs:
+            try:
+                self._configs[path] = _read_sections(path)
+            except (ValueError, OSError) as error:
+                raise RefusedError(None, str(error)) from error
+        words: dict[str, list[tuple[str, str]]] = {name: [] for name in (*_SECTIONS, REST)}
+        for key, value in values.items():
+            words[_section_of(key)].append((key, _text(value)))
+        texts = self._configs[path]
+        return [Section(name, texts[name], path.parent, tuple(each)) for name, each in words.items()]
 
     def plain(self, section: Section) -> dict[str, Any]:
         """Return a section as plain values, complete with all defaults.
@@ -128,11 +136,12 @@ class SectionResolver:
 
     def _check_class(self, section: Section) -> None:
         """Raise ``RefusedError`` if a section must be a class and is none."""
-        given = self._attempt(section, lambda each: self._config(each.config)).get(section.name)
+        if section.name not in ("model", "data"):
+            return
+        given = yaml.safe_load(section.config).get(section.name)
         has_class = isinstance(given, str) or (isinstance(given, Mapping) and "class_path" in given)
-        keys = {key for key, _ in section.words}
-        if section.name in ("model", "data") and not (has_class or keys & {section.name, f"{section.name}.class_path"}):
-            raise RefusedError(None, f"{section.config} has no {section.name}")
+        if not has_class and not {key for key, _ in section.words} & {section.name, f"{section.name}.class_path"}:
+            raise RefusedError(None, f"it has no {section.name}")
 
     def _attempt(self, section: Section, step: _Step) -> Any:
         try:
@@ -147,7 +156,7 @@ class SectionResolver:
         sentence = _sentence(error)
         for length in range(len(section.words)):
             try:
-                step(Section(section.name, section.config, section.words[:length]))
+                step(replace(section, words=section.words[:length]))
             except Exception as earlier:
                 if _sentence(earlier) == sentence:
                     return RefusedError(section.words[length - 1][0] if length else None, sentence)
@@ -162,35 +171,33 @@ class SectionResolver:
         """Parse a section; arguments of the network that the model determines are not set, because it may change."""
         if section not in self._parsed:
             if not section.words:
-                self._parsed[section] = self._parse_config(section)
+                with chdir(section.folder):
+                    self._parsed[section] = self._parser.parse_args([f"--config={section.config}"])
             else:
                 words = split_assays([f"--{key}={value}" for key, value in section.words])
-                config = self._incomplete(Section(section.name, section.config, ()))
+                config = self._incomplete(replace(section, words=()))
                 self._parsed[section] = self._parser.parse_args(words_with_class_paths(words), config.clone())
         return self._parsed[section]
-
-    def _parse_config(self, section: Section) -> Namespace:
-        """Parse a section of a config file."""
-        path = section.config
-        values = {key: value for key, value in self._config(path).items() if _section_of(key) == section.name}
-        with chdir(path.parent):  # relative paths in the config start there
-            text = yaml.safe_dump(values, default_flow_style=True, width=10**9, sort_keys=False)
-            return self._parser.parse_args([f"--config={text}"])
-
-    def _config(self, path: Path) -> dict[str, Any]:
-        """Return the values in a config file, with import paths in place of registered names."""
-        if path not in self._configs:
-            values = read_config(path)
-            if not isinstance(values, dict):
-                raise ValueError(f"{path} is not a mapping")
-            self._configs[path] = with_class_paths(with_current_names(values))
-        return self._configs[path]
 
     def _build(self, section: Section) -> Any:
         """Construct the objects of a section, without changing the global random state."""
         config = Namespace(**{section.name: self._parse(section)[section.name]})  # type: ignore[no-untyped-call]
         with isolate_rng():
             return self._parser.instantiate_classes(config)[section.name]
+
+
+def _read_sections(path: Path) -> dict[str, str]:
+    """Return the sections of a config file as YAML, with import paths in place of registered names."""
+    values = read_config(path)
+    if not isinstance(values, dict):
+        raise ValueError(f"{path} is not a mapping")
+    parts: dict[str, dict[str, Any]] = {name: {} for name in (*_SECTIONS, REST)}
+    for key, value in with_class_paths(with_current_names(values)).items():
+        parts[_section_of(key)][key] = value
+    return {
+        name: yaml.safe_dump(part, default_flow_style=True, width=10**9, sort_keys=False)
+        for name, part in parts.items()
+    }
 
 
 def _section_of(key: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from lr_lightning.study.data_content import data_content
 from lr_lightning.study.identity import canonical, cell_identity, differences, training_values
-from lr_lightning.study.sections import SectionResolver, sections
+from lr_lightning.study.sections import SectionResolver
 
 CONTENT = {"name": "double_helix", "renderer_version": None}
 IDENTITY = "ca34f49f32c0"
@@ -24,7 +24,7 @@ IDENTITY = "ca34f49f32c0"
 def config() -> dict[str, Any]:
     """The complete config of a cell."""
     resolver, found = SectionResolver(), dict[str, Any]()
-    for section in sections("helix", {"model.beta": 0.5, "trainer.max_steps": 100}):
+    for section in resolver.sections("helix", {"model.beta": 0.5, "trainer.max_steps": 100}):
         found |= resolver.plain(section)
     return found
 
@@ -181,7 +181,7 @@ def test_canonical_form(value: Any, expected: Any) -> None:
 )
 def test_spellings_of_one_cell(values: dict[str, Any]) -> None:
     resolver, found = SectionResolver(), dict[str, Any]()
-    for section in sections("helix", {"trainer.max_steps": 100} | values):
+    for section in resolver.sections("helix", {"trainer.max_steps": 100} | values):
         found |= resolver.plain(section)
     assert cell_identity(found, CONTENT) == IDENTITY
 

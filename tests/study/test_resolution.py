@@ -1,5 +1,6 @@
 """Cells are resolved as `fit` resolves a config, and everything in them is checked."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,17 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.blocks import Block
 from lr_lightning.study.definition import StudyDefinition, find_study, read_definition
 from lr_lightning.study.resolution import ResolvedStudy, resolve_study
-from lr_lightning.study.sections import SectionResolver, sections
+from lr_lightning.study.sections import SectionResolver
 
 STUDY: dict[str, Any] = {
     "config": "helix",
     "set": {"trainer.max_steps": 10, "assays": None},
     "grid": [{"model.beta": [1, 4]}],
 }
+
+
+DOCUMENTED = [("yaml", "name: "), ("", "lr-lightning study run: ")]
+"""Language and beginning of two blocks of the documentation: a study, and an error about it."""
 
 
 def definition(changed: dict[str, Any]) -> StudyDefinition:
@@ -57,7 +62,7 @@ class Parsed(RunCLI):
 )
 def test_a_cell_is_resolved_as_by_fit(config: str, values: dict[str, Any]) -> None:
     resolver, found = SectionResolver(), dict[str, Any]()
-    for section in sections(config, values):
+    for section in resolver.sections(config, values):
         found |= resolver.plain(section)
     words = [
         f"--{key}={value if isinstance(value, str) else yaml.safe_dump(value, default_flow_style=True).split('...')[0]}"
@@ -147,6 +152,21 @@ def test_cells_of_missing_data_are_resolved() -> None:
     assert "a.npz" in missing
     assert [cell.dataset for cell in found.manifest.cells] == ["mpi3d_toy", "RenderedShapes3D"]
     assert found.missing_shapes == {found.manifest.cells[0].identity: (3, 64, 64)}
+
+
+def test_the_study_and_the_error_in_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "studies.md").read_text()
+    study, error = (re.search(rf"```{kind}\n({begin}.*?)```", text, re.DOTALL) for kind, begin in DOCUMENTED)
+    assert study is not None
+    assert error is not None
+    path = Path("strengths.yaml")
+    path.write_text(study[1])
+    found = resolve_study(read_definition(path))
+    assert [cell.block for cell in found.manifest.cells] == [1, 1, 1, 2, 2]
+    path.write_text(study[1].replace("model.gamma", "model.gama"))
+    with pytest.raises(UsageError) as raised:
+        resolve_study(read_definition(path))
+    assert error[1] == f"lr-lightning study run: {raised.value}\n"
 
 
 def thinned(block: Block) -> Block:

@@ -66,8 +66,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     yield f"{plan.manifest.name}: {cells:,} cells x {seeds:,} seeds = {runs:,} runs; {done:,} done, {left}"
     if done == runs:
         return
-    each = f"{plan.jobs} {'job' if plan.jobs == 1 else 'jobs'} at once, {plan.threads} threads each"
-    yield f"about {duration(plan.seconds_left)} on this machine, with {each}"
+    jobs, threads = _number(plan.jobs, "job"), _number(plan.threads, "thread")
+    yield f"about {duration(plan.seconds_left)} on this machine, with {jobs} of {threads} at once"
     steps = min(row.step.measured for row in plan.rows if row.step is not None)
     covered = "training steps alone"
     if plan.evaluation_seconds is not None:
@@ -83,3 +83,7 @@ def plan_lines(plan: Plan) -> Iterator[str]:
     if plan.missing:
         yield "* measured on random images, because the data are missing:"
         yield from (f"  {sentence}" for sentence in plan.missing)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
