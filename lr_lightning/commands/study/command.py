@@ -17,6 +17,7 @@ _SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "table": ("table", "write all results as one table"),
     "sync": ("sync", "upload the offline W&B runs"),
     "list": ("listing", "list the packaged studies, and those that were begun"),
+    "report": ("report", "write what the table shows as one page with figures"),
 }
 """Module and summary of each subcommand."""
 

@@ -1,4 +1,4 @@
-"""A report of assays as one self-contained HTML page."""
+"""A report as one self-contained HTML page."""
 
 import base64
 import math
@@ -24,17 +24,17 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """The results of one assay.
+    """The results of one assay or analysis.
 
     Attributes:
-        name: Name of the assay.
-        summary: What the assay measures.
-        interpretations: Sentences that explain the scalars.
+        name: Its name, with underscores.
+        summary: What it measures.
+        interpretations: Sentences that explain the results.
         pictures: Figures.
         scalars: Numbers by name.
         tables: Columns and rows by name.
-        arrays: Path of the raw arrays; ``None`` if there are none.
-        seconds: Time that the assay took.
+        arrays: Path of the raw results; ``None`` if there are none.
+        seconds: Time that it took; 0 if it was not measured.
     """
 
     name: str
@@ -53,10 +53,11 @@ class Report:
 
     Attributes:
         title: Its title.
-        facts: Model, data and versions by label.
-        warnings: Reasons to distrust scores.
-        notes: Skipped assays and undefined scores.
-        sections: Results of each assay.
+        facts: What the report is about, by label.
+        warnings: Reasons to distrust it.
+        notes: What was skipped, and undefined scores.
+        sections: Results.
+        fine: Sentences in place of the warnings if there are none.
     """
 
     title: str
@@ -64,6 +65,7 @@ class Report:
     warnings: Sequence[str]
     notes: Sequence[str]
     sections: Sequence[Section]
+    fine: str = "No warnings: the checks found no reason to distrust these scores. This does not prove them right."
 
 
 def render(report: Report) -> str:
@@ -84,7 +86,7 @@ def render(report: Report) -> str:
 <h1>{escape(report.title)}</h1>
 <table class="facts">{facts}</table>
 </header>
-{_warnings(report.warnings)}
+{_warnings(report.warnings, report.fine)}
 {_notes(report.notes)}
 {_glance(report.sections)}
 <nav>{links}</nav>
@@ -94,12 +96,9 @@ def render(report: Report) -> str:
 """
 
 
-def _warnings(texts: Sequence[str]) -> str:
+def _warnings(texts: Sequence[str], fine: str) -> str:
     if not texts:
-        return (
-            '<aside class="fine">No warnings: the checks found no reason to distrust these scores. '
-            "This does not prove them right.</aside>"
-        )
+        return f'<aside class="fine">{escape(fine)}</aside>'
     return f'<aside class="warning"><h2>Warnings</h2>{_list(texts)}</aside>'
 
 
@@ -129,8 +128,9 @@ def _section(section: Section) -> str:
         parts.append(_details("Scalars", _table(("scalar", "value"), rows), opened=len(rows) <= _FEW))
     for name, (columns, table) in section.tables.items():
         parts.append(_details(name.replace("_", " ").capitalize(), _table(columns, table)))
-    arrays = "" if section.arrays is None else f"Raw arrays: <code>{escape(section.arrays)}</code>. "
-    parts.append(f'<p class="small">{arrays}Took {section.seconds:.1f} s.</p>')
+    arrays = "" if section.arrays is None else f"All numbers: <code>{escape(section.arrays)}</code>. "
+    seconds = f"Took {section.seconds:.1f} s." if section.seconds else ""
+    parts.append(f'<p class="small">{arrays}{seconds}</p>')
     return f'<section id="{escape(section.name)}">\n' + "\n".join(parts) + "\n</section>"
 
 

@@ -4,7 +4,7 @@ import base64
 import math
 from dataclasses import replace
 
-from lr_lightning.commands.assay.page import Picture, Report, Section, render
+from lr_lightning.commands.page import Picture, Report, Section, render
 
 PNG = b"\x89PNG no picture"
 SECTION = Section(
