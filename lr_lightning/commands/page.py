@@ -35,6 +35,7 @@ class Section:
         tables: Columns and rows by name.
         arrays: Path of the raw results; ``None`` if there are none.
         seconds: Time that it took; 0 if it was not measured.
+        wide: Whether pictures need the full width; otherwise many are shown two per row.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Section:
     tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[float | str]]]] = field(default_factory=dict)
     arrays: str | None = None
     seconds: float = 0.0
+    wide: bool = False
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def _section(section: Section) -> str:
     if section.interpretations:
         parts.append(_list(section.interpretations))
     if section.pictures:
-        many = " many" if len(section.pictures) > _FEW_PICTURES else ""
+        many = " many" if len(section.pictures) > _FEW_PICTURES and not section.wide else ""
         parts.append(f'<div class="pictures{many}">{"".join(map(_picture, section.pictures))}</div>')
     if section.scalars:
         rows = [[name, _or_undefined(value)] for name, value in section.scalars.items()]
@@ -181,7 +183,7 @@ _FEW = 14
 """A longer list of scalars is collapsed."""
 
 _FEW_PICTURES = 4
-"""If there are more pictures than this, they are shown two per row."""
+"""If there are more pictures than this, they are shown two per row, unless they are wide."""
 
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem 1.5rem 4rem; }

@@ -40,6 +40,7 @@ def test_warnings_come_first_then_notes_then_sections() -> None:
 def test_no_warning_is_no_proof() -> None:
     page = render(replace(REPORT, warnings=[], notes=[]))
     assert "not prove them right" in page
+    assert "All runs are done." in render(replace(REPORT, warnings=[], fine="All runs are done."))
     assert "<h2>Warnings</h2>" not in page
     assert "<h2>Notes</h2>" not in page
 
@@ -69,10 +70,11 @@ def test_long_lists_and_many_pictures_are_compact() -> None:
     page = render(replace(REPORT, sections=[long]))
     assert "<details><summary>Scalars" in page
     assert '<div class="pictures many">' in page
+    assert '<div class="pictures many">' not in render(replace(REPORT, sections=[replace(long, wide=True)]))
 
 
 def test_a_section_may_be_nearly_empty() -> None:
     page = render(replace(REPORT, sections=[Section("mine", "MyAssay")]))
     assert "MyAssay." in page
-    assert "Raw arrays" not in page
+    assert "All numbers" not in page
     assert "At a glance" not in page

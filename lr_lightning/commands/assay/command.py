@@ -13,8 +13,8 @@ from lr_lightning.commands.messages import UsageError
 
 if TYPE_CHECKING:
     from lr_lightning.callbacks import AssayCallback
-    from lr_lightning.commands.page import Report
     from lr_lightning.commands.assay.trainer import AssayCLI
+    from lr_lightning.commands.page import Report
 
 INDEX = "index.html"
 
@@ -193,8 +193,8 @@ def _is_own(filename: str, assays: Iterable["AssayCallback"]) -> bool:
 
 def _write(path: Path, command_line: "AssayCLI", notes: list[str]) -> "Report":
     """Write the page, and return its content."""
-    from lr_lightning.commands.page import render
     from lr_lightning.commands.assay.report import assay_report
+    from lr_lightning.commands.page import render
     from lr_lightning.common.files import write_atomically
 
     report = assay_report(command_line, notes)

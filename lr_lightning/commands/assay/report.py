@@ -6,8 +6,8 @@ from typing import Any
 
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.callbacks.run.run_record import RESULTS
-from lr_lightning.commands.page import Picture, Report, Section
 from lr_lightning.commands.assay.trainer import AssayCLI
+from lr_lightning.commands.page import Picture, Report, Section
 from lr_lightning.loggers.media import arrays_path, figure_path
 
 

@@ -145,15 +145,18 @@ def _warnings(results: StudyResults) -> Iterator[str]:
     for sentence, count in reasons.most_common(5):
         yield f"{count:,} run{'' if count == 1 else 's'}: {sentence.rstrip('.')}."
     done = results.table[results.table["value"].notna() | results.table["step"].notna()]
-    for row in missing_scores(done, results.scores).itertuples():
+    counts_of_scores = missing_scores(done, results.scores).groupby("score", sort=False)[["num_runs", "num_missing"]]
+    for row in counts_of_scores.sum().itertuples():
         if row.num_missing:
             total = row.num_runs + row.num_missing
-            yield f"{row.score} is undefined or missing in {row.num_missing:,} of {total:,} runs done on {row.dataset}."
+            yield f"{row.Index} is undefined or missing in {row.num_missing:,} of {total:,} runs that are done."
 
 
 def _notes(results: StudyResults) -> Iterator[str]:
     if results.others:
         yield f"{results.others:,} other scores are in the table, but not in this report; choose with --scores."
-    for row in missing_scores(results.table, results.scores).itertuples():
-        if row.constant and row.num_runs > 1:
-            yield f"{row.score} is the same in all runs on {row.dataset}, so its correlations and shares are undefined."
+    counts = missing_scores(results.table, results.scores)
+    constant = counts[counts["constant"] & (counts["num_runs"] > 1)]
+    for score, rows in constant.groupby("score", sort=False):
+        sets = ", ".join(rows["dataset"])
+        yield f"{score} is the same in all runs on {sets}, so its correlations and shares there are undefined."

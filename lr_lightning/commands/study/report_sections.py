@@ -83,7 +83,7 @@ class Pages:
         seconds, self._start = now - self._start, now
         tables = {name: _rows(table)} if len(table) <= _MOST_ROWS else {}
         return Section(
-            name, summary, explained, pictures=pictures, tables=tables, arrays=f"{name}.csv", seconds=seconds
+            name, summary, explained, pictures=pictures, tables=tables, arrays=f"{name}.csv", seconds=seconds, wide=True
         )
 
 
@@ -105,7 +105,7 @@ def sections(
     """
     drawn = [*targets, *(name for name in scores if name not in targets)][:_MOST_FIGURES]
     better = directions(table)
-    yield _selection(pages, table, scores, targets, better)
+    yield from _selection(pages, table, scores, targets, better)
     yield _correlations(pages, table, scores, better)
     yield pages.section(
         "scores_by_objective",
@@ -135,6 +135,7 @@ def sections(
                 "Scores without a bar do not vary, or no cell has two runs.",
             )
         ],
+        explained=_median_shares(shares),
     )
     yield from _transfer(pages, table, targets, better)
     yield from _curves(pages, table, folders)
@@ -146,16 +147,22 @@ def _selection(
     scores: Sequence[str],
     targets: Sequence[str],
     better: Mapping[str, bool | None],
-) -> Section:
+) -> Iterator[Section]:
     selectors = [name for name in scores if not needs_labels(name) or name.endswith(_LABELED_SELECTORS)]
     judges = [name for name in targets if better[name] is not None]
+    if not judges or not selectors:
+        pages.notes.append(
+            "model selection needs a score with labels and a known direction, and a score without labels."
+        )
+        return
     pages.notes += [
         f"{name} judges no models, because its direction is not known." for name in targets if name not in judges
     ]
     selection = model_selection(table, selectors, judges, num_resamples=pages.num_resamples)
-    return pages.section(
+    selection = selection[selection["selector"] != selection["target"]]  # by itself, a score picks the best
+    yield pages.section(
         "model_selection",
-        "How good the runs that scores without labels pick are by scores with labels; chance and the best for comparison",
+        "How good the runs are that scores without labels pick, by scores with labels",
         selection,
         pictures=[
             pages.picture(
@@ -163,11 +170,29 @@ def _selection(
                 f"model_selection_{target}",
                 "Bars run from a random choice to the best tenth by each score, with a 95 % interval for the same grid "
                 "trained with other seeds. A question mark: it is not known which direction is better, so both are "
-                "shown; which one is right cannot be known without labels. CDS and CCS need labels.",
+                "shown; which one is right cannot be known without labels. CDS and CCS, which need labels, are for "
+                "comparison.",
             )
-            for target in dict.fromkeys(selection.get("target", []))
+            for target in dict.fromkeys(selection["target"])
         ],
+        explained=list(_best_selectors(selection)),
     )
+
+
+def _best_selectors(selection: pd.DataFrame) -> Iterator[str]:
+    """Yield which score without labels picks best for each target, of those whose direction is known."""
+    tenth = selection[selection["share"] == 0.1]
+    both_ways = tenth.groupby(["target", "selector"], sort=False)["picks"].transform("nunique") > 1
+    blind = tenth[~both_ways & ~tenth["selector"].str.endswith(_LABELED_SELECTORS)]
+    for target, rows in blind.groupby("target", sort=False):
+        recovered = rows.groupby("selector", sort=False)["recovered"].mean().dropna()
+        if len(recovered):
+            sets = rows["dataset"].nunique()
+            yield (
+                f"{short_score(str(target))}: of {len(recovered)} scores without labels and with a known direction, "
+                f"{short_score(str(recovered.idxmax()))} goes furthest, {recovered.max():.0%} of the way from a random "
+                f"choice to the best tenth{f', mean over {sets} data sets' if sets > 1 else ''}."
+            )
 
 
 def _correlations(
@@ -186,6 +211,12 @@ def _correlations(
             for dataset in dict.fromkeys(correlations["dataset"])
         ],
     )
+
+
+def _median_shares(shares: pd.DataFrame) -> list[str]:
+    medians = shares.groupby("source", sort=False)["adjusted"].median().dropna()
+    parts = [f"{source} {share:.0%}" for source, share in medians.items()]
+    return [f"Medians over scores and data sets: {', '.join(parts)}."] if parts else []
 
 
 def _transfer(

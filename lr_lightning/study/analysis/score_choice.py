@@ -83,8 +83,8 @@ def usual_direction(name: str) -> bool | None:
 def needs_labels(name: str) -> bool:
     """Return whether a score needs the factors of the data.
 
-    Metrics say so. Assays are asked whether they would run on data without factors. Losses, and scores of other
-    origin such as UDR, need none.
+    Metrics say so. Assays are asked whether they would run on data without factors. Losses and UDR need none. Metrics
+    and assays that are not installed here are taken to need labels: to call them label-free would be the worse mistake.
 
     Args:
         name: Name in a study's table, such as ``"dci_gbt_completeness"`` or ``"assay/response_matrix/independence"``.
@@ -97,17 +97,21 @@ def needs_labels(name: str) -> bool:
     from lr_lightning.callbacks.registry import ASSAYS
     from lr_lightning.metrics.registry import METRICS
 
-    kind, _, rest = name.removeprefix("val/").partition("/")
+    kind, _, rest = name.partition("/")
+    if rest.startswith(("assay/", "metric/")):  # of the last validation
+        kind, _, rest = rest.partition("/")
     if kind == "assay":
         assay = rest.partition("/")[0]
         unlabeled = SimpleNamespace(name="unlabeled", factor_space=SimpleNamespace(names=(), sizes=()))
         target = Target((1, 64, 64), 10, unlabeled)
-        return assay in ASSAYS and first_missing(ASSAYS[assay].needs, target) is not None
+        return assay not in ASSAYS or first_missing(ASSAYS[assay].needs, target) is not None
+    if (rest and kind != "metric") or kind.startswith("udr"):
+        return False
     score = rest.replace("/", "_") if kind == "metric" else name
     metrics = [metric for metric in METRICS if score == metric or score.startswith(f"{metric}_")]
     family = [metric for metric in METRICS if metric.partition("_")[0] == score.partition("_")[0]]
     found = max(metrics, key=len, default=family[0] if family else None)
-    return found is not None and METRICS[found].needs_factors
+    return found is None or METRICS[found].needs_factors
 
 
 def _first_matches(patterns: Iterable[str], names: list[str]) -> list[str]:
