@@ -20,7 +20,7 @@ from lr_lightning.callbacks import (
     ResponseMatrixAssay,
 )
 from lr_lightning.callbacks.registry import ASSAYS
-from lr_lightning.commands.assay import page as report
+from lr_lightning.commands import page as report
 from lr_lightning.models import BetaVAE
 from tests.arrays import read_arrays
 from tests.commands.assay.reports import Page, run
