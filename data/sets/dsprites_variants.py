@@ -1,5 +1,6 @@
 """dSprites in random colors, on noise and on a picture, generated on the fly."""
 
+import hashlib
 from abc import abstractmethod
 from collections.abc import Callable
 from pathlib import Path
@@ -214,6 +215,11 @@ class ScreamDSprites(DSpritesVariant):
                 f"picture must be at least {width} x {height} pixels after scaling to fit into 350 x 274, got "
                 f"{self._picture.shape[2]} x {self._picture.shape[1]} from {picture}; use a larger or less oblong one"
             )
+
+    @property
+    def background(self) -> str:
+        """SHA-256 of the picture after scaling, which distinguishes sets with different pictures."""
+        return hashlib.sha256(self._picture.cpu().contiguous().numpy().tobytes()).hexdigest()
 
     def to(self, device: torch.device | str) -> Self:
         """Move the sprites and the picture to ``device``, so that batches are painted there; return ``self``."""

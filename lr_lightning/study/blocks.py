@@ -1,13 +1,16 @@
 """The grid of a study: a list of blocks, each the product of its lists."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.manifest import Value
 
+_EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 _OWN_KEYS = ("config", "objective")
 _SECTIONS = ("assays", "checkpoint", "data", "initial_weights", "model", "trainer", "wandb")
 _SET_BY_THE_STUDY = {
@@ -53,12 +56,13 @@ class Block:
         return f"block {self.number} of the grid"
 
 
-def read_blocks(grid: Any, config: str | None) -> tuple[Block, ...]:
+def read_blocks(grid: Any, config: str | None, folder: Path) -> tuple[Block, ...]:
     """Return the blocks of a grid.
 
     Args:
         grid: The value of ``grid`` in a study file.
         config: The config of blocks that have none of their own.
+        folder: Where configs are looked for before the working folder and the packaged ones.
 
     Raises:
         UsageError: If there is no block, a block is not a mapping, has no config, an empty list or an unknown key.
@@ -68,7 +72,7 @@ def read_blocks(grid: Any, config: str | None) -> tuple[Block, ...]:
             "grid must be a list of blocks, such as [{model.beta: [1, 4]}], or [{}] for a single cell, "
             f"got {grid if grid is None else repr(grid)}"
         )
-    return tuple(_block(number, block, config) for number, block in enumerate(grid, start=1))
+    return tuple(_block(number, block, config, folder) for number, block in enumerate(grid, start=1))
 
 
 def check_keys(values: Mapping[Any, Any], place: str) -> None:
@@ -90,7 +94,12 @@ def check_keys(values: Mapping[Any, Any], place: str) -> None:
             )
 
 
-def _block(number: int, given: Any, config: str | None) -> Block:
+def with_numbers(value: Value) -> Value:
+    """Return a value; numbers such as ``1e-3``, which YAML reads as text, become floats, as on the command line."""
+    return float(value) if isinstance(value, str) and _EXPONENT.fullmatch(value) else value
+
+
+def _block(number: int, given: Any, config: str | None, folder: Path) -> Block:
     place = f"block {number} of the grid"
     if not isinstance(given, dict):
         raise UsageError(f"{place} must be a mapping of keys to lists of values, got {given!r}")
@@ -103,13 +112,15 @@ def _block(number: int, given: Any, config: str | None) -> Block:
     chosen = own["config"] or config
     if chosen is None:
         raise UsageError(f"{place} has no config; set config in the block, or for all blocks at the top of the file")
+    if (folder / chosen).is_file():
+        chosen = str(folder / chosen)
     return Block(number, chosen, own["objective"], {key: _values(key, value, place) for key, value in values.items()})
 
 
 def _values(key: str, given: Any, place: str) -> tuple[Value, ...]:
     """Return the values of a key: those of a list, or a single one."""
     if not isinstance(given, list):
-        return (given,)
+        return (with_numbers(given),)
     if not given:
         raise UsageError(f"{place}: {key} is an empty list, so the block has no cells; give it values, or remove it")
-    return tuple(given)
+    return tuple(map(with_numbers, given))

@@ -5,23 +5,25 @@ from importlib import import_module
 from typing import Any
 
 from lr_lightning.callbacks.run.provenance import data_record
-from lr_lightning.data import FactorDataset
+from lr_lightning.data import FactorDataset, ScreamDSprites
 from lr_lightning.data.data_set_record import DataSetRecord
 
 
 def data_content(dataset: Any) -> dict[str, Any] | None:
     """Return what identifies the observations of an opened data set.
 
-    Known sets, whether public or rendered, are identified by their name and the version of the renderer; other sets by
-    the hash of 64 observations.
+    Known sets, whether public or rendered, are identified by their name, the version of the renderer and the picture in
+    the background; other sets by the hash of 64 observations.
 
     Args:
         dataset: The data set; ``None`` if the data module has none.
     """
     if not isinstance(dataset, FactorDataset):
         return None
-    if type(dataset).records:
-        return {"name": dataset.name, "renderer_version": getattr(dataset, "renderer_version", None)}
+    known = {record.name for record in type(dataset).records}
+    if dataset.name.removeprefix("rendered_") in known or dataset.name in known:
+        painted = {"background": dataset.background} if isinstance(dataset, ScreamDSprites) else {}
+        return {"name": dataset.name, "renderer_version": getattr(dataset, "renderer_version", None)} | painted
     record = data_record(dataset) or {}
     return {key: record[key] for key in ("num_samples", "sha256_of_64")}
 

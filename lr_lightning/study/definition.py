@@ -14,7 +14,7 @@ from lr_lightning.commands.config.packaged import find_packaged
 from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.configs import CONFIG_FOLDER
-from lr_lightning.study.blocks import Block, check_keys, read_blocks
+from lr_lightning.study.blocks import Block, check_keys, read_blocks, with_numbers
 from lr_lightning.study.manifest import Evaluation, Resources, Value
 from lr_lightning.study.settings import parse_evaluation, parse_resources
 
@@ -113,8 +113,8 @@ def _definition(path: Path, given: Any) -> StudyDefinition:
     return StudyDefinition(
         path=path,
         name=_name(given.get("name", path.stem)),
-        values=values,
-        blocks=read_blocks(given.get("grid"), _config(given.get("config"))),
+        values={key: with_numbers(value) for key, value in values.items()},
+        blocks=read_blocks(given.get("grid"), _config(given.get("config")), path.parent),
         seeds=seeds,
         seeds_per_job=_seeds_per_job(given.get("seeds_per_job", 1), seeds),
         evaluation=parse_evaluation(given.get("test")),

@@ -49,8 +49,7 @@ def prepare_study(definition: StudyDefinition, root: Path) -> tuple[Manifest, st
     folder = StudyFolder(root, definition.name)
     change = change_on_disk(resolved, root)
     for cell, config in resolved.configs.items():
-        text = yaml.safe_dump(dict(config), sort_keys=False)
-        _write(cell_folder(root, cell) / CELL_CONFIG, text)
+        _write(cell_folder(root, cell) / CELL_CONFIG, _text(config))
     _write(folder.definition, definition.path.read_text(encoding="utf-8"))
     if not folder.manifest.exists() or read_manifest(folder.manifest) != resolved.manifest:
         write_manifest(folder, resolved.manifest)
@@ -99,7 +98,7 @@ def _check_cells(root: Path, resolved: ResolvedStudy) -> None:
     """Raise ``ValueError`` if the config of a cell on disk has other values that affect training."""
     for cell, config in resolved.configs.items():
         path = cell_folder(root, cell) / CELL_CONFIG
-        if not path.exists():
+        if not path.exists() or path.read_text(encoding="utf-8") == _text(config):
             continue
         check_config_file(path)
         old = with_current_names(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -118,6 +117,12 @@ def _changes(path: Path, old: Any, config: Mapping[str, Any]) -> list[tuple[str,
     except (AttributeError, ImportError, ValueError) as error:
         raise ValueError(f"{path} cannot be read by this version of lr-lightning ({error}); move it away") from error
     return list(differences(before, training_values(config, defaults=True)))
+
+
+def _text(config: Mapping[str, Any]) -> str:
+    """Return the text of the config of a cell."""
+    text: str = yaml.dump(dict(config), Dumper=getattr(yaml, "CSafeDumper", yaml.SafeDumper), sort_keys=False)
+    return text
 
 
 def _write(path: Path, text: str) -> None:

@@ -111,7 +111,8 @@ class SectionResolver:
         if section not in self._plain:
             self._check_class(section)
             parsed = self._attempt(section, self._parse)
-            plain: dict[str, Any] = yaml.safe_load(self._parser.dump(parsed, skip_none=False, skip_validation=True))
+            text = self._parser.dump(parsed, skip_none=False, skip_validation=True)
+            plain: dict[str, Any] = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))
             self._attempt(section, lambda _: check_serializable(plain))
             self._plain[section] = {key: value for key, value in plain.items() if _section_of(key) == section.name}
         return self._plain[section]

@@ -64,7 +64,7 @@ def test_defaults() -> None:
 
 @given(sizes=st.lists(st.integers(1, 4), max_size=4))
 def test_a_block_is_the_product_of_its_lists(sizes: list[int]) -> None:
-    [block] = read_blocks([{f"model.x{key}": list(range(size)) for key, size in enumerate(sizes)}], "helix")
+    [block] = read_blocks([{f"model.x{key}": list(range(size)) for key, size in enumerate(sizes)}], "helix", Path())
     cells = list(block)
     assert len(cells) == len(block) == len({tuple(cell.items()) for cell in cells})
     for key, size in enumerate(sizes):
@@ -133,6 +133,20 @@ def test_a_wrong_value_is_named(changed: dict[str, Any], named: list[str]) -> No
 def test_a_file_that_is_no_mapping_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"mine\.yaml"):
         read(text)
+
+
+def test_a_config_is_looked_for_beside_the_study() -> None:
+    path = Path("folder", "study.yaml")
+    path.parent.mkdir()
+    path.write_text("config: base.yaml\ngrid: [{}, {config: helix}]")
+    Path("folder", "base.yaml").write_text("include: helix")
+    assert [block.config for block in read_definition(path).blocks] == [str(Path("folder", "base.yaml")), "helix"]
+
+
+def test_numbers_with_an_exponent_are_numbers() -> None:
+    definition = read("config: helix\nset: {model.optimizer.lr: 1e-3}\ngrid: [{model.beta: [1E-2, 2.e+1, e3]}]")
+    assert definition.values == {"model.optimizer.lr": 0.001}
+    assert [cell["model.beta"] for cell in definition.blocks[0]] == [0.01, 20.0, "e3"]
 
 
 def test_comments_and_the_order_of_keys_do_not_change_the_digest() -> None:

@@ -219,6 +219,24 @@ def test_pictures_of_a_folder_are_identified_by_their_content(tmp_path: Path) ->
     assert found[0] == found[1]
 
 
+def test_other_data_of_a_known_class_are_identified_by_their_content(tmp_path: Path) -> None:
+    from PIL import Image
+
+    from lr_lightning.data import RenderedDSprites, ScreamDSprites, TorchvisionDataset
+
+    contents = []
+    for color in (10, 20):
+        folder = tmp_path / str(color)
+        (folder / "class").mkdir(parents=True)
+        for name in "ab":
+            Image.new("RGB", (70, 70), (color, 0, 0)).save(folder / "class" / f"{name}.png")
+        contents.append(data_content(TorchvisionDataset("ImageFolder", folder, storage="memory")))
+        contents.append(data_content(ScreamDSprites(folder / "class" / "a.png")))
+    contents.append(data_content(RenderedDSprites()))
+    assert len({str(content) for content in contents}) == 5
+    assert contents[-1] == {"name": "rendered_dsprites", "renderer_version": 1}
+
+
 def test_weights_are_identified_by_their_content(config: dict[str, Any]) -> None:
     for name, text in (("a.ckpt", "1"), ("b.ckpt", "1"), ("c.ckpt", "2")):
         Path(name).write_text(text)
