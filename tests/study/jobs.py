@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -64,9 +63,10 @@ def work(job: Job) -> tuple[Outcome, ...]:
             names = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
             environment = {name: os.environ.get(name) for name in names}
             note(job.root, f"note_{job.seeds[0]}", {"pid": os.getpid(), "torch": "torch" in sys.modules} | environment)
-        case "hang":  # with a child, as a loader of data is one
-            child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-            note(job.root, f"hang_{job.seeds[0]}", {"pid": os.getpid(), "child": child.pid})
+        case "hang":  # with a child that inherits all open files, as a loader of data is one
+            child = os.fork()
+            if child:
+                note(job.root, f"hang_{job.seeds[0]}", {"pid": os.getpid(), "child": child})
             time.sleep(600)
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)

@@ -105,18 +105,18 @@ def test_a_failure_is_recorded_and_stops_nothing(state: Any) -> None:
     assert again.failures == progress.failures
 
 
-def test_a_lost_job_runs_again_before_others() -> None:
-    manifest = study()
-    lost = Counter[str]()
+def test_a_lost_job_runs_again_before_those_that_the_engine_has_not_got() -> None:
+    manifest, lost = study(num_strengths=1, num_seeds=8), Counter[tuple[int, ...]]()
 
     def work(job: Job) -> tuple[Outcome, ...] | None:
-        lost[job.cell] += 1
-        return None if lost[job.cell] <= 2 and job.cell == manifest.cells[0].identity else finish(job)
+        lost[job.seeds] += 1
+        return None if lost[job.seeds] <= 2 and job.seeds == (0,) else finish(job)
 
     progress, engine = drive(manifest, work, retries=2)
-    assert len(progress.done) == 4
+    assert len(progress.done) == 8
     assert progress.failures == {}
-    assert len(engine.jobs) == 6
+    # the engine gets four jobs at first, and then one for each that has ended
+    assert [seed for job in engine.jobs for seed in job.seeds] == [0, 1, 2, 3, 0, 4, 5, 6, 0, 7]
 
 
 def test_a_job_that_is_lost_too_often_has_failed() -> None:
