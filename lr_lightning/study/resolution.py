@@ -1,11 +1,12 @@
 """Resolves the cells of a study, and checks everything in it before anything runs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lr_lightning import __version__
+from lr_lightning.commands.fit.members import check_trainable_together
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.blocks import Block
 from lr_lightning.study.data_content import data_content, data_set_name, expected_content
@@ -43,14 +44,16 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
     Nothing is written and nothing is trained. It takes a tenth of a second for each different model and data set.
 
     Raises:
-        UsageError: If a value is refused, two cells are equal, or a metric or assay in ``test`` does not exist or has
-            a wrong argument.
+        UsageError: If a value is refused, two cells are equal, a metric or assay in ``test`` does not exist or has a
+            wrong argument, or a job is to train several seeds together of a cell that cannot be trained so.
     """
     study = _Study(definition)
     try:
         check_evaluation(definition.evaluation)
         cells = [cell for block in definition.blocks for cell in study.resolve(block)]
         _check_different(cells)
+        if definition.seeds_per_job > 1:
+            _check_trainable_together(cells)
     except UsageError as error:
         raise UsageError(f"{definition.path}: {error}") from error
     labels = unique_labels([Named(each.objective, each.dataset, each.parameters, each.config) for each in cells])
@@ -194,6 +197,14 @@ def _data_set(config: Mapping[str, Any]) -> str:
 
 def _class_name(entry: Mapping[str, Any]) -> str:
     return str(entry["class_path"]).rpartition(".")[2]
+
+
+def _check_trainable_together(cells: Sequence[_ResolvedCell]) -> None:
+    for cell in cells:
+        try:
+            check_trainable_together(cell.config["trainer"])
+        except ValueError as error:
+            raise UsageError(f"{cell.block}: {error}") from error
 
 
 def _check_different(cells: list[_ResolvedCell]) -> None:

@@ -19,7 +19,29 @@ def run_job(job: Job) -> tuple[Outcome, ...]:
     Raises:
         MemoryError: If memory ran out.
     """
-    return tuple(_run_seed(job, seed) for seed in job.seeds)
+    start = time.monotonic()
+    try:
+        diverged = _train_together(job)
+    except Exception as error:
+        traceback.print_exc()
+        failed = state_after(error), sentence(error), time.monotonic() - start, socket.gethostname()
+        return tuple(Outcome(seed, *failed) for seed in job.seeds)
+    seconds = (time.monotonic() - start) / len(job.seeds)
+    return tuple(
+        Outcome(seed, "diverged", diverged[seed], seconds, socket.gethostname())
+        if seed in diverged
+        else _run_seed(job, seed)
+        for seed in job.seeds
+    )
+
+
+def _train_together(job: Job) -> dict[int, str]:
+    """Train several seeds together; return why some diverged. What is left of the others is done for each alone."""
+    if len(job.seeds) == 1:
+        return {}
+    from lr_lightning.study.members import train_together  # imports torch, in worker processes only
+
+    return train_together(job)
 
 
 def _run_seed(job: Job, seed: int) -> Outcome:

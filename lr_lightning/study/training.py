@@ -16,7 +16,8 @@ from lr_lightning.study.identity import differences, training_values
 from lr_lightning.study.job import Job
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, failure_path, run_folder
 
-_NO_BAR = {"trainer.enable_progress_bar": False}
+NO_BAR = {"trainer.enable_progress_bar": False}
+"""Values of all runs of studies, whose output goes to a file."""
 
 
 def train_and_evaluate(job: Job, seed: int) -> None:
@@ -44,7 +45,7 @@ def train_and_evaluate(job: Job, seed: int) -> None:
 
 def run_values(job: Job, seed: int) -> dict[str, Any]:
     """Return the values that a run adds to the config of its cell."""
-    return _NO_BAR | {
+    return NO_BAR | {
         "seed_everything": seed,
         "wandb.mode": job.wandb,
         "wandb.group": job.study,
@@ -56,7 +57,7 @@ def run_values(job: Job, seed: int) -> dict[str, Any]:
 def evaluate(job: Job, seed: int, run: Run) -> EvaluationRecord:
     """Evaluate a trained run, and return its scores and scalars."""
     wanted = job.evaluation
-    values: dict[str, Any] = _NO_BAR | {"wandb.mode": job.wandb}
+    values: dict[str, Any] = NO_BAR | {"wandb.mode": job.wandb}
     if wanted.metrics and wanted.codes == "sample":
         values["assays.disentanglement.codes"] = wanted.codes
     found = run.test(wanted.checkpoint, metrics=wanted.metrics, assays=wanted.assays, values=values)

@@ -1,0 +1,113 @@
+"""The seeds of one job are trained together, and leave the runs that jobs of one seed leave."""
+
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lr_lightning.commands.fit.members import fit_members
+from lr_lightning.commands.messages import UsageError
+from lr_lightning.commands.run.folder import RunFolder
+from lr_lightning.commands.run.lease import acquire
+from lr_lightning.runs import fit
+from lr_lightning.study import members
+from lr_lightning.study.job import Job
+from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, run_folder
+from lr_lightning.study.manifest import Manifest
+from lr_lightning.study.run_job import run_job
+from lr_lightning.study.training import run_values
+from tests.run_folders import differences
+from tests.study.small_study import job_of, make_study
+
+pytestmark = [pytest.mark.filterwarnings("ignore:score undefined"), pytest.mark.filterwarnings("ignore:seed 4 ended")]
+SHORT = {"trainer.max_epochs": 2, "data.batches_per_epoch": 4, "trainer.log_every_n_steps": 2}
+DIVERGING = {"model": "tests.commands.fit.diverging.DivergingVAE"}
+
+
+class Recorder:
+    """Records which seeds are trained together, and trains them or not."""
+
+    def __init__(self, trains: bool) -> None:
+        self.trains = trains
+        self.seeds: list[list[int]] = []
+
+    def __call__(self, arguments: Sequence[str], folders: Mapping[int, RunFolder], values: Any) -> dict[int, str]:
+        self.seeds.append([*folders])
+        return fit_members(arguments, folders, values) if self.trains else {}
+
+
+def recorder(monkeypatch: pytest.MonkeyPatch, trains: bool) -> Recorder:
+    found = Recorder(trains)
+    monkeypatch.setattr("lr_lightning.study.members.fit_members", found)
+    return found
+
+
+def states(job: Job) -> dict[int, str]:
+    return {outcome.seed: outcome.state for outcome in run_job(job)}
+
+
+def study_of(root: str, **values: Any) -> tuple[Manifest, Path]:
+    path = Path(root).absolute()
+    return make_study(path, SHORT | values), path
+
+
+def folder_of(job: Job, seed: int) -> Path:
+    return run_folder(job.root, job.cell, seed)
+
+
+def test_a_job_of_several_seeds_leaves_the_runs_of_jobs_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, root = study_of("together")
+    job = job_of(manifest, root, seeds=(3, 4))
+    trained = recorder(monkeypatch, trains=True)
+    assert states(job) == {3: "done", 4: "done"}
+    assert trained.seeds == [[3, 4]]
+    assert evaluation_path(folder_of(job, 4), job.evaluation.digest).exists()
+    manifest, other = study_of("alone")
+    alone = job_of(manifest, other, seeds=(4,))
+    assert states(alone) == {4: "done"}
+    assert differences(folder_of(alone, 4), folder_of(job, 4)) == []
+    # all is done, and nothing is trained again; nor are seeds whose evaluation is missing
+    shutil.rmtree(folder_of(job, 3) / "evaluations")
+    assert states(job) == {3: "done", 4: "done"}
+    assert trained.seeds == [[3, 4]]
+
+
+def test_seeds_at_the_same_step_continue_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    manifest, root = study_of("studies")
+    job = job_of(manifest, root, seeds=(3, 4, 5, 6))
+    config = cell_folder(root, job.cell) / CELL_CONFIG
+    for seed in (4, 6):  # as if a worker had been killed
+        fit(config, run_values(job, seed) | {"trainer.max_epochs": 1}, folder=folder_of(job, seed), quiet=True)
+        (folder_of(job, seed) / "results.json").unlink()
+        written = folder_of(job, seed) / "config.yaml"
+        written.write_text(written.read_text().replace("max_epochs: 1", "max_epochs: 2"))
+    trained = recorder(monkeypatch, trains=False)
+    folder_of(job, 3).mkdir(parents=True)
+    lease = acquire(folder_of(job, 3), wait=False)
+    assert members.train_together(job) == {}
+    assert trained.seeds == [[4, 6]]  # 3 is in use, so that 5 is left to be trained alone
+    lease.release()
+    assert members.train_together(job) == {}
+    assert trained.seeds[1:] == [[3, 5], [4, 6]]
+
+
+def test_a_seed_that_diverges_does_not_stop_the_others() -> None:
+    manifest, root = study_of("studies", **DIVERGING)
+    job = job_of(manifest, root, seeds=(3, 4, 5))
+    outcomes = run_job(job)
+    assert [outcome.state for outcome in outcomes] == ["done", "diverged", "done"]
+    assert "nan at step 8" in outcomes[1].sentence
+    [alone] = run_job(job_of(manifest, root, seeds=(4,)))
+    assert (alone.state, alone.sentence) == ("diverged", outcomes[1].sentence)
+
+
+def test_what_works_on_one_seed_at_a_time_is_refused_before_anything_starts() -> None:
+    clipped = {"trainer.gradient_clip_val": 1.0}
+    with pytest.raises(UsageError, match=r"block 1 of the grid: trainer\.gradient_clip_val is 1\.0.*seeds_per_job"):
+        make_study(Path("studies"), SHORT | clipped, seeds=2, seeds_per_job=2)
+    manifest, root = study_of("others", **clipped)  # a job of several seeds all the same
+    outcomes = run_job(job_of(manifest, root, seeds=(3, 4)))
+    assert [outcome.state for outcome in outcomes] == ["failed", "failed"]
+    assert "trainer.gradient_clip_val is 1.0" in outcomes[0].sentence
