@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pytorch_lightning.loggers import Logger
 from typing_extensions import override
 
 from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.commands.fit.training import RunCLI
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, RunFolder
 from lr_lightning.loggers import RunWandbLogger
+from lr_lightning.networks.pretrained import without_pretrained_weights
 
 Existing: TypeAlias = Literal["new", "resume", "error"]
 """What to do if the folder has a run: choose the next free one, continue the run, or refuse."""
@@ -87,8 +87,9 @@ class Loading(RunCLI):
         return self.folder, self.checkpoint
 
     @override
-    def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
-        return False
+    def instantiate_classes(self) -> None:
+        with without_pretrained_weights():  # the weights come from the checkpoint, if they are needed at all
+            super().instantiate_classes()
 
 
 def start(command_line: RunCLI) -> None:

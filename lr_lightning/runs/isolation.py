@@ -10,13 +10,30 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout
-from typing import Any
+from contextvars import copy_context
+from typing import Any, TypeVar
 
 import torch
-from pytorch_lightning.utilities.seed import isolate_rng
+
+from lr_lightning.data.storage.random_state import kept_random_state
+
+T = TypeVar("T")
 
 _running = threading.Lock()
 _LOGGERS = ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero", "lightning_fabric", "lightning_utilities")
+
+
+def run_isolated(work: Callable[[], T], quiet: bool = False) -> T:
+    """Return the result of ``work``, called within :func:`isolated` and in a context of its own.
+
+    Without the latter, a context variable of jsonargparse would keep model and data of the last run alive.
+
+    Args:
+        work: The function to call.
+        quiet: As for :func:`isolated`.
+    """
+    with isolated(quiet):
+        return copy_context().run(work)
 
 
 @contextmanager
@@ -34,7 +51,8 @@ def isolated(quiet: bool = False) -> Iterator[None]:
         quiet: Whether to print nothing to standard output, and none of Lightning's remarks.
 
     Raises:
-        RuntimeError: If a run is in progress in this process, e.g. in another thread: all of this state is global.
+        RuntimeError: If a run is in progress in this process, e.g. in another thread: all of this state is global. Also
+            in place of ``SystemExit``.
     """
     if not _running.acquire(blocking=False):
         raise RuntimeError(
@@ -44,10 +62,11 @@ def isolated(quiet: bool = False) -> Iterator[None]:
     try:
         with ExitStack() as stack:
             stack.callback(gc.collect)
-            for restore in (_torch_settings(), _environment(), _signal_handlers(), _matplotlib_settings()):
-                stack.callback(restore)
+            for kept in (_torch_settings, _environment, _signal_handlers, _exit_hooks, _matplotlib_settings):
+                stack.callback(kept())
             stack.callback(os.chdir, os.getcwd())  # noqa: PTH109  (the text, so that a removed folder is no error)
-            stack.enter_context(isolate_rng())
+            stack.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
+            stack.enter_context(kept_random_state())
             stack.enter_context(warnings.catch_warnings())
             stack.callback(_log_settings())
             if quiet:
@@ -56,6 +75,8 @@ def isolated(quiet: bool = False) -> Iterator[None]:
                 for name in _LOGGERS:
                     logging.getLogger(name).setLevel(logging.WARNING)
             yield
+    except SystemExit as stopped:  # such as the option print_config, or sys.exit in a callback
+        raise RuntimeError(f"an option or a callback ended the process (exit code {stopped.code})") from stopped
     finally:
         _running.release()
 
@@ -109,6 +130,16 @@ def _signal_handlers() -> Callable[[], None]:
             # None is a handler that was not installed from Python, and cannot be installed from Python
             if handler is not None and signal.getsignal(number) is not handler:
                 signal.signal(number, handler)
+
+    return restore
+
+
+def _exit_hooks() -> Callable[[], None]:
+    """Return a function that restores how Python exits, which W&B replaces to notice failed runs."""
+    excepthook, exit_ = sys.excepthook, sys.exit
+
+    def restore() -> None:
+        sys.excepthook, sys.exit = excepthook, exit_
 
     return restore
 

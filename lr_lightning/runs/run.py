@@ -16,25 +16,29 @@ from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG
 from lr_lightning.common.checks import check_choice
-from lr_lightning.runs.assay_words import assay_words
+from lr_lightning.metrics.core.sample import Codes
+from lr_lightning.runs.assay_words import Assays, assay_words
 from lr_lightning.runs.codes import RunCodes, read_codes
 from lr_lightning.runs.command_lines import QUIET, Loading, start
-from lr_lightning.runs.isolation import isolated
+from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.runs.results import Evaluation, read_results, scalars_of, scores_of
 from lr_lightning.runs.scores import Scores
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A run in its folder, which is read whenever a result is asked for.
 
     Evaluations write to the run folder, as on the command line: the same files, and one process at a time.
 
     Attributes:
-        folder: The run folder.
+        folder: The run folder, an absolute path.
     """
 
     folder: Path
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self.folder)!r})"
 
     @property
     def config(self) -> dict[str, Any]:
@@ -102,34 +106,48 @@ class Run:
             ValueError: If it is damaged, or does not fit the model.
         """
         path = self.checkpoint(checkpoint)
-        with isolated(quiet=True):
+
+        def load() -> LightningModule:
             model: LightningModule = self._loaded(path).model
             content = read_checkpoint(path)
             model.load_state_dict(content["state_dict"])
             model.on_load_checkpoint(content)
-        return model.eval()
+            return model.eval()
+
+        return run_isolated(load, quiet=True)
 
     def data(self) -> LightningDataModule:
         """Return the data module, set up for training: with its split, and without a Trainer."""
-        with isolated(quiet=True):
+
+        def load() -> LightningDataModule:
             data: LightningDataModule = self._loaded(None).datamodule
             data.prepare_data()
             data.setup("fit")
-        return data
+            return data
 
-    def test(self, checkpoint: str | Path = "best", **options: Any) -> Evaluation:
-        """Evaluate a checkpoint on the test set, as ``lr-lightning test`` does; see :meth:`validate` for options."""
-        return self._evaluate("test", checkpoint, **options)
+        return run_isolated(load, quiet=True)
 
-    def validate(self, checkpoint: str | Path = "best", **options: Any) -> Evaluation:
-        """Evaluate a checkpoint on the validation set, as ``lr-lightning validate`` does.
+    def test(
+        self,
+        checkpoint: str | Path = "best",
+        *,
+        metrics: Sequence[str] | None = None,
+        assays: Assays | None = None,
+        codes: Codes | None = None,
+        values: Mapping[str, Any] | None = None,
+        quiet: bool = False,
+    ) -> Evaluation:
+        """Evaluate a checkpoint on the test set, as ``lr-lightning test`` does.
 
         Args:
             checkpoint: See :meth:`checkpoint`.
-            options: ``metrics``, metrics or groups of metrics to compute, ``[]`` for none; by default those of the
-                config, or the default ones in a test. ``assays``, the assays to run: a list of names, or a mapping of
-                names to their arguments; by default those of the config. ``values``, values that replace those of the
-                config, as for :func:`~lr_lightning.fit`. ``quiet``, whether to print nothing.
+            metrics: Metrics or groups of metrics to compute, none if empty; by default those of the config, and the
+                default ones if it has none.
+            assays: The assays to run instead of those of the config: names, or a mapping of names to arguments.
+            codes: Whether scores use posterior means (``"mean"``) or one ``"sample"`` of each posterior; by default as
+                in the config.
+            values: Values that replace those of the config, as for :func:`~lr_lightning.fit`.
+            quiet: Whether to print nothing.
 
         Returns:
             Scalars and scores of this evaluation, which :attr:`scalars` and :attr:`scores` then include.
@@ -137,9 +155,25 @@ class Run:
         Raises:
             FileNotFoundError: If there is no such checkpoint.
             FolderInUseError: If another process trains or evaluates this run.
-            ValueError: If an assay or metric is unknown, or has no such argument.
+            UsageError: If an assay or metric is unknown, or has no such argument.
         """
-        return self._evaluate("validate", checkpoint, **options)
+        return self._evaluate("test", checkpoint, assay_words(self.config, metrics, assays, codes), values, quiet)
+
+    def validate(
+        self,
+        checkpoint: str | Path = "best",
+        *,
+        metrics: Sequence[str] | None = None,
+        assays: Assays | None = None,
+        codes: Codes | None = None,
+        values: Mapping[str, Any] | None = None,
+        quiet: bool = False,
+    ) -> Evaluation:
+        """Evaluate a checkpoint on the validation set, as ``lr-lightning validate`` does; see :meth:`test`.
+
+        Without ``metrics`` and ``assays``, only those of the config are computed.
+        """
+        return self._evaluate("validate", checkpoint, assay_words(self.config, metrics, assays, codes), values, quiet)
 
     def assay(
         self,
@@ -176,8 +210,8 @@ class Run:
         words = [str(self.checkpoint(checkpoint)), f"--out={out}", f"--assays={','.join(assays)}", f"--split={split}"]
         words += [f"--seed={int(seed)}", *(["--overwrite"] if overwrite else [])]
         words += [] if num_samples is None else [f"--num_samples={int(num_samples)}"]
-        with isolated():
-            assay_command.run(["assay", *words, *option_words(values or {})])
+        words += option_words(values or {})
+        run_isolated(lambda: assay_command.run(["assay", *words]))
         return Path(out) / assay_command.INDEX
 
     def codes(self, checkpoint: str | Path = "best", *, values: Mapping[str, Any] | None = None) -> RunCodes:
@@ -203,26 +237,21 @@ class Run:
         self,
         stage: Literal["test", "validate"],
         checkpoint: str | Path,
-        *,
-        metrics: Sequence[str] | None = None,
-        assays: Sequence[str] | Mapping[str, Mapping[str, Any]] | None = None,
-        values: Mapping[str, Any] | None = None,
-        quiet: bool = False,
+        words: Sequence[str],
+        values: Mapping[str, Any] | None,
+        quiet: bool,
     ) -> Evaluation:
         path = self.checkpoint(checkpoint)
-        words = [*assay_words(self.config, metrics, assays), *option_words(values or {})]
-        self._run(stage, path, words, quiet)
+        self._run(stage, path, [*words, *option_words(values or {})], quiet)
         return Evaluation.of(self.folder, stage, path)
 
     def _run(self, command: str, checkpoint: Path, words: Sequence[str], quiet: bool) -> None:
         """Run a command on a checkpoint of this run."""
-        place = [f"--trainer.default_root_dir={self.folder}", f"--ckpt_path={checkpoint}"]
-        with isolated(quiet):
-            start(
-                prepare(
-                    [command, f"--config={self.folder / CONFIG}", *place, *words, *(QUIET if quiet else ())], RunCLI
-                )
-            )
+        config, place = self.folder / CONFIG, f"--trainer.default_root_dir={self.folder}"
+        command_line = [command, f"--config={config}", place, f"--ckpt_path={checkpoint}", *words]
+        if quiet:
+            command_line += QUIET
+        run_isolated(lambda: start(prepare(command_line, RunCLI)), quiet)
 
     def _loaded(self, checkpoint: Path | None) -> RunCLI:
         """Return a command line with model and data of this run."""
@@ -239,4 +268,4 @@ def load_run(folder: str | Path) -> Run:
     path = Path(folder)
     if not (path / CONFIG).is_file():
         raise FileNotFoundError(f"{path} is not a run folder: {path / CONFIG} does not exist")
-    return Run(path)
+    return Run(path.absolute())

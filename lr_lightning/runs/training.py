@@ -15,7 +15,7 @@ from lr_lightning.commands.fit.training import prepare
 from lr_lightning.common.checks import check_choice
 from lr_lightning.common.renamed_keys import with_current_names
 from lr_lightning.runs.command_lines import QUIET, Existing, Training
-from lr_lightning.runs.isolation import isolated
+from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.runs.run import Run
 
 
@@ -67,9 +67,9 @@ def fit(
         words.append(f"--trainer.default_root_dir={folder}")
     if quiet:
         words += QUIET
-    with isolated(quiet):
-        path = prepare(["fit", *words], partial(Training, existing=existing)).train()
-    return Run(path)
+    kind = partial(Training, existing=existing)
+    path = run_isolated(lambda: prepare(["fit", *words], kind).train(), quiet)
+    return Run(path.absolute())
 
 
 def config_words(config: str | Path | Mapping[str, Any]) -> list[str]:

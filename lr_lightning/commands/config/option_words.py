@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from os import PathLike, fspath
 from typing import Any
 
+import numpy as np
 import yaml
 
 GROUPS = ("assays", "checkpoint", "trainer", "wandb")
@@ -101,8 +102,12 @@ def plain_values(value: Any, key: str) -> Any:
         TypeError: If it contains other objects.
     """
     match value:
-        case None | bool() | str():
+        case np.generic():
+            return value.item()
+        case None | bool():
             return value
+        case str():
+            return str(value)
         case Integral():
             return int(value)
         case Real():

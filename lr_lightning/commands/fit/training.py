@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import Callback, ModelSummary
 from pytorch_lightning.cli import ArgsType, LightningArgumentParser, LightningCLI
 from pytorch_lightning.loggers import CSVLogger, Logger
 from pytorch_lightning.plugins import TorchCheckpointIO
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 from pytorch_lightning.utilities.seed import isolate_rng
 from typing_extensions import override
 
@@ -354,7 +355,10 @@ class RunCLI(LightningCLI):
         """
         try:
             super()._run_subcommand(str(self.subcommand))
-        except SystemExit as stopped:  # how Lightning handles Ctrl-C
+        except SystemExit as stopped:
+            # Lightning ends the process after Ctrl-C and SIGTERM; a callback may do so too
+            if not (isinstance(stopped, SIGTERMException) or isinstance(stopped.__context__, KeyboardInterrupt)):
+                raise
             folder = Path(self.trainer.default_root_dir)
             resumable = self.subcommand == "fit" and (folder / CHECKPOINTS / "last.ckpt").is_file()
             how = f"resume with: lr-lightning fit {quoted_path(folder)}"
