@@ -11,6 +11,7 @@ from typing import Any
 from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.metrics.score_table import ScoreRow
 from lr_lightning.runs.scores import RunScore, Scores
+from lr_lightning.training.seed_statistics import seed_name
 
 _TABLE = re.compile(r"(?:seed_(?P<seed>\d+)-)?(?P<assay>.+)-(?P<moment>step(?P<step>\d+)|validate|test)\.json")
 
@@ -69,29 +70,32 @@ def scalars_of(record: Mapping[str, Any]) -> dict[str, float]:
 def scores_of(folder: Path, stage: str, record: Mapping[str, Any]) -> Scores:
     """Return the disentanglement scores of training, a validation or a test.
 
-    In training, each validation computes some of them: the latest value of each counts, as for its scalars.
+    In training, each validation computes some of them: the latest value of each counts, as for its scalars. Tables of
+    earlier evaluations stay in the folder; only scores that the record has as scalars are returned.
 
     Args:
         folder: The run folder.
         stage: ``"fit"``, ``"validate"`` or ``"test"``.
         record: The entry of ``stage`` in ``results.json``.
     """
-    seed = record.get("seed")
     latest: dict[tuple[Any, str], RunScore] = {}
-    for member, step, row in sorted(_rows(folder, stage), key=lambda found: found[1] or 0):
-        which = seed if member is None else member
+    for member, step, row in _rows(folder, stage):
+        group = "" if member is None else f"{seed_name(member)}/"
         reached = record["step"] if step is None else step
-        if reached <= record["step"]:  # a run that was trained further, and killed, has later tables
-            latest[which, row.name] = RunScore(which, stage, reached, row)
+        # a run that was killed after it had been trained further has later tables
+        if f"{group}metric/{row.metric}/{row.variant}" in record["scalars"] and reached <= record["step"]:
+            seed = record.get("seed") if member is None else member
+            latest[seed, row.name] = RunScore(seed, stage, reached, row)
     return Scores(tuple(latest.values()))
 
 
 def _rows(folder: Path, stage: str) -> Iterator[tuple[int | None, int | None, ScoreRow]]:
-    """Yield seed of the member, step and row of all score tables of a stage."""
-    for path in sorted((folder / "assays").glob("*.json")):
-        name = _TABLE.fullmatch(path.name)
-        if name is None or (name["moment"] != stage and not (stage == "fit" and name["step"])):
-            continue
+    """Yield seed of the member, step and row of all score tables of a stage, the latest last."""
+    tables = [(_TABLE.fullmatch(path.name), path) for path in (folder / "assays").glob("*.json")]
+    own = [
+        (name, path) for name, path in tables if name and (name["moment"] == stage or (stage == "fit" and name["step"]))
+    ]
+    for name, path in sorted(own, key=lambda table: (int(table[0]["step"] or 0), table[1].stat().st_mtime_ns)):
         for row in json.loads(path.read_text()):
             values = row | {"value": math.nan if row["value"] is None else row["value"]}
             known = {key: value for key, value in values.items() if key in ScoreRow._fields}

@@ -90,13 +90,15 @@ def test_a_score_of_an_earlier_validation_is_kept(tmp_path: Path) -> None:
         "test": {"a": 5},
     }
     for moment, values in tables.items():
-        text = json.dumps([row | {"name": name, "value": value} for name, value in values.items()])
+        text = json.dumps([row | {"name": name, "variant": name, "value": value} for name, value in values.items()])
         (tmp_path / "assays" / f"disentanglement-{moment}.json").write_text(text)
-    found = scores_of(tmp_path, "fit", {"step": 20, "seed": 0})  # the table of step 30 is that of a killed start
+    record = {"step": 20, "seed": 0, "scalars": {"metric/m/a": None, "metric/m/b": 2.0}}
+    found = scores_of(tmp_path, "fit", record)  # the table of step 30 is that of a killed start
     assert {score.row.name: score.step for score in found} == {"a": 20, "b": 10}
     assert math.isnan(found["a"])
     assert found["b"] == 2.0
-    assert scores_of(tmp_path, "test", {"step": 20, "seed": 0})["a"] == 5.0
+    assert scores_of(tmp_path, "test", record)["a"] == 5.0
+    assert len(scores_of(tmp_path, "test", record | {"scalars": {"metric/m/c": 1.0}})) == 0  # of an earlier test
 
 
 def test_model_and_data(run: lr.Run) -> None:
