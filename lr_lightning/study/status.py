@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -125,9 +126,11 @@ def _rate(manifest: Manifest, root: Path, states: Mapping[RunKey, RunState]) -> 
     """Return how many runs end in an hour."""
     ends = {key: state.finished for key, state in states.items() if state.finished is not None}
     last = sorted(ends, key=lambda key: ends[key])[-_TIMED:]
-    paths = [evaluation_path(run_folder(root, *key), manifest.evaluation.digest) for key in last]
-    records = map(read_evaluation, paths)
-    longest = max((record.training_seconds + record.evaluation_seconds for record in records), default=0.0)
+    longest = 0.0
+    for key in last:
+        with suppress(OSError, ValueError):  # a damaged file, which the table names, has no say
+            record = read_evaluation(evaluation_path(run_folder(root, *key), manifest.evaluation.digest))
+            longest = max(longest, record.training_seconds + record.evaluation_seconds)
     return runs_per_hour(list(ends.values()), longest)
 
 

@@ -1,5 +1,6 @@
 """The status of a synthetic study of known state."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def test_rate_and_time_left(tmp_path: Path) -> None:
     # the longest of the last ten runs took 3600 + 49 + 60 s; one ended every 36 s
     assert status.runs_per_hour == pytest.approx(50 / (49 * 36 + 3709) * 3600)
     assert status.seconds_left == pytest.approx(50 / status.runs_per_hour * 3600)  # type: ignore[operator]
+    times = [path.stat().st_mtime for path in tmp_path.glob("runs/*/seed_49/evaluations/*")]
+    damaged = evaluation_path(run_folder(tmp_path, first.identity, 49), manifest.evaluation.digest)
+    damaged.write_text("")
+    os.utime(damaged, (times[0], times[0]))
+    assert study_status(manifest, tmp_path).runs_per_hour == pytest.approx(50 / (49 * 36 + 3708) * 3600)
     for seed in range(50):
         path = evaluation_path(run_folder(tmp_path, first.identity, seed), manifest.evaluation.digest)
         path.unlink()
