@@ -163,7 +163,7 @@ class Driver:
         return self._count_ended(run, run_state(self._folder(run), self._manifest.evaluation.digest))
 
     def _start_jobs(self, engine: Engine, threads: int) -> None:
-        """Give the engine one job for each of its slots, and one more, so that it does not wait for this process."""
+        """Give the engine two jobs for each of its slots, so that none waits for this process when its job ends."""
         while self._waiting and not self.progress.stopped and len(self._in_engine) < 2 * max(engine.slots, 1):
             runs = tuple(run for run in self._waiting.popleft() if self._is_free(run))
             if runs:
@@ -250,10 +250,11 @@ class Driver:
             return
         self._last_look = time.monotonic()
         for run in list(self.progress.held):
-            is_free = self._watch(run).is_free()
-            if self._has_ended(run) or is_free:  # in this order: it may end between the two looks
+            is_free = self._watch(run).is_free()  # before the look at its files: it may end between the two looks
+            if self._has_ended(run):
                 self.progress.held.remove(run)
-            if is_free:
+            elif is_free:
+                self.progress.held.remove(run)
                 self._waiting.append((run,))
 
     def _folder(self, run: Run) -> Path:
