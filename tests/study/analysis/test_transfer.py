@@ -32,13 +32,13 @@ def test_settings_that_are_good_everywhere_and_elsewhere() -> None:
 
 
 def test_noise_does_not_transfer() -> None:
-    transfers = transfer(
-        study_table(lambda run: {f"s{k}": run.generator.normal() for k in range(12)}, seeds=10),
-        [f"s{k}" for k in range(12)],
-    )
-    assert transfers["beats_random"].mean() == pytest.approx(0.5, abs=0.02)  # also from a score to itself
+    """Also not from a score to itself: a run is never judged by the seed that chose its setting."""
+    scores = [f"s{number}" for number in range(25)]
+    table = study_table(lambda run: {name: run.generator.normal() for name in scores}, seeds=3)
+    transfers = transfer(table, scores)
+    assert transfers["beats_random"].mean() == pytest.approx(0.5, abs=0.03)
     same = transfers[transfers["source_score"] == transfers["target_score"]]
-    assert same["beats_random"].mean() == pytest.approx(0.5, abs=0.07)
+    assert same["beats_random"].mean() == pytest.approx(0.5, abs=0.08)  # standard error .025
 
 
 def test_expectation_is_that_of_random_draws() -> None:
