@@ -74,6 +74,9 @@ def work(job: Job) -> tuple[Outcome, ...]:
             os._exit(int(argument))
         case "memory":
             raise MemoryError("could not allocate")
+        case "eat":  # gigabytes, for as long as it lives
+            eaten = [bytearray(b"x") * 100_000_000 for _ in range(10 * int(argument))]
+            time.sleep(600 if eaten else 0)
         case "raise":
             raise ValueError(argument)
         case "diverge":

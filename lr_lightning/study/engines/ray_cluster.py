@@ -1,6 +1,7 @@
 """Starts or joins a Ray cluster, and tells what its nodes have."""
 
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -9,8 +10,9 @@ import sys
 import tempfile
 import threading
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.engines.machine import num_cores
@@ -19,24 +21,17 @@ from lr_lightning.study.manifest import Resources
 _KNOCK = 5.0
 _STATUS = 13.0
 """Seconds until an address counts as unreachable: for a connection, and for an answer of Ray."""
+_AUTHENTICATION = "RAY_AUTH_MODE"
 _OBJECT_STORE = 100_000_000
 """Bytes. Jobs return a few lines, and leave everything else in their folders."""
 _LONGEST_FOLDER = 40
 """Characters. Ray's sockets have names of about 65 below its folder, and Linux allows 107 in all."""
 
 
-def import_ray() -> Any:
-    """Return Ray.
-
-    Raises:
-        ModuleNotFoundError: If it is not installed.
-    """
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read on import
-    try:
-        import ray
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("the engine ray needs Ray: pip install 'lr-lightning[study]'") from error
-    return ray
+def check_ray() -> None:
+    """Raise ``ModuleNotFoundError`` if Ray is not installed."""
+    if find_spec("ray") is None:
+        raise ModuleNotFoundError("the engine ray needs Ray: pip install 'lr-lightning[study]'")
 
 
 @dataclass(frozen=True)
@@ -80,10 +75,15 @@ class RayCluster:
     """
 
     def __init__(self, address: str | None = None) -> None:
-        self.ray = import_ray()
+        check_ray()
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+        is_connected = "ray" in sys.modules and sys.modules["ray"].is_initialized()
+        if address is not None and not is_connected:
+            _check_reachable(address)  # before Ray is imported, which reads the mode of authentication
+        self.ray = import_module("ray")
         self._folder: Path | None = None
-        self._is_own = not self.ray.is_initialized()
-        if not self._is_own:
+        self._is_own = not is_connected
+        if is_connected:
             return
         handler = signal.getsignal(signal.SIGTERM)
         try:
@@ -110,6 +110,8 @@ class RayCluster:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def _start(self) -> None:
+        # otherwise Ray writes a token to the home folder, which changes what `ray start` does later
+        os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         self._folder = Path(tempfile.mkdtemp(prefix="lr_ray_", dir=_short_folder()))
         self.ray.init(
             "local",
@@ -119,10 +121,10 @@ class RayCluster:
             log_to_driver=False,
             logging_level="ERROR",
             _temp_dir=str(self._folder),
+            _node_ip_address="127.0.0.1",  # nobody else can connect
         )
 
     def _join(self, address: str) -> None:
-        _check_reachable(address)
         try:
             self.ray.init(address, log_to_driver=False, logging_level="ERROR")
         except (ConnectionError, RuntimeError, ValueError) as error:
@@ -162,19 +164,31 @@ def _check_reachable(address: str) -> None:
     """
     if address != "auto":
         host, _, port = address.rpartition(":")
-        if not host or not port.isdecimal():
+        if not host or "/" in host or not port.isdecimal():
             raise UsageError(f"--address must be auto or HOST:PORT, got {address!r}")
         try:
             socket.create_connection((host.strip("[]"), int(port)), _KNOCK).close()
         except (OSError, OverflowError) as error:
             raise ConnectionError(f"nothing can be reached at --address {address} ({error})") from error
+    reason = _failure(address)
+    if "AuthenticationError" in reason and _AUTHENTICATION not in os.environ:
+        # `ray start --head` protects a cluster if it finds a token in the home folder; `ray.init` and `ray status` use
+        # the token only if this variable says so
+        os.environ[_AUTHENTICATION] = "token"
+        reason = _failure(address)
+    if reason:
+        raise ConnectionError(f"no Ray cluster can be joined at --address {address} ({reason})")
+    os.environ.setdefault(_AUTHENTICATION, "disabled")  # with "auto", Ray would use a token that this cluster lacks
+
+
+def _failure(address: str) -> str:
+    """Return why Ray's own command finds no cluster at ``address``, an empty string if it does."""
     command = [sys.executable, "-m", "ray.scripts.scripts", "status", "--address", address]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=_STATUS)
-    except subprocess.TimeoutExpired as error:
-        raise ConnectionError(
-            f"no Ray cluster responds at --address {address}; give the address that `ray start --head` printed"
-        ) from error
-    if done.returncode:
-        reason = done.stderr.strip().rpartition("\n")[2]
-        raise ConnectionError(f"no Ray cluster can be found at --address {address} ({reason})")
+    except subprocess.TimeoutExpired:
+        return f"nothing responds for {_STATUS:.0f} s; give the address that `ray start --head` printed"
+    if not done.returncode:
+        return ""
+    lines = [line for line in done.stderr.splitlines() if "Error: " in line]  # others are of the traceback
+    return lines[-1] if lines else f"`ray status` ends with exit code {done.returncode}"

@@ -31,9 +31,8 @@ _STARTS = 3
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when torch and numpy are imported
 _SHARED = ("LR_LIGHTNING_", "WANDB_")
 """Beginnings of the environment variables that workers get from the driver; the others belong to their machine."""
-_SURROUNDINGS = re.compile(
-    r".* ip: \S+ |The actor is dead because its worker process has died\. .* Worker exit detail: "
-)
+_BEFORE = re.compile(r".* ip: \S+ |The actor is dead because its worker process has died\. .* exit detail: ")
+"""What is in an error of Ray before the reason why an actor died."""
 
 
 def _say(text: str) -> None:
@@ -283,5 +282,8 @@ def _reason(error: Exception) -> str:
     """Return the reason in an error of Ray on one line, without what surrounds it."""
     if type(error).__name__ == "ActorUnavailableError":
         return "Ray cannot reach it; its node may have died"
-    text, _, causes = " ".join(str(error).split()).partition(" Some common causes include")
-    return _SURROUNDINGS.sub("", text) + ("; perhaps the system killed it because memory ran out" if causes else "")
+    text = _BEFORE.sub("", " ".join(str(error).split()))
+    reason, advice, _ = text.partition(" Some common causes include")
+    if advice:
+        return f"{reason.rstrip('.')}; perhaps the system killed it because memory ran out"
+    return reason.partition(" OOM kill reason")[0]  # and then pages about all processes of the node

@@ -1,9 +1,7 @@
 """Jobs on a real Ray cluster of two nodes on this machine, whose workers and nodes die."""
 
 import os
-import signal
-import subprocess
-import sys
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,15 +14,15 @@ import pytest
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.engines import ray_engine
 from lr_lightning.study.engines.engine import Engine, Finished
-from lr_lightning.study.engines.ray_cluster import Node, RayCluster
+from lr_lightning.study.engines.ray_cluster import RayCluster
 from lr_lightning.study.engines.ray_engine import RayEngine
 from lr_lightning.study.job import Outcome
 from lr_lightning.study.manifest import Resources
 from tests.extras import needs
+from tests.study.engines.ray_driver import start_driver
 from tests.study.jobs import is_alive, make_job, noted, wait_until_dead, work
 
 pytestmark = needs("ray")
-ROOT = Path(__file__).parents[3]
 MakeEngine = Callable[..., RayEngine]
 
 
@@ -45,6 +43,16 @@ def cluster() -> Iterator[Any]:
         connection.close()
         cluster.shutdown()
     rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def limited_node(cluster: Any) -> Any:
+    """Another node, with one GPU that is only declared, and whose workers are killed if they need over 2 GB."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kilobytes = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
+    total, available = kilobytes["MemTotal"], kilobytes["MemAvailable"]
+    threshold = (total - available + 2_000_000) / total  # of the whole machine, so other processes count
+    return cluster.add_node(num_cpus=1, num_gpus=1, env_vars={"RAY_memory_usage_threshold": str(threshold)})
 
 
 @pytest.fixture
@@ -159,7 +167,27 @@ def test_closing_ends_workers(engines: MakeEngine, tmp_path: Path) -> None:
     assert not list((tmp_path / "logs").glob(".shared*"))
 
 
-def test_a_dead_node_loses_its_jobs_and_others_do_them(cluster: Any, engines: MakeEngine, tmp_path: Path) -> None:
+def test_two_jobs_share_a_cpu(engines: MakeEngine, tmp_path: Path) -> None:
+    half = Resources(cpus=0.5)
+    engine = engines(half)
+    assert engine.slots == 2 * len(engine._cluster.nodes)
+    for seed in range(engine.slots):
+        engine.submit(make_job(tmp_path, "hang", seed, resources=half))
+    pids = {running(engine, tmp_path, seed)["pid"] for seed in range(engine.slots)}
+    assert len(pids) == engine.slots
+
+
+@pytest.mark.parametrize("resources", [Resources(cpus=2), Resources(gpus=0.25), Resources(cpus=0.5, gpus=1)])
+def test_resources_that_no_node_has_are_refused_at_once(engines: MakeEngine, resources: Resources) -> None:
+    start = time.monotonic()
+    with pytest.raises(UsageError, match=r"(?s)resources\.(cpus|gpus).*CPUs: 1, GPUs: 0"):
+        engines(resources)
+    assert time.monotonic() - start < 2
+
+
+def test_a_dead_node_loses_its_jobs_and_a_new_one_is_used(
+    cluster: Any, engines: MakeEngine, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     engine = engines()
     for seed in range(2):
         engine.submit(make_job(tmp_path, "hang", seed))
@@ -176,40 +204,12 @@ def test_a_dead_node_loses_its_jobs_and_others_do_them(cluster: Any, engines: Ma
     while engine.slots != 1:
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    engine.submit(make_job(tmp_path, "note", 2))
+    for seed in (2, 3):
+        engine.submit(make_job(tmp_path, "hang", seed))
     assert engine.wait(1.0) == []  # the only slot that is left is taken
-    os.kill(pids[1 - seed], signal.SIGKILL)
-    lost, done = ends(engine, 2)
-    assert lost.outcomes is None
-    assert done.outcomes == (Outcome(2, "done"),)
-    cluster.add_node(num_cpus=1)
-    while engine.slots != 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def test_four_jobs_share_two_cpus(engines: MakeEngine, tmp_path: Path) -> None:
-    engine = engines(Resources(cpus=0.5))
-    assert engine.slots == 4
-    for seed in range(4):
-        engine.submit(make_job(tmp_path, "hang", seed, resources=Resources(cpus=0.5)))
-    assert len({running(engine, tmp_path, seed)["pid"] for seed in range(4)}) == 4
-
-
-@pytest.mark.parametrize("resources", [Resources(cpus=2), Resources(gpus=0.25), Resources(cpus=0.5, gpus=1)])
-def test_resources_that_no_node_has_are_refused_at_once(engines: MakeEngine, resources: Resources) -> None:
-    start = time.monotonic()
-    with pytest.raises(UsageError, match=r"(?s)resources\.(cpus|gpus).*CPUs: 1, GPUs: 0"):
-        engines(resources)
-    assert time.monotonic() - start < 2
-
-
-@pytest.mark.parametrize(
-    ("cpus", "gpus", "room"),
-    [(None, 0, 8), (0.5, 0, 16), (3, 0, 2), (None, 0.25, 8), (1, 0.3, 6), (1, 1, 2), (1, 2, 1), (0, 1, 2), (9, 0, 0)],
-)
-def test_room_of_a_node(cpus: float | None, gpus: float, room: int) -> None:
-    assert Node("n", 8, 2).room(Resources(cpus, gpus)) == room
+    request.getfixturevalue("limited_node")  # a node joins
+    running(engine, tmp_path, 2)
+    assert engine.slots == 2
 
 
 def test_a_folder_that_nodes_do_not_share_is_refused(engines: MakeEngine, tmp_path: Path) -> None:
@@ -224,32 +224,13 @@ def test_a_folder_that_nodes_do_not_share_is_refused(engines: MakeEngine, tmp_pa
     assert str(tmp_path / "logs") in told[0]
 
 
-DRIVER = """
-import sys
-from pathlib import Path
-from lr_lightning.study.engines.ray_engine import RayEngine
-from lr_lightning.study.manifest import Resources
-from tests.study.jobs import make_job, work
-
-root = Path()
-engine = RayEngine(work, Resources(), 1, root / "logs", *sys.argv[1:])
-print("started", flush=True)
-engine.submit(make_job(root.absolute(), "hang", 0))
-while True:
-    engine.wait(60.0)
-"""
-
-
-def start_driver(*arguments: str, **environment: str) -> subprocess.Popen[bytes]:
-    environment |= {"PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-c", DRIVER, *arguments], env=os.environ | environment)
-
-
 def test_no_worker_outlives_its_driver(cluster: Any, engines: MakeEngine, tmp_path: Path) -> None:
-    driver = start_driver(cluster.address)
-    pid = noted(tmp_path, "hang_0")["pid"]
-    driver.kill()
-    driver.wait()
+    driver = start_driver("auto")  # RAY_TMPDIR says where Ray finds the cluster
+    try:
+        pid = noted(tmp_path, "hang_0")["pid"]
+    finally:
+        driver.kill()
+        driver.wait()
     wait_until_dead(pid)
     engine = engines()
     engine.submit(make_job(tmp_path, "note", 1))
@@ -257,13 +238,56 @@ def test_no_worker_outlives_its_driver(cluster: Any, engines: MakeEngine, tmp_pa
     assert done.outcomes == (Outcome(1, "done"),)
 
 
-def test_a_cluster_of_its_own_ends_with_the_driver(tmp_path: Path) -> None:
-    folder = tmp_path / ("long_" * 20)
-    folder.mkdir()
-    driver = start_driver(TMPDIR=str(folder))  # too long for the names of sockets
-    pid = noted(tmp_path, "hang_0")["pid"]
-    raylet = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-    assert "raylet" in Path(f"/proc/{raylet}/cmdline").read_text()
-    driver.send_signal(signal.SIGTERM)
-    assert driver.wait(timeout=20) == -signal.SIGTERM
-    wait_until_dead(pid, raylet)
+def test_four_jobs_share_a_gpu(limited_node: Any, engines: MakeEngine, tmp_path: Path) -> None:
+    """Only the placement is tested: the device does not exist."""
+    share = Resources(cpus=0.25, gpus=0.25)
+    engine = engines(share)
+    assert engine.slots == 4
+    for seed in range(4):
+        engine.submit(make_job(tmp_path, "note", seed, resources=share))
+        engine.submit(make_job(tmp_path, "hang", seed, resources=share))
+    ends(engine, 4)
+    assert len({running(engine, tmp_path, seed)["pid"] for seed in range(4)}) == 4
+    assert {noted(tmp_path, f"note_{seed}")["CUDA_VISIBLE_DEVICES"] for seed in range(4)} == {"0"}
+
+
+def test_a_job_that_needs_too_much_memory_is_lost(limited_node: Any, engines: MakeEngine, tmp_path: Path) -> None:
+    """Ray's own monitor of memory kills it, with a lower threshold than usual."""
+    resources = Resources(cpus=1, gpus=1)  # only the limited node has a GPU
+    engine = engines(resources)
+    engine.submit(make_job(tmp_path, "eat 6", 0, resources=resources))
+    [lost] = ends(engine, 1)
+    assert lost.outcomes is None
+    assert "low on memory" in lost.lost
+    assert len(lost.lost) < 400
+    engine.submit(make_job(tmp_path, "note", 1, resources=resources))
+    [done] = ends(engine, 1)
+    assert done.outcomes == (Outcome(1, "done"),)
+
+
+def test_a_node_with_another_version_of_the_package_is_not_used(
+    cluster: Any, engines: MakeEngine, tmp_path: Path
+) -> None:
+    package = tmp_path / "site" / "lr_lightning"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('__version__ = "0.0.1"')
+    node = cluster.add_node(num_cpus=4, env_vars={"PYTHONPATH": str(package.parent)})
+    told: list[str] = []
+    try:
+        engine = engines(tell=told.append)
+        slots, deadline = engine.slots, time.monotonic() + 60
+        for seed in range(slots):
+            engine.submit(make_job(tmp_path, "hang", seed))
+        while engine.slots != slots - 4 or len(list(tmp_path.glob("hang_*"))) != slots - 4:
+            assert time.monotonic() < deadline
+            assert not engine.wait(0.1)
+        [reason] = told
+        assert "0.0.1" in reason
+        assert socket.gethostname() in reason
+        large = engines(Resources(cpus=4), tell=told.append)  # only this node has as many
+        engine.close()  # its refused workers hold the node
+        large.submit(make_job(tmp_path, resources=Resources(cpus=4)))
+        with pytest.raises(RuntimeError, match=r"0\.0\.1"):
+            ends(large, 1)
+    finally:
+        cluster.remove_node(node, allow_graceful=False)
