@@ -46,13 +46,9 @@ def cluster() -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def limited_node(cluster: Any) -> Any:
-    """Another node, with one GPU that is only declared, and whose workers are killed if they need over 2 GB."""
-    lines = Path("/proc/meminfo").read_text().splitlines()
-    kilobytes = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
-    total, available = kilobytes["MemTotal"], kilobytes["MemAvailable"]
-    threshold = (total - available + 2_000_000) / total  # of the whole machine, so other processes count
-    return cluster.add_node(num_cpus=1, num_gpus=1, env_vars={"RAY_memory_usage_threshold": str(threshold)})
+def third_node(cluster: Any) -> Any:
+    """A node that joins later, with one GPU that is only declared."""
+    return cluster.add_node(num_cpus=1, num_gpus=1)
 
 
 @pytest.fixture
@@ -185,6 +181,34 @@ def test_resources_that_no_node_has_are_refused_at_once(engines: MakeEngine, res
     assert time.monotonic() - start < 2
 
 
+def test_a_node_with_another_version_of_the_package_is_not_used(
+    cluster: Any, engines: MakeEngine, tmp_path: Path
+) -> None:
+    package = tmp_path / "site" / "lr_lightning"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text('__version__ = "0.0.1"')
+    node = cluster.add_node(num_cpus=4, env_vars={"PYTHONPATH": str(package.parent)})
+    told: list[str] = []
+    try:
+        engine = engines(tell=told.append)
+        slots, deadline = engine.slots, time.monotonic() + 60
+        for seed in range(slots):
+            engine.submit(make_job(tmp_path, "hang", seed))
+        while engine.slots != slots - 4 or len(list(tmp_path.glob("hang_*"))) != slots - 4:
+            assert time.monotonic() < deadline
+            assert not engine.wait(0.1)
+        [reason] = told
+        assert "0.0.1" in reason
+        assert socket.gethostname() in reason
+        large = engines(Resources(cpus=4), tell=told.append)  # only this node has as many
+        engine.close()  # its refused workers hold the node
+        large.submit(make_job(tmp_path, resources=Resources(cpus=4)))
+        with pytest.raises(RuntimeError, match=r"0\.0\.1"):
+            ends(large, 1)
+    finally:
+        cluster.remove_node(node, allow_graceful=False)
+
+
 def test_a_dead_node_loses_its_jobs_and_a_new_one_is_used(
     cluster: Any, engines: MakeEngine, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -207,7 +231,7 @@ def test_a_dead_node_loses_its_jobs_and_a_new_one_is_used(
     for seed in (2, 3):
         engine.submit(make_job(tmp_path, "hang", seed))
     assert engine.wait(1.0) == []  # the only slot that is left is taken
-    request.getfixturevalue("limited_node")  # a node joins
+    request.getfixturevalue("third_node")
     running(engine, tmp_path, 2)
     assert engine.slots == 2
 
@@ -238,7 +262,7 @@ def test_no_worker_outlives_its_driver(cluster: Any, engines: MakeEngine, tmp_pa
     assert done.outcomes == (Outcome(1, "done"),)
 
 
-def test_four_jobs_share_a_gpu(limited_node: Any, engines: MakeEngine, tmp_path: Path) -> None:
+def test_four_jobs_share_a_gpu(third_node: Any, engines: MakeEngine, tmp_path: Path) -> None:
     """Only the placement is tested: the device does not exist."""
     share = Resources(cpus=0.25, gpus=0.25)
     engine = engines(share)
@@ -251,43 +275,20 @@ def test_four_jobs_share_a_gpu(limited_node: Any, engines: MakeEngine, tmp_path:
     assert {noted(tmp_path, f"note_{seed}")["CUDA_VISIBLE_DEVICES"] for seed in range(4)} == {"0"}
 
 
-def test_a_job_that_needs_too_much_memory_is_lost(limited_node: Any, engines: MakeEngine, tmp_path: Path) -> None:
+def test_a_job_that_needs_too_much_memory_is_lost(cluster: Any, engines: MakeEngine, tmp_path: Path) -> None:
     """Ray's own monitor of memory kills it, with a lower threshold than usual."""
-    resources = Resources(cpus=1, gpus=1)  # only the limited node has a GPU
-    engine = engines(resources)
-    engine.submit(make_job(tmp_path, "eat 6", 0, resources=resources))
-    [lost] = ends(engine, 1)
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    kilobytes = {name: int(value.split()[0]) for name, value in (line.split(":") for line in lines)}
+    total, available = kilobytes["MemTotal"], kilobytes["MemAvailable"]
+    threshold = (total - available + 1_500_000) / total  # of the whole machine, so other processes count
+    node = cluster.add_node(num_cpus=3, env_vars={"RAY_memory_usage_threshold": str(threshold)})
+    resources = Resources(cpus=3)  # only this node has as many
+    try:
+        engine = engines(resources)
+        engine.submit(make_job(tmp_path, "eat 6", 0, resources=resources))
+        [lost] = ends(engine, 1)
+    finally:
+        cluster.remove_node(node, allow_graceful=False)
     assert lost.outcomes is None
     assert "low on memory" in lost.lost
     assert len(lost.lost) < 400
-    engine.submit(make_job(tmp_path, "note", 1, resources=resources))
-    [done] = ends(engine, 1)
-    assert done.outcomes == (Outcome(1, "done"),)
-
-
-def test_a_node_with_another_version_of_the_package_is_not_used(
-    cluster: Any, engines: MakeEngine, tmp_path: Path
-) -> None:
-    package = tmp_path / "site" / "lr_lightning"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text('__version__ = "0.0.1"')
-    node = cluster.add_node(num_cpus=4, env_vars={"PYTHONPATH": str(package.parent)})
-    told: list[str] = []
-    try:
-        engine = engines(tell=told.append)
-        slots, deadline = engine.slots, time.monotonic() + 60
-        for seed in range(slots):
-            engine.submit(make_job(tmp_path, "hang", seed))
-        while engine.slots != slots - 4 or len(list(tmp_path.glob("hang_*"))) != slots - 4:
-            assert time.monotonic() < deadline
-            assert not engine.wait(0.1)
-        [reason] = told
-        assert "0.0.1" in reason
-        assert socket.gethostname() in reason
-        large = engines(Resources(cpus=4), tell=told.append)  # only this node has as many
-        engine.close()  # its refused workers hold the node
-        large.submit(make_job(tmp_path, resources=Resources(cpus=4)))
-        with pytest.raises(RuntimeError, match=r"0\.0\.1"):
-            ends(large, 1)
-    finally:
-        cluster.remove_node(node, allow_graceful=False)
