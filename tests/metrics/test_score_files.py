@@ -3,12 +3,14 @@
 import csv
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from lr_lightning.metrics.score_files import check_table_path, write_score_table
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
+from tests.extras import needs
 
 ROWS = (
     ScoreRow("mig", "mig", "score", 0.25, 0.01, 1.0, 0.0, True, 100, 0, 1.5, low=0.22, high=0.28, error_over="rows"),
@@ -53,8 +55,9 @@ def test_csv_has_a_line_for_each_score(tmp_path: Path) -> None:
     assert [rows[1][key] for key in ("low", "high", "error_over")] == ["", "", ""]
 
 
+@needs("pyarrow")
 def test_parquet_is_read_back(tmp_path: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+    parquet = import_module("pyarrow.parquet")
     write_score_table(tmp_path / "table.parquet", TABLE)
     rows = parquet.read_table(tmp_path / "table.parquet").to_pylist()
     assert rows[0] == ROWS[0]._asdict()

@@ -8,6 +8,7 @@ import pytest
 
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.table_file import check_table_file, write_table
+from tests.extras import needs
 
 
 @pytest.fixture
@@ -30,8 +31,8 @@ def test_csv_is_what_pandas_would_write(tmp_path: Path, table: pd.DataFrame, mon
     assert list(tmp_path.iterdir()) == [tmp_path / "t.csv"]
 
 
+@needs("pyarrow")
 def test_parquet_is_read_as_it_was_written(tmp_path: Path, table: pd.DataFrame) -> None:
-    pytest.importorskip("pyarrow")
     write_table(tmp_path / "folder" / "t.parquet", table)
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "folder" / "t.parquet"), table)
 

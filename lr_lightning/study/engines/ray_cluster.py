@@ -1,4 +1,4 @@
-"""Starts or joins a Ray cluster, and tells what its nodes have."""
+"""Starts or joins a Ray cluster, and knows what its nodes have room for."""
 
 import os
 import secrets
@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
@@ -83,17 +84,22 @@ class RayCluster:
         self.ray = import_module("ray")
         self._folder: Path | None = None
         self._is_own = not is_connected
+        self._print: Callable[..., object] | None = None
         if is_connected:
             return
         handler = signal.getsignal(signal.SIGTERM)
         try:
             self._start() if address is None else self._join(address)
+        except BaseException:
+            self.close()
+            raise
         finally:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)  # Ray sets its own
         # Ray prints a paragraph on standard output for each process that it loses, and has no setting for it. The
         # driver reports these losses.
-        self.ray._private.worker.print_to_stdstream = lambda *_, **__: None
+        worker = self.ray._private.worker
+        self._print, worker.print_to_stdstream = worker.print_to_stdstream, lambda *_, **__: None
 
     @property
     def nodes(self) -> tuple[Node, ...]:
@@ -106,6 +112,8 @@ class RayCluster:
         """Leave the cluster, which ends all workers; a cluster that was started here ends."""
         if self._is_own:
             self.ray.shutdown()
+        if self._print is not None:
+            self.ray._private.worker.print_to_stdstream = self._print
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 

@@ -2,7 +2,6 @@
 
 import os
 import pickle
-import re
 import secrets
 import sys
 import time
@@ -16,6 +15,7 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.engines import ray_worker
 from lr_lightning.study.engines.engine import Finished
 from lr_lightning.study.engines.ray_cluster import RayCluster, check_room
+from lr_lightning.study.engines.ray_handle import WorkerHandle, loss_reason
 from lr_lightning.study.engines.ray_worker import RayWorker, Setup
 from lr_lightning.study.job import Job, Work
 from lr_lightning.study.manifest import Resources
@@ -31,8 +31,6 @@ _STARTS = 3
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")  # read when torch and numpy are imported
 _SHARED = ("LR_LIGHTNING_", "WANDB_")
 """Beginnings of the environment variables that workers get from the driver; the others belong to their machine."""
-_BEFORE = re.compile(r".* ip: \S+ |The actor is dead because its worker process has died\. .* exit detail: ")
-"""What is in an error of Ray before the reason why an actor died."""
 
 
 def _say(text: str) -> None:
@@ -84,7 +82,7 @@ class RayEngine:
         self._jobs_per_worker = jobs_per_worker
         self._tell = tell
         self._queue: deque[Job] = deque()
-        self._workers: list[_Worker] = []
+        self._workers: list[WorkerHandle] = []
         self._refusals: list[str] = []
         self._failed_starts = 0
         self._last_look = self._last_room = time.monotonic()
@@ -167,7 +165,7 @@ class RayEngine:
         useful = sum(not worker.is_refused for worker in self._workers)
         limit = self._jobs or self.slots  # with a given number, an autoscaling cluster sees what is missing
         for _ in range(min(len(self._queue) - starting, limit - useful)):
-            self._workers.append(_Worker(self._actor.remote(), self._setup))
+            self._workers.append(WorkerHandle(self._actor.remote(), self._setup))
 
     def _finished(self, timeout: float) -> list[Finished]:
         """Return the jobs that have ended, waiting for news of a worker for up to ``timeout`` seconds."""
@@ -181,7 +179,7 @@ class RayEngine:
         ended = (self._take(pending[reference]) for reference in ready)
         return [finished for finished in ended if finished is not None]
 
-    def _take(self, worker: "_Worker") -> Finished | None:
+    def _take(self, worker: WorkerHandle) -> Finished | None:
         """Return how the job of a worker with news has ended; ``None`` if it had none yet."""
         job, errors = worker.job, self._cluster.ray.exceptions
         try:
@@ -190,7 +188,7 @@ class RayEngine:
             raise  # an error of this package
         except errors.RayError as error:
             self._end(worker)
-            lost = f"{worker.name} was lost: {_reason(error)}"
+            lost = f"{worker.name} was lost: {loss_reason(error)}"
             if job is None:
                 self._count_failed_start(lost)
                 return None
@@ -207,11 +205,11 @@ class RayEngine:
             self._end(worker)
         return Finished(job, None if lost else answer, lost)
 
-    def _end(self, worker: "_Worker") -> None:
+    def _end(self, worker: WorkerHandle) -> None:
         self._cluster.ray.kill(worker.actor)
         self._workers.remove(worker)
 
-    def _refuse(self, worker: "_Worker", reason: str) -> None:
+    def _refuse(self, worker: WorkerHandle, reason: str) -> None:
         """Keep a worker on an unsuitable node idle, so that Ray starts the next ones elsewhere."""
         worker.is_refused = True
         if reason not in self._refusals:
@@ -234,56 +232,8 @@ class RayEngine:
             raise RuntimeError(f"no node of the Ray cluster has had {self._resources} for {_PATIENCE / 60:.0f} minutes")
 
 
-class _Worker:
-    """An actor.
-
-    Attributes:
-        actor: Its handle.
-        name: Its process and machine, once they are known.
-        pending: Reference to what it will return next; ``None`` while it is idle.
-        job: The job that it has; ``None`` while it is idle or starts.
-        num_jobs: Number of jobs that it has ended.
-        is_starting: Whether it is not ready for jobs yet.
-        is_refused: Whether its node is unsuitable.
-        idle_since: When it became idle, by the monotonic clock.
-    """
-
-    def __init__(self, actor: Any, setup: Any) -> None:
-        self.actor = actor
-        self.name = "a worker that was starting"
-        self.pending: Any = actor.prepare.remote(setup)
-        self.job: Job | None = None
-        self.num_jobs = 0
-        self.is_starting = True
-        self.is_refused = False
-        self.idle_since = 0.0
-
-    def start(self, job: Job) -> None:
-        """Give it a job."""
-        self.job = job
-        self.pending = self.actor.attempt.remote(job)
-
-    def end(self) -> None:
-        """Note that it has ended its job, or is ready for the first one."""
-        self.num_jobs += self.job is not None
-        self.job = self.pending = None
-        self.is_starting = False
-        self.idle_since = time.monotonic()
-
-
 def _environment(threads: int, resources: Resources) -> dict[str, str]:
     """Return the environment variables of a worker."""
     shared = {name: value for name, value in os.environ.items() if name.startswith(_SHARED) and "KEY" not in name}
     hidden = {} if resources.gpus else {"CUDA_VISIBLE_DEVICES": ""}
     return shared | dict.fromkeys(_THREADS, str(threads)) | hidden
-
-
-def _reason(error: Exception) -> str:
-    """Return the reason in an error of Ray on one line, without what surrounds it."""
-    if type(error).__name__ == "ActorUnavailableError":
-        return "Ray cannot reach it; its node may have died"
-    text = _BEFORE.sub("", " ".join(str(error).split()))
-    reason, advice, _ = text.partition(" Some common causes include")
-    if advice:
-        return f"{reason.rstrip('.')}; perhaps the system killed it because memory ran out"
-    return reason.partition(" OOM kill reason")[0]  # and then pages about all processes of the node

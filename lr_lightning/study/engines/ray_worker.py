@@ -52,7 +52,9 @@ class RayWorker:
     def _obstacle(self, setup: Setup, machine: str) -> str:
         # before torch and numpy are imported, which read the numbers of threads
         os.environ.update(setup.environment)
-        sys.path += [place for place in setup.path if place not in sys.path]
+        # Ray adds the driver's working folder in front, where its files would shadow modules
+        own = [place for place in sys.path if place != str(setup.folder) or place in setup.path]
+        sys.path[:] = own + [place for place in setup.path if place not in own]
         try:
             version = str(import_module("lr_lightning").__version__)
         except ModuleNotFoundError:

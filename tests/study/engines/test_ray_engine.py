@@ -1,29 +1,38 @@
 """Jobs on a real Ray cluster of two nodes on this machine, whose workers and nodes die."""
 
 import os
+import signal
 import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import rmtree
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from lr_lightning.commands.messages import UsageError
+from lr_lightning.study.driver import Driver, Progress
 from lr_lightning.study.engines import ray_engine
 from lr_lightning.study.engines.engine import Engine, Finished
 from lr_lightning.study.engines.ray_cluster import RayCluster
 from lr_lightning.study.engines.ray_engine import RayEngine
 from lr_lightning.study.job import Outcome
+from lr_lightning.study.layout import CELL_CONFIG, cell_folder, run_folder
 from lr_lightning.study.manifest import Resources
+from lr_lightning.study.run_job import run_job
 from tests.extras import needs
 from tests.study.engines.ray_driver import start_driver
+from tests.study.interruptions import PauseOnce
 from tests.study.jobs import is_alive, make_job, noted, wait_until_dead, work
+from tests.study.small_study import comparable, job_of, make_study
 
 pytestmark = needs("ray")
 MakeEngine = Callable[..., RayEngine]
+PATIENCE = 300.0
+"""Seconds to wait for something on a busy machine."""
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +42,7 @@ def cluster() -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_TMPDIR", folder)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.chdir(folder)  # Ray lets workers import from the working folder, which is that of the project otherwise
         from ray.cluster_utils import Cluster
 
         cluster = Cluster()
@@ -67,7 +77,7 @@ def engines(cluster: Any, tmp_path: Path) -> Iterator[MakeEngine]:
 
 def ends(engine: Engine, count: int) -> list[Finished]:
     """Return the next ends of jobs, in the order of their seeds."""
-    found, deadline = list[Finished](), time.monotonic() + 60
+    found, deadline = list[Finished](), time.monotonic() + PATIENCE
     while len(found) < count:
         assert time.monotonic() < deadline, found
         found += engine.wait(1.0)
@@ -76,7 +86,7 @@ def ends(engine: Engine, count: int) -> list[Finished]:
 
 def running(engine: Engine, root: Path, seed: int) -> dict[str, Any]:
     """Return the note of a job that hangs, once it runs."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while not (root / f"hang_{seed}").exists():
         assert time.monotonic() < deadline
         assert not engine.wait(0.1)
@@ -187,22 +197,22 @@ def test_a_node_with_another_version_of_the_package_is_not_used(
     package = tmp_path / "site" / "lr_lightning"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text('__version__ = "0.0.1"')
-    node = cluster.add_node(num_cpus=4, env_vars={"PYTHONPATH": str(package.parent)})
+    node = cluster.add_node(num_cpus=2, env_vars={"PYTHONPATH": str(package.parent)})
     told: list[str] = []
     try:
         engine = engines(tell=told.append)
-        slots, deadline = engine.slots, time.monotonic() + 60
+        slots, deadline = engine.slots, time.monotonic() + PATIENCE
         for seed in range(slots):
             engine.submit(make_job(tmp_path, "hang", seed))
-        while engine.slots != slots - 4 or len(list(tmp_path.glob("hang_*"))) != slots - 4:
+        while engine.slots != slots - 2 or len(list(tmp_path.glob("hang_*"))) != slots - 2:
             assert time.monotonic() < deadline
             assert not engine.wait(0.1)
         [reason] = told
         assert "0.0.1" in reason
         assert socket.gethostname() in reason
-        large = engines(Resources(cpus=4), tell=told.append)  # only this node has as many
+        large = engines(Resources(cpus=2), tell=told.append)  # only this node has as many
         engine.close()  # its refused workers hold the node
-        large.submit(make_job(tmp_path, resources=Resources(cpus=4)))
+        large.submit(make_job(tmp_path, resources=Resources(cpus=2)))
         with pytest.raises(RuntimeError, match=r"0\.0\.1"):
             ends(large, 1)
     finally:
@@ -224,7 +234,7 @@ def test_a_dead_node_loses_its_jobs_and_a_new_one_is_used(
     assert str(pids[lost.job.seeds[0]]) in lost.lost
     [seed] = lost.job.seeds
     wait_until_dead(pids[seed])
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while engine.slots != 1:
         assert time.monotonic() < deadline
         time.sleep(0.1)
@@ -292,3 +302,48 @@ def test_a_job_that_needs_too_much_memory_is_lost(cluster: Any, engines: MakeEng
     assert lost.outcomes is None
     assert "low on memory" in lost.lost
     assert len(lost.lost) < 400
+
+
+class NoDisplay:
+    def show(self, progress: Progress) -> None:
+        pass
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:score undefined")  # models of a few steps
+def test_runs_whose_node_or_worker_dies_leave_the_files_of_undisturbed_runs(
+    cluster: Any, third_node: Any, tmp_path: Path
+) -> None:
+    """Both runs are lost after 30 steps of training, and go on from their checkpoints on the node that is left."""
+    pause = {"class_path": f"{PauseOnce.__module__}.{PauseOnce.__qualname__}"}
+    pause["init_args"] = {"steps": [30], "folder": str(tmp_path / "notes")}  # type: ignore[assignment]
+    root = tmp_path / "studies"
+    manifest = make_study(root, {"trainer.callbacks": [pause]}, seeds=2)
+    [cell] = manifest.cells
+    driver = Driver(root, manifest)
+    engine = RayEngine(run_job, manifest.resources, 1, root / "logs")
+    thread = Thread(target=driver.drive, args=(engine, 1, 1, NoDisplay()))
+    thread.start()
+    try:
+        pids = [noted(tmp_path / "notes", f"seed_{seed}-step30")["pid"] for seed in range(2)]
+        for node in list(cluster.worker_nodes):  # at least one of the runs is on one of them
+            cluster.remove_node(node, allow_graceful=False)
+        while all(map(is_alive, pids)):  # workers notice the end of their node
+            time.sleep(0.1)
+        for pid in filter(is_alive, pids):
+            os.kill(pid, signal.SIGKILL)
+        thread.join(timeout=PATIENCE)
+        assert not thread.is_alive()
+    finally:
+        engine.close()
+    assert (len(driver.progress.done), driver.progress.failures) == (2, {})
+    whole = tmp_path / "whole"
+    cell_folder(whole, cell.identity).mkdir(parents=True)
+    config = (cell_folder(root, cell.identity) / CELL_CONFIG).read_text()
+    (cell_folder(whole, cell.identity) / CELL_CONFIG).write_text(config)
+    for seed in range(2):
+        assert [outcome.state for outcome in run_job(job_of(manifest, whole, seed=seed))] == ["done"]
+        undisturbed, found = (comparable(run_folder(folder, cell.identity, seed)) for folder in (whole, root))
+        assert undisturbed.keys() == found.keys()
+        for name in undisturbed:
+            assert undisturbed[name] == found[name], (seed, name)
