@@ -47,7 +47,7 @@ class Run:
 
     @property
     def seed(self) -> int | None:
-        """The seed; the first one of an ensemble; ``None`` if the run was not seeded."""
+        """The key ``seed_everything`` of the config; ``None`` if the run was not seeded."""
         seed = self.config.get("seed_everything")
         return None if seed is False else seed
 

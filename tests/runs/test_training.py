@@ -22,7 +22,7 @@ def fit(folder: str, existing: str = "new", **values: object) -> lr.Run:
 
 def test_a_second_run_is_in_another_folder_and_returned() -> None:
     first, second = fit("run"), fit("run", model__beta=9.0)
-    assert [first.folder, second.folder] == [Path("run"), Path("run-1")]
+    assert [first.folder, second.folder] == [Path("run").absolute(), Path("run-1").absolute()]
     assert first.config["model"]["init_args"]["beta"] == 0.05
     assert second.config["model"]["init_args"]["beta"] == 9.0
     assert first.scalars["val/loss"] != second.scalars["val/loss"]
@@ -42,16 +42,16 @@ def test_resume_returns_a_finished_run_and_continues_with_a_later_end() -> None:
 
 
 def test_resume_starts_again_without_a_checkpoint_and_writes_a_missing_record() -> None:
-    whole = fit("whole")
-    killed = fit("run", "resume")
+    run = fit("run", "resume")
+    expected, scalars = weights(run), run.scalars
     for name in ("last", "best"):
-        killed.checkpoint(name).unlink()
-    (killed.folder / "results.json").unlink()
+        run.checkpoint(name).unlink()
+    (run.folder / "results.json").unlink()
     again = fit("run", "resume")
-    assert again.folder == Path("run")
-    assert torch.equal(weights(again), weights(whole))
+    assert again == run
+    assert torch.equal(weights(again), expected)
     (again.folder / "results.json").unlink()
-    assert fit("run", "resume").scalars == pytest.approx(whole.scalars)
+    assert fit("run", "resume").scalars == pytest.approx(scalars)
     assert not Path("run-1").exists()
 
 
@@ -66,7 +66,7 @@ def test_resume_refuses_another_config() -> None:
 
 
 def test_error_refuses_a_run() -> None:
-    assert fit("run", "error").folder == Path("run")
+    assert fit("run", "error").folder == Path("run").absolute()
     with pytest.raises(FileExistsError, match=r"^run has a run"):
         fit("run", "error")
     assert not (Path("run") / ".lease").exists()
