@@ -112,7 +112,7 @@ def _definition(path: Path, given: Any) -> StudyDefinition:
         raise UsageError(f"wandb must be one of {', '.join(_MODES)}, got {wandb!r}")
     return StudyDefinition(
         path=path,
-        name=_name(given.get("name", path.stem)),
+        name=check_name(given.get("name", path.stem)),
         values={key: with_numbers(value) for key, value in values.items()},
         blocks=read_blocks(given.get("grid"), _config(given.get("config")), path.parent),
         seeds=seeds,
@@ -132,7 +132,12 @@ def _hint(key: str, close: list[str]) -> str:
     return f"choose from {', '.join(_KEYS)}"
 
 
-def _name(given: Any) -> str:
+def check_name(given: Any) -> str:
+    """Return the name of a study or a search.
+
+    Raises:
+        UsageError: If it cannot be the name of a folder beside that of the runs.
+    """
     if not isinstance(given, str) or not _NAME.fullmatch(given):
         raise UsageError(
             f"name must be the name of a folder: letters, digits, _, -, + and dots, and no slash, got {given!r}"

@@ -1,0 +1,1 @@
+"""Searches for the values of a config with which a run scores best."""
