@@ -31,6 +31,13 @@ FACTOR = ["--model=FactorVAE", "--model.network=MLP", "--model.network.latent_di
 FACTOR += ["--model.network.observation_shape=[3]", "--model.likelihood=Gaussian", "--model.discriminator_widths=[8]"]
 
 
+@pytest.fixture(autouse=True)
+def _finish_wandb() -> Iterator[None]:
+    """End the W&B runs of failed commands, which later tests would join."""
+    yield
+    wandb.finish()
+
+
 @contextmanager
 def held(*seeds: int) -> Iterator[dict[int, RunFolder]]:
     folders = {seed: RunFolder(Path(f"runs/{seed}")) for seed in seeds}
