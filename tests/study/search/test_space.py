@@ -7,6 +7,7 @@ import pytest
 
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.search.space import Distribution, read_space
+from tests.extras import needs
 
 
 def test_reads_all_kinds() -> None:
@@ -24,6 +25,7 @@ def test_reads_all_kinds() -> None:
     assert space["model"].values == ("BetaVAE", "RAE", None, 3, True)
 
 
+@needs("optuna")
 @pytest.mark.parametrize(
     ("kind", "values", "name", "log"),
     [
@@ -34,14 +36,13 @@ def test_reads_all_kinds() -> None:
     ],
 )
 def test_optuna_knows_the_same_bounds(kind: str, values: tuple[float, float], name: str, log: bool) -> None:
-    pytest.importorskip("optuna")
     found = Distribution(kind, values).for_optuna()
     assert type(found).__name__ == name
     assert (found.low, found.high, found.log) == (*values, log)
 
 
+@needs("optuna")
 def test_optuna_knows_the_same_choices() -> None:
-    pytest.importorskip("optuna")
     assert Distribution("choice", ("a", 2, None)).for_optuna().choices == ("a", 2, None)
 
 

@@ -14,6 +14,7 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.study.command import main as study
 from lr_lightning.study.search.definition import read_search
 from lr_lightning.study.search.tuning import Trial, best_of, run_search
+from tests.extras import needs
 from tests.study.search.test_definition import write
 from tests.study.small_study import SMALL
 
@@ -42,10 +43,9 @@ def test_the_best_trial_has_a_value_and_has_not_failed() -> None:
     assert best_of([trial(None)]) is best_of([]) is best_of([trial(0.1, "failed")]) is None
 
 
+@needs("ray", "optuna")
 @pytest.mark.slow
 def test_a_search_finds_the_better_value(capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("ray")
-    pytest.importorskip("optuna")
     space = {"model.optimizer.lr": {"choice": [1e-2, 1e-7]}}
     write(set=SMALL | {"trainer.logger": False}, space=space, num_trials=2, grace=0.2, seed=11)
     assert study(["search", "betas.yaml", "--jobs", "1"]) == 0
