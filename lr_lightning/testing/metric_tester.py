@@ -251,7 +251,6 @@ class MetricTester:
         assert result.codes == metric.kind_of_codes("sample")
         rows = draw(codes, factors, replace(FIRST, codes=result.codes), log_variances)
         expected, _ = _caught(lambda: metric.score(rows))
-        assert expected.codes == result.codes
         assert result.value == pytest.approx(expected.value, nan_ok=True)
         if result.codes == "sample":
             with pytest.raises(ValueError, match="log-variances"):
