@@ -1,11 +1,11 @@
 """Reads the parts of a study file about evaluation and resources."""
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any, Literal, cast
 
 from lr_lightning.commands.messages import UsageError
+from lr_lightning.study.key_hint import key_hint
 from lr_lightning.study.manifest import Evaluation, Resources, Value
 
 _CODES = ("mean", "sample")
@@ -67,9 +67,7 @@ def _mapping(name: str, given: Any, keys: tuple[str, ...]) -> dict[str, Any]:
         raise UsageError(f"{name} must be a mapping with the keys {', '.join(keys)}, got {given!r}")
     for key in given:
         if key not in keys:
-            close = get_close_matches(str(key), keys, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(keys)}"
-            raise UsageError(f"{name} has no key {key!r}; {hint}")
+            raise UsageError(f"{name} has no key {key!r}; {key_hint(key, keys)}")
     return given
 
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +12,7 @@ from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.blocks import check_keys, with_numbers
 from lr_lightning.study.definition import check_name
+from lr_lightning.study.key_hint import key_hint
 from lr_lightning.study.manifest import Resources, Value
 from lr_lightning.study.search.space import Distribution, read_space
 from lr_lightning.study.settings import parse_resources
@@ -92,9 +92,7 @@ def _definition(path: Path, given: Any) -> SearchDefinition:
         raise UsageError(f"a search must be a mapping with the keys {', '.join(_KEYS)}, got {type(given).__name__}")
     for key in given:
         if key not in _KEYS:
-            close = get_close_matches(str(key), _KEYS, n=1)
-            hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(_KEYS)}"
-            raise UsageError(f"there is no key {key!r}; {hint}")
+            raise UsageError(f"there is no key {key!r}; {key_hint(key, _KEYS)}")
     values, space = given.get("set") or {}, read_space(given.get("space"))
     if not isinstance(values, dict):
         raise UsageError(f"set must be a mapping, such as {{trainer.max_steps: 1000}}, got {values!r}")

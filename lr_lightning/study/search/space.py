@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from math import isfinite
 from typing import Any, TypeAlias
 
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.blocks import with_numbers
+from lr_lightning.study.key_hint import key_hint
 
 Plain: TypeAlias = "bool | int | float | str | None"
 KINDS = ("uniform", "log_uniform", "int", "log_int", "choice")
@@ -58,9 +58,7 @@ def _distribution(place: str, given: Any) -> Distribution:
         raise UsageError(f"{place} must have one distribution, such as {{choice: [6, 10]}}, got {given!r}")
     [(kind, values)] = given.items()
     if kind not in KINDS:
-        close = get_close_matches(str(kind), KINDS, n=1)
-        hint = f"did you mean {close[0]}?" if close else f"choose from {', '.join(KINDS)}"
-        raise UsageError(f"{place} has no distribution {kind!r}; {hint}")
+        raise UsageError(f"{place} has no distribution {kind!r}; {key_hint(kind, KINDS)}")
     if isinstance(values, list):
         values = [with_numbers(value) for value in values]
     else:
