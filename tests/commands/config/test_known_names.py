@@ -6,9 +6,10 @@ from lr_lightning.cli import main
 from lr_lightning.commands.config.known_names import known_arguments, known_classes
 
 
-def test_each_known_argument_is_in_the_help_of_fit(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        main(["fit", "--help"])
+def test_each_known_argument_is_in_the_help_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    for command in ("fit", "test"):
+        with pytest.raises(SystemExit):
+            main([command, "--help"])
     shown = capsys.readouterr().out
     assert [name for name in known_arguments() if name not in shown] == []
     assert "--wandb.project" in known_arguments()
