@@ -7,7 +7,7 @@ from lr_lightning.commands.config.known_names import known_arguments, known_clas
 
 
 def test_each_known_argument_is_in_the_help_of_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    for command in ("fit", "test"):
+    for command in ("fit", "predict"):
         with pytest.raises(SystemExit):
             main([command, "--help"])
     shown = capsys.readouterr().out
