@@ -9,7 +9,17 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.opening import open_study
 
 INDEX = "index.html"
-_FILES = (INDEX, "figures/*.png", "*.csv")
+_SECTIONS = (
+    "model_selection",
+    "rank_correlations",
+    "scores_by_objective",
+    "scores_by_strength",
+    "variance_shares",
+    "transfer",
+    "learning_curves",
+)
+_FILES = (INDEX, *(f"{name}.csv" for name in _SECTIONS), *(f"figures/{name}*.png" for name in _SECTIONS))
+"""What a report consists of; other files in its folder are kept."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -34,6 +44,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the report."""
+    if options.num_resamples < 1:
+        raise UsageError(f"--num_resamples must be at least 1, got {options.num_resamples}")
     opened = open_study(options.study, options.root)
     _check_folder(options.out, options.overwrite)
 

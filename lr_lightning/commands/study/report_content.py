@@ -31,8 +31,8 @@ class StudyResults:
     Attributes:
         opened: The study.
         states: The state of each of its runs.
-        table: Tidy table with the chosen scores, and one row without a value for each run that is not done, so that
-            figures and tables count it as missing.
+        table: Tidy table with the chosen scores, and one row without a value for each run that has none of them, so
+            that figures and tables count it as missing.
         scores: The chosen scores.
         targets: Scores with labels that judge models.
         others: Number of scores that were not chosen.
@@ -68,6 +68,8 @@ def read_study(opened: OpenedStudy, scores: Sequence[str] | None, targets: Seque
     chosen = main_scores(names) if scores is None else names if scores == ["all"] else list(scores)
     judges = main_targets(chosen) if targets is None else list(targets)
     chosen += [name for name in judges if name not in chosen]
+    if not chosen:
+        raise UsageError("--scores must name at least one score of the table, or be 'all'")
     for name in chosen:
         if name not in names:
             raise UsageError(f"--scores and --targets: the table has no score {name!r}; it has {', '.join(names)}")
@@ -75,11 +77,12 @@ def read_study(opened: OpenedStudy, scores: Sequence[str] | None, targets: Seque
     known = {name: usual_direction(name) for name, better in directions(table).items() if better is None}
     better = table["name"].astype(object).map(known).astype("boolean")
     table = table.assign(higher_is_better=table["higher_is_better"].fillna(better))
-    waiting = _waiting(manifest, states).assign(name=chosen[0])
-    if len(waiting):
-        shared = [column for column in waiting.columns if column in table.columns]
+    known_runs = set(zip(table["cell"], table["seed"], strict=True))
+    others = _rows(manifest, [key for key in states if key not in known_runs]).assign(name=chosen[0])
+    if len(others):
+        shared = [column for column in others.columns if column in table.columns]
         plain = {column: object for column in shared if isinstance(table[column].dtype, pd.CategoricalDtype)}
-        table = pd.concat([table.astype(plain), waiting[shared].astype(plain)], ignore_index=True)
+        table = pd.concat([table.astype(plain), others[shared].astype(plain)], ignore_index=True)
     return StudyResults(opened, states, table, chosen, judges, len(names) - len(chosen))
 
 
@@ -106,10 +109,9 @@ def study_report(results: StudyResults, folder: Path, num_resamples: int) -> Rep
     )
 
 
-def _waiting(manifest: Manifest, states: dict[RunKey, RunState]) -> pd.DataFrame:
-    """Return one row for each run that is not done."""
+def _rows(manifest: Manifest, keys: Sequence[RunKey]) -> pd.DataFrame:
+    """Return one row for each of some runs, without scores."""
     cells = cell_columns(manifest).set_index("cell", drop=False)
-    keys = [key for key, state in states.items() if state.state != "done"]
     return cells.loc[[cell for cell, _ in keys]].assign(seed=[seed for _, seed in keys]).reset_index(drop=True)
 
 
@@ -144,7 +146,8 @@ def _warnings(results: StudyResults) -> Iterator[str]:
     reasons = Counter(state.failure.sentence for state in results.states.values() if state.failure is not None)
     for sentence, count in reasons.most_common(5):
         yield f"{count:,} run{'' if count == 1 else 's'}: {sentence.rstrip('.')}."
-    done = results.table[results.table["value"].notna() | results.table["step"].notna()]
+    keys = zip(results.table["cell"], results.table["seed"], strict=True)
+    done = results.table[[results.states[key].state == "done" for key in keys]]
     counts_of_scores = missing_scores(done, results.scores).groupby("score", sort=False)[["num_runs", "num_missing"]]
     for row in counts_of_scores.sum().itertuples():
         if row.num_missing:

@@ -3,7 +3,7 @@
 import io
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,17 +111,13 @@ def sections(
         "scores_by_objective",
         "Distribution of each score over the runs of an objective",
         scores_by_objective(table, scores),
-        pictures=[
-            pages.picture(objectives_figure(table, name), f"objectives_{name}", short_score(name)) for name in drawn
-        ],
+        pictures=_pictures(pages, "scores_by_objective", objectives_figure, table, drawn),
     )
     yield pages.section(
         "scores_by_strength",
         "Each score against the strength of regularization; points are runs, bars 95 % intervals of means over seeds",
         scores_by_strength(table, scores),
-        pictures=[
-            pages.picture(strengths_figure(table, name), f"strengths_{name}", short_score(name)) for name in drawn
-        ],
+        pictures=_pictures(pages, "scores_by_strength", strengths_figure, table, drawn),
     )
     shares = variance_shares(table, scores)
     yield pages.section(
@@ -141,6 +137,17 @@ def sections(
     yield from _curves(pages, table, folders)
 
 
+def _pictures(
+    pages: Pages,
+    section: str,
+    draw: Callable[[pd.DataFrame, str], "Figure"],
+    table: pd.DataFrame,
+    scores: Sequence[str],
+) -> list[Picture]:
+    """Return a figure of each score."""
+    return [pages.picture(draw(table, name), f"{section}_{name}", short_score(name)) for name in scores]
+
+
 def _selection(
     pages: Pages,
     table: pd.DataFrame,
@@ -150,7 +157,7 @@ def _selection(
 ) -> Iterator[Section]:
     selectors = [name for name in scores if not needs_labels(name) or name.endswith(_LABELED_SELECTORS)]
     judges = [name for name in targets if better[name] is not None]
-    if not judges or not selectors:
+    if all(selector == judge for selector in selectors for judge in judges):  # by itself, a score picks the best
         pages.notes.append(
             "model selection needs a score with labels and a known direction, and a score without labels."
         )
@@ -159,7 +166,7 @@ def _selection(
         f"{name} judges no models, because its direction is not known." for name in targets if name not in judges
     ]
     selection = model_selection(table, selectors, judges, num_resamples=pages.num_resamples)
-    selection = selection[selection["selector"] != selection["target"]]  # by itself, a score picks the best
+    selection = selection[selection["selector"] != selection["target"]]
     yield pages.section(
         "model_selection",
         "How good the runs are that scores without labels pick, by scores with labels",
@@ -185,9 +192,10 @@ def _best_selectors(selection: pd.DataFrame) -> Iterator[str]:
     both_ways = tenth.groupby(["target", "selector"], sort=False)["picks"].transform("nunique") > 1
     blind = tenth[~both_ways & ~tenth["selector"].str.endswith(_LABELED_SELECTORS)]
     for target, rows in blind.groupby("target", sort=False):
-        recovered = rows.groupby("selector", sort=False)["recovered"].mean().dropna()
-        if len(recovered):
-            sets = rows["dataset"].nunique()
+        by_selector = rows.groupby("selector", sort=False)["recovered"]
+        sets = by_selector.count().max()  # means over fewer data sets than those of others do not compare
+        recovered = by_selector.mean()[by_selector.count() == sets]
+        if sets > 0:
             yield (
                 f"{short_score(str(target))}: of {len(recovered)} scores without labels and with a known direction, "
                 f"{short_score(str(recovered.idxmax()))} goes furthest, {recovered.max():.0%} of the way from a random "
@@ -223,12 +231,13 @@ def _transfer(
     pages: Pages, table: pd.DataFrame, targets: Sequence[str], better: Mapping[str, bool | None]
 ) -> Iterator[Section]:
     names = [name for name in targets if better[name] is not None]
+    if len(names) * table["dataset"].nunique() < 2:
+        pages.notes.append("transfer of settings needs two data sets, or two scores with labels and a known direction.")
+        return
     try:
-        transfers = transfer(table, names) if names else pd.DataFrame()
+        transfers = transfer(table, names)
     except ValueError as error:  # a grid in which the table does not tell settings apart
         pages.notes.append(f"transfer of settings was not analyzed: {error}.")
-        return
-    if len(transfers) < 2:  # a single data set and score
         return
     pictures = []
     if transfers["source_dataset"].nunique() > 1:

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from lr_lightning.plots.matrix import matrix_heatmap
-from lr_lightning.plots.study.panels import short_score
+from lr_lightning.plots.study.panels import counted_between, short_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,8 +43,7 @@ def rank_correlation_figure(
     matrix = np.eye(len(names))
     rows, columns = pairs["score"].map(place).to_numpy(), pairs["other"].map(place).to_numpy()
     matrix[rows, columns] = matrix[columns, rows] = pairs["correlation"]
-    least, most = pairs["num_runs"].min(), pairs["num_runs"].max()
-    runs = f"n = {most:,} runs" if least == most else f"n = {least:,} to {most:,} runs for each pair"
+    runs = counted_between(pairs, per=" for each pair")
     undefined = int(pairs["correlation"].isna().sum())
     labels = [short_score(name, higher_is_better) for name in names]
     return matrix_heatmap(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
 from lr_lightning.plots.style import PALETTE, new_figure, tidy
 
 if TYPE_CHECKING:
@@ -69,3 +71,18 @@ def counted(num_runs: int, num_missing: int, what: str = "without this score") -
     """
     runs = f"n = {num_runs:,} run{'' if num_runs == 1 else 's'}"
     return f"{runs}; {num_missing:,} {what}" if num_missing else f"{runs}, none missing"
+
+
+def counted_between(rows: pd.DataFrame, what: str = "runs", per: str = "") -> str:
+    """Return the range of the number of runs over rows with ``num_runs`` and ``num_missing``, and what is missing.
+
+    Example:
+        >>> counted_between(pd.DataFrame({"num_runs": [1800, 1798], "num_missing": [0, 2]}), per=" for each pair")
+        'n = 1,798 to 1,800 runs for each pair; up to 2 missing'
+    """
+    least, most = rows["num_runs"].min(), rows["num_runs"].max()
+    runs = f"n = {most:,} {what}" if least == most else f"n = {least:,} to {most:,} {what}{per}"
+    missing = rows["num_missing"].max()
+    if missing == 0:
+        return f"{runs}, none missing"
+    return f"{runs}; {'' if missing == rows['num_missing'].min() else 'up to '}{missing:,} missing"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lr_lightning.plots.study.panels import panels, short_score
+from lr_lightning.plots.study.panels import counted_between, panels, short_score
 from lr_lightning.plots.style import PALETTE
 
 if TYPE_CHECKING:
@@ -45,8 +45,7 @@ def model_selection_figure(
     labels = [f"{picks} {short_score(name)}" + (" ?" if name in both_ways else "") for name, picks in selectors]
     datasets = list(dict.fromkeys(rows["dataset"]))
     what = "the best run" if share is None else f"the best {share:.0%} of runs"
-    least, most = rows["num_runs"].min(), rows["num_runs"].max()
-    candidates = f"n = {most:,} candidates" + (f", at least {least:,}" if least < most else "")
+    candidates = counted_between(rows, "candidates")
     name = short_score(target, higher_is_better)
     figure, axes = panels(
         datasets, title=f"{name} of {what} by each score\n{candidates}", height=0.9 + 0.24 * len(selectors)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lr_lightning.plots.study.panels import panels, short_score
+from lr_lightning.plots.study.panels import counted_between, panels, short_score
 from lr_lightning.plots.style import PALETTE
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def variance_shares_figure(shares: pd.DataFrame, higher_is_better: Mapping[str, 
     datasets = list(dict.fromkeys(shares["dataset"]))
     names = list(dict.fromkeys(shares["score"]))
     undefined = int((shares["adjusted"].isna() & (shares["source"] == "seed")).sum())
-    least, most = shares["num_runs"].min(), shares["num_runs"].max()
-    title = f"Share of variance, adjusted\nn = {most:,} runs" + (f", at least {least:,}" if least < most else "")
+    title = f"Share of variance, adjusted\n{counted_between(shares, per=' for each score')}"
     figure, axes = panels(
         datasets, title=title + (f"; {undefined} undefined" if undefined else ""), height=0.6 + 0.24 * len(names)
     )

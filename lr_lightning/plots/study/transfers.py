@@ -30,12 +30,14 @@ def transfer_figure(transfers: pd.DataFrame, between: Literal["datasets", "score
     wide = wide[wide.index]
     count = same[f"source_{fixed}"].nunique()
     over = f"mean over {count} {fixed.replace('dataset', 'data set')}{'' if count == 1 else 's'}"
-    seeds = same["num_seeds"]
+    ends = same[(same["source_dataset"] == same["target_dataset"]) & (same["source_score"] == same["target_score"])]
+    missing = ends["num_missing"].sum()
+    sizes = ", ".join(_between(same[f"num_{name}"], name) for name in ("settings", "seeds"))
     labels = [short_score(name) for name in wide.index]
     return matrix_heatmap(
         torch.tensor(wide.to_numpy(dtype=float)),
-        title=f"Best setting of the source against a random run of the target\n{over}, "
-        f"{seeds.min() if seeds.min() == seeds.max() else f'{seeds.min()} to {seeds.max()}'} seeds",
+        title=f"Best setting of the source against a random run of the target\n{over}; n = {sizes}"
+        + (f"; {missing:,} score{'' if missing == 1 else 's'} missing" if missing else ", none missing"),
         colorbar_label="probability to be better (chance: 0.5)",
         row_axis="source",
         column_axis="target",
@@ -43,3 +45,8 @@ def transfer_figure(transfers: pd.DataFrame, between: Literal["datasets", "score
         column_labels=labels,
         limit=1.0,
     )
+
+
+def _between(numbers: pd.Series, name: str) -> str:
+    least, most = numbers.min(), numbers.max()
+    return f"{most:,} {name}" if least == most else f"{least:,} to {most:,} {name}"

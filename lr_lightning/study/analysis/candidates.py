@@ -8,6 +8,12 @@ import pandas as pd
 from lr_lightning.study.analysis.ranks import weighted_ranks
 from lr_lightning.study.analysis.resampling import Floats, Unit, percentile_interval, resample_weights
 
+_COLUMNS = tuple(
+    f"{name}{end}"
+    for name in ("chosen", "random", "best", "recovered", "beats_random")
+    for end in ("", "_low", "_high")
+)
+
 
 class Candidates:
     """Runs among which a score picks some.
@@ -40,13 +46,13 @@ class Candidates:
             num_chosen: Numbers of runs to pick.
 
         Returns:
-            The columns of :func:`model_selection`; only the numbers of runs if there are no runs.
+            The columns of :func:`model_selection`; NaN if there are no runs.
         """
         numbers: list[dict[str, float]] = [
             {"num_chosen": min(number, len(judged)), "num_runs": len(judged)} for number in num_chosen
         ]
         if not len(judged):
-            return numbers
+            return [row | dict.fromkeys((*_COLUMNS, "correlation"), float("nan")) for row in numbers]
         sign = 1 if higher_is_better else -1
         if target not in self._judged:
             self._judged[target] = _Judged(sign * judged, self._weights)
@@ -61,17 +67,10 @@ class Candidates:
         chosen, beats = picks.means(num_chosen, target.scores, target.ranks)
         best, random = target.best(num_chosen), target.random
         gain = np.where(best - random > 1e-12 * np.abs(target.scores).max(), best - random, np.nan)
-        row: dict[str, float] = {}
-        for name, values in {
-            "chosen": sign * chosen,
-            "random": sign * random,
-            "best": sign * best,
-            "recovered": (chosen - random) / gain,
-            "beats_random": beats,
-        }.items():
-            low, high = percentile_interval(values[1:], self.level)
-            row |= {name: float(values[0]), f"{name}_low": float(low), f"{name}_high": float(high)}
-        return row
+        found = (sign * chosen, sign * random, sign * best, (chosen - random) / gain, beats)
+        low, high = percentile_interval(np.stack(found, axis=1)[1:], self.level)
+        numbers = np.stack([[values[0] for values in found], low, high], axis=1).ravel().tolist()
+        return dict(zip(_COLUMNS, numbers, strict=True))
 
 
 class _Judged:

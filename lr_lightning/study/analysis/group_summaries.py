@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
+from lr_lightning.study.analysis.resampling import check_level
 from lr_lightning.study.analysis.runs import scores_of_runs
 
 
@@ -46,6 +47,7 @@ def scores_by_strength(
     """
     from scipy.stats import t
 
+    check_level(level)
     summaries = _summaries(table, scores, ["objective", "family", "strength", "cell", "label"])
     count = summaries["num_runs"].where(summaries["num_runs"] > 1)
     reach = t.ppf((1 + level) / 2, count - 1) * summaries["sd"] / np.sqrt(count)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from lr_lightning.common.checks import check_positive
 from lr_lightning.study.analysis.candidates import Candidates
-from lr_lightning.study.analysis.resampling import Unit
+from lr_lightning.study.analysis.resampling import Unit, check_level
 from lr_lightning.study.analysis.runs import directions, known_directions, scores_of_runs
 
 
@@ -54,17 +54,18 @@ def model_selection(
     Returns:
         One row for each data set, target, selector, direction and number of picked runs, with the columns ``dataset``,
         ``target``, ``selector``, ``picks`` (``"highest"`` or ``"lowest"``), ``share`` (NaN for the single best run),
-        ``num_chosen``, ``num_runs``, ``chosen``, ``random``, ``best``, ``recovered``, ``beats_random``, the ends of the
-        intervals (``chosen_low``, ``chosen_high`` and so on for ``recovered`` and ``beats_random``), ``correlation``
-        (Spearman, positive if the selector is right). ``recovered`` is NaN if all candidates are equal by the target;
-        the correlation also if they are by the selector; everything is NaN without candidates.
+        ``num_chosen``, ``num_runs``, ``num_missing`` (runs that lack one of the scores), ``chosen``, ``random``,
+        ``best``, ``recovered``, ``beats_random``, the ends of the intervals (``chosen_low``, ``chosen_high`` and so
+        on), ``correlation`` (Spearman, positive if the selector is right). ``recovered`` is NaN if all candidates are
+        equal by the target; the correlation also if they are by the selector; everything is NaN without candidates.
 
         The single best run changes a lot from resample to resample, and its intervals are wide.
 
     Raises:
-        ValueError: If the direction of a target is not known, a share is not in (0, 1], or as :func:`scores_of_runs`
-            and :func:`resample_weights`.
+        ValueError: If the direction of a target is not known, a share is not in (0, 1], ``level`` is not in (0, 1), or
+            as :func:`scores_of_runs` and :func:`resample_weights`.
     """
+    check_level(level)
     selectors, targets = list(dict.fromkeys(selectors)), list(dict.fromkeys(targets))
     for share in shares:
         check_positive("shares", share)
@@ -87,8 +88,10 @@ def model_selection(
                 labels["picks"] = "highest" if higher else "lowest"
                 signed = picked[both] if higher else -picked[both]
                 found = pool.evaluate(signed, target, judged[both], better[target], _counts(both.sum(), shares))
+                missing = {"num_missing": len(both) - int(both.sum())}
                 rows.extend(
-                    labels | {"share": share} | row for share, row in zip((math.nan, *shares), found, strict=True)
+                    labels | {"share": share} | row | missing
+                    for share, row in zip((math.nan, *shares), found, strict=True)
                 )
     return pd.DataFrame(rows)
 

@@ -65,6 +65,12 @@ def _weights(count: int, num_resamples: int, generator: np.random.Generator) -> 
     return draws.astype(np.float64) * np.float64(count / (count - 1))
 
 
+def check_level(level: float) -> None:
+    """Raise ``ValueError`` if the coverage of an interval is not in (0, 1), such as 95 for 95 %."""
+    if not 0 < level < 1:
+        raise ValueError(f"level must be between 0 and 1, such as 0.95, got {level}")
+
+
 def percentile_interval(resampled: Floats, level: float = 0.95) -> tuple[Floats, Floats]:
     """Return the lower and upper end of the percentile interval of each statistic.
 

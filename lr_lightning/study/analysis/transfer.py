@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lr_lightning.study.analysis.ranks import weighted_ranks
-from lr_lightning.study.analysis.resampling import Floats
+from lr_lightning.study.analysis.resampling import Floats, check_level
 from lr_lightning.study.analysis.runs import known_directions, scores_of_runs
 
 
@@ -39,27 +39,31 @@ def transfer(
         One row for each source and target, with the columns ``source_dataset``, ``source_score``, ``target_dataset``,
         ``target_score``, ``beats_random`` (the probability that the run of the chosen setting is better than a random
         run, where equal ones count one half; chance is .5), ``low`` and ``high`` (within [0, 1]; NaN for fewer than
-        four seeds), ``num_settings`` and ``num_seeds``. The probability is NaN if no setting that both data sets have
-        is left to compare with another seed.
+        four seeds), ``num_seeds`` (that choose or are judged), ``num_settings`` (that both have) and ``num_missing``
+        (scores that runs of the source or the target lack). The probability is NaN if no setting that both data sets
+        have is left to compare with another seed.
 
     Raises:
         ValueError: If the direction of a score is not known, two cells of a data set differ in nothing that the
-            table shows, or as :func:`scores_of_runs`.
+            table shows, ``level`` is not in (0, 1), or as :func:`scores_of_runs`.
 
     References:
         Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
         ICML 2019, section 5.5.
     """
+    check_level(level)
     scores = list(dict.fromkeys(scores))
     runs = scores_of_runs(table, scores)
     better = known_directions(table, scores, higher_is_better)
     seeds = sorted(set(runs.index.get_level_values("seed")))
     grids: dict[tuple[str, str], pd.DataFrame] = {}
+    missing: dict[tuple[str, str], int] = {}
     for dataset, part in runs.groupby("dataset", sort=False, observed=True):
         settings = _settings(part)
         for name in scores:
             grid = settings[name].unstack("seed").reindex(columns=seeds)
             grids[dataset, name] = (grid if better[name] else -grid).dropna(how="all")
+            missing[dataset, name] = int(part[name].isna().sum())
     chances = {key: _chance_of_worse(grid) for key, grid in grids.items()}
     rows = []
     for source, target in product(grids, repeat=2):
@@ -67,8 +71,10 @@ def transfer(
         outcomes = _outcomes(grids[source].loc[common].to_numpy(), chances[target].loc[common].to_numpy())
         labels = {"source_dataset": source[0], "source_score": source[1]}
         labels |= {"target_dataset": target[0], "target_score": target[1]}
-        sizes = {"num_settings": len(common), "num_seeds": int((~np.isnan(outcomes)).any(axis=0).sum())}
-        rows.append(labels | _with_interval(outcomes, level) | sizes)
+        num_missing = sum(missing[end] for end in {source, target})
+        rows.append(
+            labels | _with_interval(outcomes, level) | {"num_settings": len(common), "num_missing": num_missing}
+        )
     return pd.DataFrame(rows)
 
 
@@ -136,14 +142,16 @@ def _outcomes(source: Floats, chances: Floats) -> Floats:
 
 
 def _with_interval(outcomes: Floats, level: float) -> dict[str, float]:
-    """Return the mean of the outcomes and its interval."""
+    """Return the mean of the outcomes, its interval, and the number of seeds."""
     from scipy.stats import t
 
-    known, num_seeds = np.isfinite(outcomes), len(outcomes)
+    known = np.isfinite(outcomes)
+    seeds = known.any(axis=0) | known.any(axis=1)  # seeds without a run that has the score are no degrees of freedom
+    outcomes, known, num_seeds = outcomes[np.ix_(seeds, seeds)], known[np.ix_(seeds, seeds)], int(seeds.sum())
     defined = np.where(known, outcomes, 0.0)
     total, count = defined.sum(), known.sum()
     if not count:
-        return dict.fromkeys(("beats_random", "low", "high"), float("nan"))
+        return dict.fromkeys(("beats_random", "low", "high"), float("nan")) | {"num_seeds": 0}
     estimate, reach = float(total / count), float("nan")
     left = count - known.sum(axis=0) - known.sum(axis=1)
     if num_seeds >= 4 and (left > 0).all():
@@ -151,4 +159,4 @@ def _with_interval(outcomes: Floats, level: float) -> dict[str, float]:
         error = np.sqrt((num_seeds - 1) * np.mean((without - without.mean()) ** 2))
         reach = float(t.ppf((1 + level) / 2, num_seeds - 1) * error)
     low, high = np.clip((estimate - reach, estimate + reach), 0, 1)
-    return {"beats_random": estimate, "low": float(low), "high": float(high)}
+    return {"beats_random": estimate, "low": float(low), "high": float(high), "num_seeds": num_seeds}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lr_lightning.study.analysis.resampling import Floats
+from lr_lightning.study.analysis.resampling import Floats, check_level
 from lr_lightning.study.analysis.runs import scores_of_runs
 
 SOURCES = ("objective", "strength", "seed")
@@ -45,19 +45,21 @@ def variance_shares(table: pd.DataFrame, scores: Iterable[str] | None = None, *,
     Returns:
         Three rows for each data set and score, with the columns ``dataset``, ``score``, ``source`` (``"objective"``,
         ``"strength"``, ``"seed"``), ``share``, ``adjusted``, ``standard_error``, ``low``, ``high``, ``num_runs``,
-        ``num_objectives``, ``num_cells`` and ``num_seeds``. Errors and intervals are those of the adjusted share, by
+        ``num_missing`` (runs without the score), ``num_objectives``, ``num_cells`` and ``num_seeds`` (of the runs that
+        have the score). Errors and intervals are those of the adjusted share, by
         the jackknife over seeds and Student's t.
 
         NaN where undefined: all of a score without variation; the shares of strength and seed, and all that are
         adjusted, if no cell has two runs; errors for fewer than three seeds.
 
     Raises:
-        ValueError: As :func:`scores_of_runs`.
+        ValueError: If ``level`` is not in (0, 1), or as :func:`scores_of_runs`.
 
     References:
         Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,
         ICML 2019, section 5.4. The correction is Kelley's epsilon squared.
     """
+    check_level(level)
     runs = scores_of_runs(table, scores)
     parts = []
     for dataset, of_dataset in runs.groupby("dataset", sort=False, observed=True):
@@ -75,9 +77,10 @@ def variance_shares(table: pd.DataFrame, scores: Iterable[str] | None = None, *,
                 "low": low[number],
                 "high": high[number],
                 "num_runs": found.num_runs,
+                "num_missing": len(of_dataset) - found.num_runs,
                 "num_objectives": found.num_objectives,
                 "num_cells": found.num_cells,
-                "num_seeds": (layout.sums[:, 0].sum(axis=1) > 0).sum(axis=0),
+                "num_seeds": layout.num_seeds,
             }
             parts.append(pd.DataFrame(part))
     shares = pd.concat(parts)
@@ -97,6 +100,12 @@ class _Layout(NamedTuple):
 
     sums: Floats
     objectives: NDArray[np.int64]
+
+    @property
+    def num_seeds(self) -> NDArray[np.int64]:
+        """Number of seeds with a run that has the score, ``(K,)``."""
+        found: NDArray[np.int64] = (self.sums[:, 0].sum(axis=1) > 0).sum(axis=0)
+        return found
 
 
 class _Shares(NamedTuple):
@@ -162,12 +171,12 @@ def _jackknife(layout: _Layout, estimate: Floats, level: float) -> tuple[Floats,
     """Return standard errors and intervals ``(3, K)`` of the adjusted shares, leaving out one seed at a time."""
     from scipy.stats import t
 
-    num_seeds = len(layout.sums)
-    undefined = np.full_like(estimate, np.nan)
-    if num_seeds < 3:
-        return undefined, undefined, undefined
-    total = layout.sums.sum(axis=0)
+    total, num_seeds = layout.sums.sum(axis=0), layout.num_seeds
     without = np.stack([_shares(total - of_seed, layout.objectives).adjusted for of_seed in layout.sums])
-    error = np.sqrt((num_seeds - 1) * np.mean((without - without.mean(axis=0)) ** 2, axis=0))
-    reach = t.ppf((1 + level) / 2, num_seeds - 1) * error
+    # seeds without a run that has the score are no seeds of it: they would add degrees of freedom
+    counts = (layout.sums[:, :1].sum(axis=2) > 0).astype(np.float64)  # (S, 1, K)
+    number = np.where(num_seeds < 3, np.nan, num_seeds)
+    deviations = (without - (without * counts).sum(axis=0) / number) * counts
+    error = np.sqrt((number - 1) / number * (deviations**2).sum(axis=0))
+    reach = t.ppf((1 + level) / 2, number - 1) * error
     return error, estimate - reach, estimate + reach

@@ -1,15 +1,18 @@
 """``lr-lightning study report``."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from lr_lightning.commands.study.command import main
+from lr_lightning.commands.study.report import _clear_folder
 from lr_lightning.study.analysis.rank_correlation import rank_correlations
+from lr_lightning.study.evaluation_file import read_evaluation, write_evaluation
 from lr_lightning.study.failure import Failure, write_failure
-from lr_lightning.study.layout import run_folder
+from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.table import read_table
 from lr_lightning.testing.synthetic_study import synthetic_manifest, write_synthetic_study
 
@@ -19,13 +22,16 @@ SMALL = ["--num_resamples", "3", "--scores", f"{CDS},metric_0_variant_0,val/loss
 
 
 def write_study() -> None:
-    """Write a study of 16 runs: one has failed, one waits, and one has learning curves."""
+    """Write a study of 16 runs: one has failed, one waits, one has learning curves, and one has no scores."""
     manifest = synthetic_manifest(2, 2, 2, 2)
     runs = list(manifest.runs)
     write_synthetic_study(ROOT, manifest, runs[:14], num_scores=3)
     first, failed = (run_folder(ROOT, cell.identity, seed) for cell, seed in (runs[0], runs[15]))
     failed.mkdir()
     write_failure(failed, Failure("failed", "the disk <b>is</b> full"))
+    cell, seed = runs[1]
+    without = evaluation_path(run_folder(ROOT, cell.identity, seed), manifest.evaluation.digest)
+    write_evaluation(without, replace(read_evaluation(without), scalars={}, validation={}, scores={}))
     (first / "metrics.csv").write_text("step,val/loss\n10,3.5\n20,2.5\n")
 
 
@@ -46,7 +52,8 @@ def test_a_study_that_is_not_finished(capsys: pytest.CaptureFixture[str]) -> Non
     expected = rank_correlations(table, SMALL[3].split(","), num_resamples=3)
     assert correlations["correlation"].tolist() == pytest.approx(expected["correlation"].tolist(), nan_ok=True)
     summary = pd.read_csv(folder / "scores_by_objective.csv")
-    assert summary[summary["score"] == CDS]["num_missing"].sum() == 2  # runs that are not done
+    assert summary[summary["score"] == CDS]["num_missing"].sum() == 3  # two of them are not done
+    assert f"{CDS} is undefined or missing in 1 of 14 runs" in lead
     selection = pd.read_csv(folder / "model_selection.csv")
     assert set(selection["selector"]) == {"val/loss"}  # the other score needs labels
     assert pd.read_csv(folder / "learning_curves.csv")["value"].tolist() == [3.5, 2.5]
@@ -54,15 +61,20 @@ def test_a_study_that_is_not_finished(capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_an_existing_report_is_replaced_only_if_asked(capsys: pytest.CaptureFixture[str]) -> None:
     write_study()
-    figure = Path("report/figures/old.png")
-    figure.parent.mkdir(parents=True)
-    figure.touch()
-    Path("report/mine.txt").touch()
-    assert main(["report", "synthetic", "--out", "report", *SMALL]) == 1
+    folder = Path("report")
+    mine = [folder / "mine.csv", folder / "figures/mine.png"]
+    for path in mine:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    few = ["--num_resamples", "1", "--scores", "val/loss", "--targets", ""]
+    assert main(["report", "synthetic", "--out", "report", *few]) == 1
     assert "--overwrite" in capsys.readouterr().err
-    assert main(["report", "synthetic", "--out", "report", "--overwrite", *SMALL]) == 0
-    assert not figure.exists()
-    assert Path("report/mine.txt").exists()
+    assert main(["report", "synthetic", "--out", "report", "--overwrite", *few]) == 0
+    files = {path for path in folder.rglob("*") if path.is_file()}
+    assert len(files) > 10
+    assert "learning_curves.csv" in {path.name for path in files}
+    _clear_folder(folder)
+    assert {path for path in folder.rglob("*") if path.is_file()} == {*mine}
 
 
 @pytest.mark.parametrize(
@@ -71,6 +83,8 @@ def test_an_existing_report_is_replaced_only_if_asked(capsys: pytest.CaptureFixt
         (["unknown", "--out", "report"], "unknown"),
         (["synthetic", "--out", "report", "--scores", "mog"], "mog"),
         (["synthetic", "--out", "report", "--targets", "mog"], "mog"),
+        (["synthetic", "--out", "report", "--scores", ","], "--scores"),
+        (["synthetic", "--out", "report", "--num_resamples", "0"], "--num_resamples"),
         (["synthetic", "--out", "studies/synthetic"], "--out"),
     ],
 )

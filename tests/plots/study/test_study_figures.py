@@ -69,7 +69,7 @@ def test_lines_of_means_with_seeds_as_points() -> None:
 def test_correlations_are_symmetric_and_undefined_ones_counted() -> None:
     correlations = rank_correlations(example(), num_resamples=2)
     figure = rank_correlation_figure(correlations, "Dots", {"loss": False})
-    assert "n = 23 to 24 runs" in title(figure)
+    assert "n = 23 to 24 runs for each pair; up to 1 missing" in title(figure)
     assert "3 pairs undefined" in title(figure)
     numbers = [text.get_text() for text in figure.axes[0].texts]
     assert numbers.count("-1.00") == 2
@@ -81,7 +81,7 @@ def test_correlations_are_symmetric_and_undefined_ones_counted() -> None:
 def test_shares_are_stacked() -> None:
     shares = variance_shares(example(), ["mig", "kl", "constant"])
     figure = variance_shares_figure(shares)
-    assert "2 undefined" in title(figure)
+    assert "n = 23 to 24 runs for each score; up to 1 missing; 2 undefined" in title(figure)
     bars = panels(figure)[0].patches
     adjusted = shares[(shares["dataset"] == "Dots") & (shares["score"] == "mig")].set_index("source")["adjusted"]
     assert bars[0].get_width() == pytest.approx(adjusted["objective"])  # type: ignore[attr-defined]
@@ -91,6 +91,7 @@ def test_shares_are_stacked() -> None:
 def test_selection_runs_from_random_choice_to_the_picked_runs() -> None:
     selection = model_selection(example(), ["loss", "kl"], ["mig"], num_resamples=5)
     figure = model_selection_figure(selection, "mig")
+    assert "n = 23 to 24 candidates; up to 1 missing" in title(figure)
     dots = panels(figure)[0]
     assert [label.get_text() for label in dots.get_yticklabels()] == ["lowest loss", "highest kl ?", "lowest kl ?"]
     row = selection[(selection["selector"] == "loss") & (selection["share"] == 0.1)].iloc[0]
@@ -104,7 +105,9 @@ def test_selection_runs_from_random_choice_to_the_picked_runs() -> None:
 def test_transfer_between_data_sets_and_between_scores() -> None:
     transfers = transfer(example(4), ["mig", "loss", "constant"])
     figure = transfer_figure(transfers, "datasets")
-    assert "3 scores, 4 seeds" in title(figure)
+    assert "3 scores; n = 8 settings, 4 seeds; 1 score missing" in title(figure)
+    complete = transfer_figure(transfers[transfers["source_score"] == "loss"], "datasets")
+    assert "1 score; n = 8 settings, 4 seeds, none missing" in title(complete)
     same = transfers[transfers["source_score"] == transfers["target_score"]]
     mean = same[(same["source_dataset"] == "Dots") & (same["target_dataset"] == "Cars")]["beats_random"].mean()
     assert figure.axes[0].texts[1].get_text() == f"{mean:.2f}"

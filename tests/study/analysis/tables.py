@@ -54,6 +54,12 @@ def study_table(
     return table.astype({"higher_is_better": "boolean", "dataset": "category", "name": "category", "cell": "category"})
 
 
+def with_runs_without_scores(table: pd.DataFrame, num_seeds: int) -> pd.DataFrame:
+    """Return a table of as many further seeds of each cell, which are not done."""
+    waiting = [table.assign(seed=table["seed"] + 1000 * number, value=np.nan) for number in range(1, 1 + num_seeds)]
+    return pd.concat([table, *waiting], ignore_index=True)
+
+
 def of_values(values: NDArray[np.float64], names: Sequence[str], cells: int = 1) -> pd.DataFrame:
     """Return the table of studies with the given scores, each on its own data set.
 

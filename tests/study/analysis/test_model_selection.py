@@ -94,11 +94,12 @@ def test_missing_scores_leave_candidates_out() -> None:
     values = np.arange(20.0).reshape(10, 2)
     values[9, 0] = np.nan  # the best run by the target has no other score
     found = row(model_selection(of_values(values, ["pick", "mig"]), ["pick"], ["mig"]))
-    assert (found["num_runs"], found["best"]) == (9, 17)
+    assert (found["num_runs"], found["num_missing"], found["best"]) == (9, 1, 17)
     values[:, 0] = np.nan
     nothing = row(model_selection(of_values(values, ["pick", "mig"]), ["pick"], ["mig"]))
-    assert nothing["num_runs"] == 0
-    assert "chosen" not in nothing or math.isnan(nothing["chosen"])
+    assert (nothing["num_runs"], nothing["num_missing"]) == (0, 10)
+    assert nothing.index.tolist() == found.index.tolist()
+    assert nothing[["chosen", "recovered_low", "beats_random_high", "correlation"]].isna().all()
 
 
 def test_one_seed_has_no_intervals() -> None:

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 
 from lr_lightning.study.analysis.rank_correlation import rank_correlations
-from lr_lightning.study.analysis.resampling import UNITS
-from tests.study.analysis.tables import Run, of_values, study_table
+from lr_lightning.study.analysis.resampling import UNITS, Unit
+from tests.study.analysis.tables import Run, of_values, study_table, with_runs_without_scores
 
 
 def pair(correlations: pd.DataFrame, one: str, other: str) -> pd.Series:
@@ -72,6 +72,18 @@ def test_data_sets_apart_and_one_seed() -> None:
     assert found.to_dict() == pytest.approx({"Dots": 1.0, "Cars": -1.0})
     by_seeds = rank_correlations(table, unit="seeds", num_resamples=100)
     assert by_seeds["low"].isna().all()  # with one run per cell, nothing is known of other seeds
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_runs_without_scores_do_not_count_as_units(unit: Unit) -> None:
+    values = np.random.default_rng(6).normal(size=(12, 2))
+    table = of_values(values, ["a", "b"], cells=12 if unit == "seeds" else 4)
+    alone, among = (
+        rank_correlations(each, unit=unit, num_resamples=50) for each in (table, with_runs_without_scores(table, 3))
+    )
+    pd.testing.assert_frame_equal(among.drop(columns="num_missing"), alone.drop(columns="num_missing"))
+    assert (alone["num_missing"].item(), among["num_missing"].item()) == (0, 36)
+    assert alone["low"].isna().item() == (unit == "seeds")  # each cell has one run with scores
 
 
 @pytest.mark.parametrize(("count", "bounds"), [(20, (0.93, 0.99)), (100, (0.90, 0.97))])

@@ -1,10 +1,19 @@
 """Bootstrap resamples of runs."""
 
+from collections.abc import Callable
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from lr_lightning.study.analysis.group_summaries import scores_by_strength
+from lr_lightning.study.analysis.model_selection import model_selection
+from lr_lightning.study.analysis.rank_correlation import rank_correlations
 from lr_lightning.study.analysis.resampling import Unit, percentile_interval, resample_weights
+from lr_lightning.study.analysis.transfer import transfer
+from lr_lightning.study.analysis.variance_shares import variance_shares
+from tests.study.analysis.tables import study_table
 
 
 def draw(cells: list[int], unit: Unit, num_resamples: int = 4000) -> np.typing.NDArray[np.float64]:
@@ -56,3 +65,12 @@ def test_intervals() -> None:
     samples[:11, 2] = np.nan
     assert np.isnan(percentile_interval(samples)[0][2])
     assert np.isnan(percentile_interval(np.empty((0, 2)))[0]).all()
+
+
+def test_levels_are_fractions() -> None:
+    table = study_table(lambda run: {"mig": run.generator.normal()}, datasets=("Dots",))
+    analyses: list[Callable[..., object]] = [rank_correlations, variance_shares, scores_by_strength]
+    analyses += [partial(transfer, scores=["mig"]), partial(model_selection, selectors=["mig"], targets=["mig"])]
+    for analysis in analyses:
+        with pytest.raises(ValueError, match=r"level.*95"):
+            analysis(table, level=95)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lr_lightning.study.analysis.transfer import transfer, transfer_summary
-from tests.study.analysis.tables import Run, study_table
+from tests.study.analysis.tables import Run, study_table, with_runs_without_scores
 
 
 def value(transfers: pd.DataFrame, source: str, target: str) -> pd.Series:
@@ -94,3 +94,12 @@ def test_objectives_without_strength_and_cells_that_look_alike() -> None:
         transfer(table, ["mig"])
     named = table.assign(**{"model.size": table["cell"].astype(str).str[-1]})
     assert value(transfer(named, ["mig"]), "Dots", "Faces")["num_settings"] == 12
+
+
+@pytest.mark.parametrize("seeds", [3, 4])
+def test_seeds_without_scores_are_no_degrees_of_freedom(seeds: int) -> None:
+    table = study_table(lambda run: {"mig": run.strength + run.generator.normal()}, seeds=seeds)
+    alone, among = transfer(table, ["mig"]), transfer(with_runs_without_scores(table, 2), ["mig"])
+    pd.testing.assert_frame_equal(among.drop(columns="num_missing"), alone.drop(columns="num_missing"))
+    assert (alone["num_missing"].item(), among["num_missing"].item()) == (0, 2 * 12 * seeds)
+    assert alone["low"].isna().item() == (seeds == 3)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lr_lightning.study.analysis.variance_shares import SOURCES, variance_shares
-from tests.study.analysis.tables import Run, of_values, study_table
+from tests.study.analysis.tables import Run, of_values, study_table, with_runs_without_scores
 
 OBJECTIVES = np.array([-1.0, 0.0, 1.0])
 STRENGTHS = np.array([[0.3, -0.3, 0.9, -0.9], [1.2, -1.2, 0.0, 0.0], [0.5, -0.5, 0.5, -0.5]])
@@ -98,3 +98,25 @@ def test_each_data_set_has_its_own_shares() -> None:
     alone = variance_shares(planted_table(5, 7))["share"]
     assert both["Cars"] == pytest.approx(alone.tolist())
     assert both["Dots"] != pytest.approx(alone.tolist())
+
+
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_seeds_without_scores_are_no_degrees_of_freedom(seeds: int) -> None:
+    table = planted_table(seeds, 8, num_scores=2)
+    alone, among = variance_shares(table), variance_shares(with_runs_without_scores(table, 4))
+    pd.testing.assert_frame_equal(among.drop(columns="num_missing"), alone.drop(columns="num_missing"))
+    assert alone["low"].isna().all() == (seeds == 2)
+    assert among["num_missing"].tolist() == [4 * 12 * seeds] * 6
+
+
+def test_standard_error_is_that_of_the_jackknife() -> None:
+    """Computed from the estimates without each seed, for scores that different seeds lack."""
+    table = planted_table(5, 9, num_scores=2)
+    table = table[(table["name"] == "s0") | (table["seed"] != 2)]
+    shares = variance_shares(table).set_index(["score", "source"])
+    for name, seeds in (("s0", range(5)), ("s1", (0, 1, 3, 4))):
+        rows = table[table["name"] == name]
+        without = [variance_shares(rows[rows["seed"] != seed])["adjusted"].to_numpy() for seed in seeds]
+        expected = np.sqrt((len(seeds) - 1) * np.var(without, axis=0))
+        assert shares.loc[name, "standard_error"].tolist() == pytest.approx(expected.tolist())
+        assert (shares.loc[name, "num_seeds"] == len(seeds)).all()
