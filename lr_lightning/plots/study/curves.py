@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lr_lightning.plots.study.panels import counted, group_colors, leftmost, panels, short_score
+from lr_lightning.plots.study.panels import counted, group_colors, leftmost, legend_below, panels, short_score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -41,8 +41,7 @@ def learning_curves_figure(curves: pd.DataFrame, name: str, num_missing: int = 0
             spread = line["sd"].fillna(0.0)
             panel.fill_between(line["step"], line["mean"] - spread, line["mean"] + spread, color=color, alpha=0.15)
         panel.set_xlabel("step")
-    handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6), frameon=False)
+    legend_below(figure, panel)
     for panel in leftmost(axes):
         panel.set_ylabel(short_score(name))
     return figure

@@ -46,6 +46,14 @@ def leftmost(axes: Mapping[str, Axes]) -> list[Axes]:
     return list(axes.values())[:: min(MOST_COLUMNS, len(axes))]
 
 
+def legend_below(figure: Figure, axes: Axes) -> None:
+    """Put the legend of a panel below all panels, in as many columns as the figure is wide."""
+    handles, labels = axes.get_legend_handles_labels()
+    column = 0.7 + 0.09 * max(map(len, labels))  # inches: the line, and about a tenth for each letter
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / column)))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
 def group_colors(names: Iterable[str]) -> dict[str, str]:
     """Return a color for each distinct name, in their order; more than eight share colors."""
     return {name: PALETTE[number % len(PALETTE)] for number, name in enumerate(dict.fromkeys(names))}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lr_lightning.plots.study.panels import counted_between, panels, short_score
+from lr_lightning.plots.study.panels import counted_between, legend_below, panels, short_score
 from lr_lightning.plots.style import PALETTE
 
 if TYPE_CHECKING:
@@ -67,6 +67,5 @@ def model_selection_figure(
         panel.set_yticks(places, labels, fontsize=8)
         panel.grid(visible=False)
         panel.set(xlabel=name, ylim=(len(selectors) - 0.5, -0.5))
-    handles, texts = panel.get_legend_handles_labels()
-    figure.legend(handles, texts, loc="outside lower center", ncols=2, frameon=False)
+    legend_below(figure, panel)
     return figure

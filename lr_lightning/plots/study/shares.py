@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lr_lightning.plots.study.panels import counted_between, panels, short_score
+from lr_lightning.plots.study.panels import counted_between, legend_below, panels, short_score
 from lr_lightning.plots.style import PALETTE
 
 if TYPE_CHECKING:
@@ -42,6 +42,5 @@ def variance_shares_figure(shares: pd.DataFrame, higher_is_better: Mapping[str, 
         panel.set_yticks(range(len(names)), [short_score(name, higher_is_better) for name in names], fontsize=8)
         panel.grid(visible=False)
         panel.set(xlim=(0, 1), ylim=(len(names) - 0.5, -0.5))
-    handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    legend_below(figure, panel)
     return figure

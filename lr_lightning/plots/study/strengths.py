@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from lr_lightning.plots.study.panels import counted, group_colors, leftmost, panels, short_score
+from lr_lightning.plots.study.panels import counted, group_colors, leftmost, legend_below, panels, short_score
+from lr_lightning.plots.style import PALETTE
 from lr_lightning.study.analysis.group_summaries import scores_by_strength
 from lr_lightning.study.analysis.runs import directions, scores_of_runs
 
@@ -39,26 +40,28 @@ def strengths_figure(table: pd.DataFrame, score: str) -> Figure:
     colors = group_colors(runs["family"])
     name = short_score(score, directions(table))
     datasets = list(dict.fromkeys(runs["dataset"]))
-    figure, axes = panels(datasets, title=f"{name} by strength\n{counted(len(runs) - missing, missing)}")
+    title = f"{name} by strength\n{counted(len(runs) - missing, missing)}"
+    figure, axes = panels(datasets, title=title, height=3.0 + 0.1 * len(colors))  # with room for the legend
     means = scores_by_strength(table, [score])
     means["rank"] = _ranks(means)
     shift = dict(zip(colors, np.linspace(-0.2, 0.2, len(colors)) if len(colors) > 1 else [0.0], strict=True))
     for dataset, panel in axes.items():
-        for family, color in colors.items():
+        for number, (family, color) in enumerate(colors.items()):
             points = runs[(runs["dataset"] == dataset) & (runs["family"] == family)]
             if len(runs) <= _MOST_POINTS:
-                panel.plot(points["rank"] + shift[family], points["value"], ".", color=color, alpha=0.4, markersize=4)
+                panel.plot(points["rank"] + shift[family], points["value"], ".", color=color, alpha=0.6, markersize=5)
             line = means[(means["dataset"] == dataset) & (means["family"] == family)].sort_values("rank")
             reach = (line["high"] - line["mean"]).fillna(0.0)
             place = line["rank"] + shift[family]
-            panel.errorbar(place, line["mean"], yerr=reach, color=color, marker="o", markersize=4, label=family)
+            dashes = "-" if number < len(PALETTE) else "--"  # colors repeat
+            marks: dict[str, Any] = {"marker": "o", "markersize": 4, "elinewidth": 0.7, "linestyle": dashes}
+            panel.errorbar(place, line["mean"], yerr=reach, color=color, label=family, **marks)
         _keep_to(panel, runs["value"])
         most = int(runs["rank"].max())
         panel.set_xticks(range(1, most + 1))
         panel.set_xlim(0.6, most + 0.4)
         panel.set_xlabel("rank of the strength")
-    handles, labels = panel.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 6), frameon=False)
+    legend_below(figure, panel)
     for panel in leftmost(axes):
         panel.set_ylabel(name)
     return figure

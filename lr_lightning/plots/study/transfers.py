@@ -38,7 +38,7 @@ def transfer_figure(transfers: pd.DataFrame, between: Literal["datasets", "score
         torch.tensor(wide.to_numpy(dtype=float)),
         title=f"Best setting of the source against a random run of the target\n{over}; n = {sizes}"
         + (f"; {missing:,} score{'' if missing == 1 else 's'} missing" if missing else ", none missing"),
-        colorbar_label="probability to be better (chance: 0.5)",
+        colorbar_label="beats a random run\n(chance: 0.5)",
         row_axis="source",
         column_axis="target",
         row_labels=labels,

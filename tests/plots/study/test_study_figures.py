@@ -66,6 +66,18 @@ def test_lines_of_means_with_seeds_as_points() -> None:
     assert low < -1.32 < 0 < high < 0.2  # the axis follows the values, not the intervals
 
 
+def test_legends_are_not_wider_than_the_figure() -> None:
+    table = study_table(draw, objectives=12, strengths=2, seeds=1)
+    table["objective"] = "AnObjectiveWithALongName" + table["objective"].astype(str)
+    figure = strengths_figure(table, "mig")
+    figure.draw_without_rendering()
+    [legend] = figure.legends
+    box = legend.get_window_extent()
+    assert figure.bbox.x0 <= box.x0 < box.x1 <= figure.bbox.x1
+    styles = {(line.get_color(), line.get_linestyle()) for line in panels(figure)[0].lines if line.get_marker() == "o"}
+    assert len(styles) == 12
+
+
 def test_correlations_are_symmetric_and_undefined_ones_counted() -> None:
     correlations = rank_correlations(example(), num_resamples=2)
     figure = rank_correlation_figure(correlations, "Dots", {"loss": False})
