@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from lr_lightning.commands.fit.members import LAST, fit_members
 from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG, RunFolder
 from lr_lightning.commands.run.lease import FolderInUseError
-from lr_lightning.runs.isolation import isolated
+from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.study.job import Job
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, run_folder
 from lr_lightning.study.training import NO_BAR, check_same_training, run_values
@@ -83,8 +84,8 @@ def train_members(
                 stack.callback(held[seed].leave)
             # what was at the same step may not be any more, now that this process has the folders
             if len(held) > 1 and [list(held)] == list(_groups({seed: folders[seed] for seed in held})):
-                with isolated():
-                    diverged |= fit_members([f"--config={config}", *option_words(common or {})], held, values)
+                words = [f"--config={config}", *option_words(common or {})]
+                diverged |= run_isolated(partial(fit_members, words, held, values))
     return diverged
 
 

@@ -1,5 +1,6 @@
 """Measures how long a step of training takes on this machine."""
 
+import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -13,7 +14,8 @@ from typing_extensions import override
 from lr_lightning.commands.fit.parser import fit_parser
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
-from lr_lightning.runs.isolation import isolated
+from lr_lightning.runs.isolation import run_isolated
+from lr_lightning.study.engines.single_process import forget_launcher
 
 _WARM_UP = 3
 """Batches that are not timed: memory is allocated, and kernels are chosen."""
@@ -52,25 +54,30 @@ def step_time(
         ValueError: If the cell cannot be trained.
     """
     timer = _Timer(seconds)
-    with isolated(quiet=True), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what concerns training concerns its runs
-        torch.set_num_threads(threads)
-        torch.manual_seed(0)
-        model, data = _model_and_data(config, image_shape)
-        trainer = Trainer(
-            **{name: config["trainer"].get(name) for name in _TRAINER if config["trainer"].get(name) is not None},
-            devices=1,
-            max_epochs=-1,
-            callbacks=[timer],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-            limit_val_batches=0,
-            num_sanity_val_steps=0,
-        )
-        trainer.fit(model, datamodule=data)
+    run_isolated(lambda: _train(config, threads, image_shape, timer), quiet=True)
     return StepTime(timer.seconds / timer.steps, timer.steps, timer.steps_per_epoch)
+
+
+def _train(config: Mapping[str, Any], threads: int, image_shape: tuple[int, ...] | None, timer: "_Timer") -> None:
+    """Train until the timer stops it, with the settings of this process changed."""
+    forget_launcher(os.environ)
+    warnings.simplefilter("ignore")  # what concerns training concerns its runs
+    torch.set_num_threads(threads)
+    torch.manual_seed(0)
+    model, data = _model_and_data(config, image_shape)
+    trainer = Trainer(
+        **{name: config["trainer"].get(name) for name in _TRAINER if config["trainer"].get(name) is not None},
+        devices=1,
+        max_epochs=-1,
+        callbacks=[timer],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        num_sanity_val_steps=0,
+    )
+    trainer.fit(model, datamodule=data)
 
 
 class _Timer(Callback):

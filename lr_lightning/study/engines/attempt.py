@@ -1,9 +1,11 @@
 """One attempt at a job, in a worker process of any engine."""
 
+import os
 import socket
 import traceback
 
 from lr_lightning.commands.failure import sentence
+from lr_lightning.study.engines.single_process import forget_launcher
 from lr_lightning.study.job import Job, Outcome, Work
 
 
@@ -13,6 +15,7 @@ def attempt(work: Work, job: Job) -> tuple[Outcome, ...]:
     Raises:
         MemoryError: If memory ran out, which says nothing about the job: the engine reports it as lost.
     """
+    forget_launcher(os.environ)  # before Lightning is imported
     print(f"=== {job.label}, seed {', '.join(map(str, job.seeds))} ({job.cell})", flush=True)
     try:
         return work(job)
