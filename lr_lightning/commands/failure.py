@@ -31,7 +31,7 @@ def fail(command: str, error: Exception, *, below_progress: bool = False) -> int
     return 2 if usage else 1
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: BaseException) -> str:
     """Return the text of ``error`` on one line, with the name of its class unless the text is written for the user."""
     # str() of a KeyError adds quotes; without a space, its text is a bare key instead of a sentence
     text = str(error.args[0]) if isinstance(error, KeyError) and error.args else str(error)

@@ -64,5 +64,10 @@ class Outcome:
 Work: TypeAlias = Callable[[Job], tuple[Outcome, ...]]
 """A function of a module, which worker processes import; it returns one outcome for each seed.
 
-It raises ``MemoryError`` if memory ran out, which an engine reports as a lost worker.
+It raises ``MemoryError`` if memory ran out, and ``BrokenWorkerError`` if the process is unusable. Engines report both
+as a lost worker, and replace the process.
 """
+
+
+class BrokenWorkerError(Exception):
+    """The process cannot do any job any more, such as after an error of its GPU."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from lr_lightning.commands.failure import sentence
 from lr_lightning.commands.run.lease import FolderInUseError, LeaseLostError
-from lr_lightning.study.job import Job, Outcome, State
+from lr_lightning.study.job import BrokenWorkerError, Job, Outcome, State
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -18,6 +18,7 @@ def run_job(job: Job) -> tuple[Outcome, ...]:
 
     Raises:
         MemoryError: If memory ran out.
+        BrokenWorkerError: If this process cannot do any job any more.
     """
     start = time.monotonic()
     try:
@@ -62,10 +63,14 @@ def state_after(error: Exception) -> State:
 
     Raises:
         MemoryError: If memory ran out, in place of errors of PyTorch.
+        BrokenWorkerError: If the GPU reported an error, after which it fails whatever the process does.
     """
-    if _is_out_of_memory(error):
-        raise MemoryError(sentence(error)) from error
-    if any(isinstance(each, OSError) and each.errno in _NO_SPACE for each in _chain(error)):
+    causes = list(_chain(error))  # what reads a checkpoint reports it as damaged, whatever the cause
+    if memory := next(filter(_is_out_of_memory, causes), None):
+        raise MemoryError(sentence(memory)) from error
+    if broken := next(filter(_is_error_of_device, causes), None):
+        raise BrokenWorkerError(sentence(broken)) from error
+    if any(isinstance(each, OSError) and each.errno in _NO_SPACE for each in causes):
         return "full"
     match error:
         case FolderInUseError() | LeaseLostError():
@@ -75,12 +80,17 @@ def state_after(error: Exception) -> State:
     return "failed"
 
 
-def _is_out_of_memory(error: Exception) -> bool:
+def _is_out_of_memory(error: BaseException) -> bool:
     import torch
 
     # on a CPU, PyTorch raises a plain RuntimeError
     on_cpu = isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
     return on_cpu or isinstance(error, MemoryError | torch.OutOfMemoryError)
+
+
+def _is_error_of_device(error: BaseException) -> bool:
+    # older versions of PyTorch raise no special class
+    return isinstance(error, RuntimeError) and str(error).startswith(("CUDA error", "HIP error"))
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lr_lightning.study.job import Job, Outcome
+from lr_lightning.study.job import BrokenWorkerError, Job, Outcome
 from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.manifest import Evaluation, Resources
 
@@ -74,6 +74,8 @@ def work(job: Job) -> tuple[Outcome, ...]:
             os._exit(int(argument))
         case "memory":
             raise MemoryError("could not allocate")
+        case "break":
+            raise BrokenWorkerError(argument)
         case "eat":  # gigabytes, for as long as it lives
             eaten = [bytearray(b"x") * 100_000_000 for _ in range(10 * int(argument))]
             time.sleep(600 if eaten else 0)

@@ -14,7 +14,7 @@ from lr_lightning.commands.run.lease import LeaseLostError, acquire
 from lr_lightning.study import training
 from lr_lightning.study.evaluation_file import read_evaluation
 from lr_lightning.study.failure import Failure, read_failure, write_failure
-from lr_lightning.study.job import Outcome
+from lr_lightning.study.job import BrokenWorkerError, Outcome
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, run_folder
 from lr_lightning.study.manifest import Evaluation, Manifest
 from lr_lightning.study.run_job import run_job, state_after
@@ -196,6 +196,12 @@ def test_errors_have_their_states(root: Path, manifest: Manifest, monkeypatch: p
     assert state_after(FloatingPointError("the loss is nan")) == "diverged"
     assert state_after(OSError(errno.EACCES, "no")) == "failed"
     assert state_after(OSError(errno.EDQUOT, "no")) == "full"
+    damaged = ValueError("last.ckpt is malformed")
+    damaged.__cause__ = torch.OutOfMemoryError("no memory on the device")  # while it was restored
+    with pytest.raises(MemoryError, match="no memory on the device"):
+        state_after(damaged)
+    with pytest.raises(BrokenWorkerError, match="illegal memory access"):  # after which each call of CUDA fails
+        state_after(RuntimeError("CUDA error: an illegal memory access was encountered"))
 
     def fail(*args: Any) -> None:
         raise KeyError("here")

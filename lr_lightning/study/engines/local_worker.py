@@ -3,7 +3,6 @@
 import os
 import pickle
 import signal
-import socket
 import sys
 import threading
 from multiprocessing.connection import Connection
@@ -32,16 +31,7 @@ def main(descriptor: int) -> None:
     jobs: SimpleQueue[Job] = SimpleQueue()
     threading.Thread(target=_receive, args=(connection, jobs), daemon=True).start()
     while True:
-        connection.send(_answer(work, jobs.get()))
-
-
-def _answer(work: Work, job: Job) -> Answer:
-    try:
-        return attempt(work, job)
-    except MemoryError as error:
-        return f"process {os.getpid()} on {socket.gethostname()} ran out of memory ({error})"
-    finally:
-        sys.stdout.flush()  # to a file, which is buffered in blocks
+        connection.send(attempt(work, jobs.get()))
 
 
 def _receive(connection: Connection, jobs: SimpleQueue[Job]) -> None:

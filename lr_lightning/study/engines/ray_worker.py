@@ -76,19 +76,12 @@ class RayWorker:
         return ""
 
     def attempt(self, job: Any) -> Any:
-        """Return the outcomes of a job, or a sentence if it was lost because memory ran out.
+        """Return the outcomes of a job, or a sentence if it was lost.
 
         Args:
             job: A :class:`~lr_lightning.study.job.Job`.
         """
-        attempt = import_module("lr_lightning.study.engines.attempt").attempt
-        try:
-            return attempt(self._work, job)
-        except MemoryError as error:
-            return f"process {os.getpid()} on {socket.gethostname()} ran out of memory ({error})"
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
+        return import_module("lr_lightning.study.engines.attempt").attempt(self._work, job)
 
     @staticmethod
     def _redirect(log: Path) -> None:

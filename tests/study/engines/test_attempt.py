@@ -11,9 +11,7 @@ from lr_lightning.study.job import Job, Outcome
 from tests.study.jobs import make_job
 
 
-def test_a_worker_on_another_node_of_a_batch_job_locks_its_run(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_worker_on_another_node_of_a_batch_job_locks_its_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Launchers tell processes their ranks, and only the first process of a distributed run locks the folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
     ranks = {"SLURM_PROCID": "1", "SLURM_NTASKS": "2", "RANK": "3", "LOCAL_RANK": "1", "TORCHELASTIC_RUN_ID": "x"}

@@ -106,7 +106,10 @@ def test_a_killed_worker_loses_only_its_job(engines: Engines, tmp_path: Path) ->
     assert all(end.outcomes is not None for end in ends(engine, 2))
 
 
-@pytest.mark.parametrize(("label", "named"), [("die", "SIGKILL"), ("exit 3", "exit code 3"), ("memory", "allocate")])
+@pytest.mark.parametrize(
+    ("label", "named"),
+    [("die", "SIGKILL"), ("exit 3", "exit code 3"), ("memory", "allocate"), ("break of its GPU", "of its GPU")],
+)
 def test_a_job_that_ends_its_worker_is_lost(engines: Engines, tmp_path: Path, label: str, named: str) -> None:
     engine = engines()
     engine.submit(make_job(tmp_path, label, 0))
@@ -114,6 +117,7 @@ def test_a_job_that_ends_its_worker_is_lost(engines: Engines, tmp_path: Path, la
     lost, done = ends(engine, 2)
     assert lost.outcomes is None
     assert named in lost.lost
+    assert str(noted(tmp_path, "note_1")["pid"]) not in lost.lost  # another process did the next job
     assert done.outcomes == (Outcome(1, "done"),)
 
 
