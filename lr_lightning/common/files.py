@@ -1,10 +1,11 @@
-"""Atomic file writes, and paths quoted for the shell."""
+"""Atomic file writes, formats of tables, and paths quoted for the shell."""
 
 import os
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO
 
@@ -66,6 +67,26 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def check_table_format(path: Path, formats: tuple[str, ...]) -> None:
+    """Check that a table can be written to a file, before it is computed.
+
+    Args:
+        path: The file.
+        formats: The suffixes with which tables can be written.
+
+    Raises:
+        ValueError: If the suffix is not one of them.
+        ModuleNotFoundError: If it is ``.parquet`` and pyarrow is not installed.
+    """
+    if path.suffix not in formats:
+        raise ValueError(f"a table can be written to {', '.join(formats)}, not to {path.name!r}")
+    if path.suffix == ".parquet" and find_spec("pyarrow") is None:
+        others = " or ".join(suffix for suffix in formats if suffix != ".parquet")
+        raise ModuleNotFoundError(
+            f"a .parquet table needs pyarrow: pip install 'lr-lightning[parquet]', or write {others}"
+        )
 
 
 def quoted_path(path: Path) -> str:

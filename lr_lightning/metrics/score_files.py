@@ -5,9 +5,8 @@ import io
 import json
 import math
 from pathlib import Path
-from typing import Any
 
-from lr_lightning.common.files import write_atomically
+from lr_lightning.common.files import check_table_format, write_atomically
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
 
 FORMATS = (".json", ".csv", ".parquet")
@@ -20,10 +19,7 @@ def check_table_path(path: Path) -> None:
         ValueError: If the suffix is not one of :data:`FORMATS`.
         ModuleNotFoundError: If it is ``.parquet`` and pyarrow is not installed.
     """
-    if path.suffix not in FORMATS:
-        raise ValueError(f"a table can be written to {', '.join(FORMATS)}, not to {path.name!r}")
-    if path.suffix == ".parquet":
-        _pyarrow()
+    check_table_format(path, FORMATS)
 
 
 def write_score_table(path: Path, table: ScoreTable) -> None:
@@ -57,18 +53,8 @@ def _json_value(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _pyarrow() -> Any:
-    try:
-        import pyarrow
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "a .parquet table needs pyarrow: pip install 'lr-lightning[parquet]', or write .json or .csv"
-        ) from error
-    return pyarrow
-
-
 def _parquet(table: ScoreTable) -> bytes:
-    pyarrow = _pyarrow()
+    import pyarrow
     from pyarrow import parquet
 
     columns = {key: [getattr(row, key) for row in table.rows] for key in ScoreRow._fields}

@@ -18,7 +18,9 @@ _SET_BY_THE_STUDY = {
     "seed_everything": "use seeds of the study",
     "seeds": "use seeds and seeds_per_job of the study",
     "trainer.default_root_dir": "each run has its own folder",
+    "wandb.config": "it has the values of the grid and the seed",
     "wandb.group": "the group is the name of the study",
+    "wandb.mode": "use wandb of the study",
     "wandb.name": "each run is named after its cell and seed",
     "wandb.run_id": "each run has its own",
 }

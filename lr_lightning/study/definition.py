@@ -1,30 +1,24 @@
 """Reads study files; imports neither torch nor the classes that a study names."""
 
-import hashlib
-import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, cast
 
-import yaml
-
 from lr_lightning.commands.config.packaged import find_packaged
-from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.configs import CONFIG_FOLDER
-from lr_lightning.study.blocks import Block, check_keys, read_blocks, with_numbers
+from lr_lightning.study.blocks import Block, read_blocks
 from lr_lightning.study.manifest import Evaluation, Resources, Value
+from lr_lightning.study.reading import digest_of, read_mapping, read_name, read_values
 from lr_lightning.study.settings import parse_evaluation, parse_resources
 
 STUDY_FOLDER = CONFIG_FOLDER / "studies"
 """Folder of the packaged studies."""
 _KEYS = ("name", "config", "set", "seeds", "seeds_per_job", "grid", "test", "resources", "wandb")
 _MODES = ("offline", "online", "disabled")
-_NAME = re.compile(r"[\w][\w.+-]*")
-_TAKEN = ("runs",)
-"""Names of folders beside those of studies."""
+_MOST_SEEDS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -84,67 +78,30 @@ def read_definition(path: Path) -> StudyDefinition:
         UsageError: If the file is not YAML, or a key or value in it is unknown or wrong; the message names the file and
             the key.
     """
-    try:
-        check_config_file(path)
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    given = read_mapping(path, "study", _KEYS)
     try:
         return _definition(path, given)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _definition(path: Path, given: Any) -> StudyDefinition:
-    if not isinstance(given, dict):
-        raise UsageError(f"a study must be a mapping with the keys {', '.join(_KEYS)}, got {type(given).__name__}")
-    for key in given:
-        if key not in _KEYS:
-            close = get_close_matches(str(key), _KEYS, n=1)
-            raise UsageError(f"there is no key {key!r}; {_hint(str(key), close)}")
-    values = given.get("set") or {}
-    if not isinstance(values, dict):
-        raise UsageError(f"set must be a mapping, such as {{trainer.max_steps: 1000}}, got {values!r}")
-    check_keys(values, "set")
+def _definition(path: Path, given: Mapping[str, Any]) -> StudyDefinition:
     seeds = _seeds(given.get("seeds", 1))
     wandb = given.get("wandb", "offline")
     if wandb not in _MODES:
         raise UsageError(f"wandb must be one of {', '.join(_MODES)}, got {wandb!r}")
     return StudyDefinition(
         path=path,
-        name=check_name(given.get("name", path.stem)),
-        values={key: with_numbers(value) for key, value in values.items()},
+        name=read_name(given.get("name", path.stem)),
+        values=read_values(given),
         blocks=read_blocks(given.get("grid"), _config(given.get("config")), path.parent),
         seeds=seeds,
         seeds_per_job=_seeds_per_job(given.get("seeds_per_job", 1), seeds),
         evaluation=parse_evaluation(given.get("test")),
         resources=parse_resources(given.get("resources")),
         wandb=cast(Literal["offline", "online", "disabled"], wandb),
-        digest=hashlib.sha256(yaml.safe_dump(given).encode()).hexdigest(),
+        digest=digest_of(given),
     )
-
-
-def _hint(key: str, close: list[str]) -> str:
-    if close:
-        return f"did you mean {close[0]}?"
-    if "." in key:
-        return f"values of training belong below set, as in set: {{{key}: ...}}"
-    return f"choose from {', '.join(_KEYS)}"
-
-
-def check_name(given: Any) -> str:
-    """Return the name of a study or a search.
-
-    Raises:
-        UsageError: If it cannot be the name of a folder beside that of the runs.
-    """
-    if not isinstance(given, str) or not _NAME.fullmatch(given):
-        raise UsageError(
-            f"name must be the name of a folder: letters, digits, _, -, + and dots, and no slash, got {given!r}"
-        )
-    if given in _TAKEN:
-        raise UsageError(f"name must not be {given!r}, which is the folder of the runs of all studies")
-    return given
 
 
 def _config(given: Any) -> str | None:
@@ -159,10 +116,10 @@ def _seeds(given: Any) -> tuple[int, ...]:
     if not listed or not all(isinstance(seed, int) and not isinstance(seed, bool) for seed in listed):
         raise UsageError(f"seeds must be a number of seeds, or a list of whole numbers, got {given!r}")
     if isinstance(given, int):
-        if given < 1:
-            raise UsageError(f"seeds must be at least 1, got {given}")
+        if not 1 <= given <= _MOST_SEEDS:
+            raise UsageError(f"seeds must be a number from 1 to {_MOST_SEEDS:,}, or a list of seeds, got {given}")
         return tuple(range(given))
-    twice = sorted({seed for seed in listed if listed.count(seed) > 1})
+    twice = sorted(seed for seed, count in Counter(listed).items() if count > 1)
     if twice:
         raise UsageError(f"seeds has {', '.join(map(str, twice))} twice")
     if min(listed) < 0 or max(listed) >= 2**32:

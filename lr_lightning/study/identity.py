@@ -40,6 +40,8 @@ _LEFT_OUT: Mapping[type, frozenset[str]] = {
     FactorDataset: frozenset({"storage"}),
 }
 """Arguments of classes that do not affect training."""
+_LOWEST_LOSS: Mapping[str, Any] = {"monitor": "val/loss", "mode": "min"}
+"""By what ``best.ckpt`` is chosen by default."""
 _CALLBACKS_LEFT_OUT = (
     AssayCallback,
     callbacks.Checkpoint,
@@ -52,7 +54,7 @@ _CALLBACKS_LEFT_OUT = (
 _EXACT = 2**53  # whole numbers up to here have an exact float
 
 
-def cell_identity(config: Mapping[str, Any], content: Any) -> str:
+def cell_identity(config: Mapping[str, Any], content: Any, *, evaluates_best: bool = False) -> str:
     """Return the identity of a cell, 12 hexadecimal digits.
 
     Left out are values that equal the default of their class, so that an argument that a later version adds does not
@@ -62,8 +64,12 @@ def cell_identity(config: Mapping[str, Any], content: Any) -> str:
         config: The complete config, plain values.
         content: What the data are, instead of where they lie; see
             :func:`~lr_lightning.study.data_content.data_content`.
+        evaluates_best: Whether ``best.ckpt`` is evaluated; then what it is chosen by counts, too.
     """
     values = training_values(config) | {"content": canonical(content)}
+    if evaluates_best and (chosen_by := config.get("checkpoint") or {}) != _LOWEST_LOSS:
+        values["checkpoint"] = canonical(chosen_by)
+        values["assays"] = canonical(config.get("assays"))  # which compute most other scalars
     dataset = values["data"]["init_args"].get("dataset")
     if isinstance(dataset, dict) and isinstance(content, Mapping) and "renderer_version" in content:
         del dataset["class_path"]  # a rendered set is the same, drawn on demand or read from a file

@@ -16,6 +16,7 @@ from lr_lightning.study.identity import PINNED, cell_identity
 from lr_lightning.study.labels import Named, unique_labels
 from lr_lightning.study.manifest import Cell, Manifest, Value
 from lr_lightning.study.sections import RefusedError, Section, SectionResolver
+from lr_lightning.study.trainer_check import check_trainer
 
 _LEFT_OUT = ("seed_everything", "seeds", "ckpt_path")
 """Keys that have no place in the config of a cell: its runs differ in them."""
@@ -44,8 +45,9 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
     Nothing is written and nothing is trained. It takes a tenth of a second for each different model and data set.
 
     Raises:
-        UsageError: If a value is refused, two cells are equal, a metric or assay in ``test`` does not exist or has a
-            wrong argument, or a job is to train several seeds together of a cell that cannot be trained so.
+        UsageError: If a value is refused, a cell could not be trained or evaluated, two cells are equal, a metric or
+            assay in ``test`` does not exist or has a wrong argument, or a job is to train several seeds together of a
+            cell that cannot be trained so.
     """
     study = _Study(definition)
     try:
@@ -93,6 +95,7 @@ class _Study:
     def __init__(self, definition: StudyDefinition) -> None:
         self.missing: dict[str, None] = {}
         self._values = definition.values
+        self._evaluation = definition.evaluation
         self._resolver = SectionResolver()
         self._data: dict[Section, _Data] = {}
 
@@ -112,7 +115,7 @@ class _Study:
                 parameters | ({"data.dataset": _data_set(config)} if "data.dataset" in parameters else {}),
                 config,
                 data,
-                cell_identity(config, data.content),
+                cell_identity(config, data.content, evaluates_best=self._evaluation.checkpoint == "best"),
                 block.objective or _class_name(config["model"]),
                 _data_set(config),
             )
@@ -125,6 +128,7 @@ class _Study:
             config |= self._resolver.plain(part)
         config = {key: value for key, value in config.items() if key not in _LEFT_OUT}
         config["trainer"] = _pinned(config["trainer"])
+        check_trainer(config["trainer"], self._evaluation)
         config["wandb"] = config["wandb"] | {"run_id": None}
         if config["initial_weights"] is not None:
             config["initial_weights"] = str(Path(config["initial_weights"]).absolute())

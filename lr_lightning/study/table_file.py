@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lr_lightning.commands.messages import UsageError
-from lr_lightning.common.files import replaced_atomically
+from lr_lightning.common.files import check_table_format, replaced_atomically
 
 FORMATS = (".parquet", ".csv")
 _ROWS = 50_000
@@ -23,15 +23,10 @@ def check_table_file(path: Path) -> None:
         UsageError: If the suffix is not one of :data:`FORMATS`.
         ModuleNotFoundError: If it is ``.parquet`` and pyarrow is not installed.
     """
-    if path.suffix not in FORMATS:
-        raise UsageError(f"--out must end in {' or '.join(FORMATS)}, got {path.name!r}")
-    if path.suffix == ".parquet":
-        try:
-            import pyarrow  # noqa: F401
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"--out {path}: .parquet needs pyarrow: pip install 'lr-lightning[parquet]', or write .csv"
-            ) from error
+    try:
+        check_table_format(path, FORMATS)
+    except ValueError as error:
+        raise UsageError(f"--out: {error}") from error
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

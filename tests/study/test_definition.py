@@ -1,6 +1,7 @@
 """Study files: what they may say, and what is refused with a sentence."""
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +80,16 @@ def test_a_block_is_the_product_of_its_lists(sizes: list[int]) -> None:
         ({"name": "a/b"}, ["name", "'a/b'"]),
         ({"name": "runs"}, ["name", "'runs'"]),
         ({"name": ".."}, ["name", "'..'"]),
+        ({"name": "ä" * 101}, ["name", "ä" * 101]),
         ({"config": 3}, ["config", "3"]),
         ({"set": [1]}, ["set", "[1]"]),
         ({"set": {"seed_everything": 1}}, ["set", "seed_everything", "seeds"]),
         ({"set": {"trainer.default_root_dir": "x"}}, ["set", "trainer.default_root_dir"]),
+        ({"set": {"wandb.mode": "online"}}, ["set", "wandb.mode"]),
+        ({"set": {"wandb.config": {"a": 1}}}, ["set", "wandb.config"]),
         ({"set": {"modle.beta": 1}}, ["set", "'modle.beta'"]),
         ({"seeds": 0}, ["seeds", "0"]),
+        ({"seeds": 10**12}, ["seeds", str(10**12)]),
         ({"seeds": []}, ["seeds", "[]"]),
         ({"seeds": [1, 2, 1]}, ["seeds", "1 twice"]),
         ({"seeds": [-1]}, ["seeds", "-1"]),
@@ -100,6 +105,8 @@ def test_a_block_is_the_product_of_its_lists(sizes: list[int]) -> None:
         ({"grid": [{"beta": [1]}]}, ["block 1", "'beta'"]),
         ({"grid": [{"config": ["a"]}]}, ["block 1", "config"]),
         ({"grid": [{3: ["a"]}]}, ["block 1", "3"]),
+        ({"grid": [{"wandb.notes": [date(2024, 1, 2)]}]}, ["grid.wandb.notes", "date", "2024-01-02"]),
+        ({"test": {"assays": {"response_matrix": {"a": [b"x"]}}}}, ["test.assays.response_matrix.a", "bytes"]),
         ({"grid": [{"wandb.group": "a"}]}, ["block 1", "wandb.group"]),
         ({"config": None}, ["block 1", "config"]),
         ({"test": ["mig"]}, ["test", "['mig']"]),

@@ -186,6 +186,15 @@ def test_spellings_of_one_cell(values: dict[str, Any]) -> None:
     assert cell_identity(found, CONTENT) == IDENTITY
 
 
+def test_what_the_best_checkpoint_is_chosen_by_matters_if_it_is_evaluated(config: dict[str, Any]) -> None:
+    assert cell_identity(config, CONTENT, evaluates_best=True) == IDENTITY
+    changed = replaced(config, ("checkpoint", "mode"), "max")
+    assert cell_identity(changed, CONTENT) == IDENTITY
+    chosen = cell_identity(changed, CONTENT, evaluates_best=True)
+    assert chosen != IDENTITY
+    assert cell_identity(changed | {"assays": {}}, CONTENT, evaluates_best=True) != chosen
+
+
 def data_entry(kind: str, **arguments: Any) -> dict[str, Any]:
     dataset = {"class_path": f"lr_lightning.data.{kind}", "init_args": arguments}
     return {"data": {"class_path": "lr_lightning.data.FactorDataModule", "init_args": {"dataset": dataset}}}

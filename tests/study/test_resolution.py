@@ -105,6 +105,8 @@ def test_values_of_a_block_take_precedence() -> None:
         ({"config": "nothing.yaml"}, ["block 1", "nothing.yaml"]),
         ({"config": "empty.yaml"}, ["block 1", "empty.yaml", "model"]),
         ({"set": {"initial_weights": "none.ckpt"}}, ["none.ckpt"]),
+        ({"grid": [{}, {"trainer.enable_checkpointing": False}]}, ["block 2", "trainer.enable_checkpointing"]),
+        ({"set": {"trainer.limit_val_batches": 0}, "test": {"checkpoint": "best"}}, ["trainer.limit_val_batches"]),
         ({"test": {"metrics": ["mgi"]}}, ["test.metrics", "mgi", "mig"]),
         ({"test": {"assays": ["response_matrxi"]}}, ["test.assays", "response_matrxi", "response_matrix"]),
         ({"test": {"assays": {"response_matrix": {"num_sample": 3}}}}, ["test.assays.response_matrix", "num_sample"]),

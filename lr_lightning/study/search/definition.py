@@ -1,19 +1,14 @@
 """Reads search files; imports neither torch nor Ray."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
-from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.commands.messages import UsageError
-from lr_lightning.study.blocks import check_keys, with_numbers
-from lr_lightning.study.definition import check_name
-from lr_lightning.study.key_hint import key_hint
+from lr_lightning.study.blocks import check_keys
 from lr_lightning.study.manifest import Resources, Value
+from lr_lightning.study.reading import digest_of, read_mapping, read_name, read_values
 from lr_lightning.study.search.space import Distribution, read_space
 from lr_lightning.study.settings import parse_resources
 
@@ -79,33 +74,25 @@ def read_search(path: Path) -> SearchDefinition:
     """
     if not path.is_file():
         raise UsageError(f"there is no search file {path}")
+    given = read_mapping(path, "search", _KEYS)
     try:
-        check_config_file(path)
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
         return _definition(path, given)
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _definition(path: Path, given: Any) -> SearchDefinition:
-    if not isinstance(given, dict):
-        raise UsageError(f"a search must be a mapping with the keys {', '.join(_KEYS)}, got {type(given).__name__}")
-    for key in given:
-        if key not in _KEYS:
-            raise UsageError(f"there is no key {key!r}; {key_hint(key, _KEYS)}")
-    values, space = given.get("set") or {}, read_space(given.get("space"))
-    if not isinstance(values, dict):
-        raise UsageError(f"set must be a mapping, such as {{trainer.max_steps: 1000}}, got {values!r}")
+def _definition(path: Path, given: Mapping[str, Any]) -> SearchDefinition:
+    values, space = read_values(given), read_space(given.get("space"))
+    check_keys(space, "space")
     for place, keys in (("set", values), ("space", space)):
-        check_keys(keys, place)
         for key in _SET_BY_THE_SEARCH:
             if key in keys:
                 raise UsageError(f"{place}: {key} cannot be set in a search, which sets it to its own monitor and mode")
     return SearchDefinition(
         path=path,
-        name=check_name(given.get("name", path.stem)),
+        name=read_name(given.get("name", path.stem)),
         config=_config(path, _text("config", given.get("config"))),
-        values={key: with_numbers(value) for key, value in values.items()},
+        values=values,
         space=space,
         monitor=_text("monitor", given.get("monitor")),
         mode=_choice("mode", given.get("mode"), MODES),
@@ -114,7 +101,7 @@ def _definition(path: Path, given: Any) -> SearchDefinition:
         scheduler=_choice("scheduler", given.get("scheduler", "asha"), SCHEDULERS),
         grace=_share("grace", given.get("grace", 0.1)),
         resources=parse_resources(given.get("resources")),
-        digest=hashlib.sha256(yaml.safe_dump(given).encode()).hexdigest(),
+        digest=digest_of(given),
     )
 
 
