@@ -4,7 +4,6 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -12,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from lr_lightning.commands.study.display import duration
+from lr_lightning.commands.study.next_step import after_the_end, study_command
 from lr_lightning.common.files import quoted_path
-from lr_lightning.study.layout import STUDIES
 from lr_lightning.study.opening import open_study
 from lr_lightning.study.run_states import STATES
 from lr_lightning.study.running import RunningRun
@@ -40,22 +39,21 @@ def run(options: argparse.Namespace) -> int:
     console = Console(highlight=False, emoji=False)
     for line in [opened.change] if opened.change else []:
         console.print(f"note: {line}", soft_wrap=True, markup=False)
-    for line in _totals(status, options):
+    for line in _totals(status):
         console.print(line, soft_wrap=True, markup=False)
     console.print(_block_table(status))
-    for line in [*_running(status.running), *_failures(status.failures, options)]:
+    for line in [*_running(status.running), *_failures(status.failures, options), *_next_step(status, options)]:
         console.print(line, soft_wrap=True, markup=False)
     return 0
 
 
-def _totals(status: StudyStatus, options: argparse.Namespace) -> Iterator[str]:
+def _totals(status: StudyStatus) -> Iterator[str]:
     """Yield the counts of all runs, and how fast it goes."""
     rest = [f"{count:,} {name}" for name, count in status.counts.items() if count and name != "done"]
     yield ", ".join([f"{status.name}: {status.counts['done']:,} of {status.total:,} runs done", *rest])
     if status.counts["running"] == 0:
-        if status.counts["waiting"]:
-            yield f"nothing runs; to continue: {_command('run', options)}"
-    elif status.runs_per_hour is None or status.seconds_left is None:
+        return
+    if status.runs_per_hour is None or status.seconds_left is None:
         yield "no run has ended yet, so that the time left is not known"
     else:
         yield f"{status.runs_per_hour:,.3g} runs per hour, about {duration(status.seconds_left)} left"
@@ -84,19 +82,22 @@ def _failures(groups: Sequence[FailureGroup], options: argparse.Namespace) -> It
     """Yield what failed why, and how to try again."""
     for state, how in (("failed", "retry"), ("diverged", "retry --all")):
         of_state = [group for group in groups if group.state == state]
-        yield from [f"{state}; to try again: {_command(how, options)}"] if of_state else []
+        yield from [f"{state}; to try again: {study_command(how, options.study, options.root)}"] if of_state else []
         for group in of_state[:_LISTED]:
             yield f"  {group.count:,} x {group.sentence}"
             yield f"      {'in' if group.count == 1 else 'such as in'} {quoted_path(group.folder)}"
         yield from _more(of_state)
 
 
+def _next_step(status: StudyStatus, options: argparse.Namespace) -> Iterator[str]:
+    """Yield the command to go on with if nothing runs; failures are listed with theirs."""
+    if status.counts["running"]:
+        return
+    if status.counts["waiting"]:
+        yield f"nothing runs; to continue: {study_command('run', options.study, options.root)}"
+    elif status.counts["done"] and not status.counts["failed"]:
+        yield after_the_end(options.study, options.root)
+
+
 def _more(listed: Sequence[object]) -> Iterator[str]:
     yield from [f"  and {len(listed) - _LISTED:,} more, see --json"] if len(listed) > _LISTED else []
-
-
-def _command(name: str, options: argparse.Namespace) -> str:
-    """Return a command on this study."""
-    root = "" if options.root == STUDIES else f" --root {quoted_path(options.root)}"
-    subcommand, *flags = name.split()
-    return " ".join(["lr-lightning study", subcommand, quoted_path(Path(options.study)), *flags]) + root

@@ -51,7 +51,9 @@ def failing(job: Job) -> tuple[Outcome, ...]:
 def test_a_second_start_does_nothing(engines: UseEngine, capsys: pytest.CaptureFixture[str]) -> None:
     made, study = engines(), str(write_study(Path("small.yaml"), grid=GRID, seeds=2))
     assert main(["run", study, "--jobs", "3"]) == 0
-    assert "4 of 4 runs are done" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "4 of 4 runs are done" in printed
+    assert "lr-lightning study table small" in printed.splitlines()[-1]
     [engine] = made
     assert engine.choice == EngineChoice("local", 3)
     assert engine.is_closed
@@ -68,6 +70,24 @@ def test_a_second_start_does_nothing(engines: UseEngine, capsys: pytest.CaptureF
     assert [job.label for job in made[1].jobs] == ["BetaVAE beta=2"] * 2
 
 
+def test_a_study_that_was_started_continues_by_its_name(engines: UseEngine, capsys: pytest.CaptureFixture[str]) -> None:
+    engines(lambda _: (Outcome(0, "failed", "why"),))
+    study = write_study(Path("elsewhere.yaml"), grid=GRID)
+    assert main(["run", str(study)]) == 1
+    for record in Path("studies/runs").glob("*/*/failure.json"):
+        record.unlink()
+    study.unlink()
+    made = engines()
+    assert main(["run", "small"]) == 0
+    assert len(made[0].jobs) == 2
+    for words in (["small", "--dry_run"], ["smal"]):
+        assert main(["run", *words]) == 2
+        assert repr(words[0]) in capsys.readouterr().err
+    next(Path("studies/runs").glob("*/config.yaml")).unlink()
+    assert main(["run", "small"]) == 2
+    assert "config.yaml is missing" in capsys.readouterr().err
+
+
 def test_failures_are_printed_by_cause_with_the_command_to_retry(
     engines: UseEngine, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -76,6 +96,7 @@ def test_failures_are_printed_by_cause_with_the_command_to_retry(
     assert main(["run", study, "--root", "here"]) == 1
     printed = capsys.readouterr().out
     assert "1 of 6 runs are done" in printed
+    assert "study table" not in printed
     assert "3 failed: cannot read" in printed
     assert "at step 100" in printed
     assert "at step 101" not in printed

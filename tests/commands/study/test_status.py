@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from shutil import rmtree
 
 import pytest
 
@@ -74,17 +75,27 @@ def test_commands_name_another_root(capsys: pytest.CaptureFixture[str]) -> None:
     write_synthetic_study(Path("my root"), synthetic_manifest(1, 1, 1, 1), [])
     assert main(["status", "synthetic", "--root", "my root"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "nothing runs; to continue: lr-lightning study run synthetic --root 'my root'"
+    assert lines[-1] == "nothing runs; to continue: lr-lightning study run synthetic --root 'my root'"
     assert main(["status", "synthetic"]) == 2
     assert "'synthetic'" in capsys.readouterr().err
 
 
-def test_a_finished_study_says_so_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finished_study_says_so_and_what_is_next(capsys: pytest.CaptureFixture[str]) -> None:
     write_synthetic_study(ROOT, synthetic_manifest(1, 1, 1, 2))
     assert main(["status", "synthetic"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "synthetic: 2 of 2 runs done"
     assert lines[1].startswith("┏")
+    assert "lr-lightning study table synthetic" in lines[-1]
+    assert "lr-lightning study report synthetic --out report" in lines[-1]
+    first, _ = synthetic_manifest(1, 1, 1, 2).runs
+    folder = run_folder(ROOT, first[0].identity, first[1])
+    rmtree(folder / "evaluations")
+    write_failure(folder, Failure("failed", "no room"))
+    assert main(["status", "synthetic"]) == 0
+    printed = capsys.readouterr().out
+    assert "study retry synthetic" in printed
+    assert "study table" not in printed
 
 
 @pytest.mark.usefixtures("_study")
