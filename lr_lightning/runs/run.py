@@ -186,6 +186,7 @@ class Run:
         seed: int = 0,
         overwrite: bool = False,
         values: Mapping[str, Any] | None = None,
+        quiet: bool = False,
     ) -> Path:
         """Write a report of assays, as ``lr-lightning assay`` does; nothing is written to the run folder.
 
@@ -198,6 +199,7 @@ class Run:
             seed: Seed of the assays' random choices.
             overwrite: Whether to replace an existing report.
             values: Values that replace those of the config, as for :func:`~lr_lightning.fit`.
+            quiet: Whether to print nothing.
 
         Returns:
             The path of its page, ``index.html``.
@@ -211,7 +213,7 @@ class Run:
         words += [f"--seed={int(seed)}", *(["--overwrite"] if overwrite else [])]
         words += [] if num_samples is None else [f"--num_samples={int(num_samples)}"]
         words += option_words(values or {})
-        run_isolated(lambda: assay_command.run(["assay", *words]))
+        run_isolated(lambda: assay_command.run(["assay", *words]), quiet)
         return Path(out) / assay_command.INDEX
 
     def codes(self, checkpoint: str | Path = "best", *, values: Mapping[str, Any] | None = None) -> RunCodes:

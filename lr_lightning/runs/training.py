@@ -64,7 +64,8 @@ def fit(
     check_choice("existing", existing, ("new", "resume", "error"))
     words = config_words(config) + option_words(values or {})
     if folder is not None:
-        words.append(f"--trainer.default_root_dir={folder}")
+        # the command line would read names such as null, ~ and 1e3 as other values
+        words.append(f"--trainer.default_root_dir={folder if Path(folder).is_absolute() else f'./{folder}'}")
     if quiet:
         words += QUIET
     kind = partial(Training, existing=existing)

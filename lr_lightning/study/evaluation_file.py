@@ -22,7 +22,8 @@ class EvaluationRecord:
         cell: Identity of the cell.
         seed: Seed of the run.
         step: Training steps of the weights that were evaluated.
-        training_seconds: Wall time of the training, all its attempts together.
+        training_seconds: Wall time of the training, its attempts together, without what was lost with a process that
+            was killed after its last checkpoint.
         evaluation_seconds: Wall time of the evaluation.
         threads: Threads of PyTorch.
         precision: Precision of the training, such as ``"32-true"``.

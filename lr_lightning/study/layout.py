@@ -5,6 +5,8 @@ from pathlib import Path
 
 STUDIES = Path("studies")
 """Default folder of all studies, in the working folder."""
+RUNS = "runs"
+"""Folder of the runs of all studies, in the folder of all studies."""
 CELL_CONFIG = "config.yaml"
 """The complete training config of a cell, in the folder of the cell."""
 
@@ -44,7 +46,7 @@ class StudyFolder:
 
 def cell_folder(root: Path, cell: str) -> Path:
     """Return the folder of a cell, given its identity."""
-    return root / "runs" / cell
+    return root / RUNS / cell
 
 
 def run_folder(root: Path, cell: str, seed: int) -> Path:

@@ -7,11 +7,12 @@ from typing import Any
 import yaml
 
 from lr_lightning.commands.config.yaml_limits import check_config_file
+from lr_lightning.commands.run.folder import check_writable
 from lr_lightning.common.files import write_atomically
 from lr_lightning.common.renamed_keys import with_current_names
 from lr_lightning.study.definition import StudyDefinition
 from lr_lightning.study.identity import differences, training_values
-from lr_lightning.study.layout import CELL_CONFIG, StudyFolder, cell_folder
+from lr_lightning.study.layout import CELL_CONFIG, RUNS, StudyFolder, cell_folder
 from lr_lightning.study.manifest import Manifest, read_manifest, write_manifest
 from lr_lightning.study.resolution import ResolvedStudy, resolve_study
 
@@ -47,6 +48,7 @@ def prepare_study(definition: StudyDefinition, root: Path) -> tuple[Manifest, st
         more = f" ({len(resolved.missing) - 1} more data sets are missing)" if len(resolved.missing) > 1 else ""
         raise FileNotFoundError(f"{resolved.missing[0]}{more}")
     folder = StudyFolder(root, definition.name)
+    check_writable(root / RUNS, "folder of the runs", "--root")
     change = change_on_disk(resolved, root)
     for cell, config in resolved.configs.items():
         _write(cell_folder(root, cell) / CELL_CONFIG, _text(config))

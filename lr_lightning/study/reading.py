@@ -12,13 +12,12 @@ from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.blocks import check_keys, with_numbers
 from lr_lightning.study.key_hint import key_hint
+from lr_lightning.study.layout import RUNS
 from lr_lightning.study.manifest import Value
 
 _NAME = re.compile(r"[\w][\w.+-]*")
 _LONGEST = 200
 """Bytes of a name; file systems allow 255."""
-_TAKEN = ("runs",)
-"""Names of folders beside those of studies."""
 
 
 def read_mapping(path: Path, kind: str, keys: Collection[str]) -> dict[str, Any]:
@@ -76,7 +75,7 @@ def read_name(given: Any) -> str:
             "name must be the name of a folder: letters, digits, _, -, + and dots, no slash, and at most "
             f"{_LONGEST} bytes, got {given!r}"
         )
-    if given in _TAKEN:
+    if given == RUNS:
         raise UsageError(f"name must not be {given!r}, which is the folder of the runs of all studies")
     return given
 

@@ -160,9 +160,10 @@ def test_evaluations_are_returned_and_included(run: lr.Run, capsys: pytest.Captu
             run.test(**options, quiet=True)  # type: ignore[arg-type]
 
 
-def test_a_report(run: lr.Run, tmp_path: Path) -> None:
+def test_a_report(run: lr.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = process_state()
-    page = run.assay(tmp_path / "report", assays=["latent_statistics"], num_samples=64)
+    page = run.assay(tmp_path / "report", assays=["latent_statistics"], num_samples=64, quiet=True)
+    assert capsys.readouterr().out == ""
     assert page == tmp_path / "report" / "index.html"
     assert "latent_statistics" in page.read_text()
     assert changes(before) == []

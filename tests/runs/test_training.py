@@ -35,8 +35,12 @@ def test_resume_returns_a_finished_run_and_continues_with_a_later_end() -> None:
     assert again == first
     assert (first.folder / "results.json").stat().st_mtime_ns == record
     assert not (first.folder / ".lease").exists()
+    checkpoint = torch.load(first.checkpoint("last"), weights_only=True)
+    checkpoint["callbacks"]["RunRecord"]["seconds"] += 1000
+    torch.save(checkpoint, first.checkpoint("last"))
     longer = fit("run", "resume", trainer__max_epochs=4)
     assert longer.results["fit"]["step"] == 16
+    assert 1000 < longer.results["fit"]["seconds"] < 1900  # of both attempts
     whole = fit("whole", trainer__max_epochs=4)
     assert torch.equal(weights(longer), weights(whole))
 
@@ -63,6 +67,14 @@ def test_resume_refuses_another_config() -> None:
         fit("run", "resume", seed_everything=3)
     with pytest.raises(ValueError, match=r"ckpt_path='last'"):
         fit("run", "resume", ckpt_path="last")
+
+
+@pytest.mark.parametrize("name", ["null", "1e3", "a #b"])
+def test_any_folder_is_used_as_it_is_given(name: str) -> None:
+    Path(name).mkdir()
+    Path(name, "config.yaml").touch()
+    with pytest.raises(FileExistsError, match=rf"^{name} has a run"):
+        fit(name, "error")
 
 
 def test_error_refuses_a_run() -> None:

@@ -53,6 +53,14 @@ def test_repeating_it_writes_nothing() -> None:
     assert {path: path.stat().st_mtime_ns for path in ROOT.rglob("*")} == times
 
 
+@pytest.mark.parametrize("occupied", [ROOT, ROOT / "runs"])
+def test_a_file_in_place_of_the_folder_is_named_with_the_option(occupied: Path) -> None:
+    occupied.parent.mkdir(exist_ok=True)
+    occupied.touch()
+    with pytest.raises(OSError, match=r"studies/runs .*--root"):
+        prepare()
+
+
 def test_a_larger_grid_keeps_its_cells() -> None:
     before, _ = prepare()
     after, change = prepare(grid=[{"model.beta": [2, 4, 8]}], seeds=3)
