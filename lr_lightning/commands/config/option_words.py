@@ -1,5 +1,6 @@
 """Words of a command line that set an option to an exact value."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral, Real
 from os import PathLike, fspath
@@ -31,6 +32,23 @@ def option_words(values: Mapping[str, Any]) -> list[str]:
         ['--model={network: {latent_dim: null}}', '--trainer.max_steps=100']
     """
     return [word for key, value in values.items() for word in _words(key, value)]
+
+
+def typed_words(values: Mapping[str, Any]) -> list[str]:
+    """Return the words of :func:`option_words` as one would type them, with an option for each number or word.
+
+    The command line reads them alike: it passes them through :func:`words_with_nested_nulls`.
+
+    Example:
+        >>> typed_words({"model.network.latent_dim": None, "model.optimizer.lr": 1e-7})
+        ['--model.network.latent_dim=null', '--model.optimizer.lr=1.0e-07']
+    """
+    found: list[str] = []
+    for key, value in values.items():
+        line = _one_line(plain_values(value, key))  # quotes texts that would be read as something else
+        is_word = re.fullmatch(r"[\w.+-]+", line) is not None
+        found += [f"--{key}={line}"] if is_word else option_words({key: value})
+    return found
 
 
 def words_with_nested_nulls(arguments: Sequence[str]) -> list[str]:

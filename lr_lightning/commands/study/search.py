@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> int:
     definition = read_search(options.search)
     from lr_lightning.study.search.check import check_search  # imports torch
     from lr_lightning.study.search.report import search_table
-    from lr_lightning.study.search.trial import trial_words
+    from lr_lightning.study.search.trial import repeat_command
     from lr_lightning.study.search.tuning import best_of, run_search
 
     check_search(definition)
@@ -40,5 +40,5 @@ def run(options: argparse.Namespace) -> int:
     if best is None:
         return 1
     print(f"Best:   {best.folder}")
-    print(f"Repeat: lr-lightning fit {shlex.join(trial_words(definition, best.parameters))}")
+    print(f"Repeat: {repeat_command(definition, best.parameters)}")
     return 0

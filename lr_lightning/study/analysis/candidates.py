@@ -70,7 +70,10 @@ class Candidates:
         found = (sign * chosen, sign * random, sign * best, (chosen - random) / gain, beats)
         low, high = percentile_interval(np.stack(found, axis=1)[1:], self.level)
         numbers = np.stack([[values[0] for values in found], low, high], axis=1).ravel().tolist()
-        return dict(zip(_COLUMNS, numbers, strict=True))
+        row = dict(zip(_COLUMNS, numbers, strict=True))
+        if num_chosen == 1:  # resamples say nothing about a maximum: these contained its mean in 45 % of simulations
+            row |= {"best_low": float("nan"), "best_high": float("nan")}
+        return row
 
 
 class _Judged:

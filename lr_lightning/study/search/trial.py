@@ -1,5 +1,6 @@
 """One trial of a search: a run that reports its validations to Ray Tune."""
 
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from jsonargparse import Namespace
 from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
-from lr_lightning.commands.config.option_words import option_words
+from lr_lightning.commands.config.option_words import option_words, typed_words
 from lr_lightning.commands.fit.training import prepare
 from lr_lightning.runs.command_lines import QUIET, Training
 from lr_lightning.runs.isolation import isolated
@@ -40,9 +41,18 @@ class TrialSetup:
 
 def trial_words(definition: SearchDefinition, parameters: Mapping[str, Value]) -> list[str]:
     """Return the words of the command line after ``lr-lightning fit`` that repeat a trial, without its folder."""
-    values = {**definition.values, **parameters, "seed_everything": definition.seed}
+    return [*config_words(definition.config), *option_words(_trial_values(definition, parameters))]
+
+
+def repeat_command(definition: SearchDefinition, parameters: Mapping[str, Value]) -> str:
+    """Return the command for a shell that repeats a trial, in a folder of its own."""
+    config = ["--config", definition.config]
+    return shlex.join(["lr-lightning", "fit", *config, *typed_words(_trial_values(definition, parameters))])
+
+
+def _trial_values(definition: SearchDefinition, parameters: Mapping[str, Value]) -> dict[str, Value]:
     monitored = {"checkpoint.monitor": definition.monitor, "checkpoint.mode": definition.mode}
-    return [*config_words(definition.config), *option_words({**values, **monitored})]
+    return {**definition.values, **parameters, "seed_everything": definition.seed, **monitored}
 
 
 def run_trial(parameters: Mapping[str, Value], setup: TrialSetup) -> None:

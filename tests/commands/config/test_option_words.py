@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jsonargparse import ArgumentParser
 
-from lr_lightning.commands.config.option_words import option_words, plain_values, words_with_nested_nulls
+from lr_lightning.commands.config.option_words import option_words, plain_values, typed_words, words_with_nested_nulls
 
 
 class Inner:
@@ -47,9 +47,10 @@ def middle(words: list[str]) -> Any:
         ("trainer.root", lambda words: parse(words)["trainer"]["root"]),
     ],
 )
-@pytest.mark.parametrize("value", [None, "text", "a: b, 'c' \"d\"", "1e-5 ", "[1]"])
+@pytest.mark.parametrize("value", [None, "text", "12", "a: b, 'c' \"d\"", "1e-5 ", "[1]"])
 def test_texts_and_none_arrive_unchanged(key: str, read: Any, value: Any) -> None:
     assert read(option_words({key: value})) == value
+    assert read(words_with_nested_nulls(typed_words({key: value}))) == value
     if value is None:
         for words in ([f"--{key}=null"], [f"--{key}", "null"]):
             assert read(words_with_nested_nulls(words)) is None
@@ -72,6 +73,12 @@ def test_lists_and_numbers() -> None:
 def test_words_without_null_are_unchanged() -> None:
     words = ["fit", "--config=a.yaml", "--a.b.c", "3", "--a.b.c+=null", "--x", "--a.b.c=nulls", "--a.b.c={", "--a.b.c"]
     assert words_with_nested_nulls(words) == words
+
+
+def test_typed_words_are_dotted_options() -> None:
+    words = typed_words({"model.middle.rate": np.float64(1e-7), "model.middle.inner.sizes": [1, 2], "model.name": None})
+    assert words == ["--model.middle.rate=1.0e-07", "--model={middle: {inner: {sizes: [1, 2]}}}", "--model.name=null"]
+    assert middle(words_with_nested_nulls(words))["rate"] == 1e-7
 
 
 def test_mappings_of_groups_are_merged() -> None:

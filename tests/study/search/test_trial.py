@@ -8,7 +8,7 @@ import torch
 
 from lr_lightning.runs import fit
 from lr_lightning.study.search.definition import read_search
-from lr_lightning.study.search.trial import TrialSetup, train_trial, trial_words
+from lr_lightning.study.search.trial import TrialSetup, repeat_command, train_trial, trial_words
 from tests.run_folders import differences
 from tests.study.search.test_definition import write
 from tests.study.small_study import SMALL
@@ -86,3 +86,14 @@ def test_words_repeat_a_trial() -> None:
     assert "--model={beta: 0.5}" in words
     assert "--seed_everything=7" in words
     assert "--checkpoint.monitor=val/loss" in words
+
+
+def test_the_command_that_repeats_a_trial_has_an_option_for_each_value() -> None:
+    values = {"model.beta": 1e-7, "model.likelihood": "Laplace", "data.dataset.seed": None, "data.batch_size": 8}
+    search = read_search(write(seed=7))
+    command = repeat_command(search, values)
+    assert command == (
+        "lr-lightning fit --config helix --trainer.max_epochs=3 --model.beta=1.0e-07 --model.likelihood=Laplace "
+        "--data.dataset.seed=null --data.batch_size=8 --seed_everything=7 --checkpoint.monitor=val/loss "
+        "--checkpoint.mode=min"
+    )
