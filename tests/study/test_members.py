@@ -1,7 +1,9 @@
 """The seeds of one job are trained together, and leave the runs that jobs of one seed leave."""
 
+import csv
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from lr_lightning.study.run_job import run_job
 from lr_lightning.study.training import run_values
 from tests.run_folders import differences
 from tests.study.small_study import job_of, make_study
+from tests.wandb_history import history, parts
 
 pytestmark = [pytest.mark.filterwarnings("ignore:score undefined"), pytest.mark.filterwarnings("ignore:seed 4 ended")]
 SHORT = {"trainer.max_epochs": 2, "data.batches_per_epoch": 4, "trainer.log_every_n_steps": 2}
@@ -70,8 +73,15 @@ def test_a_job_of_several_seeds_leaves_the_runs_of_jobs_of_one(monkeypatch: pyte
     assert differences(folder_of(alone, 4), folder_of(job, 4)) == []
     # all is done, and nothing is trained again; nor are seeds whose evaluation is missing
     shutil.rmtree(folder_of(job, 3) / "evaluations")
-    assert states(job) == {3: "done", 4: "done"}
+    assert states(replace(job, wandb="offline")) == {3: "done", 4: "done"}
     assert trained.seeds == [[3, 4]]
+    # W&B begins with the evaluation, and has what was logged when seeds were trained together
+    rows = history(parts(folder_of(job, 3))[-1])
+    losses = {row["trainer/global_step"]: row["train/loss"] for row in rows if "train/loss" in row}
+    with (folder_of(job, 3) / "metrics.csv").open(newline="") as file:
+        logged = {int(row["step"]): float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]}
+    assert losses == logged
+    assert [*losses] == [1, 3, 5, 7]
 
 
 def test_seeds_at_the_same_step_continue_together(monkeypatch: pytest.MonkeyPatch) -> None:

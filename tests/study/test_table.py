@@ -108,10 +108,13 @@ def test_a_run_that_is_done_again_is_read_again(tmp_path: Path, manifest: Manife
 
 
 def test_runs_may_have_different_scores(tmp_path: Path, manifest: Manifest) -> None:
-    change(tmp_path, manifest, manifest.cells[0], 0, scores={}, scalars={}, validation={})
+    cell = manifest.cells[0]
+    change(tmp_path, manifest, cell, 1, scores={}, scalars={}, validation={})
     table = read_table("synthetic", tmp_path)
-    assert ((table["cell"] == manifest.cells[0].identity) & (table["seed"] == 0)).sum() == 0
-    assert ((table["cell"] == manifest.cells[0].identity) & (table["seed"] == 1)).sum() > 5
+    of_cell = table[table["cell"] == cell.identity]
+    assert (of_cell["seed"] == 1).sum() == 0
+    scores = of_cell[(of_cell["seed"] == 2) & (of_cell["kind"] == "metric")]
+    assert scores["value"].tolist() == [synthetic_value(cell, 2, number) for number in range(5)]
 
 
 def test_a_study_without_results_has_the_same_columns(tmp_path: Path, manifest: Manifest) -> None:
