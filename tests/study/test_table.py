@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lr_lightning.study.cell_columns import cell_columns
 from lr_lightning.study.evaluation_file import EvaluationRecord, read_evaluation, write_evaluation
 from lr_lightning.study.failure import Failure, write_failure
 from lr_lightning.study.layout import evaluation_path, run_folder
@@ -155,3 +156,25 @@ def test_text_takes_little_memory(tmp_path: Path, manifest: Manifest) -> None:
     text = [name for name in table.columns if isinstance(table[name].iloc[0], str)]
     assert len(text) == 12
     assert {str(table[name].dtype) for name in text} == {"category"}
+
+
+def test_columns_of_the_grid_have_the_type_of_their_values() -> None:
+    grid: dict[str, list[Any]] = {
+        "model.width": [8, 16],
+        "model.beta": [1, 0.5],
+        "model.steps": [100, None],
+        "model.flag": [True, None],
+        "model.kind": ["i", None],
+        "model.sizes": [[1, 2], {"a": None}],
+        "model.mixed": [True, 2],
+    }
+    cells = [
+        Cell(str(number), 1, str(number), "VAE", "XY", {key: values[number] for key, values in grid.items()})
+        for number in range(2)
+    ]
+    found = cell_columns(Manifest("s", "d", "0", tuple(cells), (0,)))[[*grid]]
+    types = ["int64", "float64", "float64", "boolean", "category", "category", "category"]
+    assert [str(dtype) for dtype in found.dtypes] == types
+    assert found["model.sizes"].tolist() == ["[1, 2]", '{"a": null}']
+    assert found["model.mixed"].tolist() == ["true", "2"]
+    assert found[["model.steps", "model.flag", "model.kind"]].isna().sum().tolist() == [1, 1, 1]

@@ -17,6 +17,7 @@ from lr_lightning.models import Autoencoder, SeedEnsemble
 from lr_lightning.networks import MLP
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
 from tests.arrays import read_arrays
+from tests.callbacks.run.code_files_run import RUNS
 from tests.conftest import Bars
 
 
@@ -40,12 +41,14 @@ def test_two_processes_write_what_one_writes(tmp_path: Path) -> None:
     with (tmp_path / "log.txt").open("w") as log:  # a file: a pipe could be held open by a process left behind
         code = subprocess.run(command, env=environment, stdout=log, stderr=log, timeout=240).returncode
     assert code == 0, (tmp_path / "log.txt").read_text()
-    for name, test_size, limit, num_rows in (("all", 13, None, 13), ("some", None, 4, 20)):
-        trainer = tiny_trainer(tmp_path, CodeFiles(tmp_path / name), limit_predict_batches=limit)
+    for (name, test_size, limit, codes), num_rows in zip(RUNS, (13, 20, 20), strict=True):
+        files, batches = CodeFiles(tmp_path / name, codes=codes), None if limit is None else 2 * limit
+        trainer = tiny_trainer(tmp_path, files, limit_predict_batches=batches)
         trainer.predict(tiny_model(), datamodule=tiny_data(Bars(), test_size=test_size), return_predictions=False)
         one, two = (read_arrays(folder / name / "codes.npz") for folder in (tmp_path, tmp_path / "two"))
         assert one["codes"].shape == (num_rows, 3)
-        assert one.keys() == two.keys() == {"codes", "log_variances", "factors", "indices"}
+        described = "log_variances" if codes == "mean" else "sample_seed"
+        assert one.keys() == two.keys() == {"codes", described, "factors", "indices"}
         for key, rows in one.items():
             np.testing.assert_allclose(two[key], rows, rtol=1e-4, atol=1e-5)
 

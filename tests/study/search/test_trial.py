@@ -89,7 +89,12 @@ def test_words_repeat_a_trial() -> None:
 
 
 def test_the_command_that_repeats_a_trial_has_an_option_for_each_value() -> None:
-    values = {"model.beta": 1e-7, "model.likelihood": "Laplace", "data.dataset.seed": None, "data.batch_size": 8}
+    values: dict[str, Any] = {
+        "model.beta": 1e-7,
+        "model.likelihood": "Laplace",
+        "data.dataset.seed": None,
+        "data.batch_size": 8,
+    }
     search = read_search(write(seed=7))
     command = repeat_command(search, values)
     assert command == (
