@@ -43,13 +43,15 @@ def rank_correlation_figure(
     matrix = np.eye(len(names))
     rows, columns = pairs["score"].map(place).to_numpy(), pairs["other"].map(place).to_numpy()
     matrix[rows, columns] = matrix[columns, rows] = pairs["correlation"]
+    off_diagonal = np.where(np.eye(len(names)) == 1, np.nan, matrix)
+    matrix[np.diag(np.isnan(off_diagonal).all(axis=1))] = np.nan  # nor does an undefined score correlate with itself
     runs = counted_between(pairs, per=" for each pair")
     undefined = int(pairs["correlation"].isna().sum())
     labels = [short_score(name, higher_is_better) for name in names]
     return matrix_heatmap(
         torch.from_numpy(matrix),
         title=f"Rank correlation on {dataset}\n{runs}" + (f"; {undefined} pairs undefined" if undefined else ""),
-        colorbar_label="Spearman correlation",
+        colorbar_label="Spearman's rho",
         row_labels=labels,
         column_labels=labels,
         signed=True,

@@ -85,6 +85,7 @@ def test_correlations_are_symmetric_and_undefined_ones_counted() -> None:
     assert "3 pairs undefined" in title(figure)
     numbers = [text.get_text() for text in figure.axes[0].texts]
     assert numbers.count("-1.00") == 2
+    assert numbers.count("1.00") == 3  # not of the constant score
     assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["mig", "loss ↓", "kl", "constant"]
     with pytest.raises(ValueError, match=r"dataset.*Faces"):
         rank_correlation_figure(correlations, "Faces")
