@@ -21,12 +21,20 @@ def families(cells: pd.DataFrame) -> pd.Series:
     names = cells["objective"].astype(str)
     for _, rows in cells.groupby("objective", sort=False, observed=True):
         for key in keys:
-            values = rows[key].dropna()
-            if values.nunique() > 1 and not _is_strength(rows[key], rows["strength"]):
+            if _varies(rows[key], rows["dataset"]) and not _is_strength(rows[key], rows["strength"]):
                 name = key.rpartition(".")[2]
                 words = [f" {name}={_text(value)}" if pd.notna(value) else "" for value in rows[key]]
                 names.loc[rows.index] += words
     return names
+
+
+def _varies(values: pd.Series, datasets: pd.Series) -> bool:
+    """Return whether a parameter has several values, or is set in some cells of a data set only.
+
+    That cells of one data set have it and those of others do not, such as the number of channels, is no other setting.
+    """
+    is_set = values.notna().groupby(datasets, observed=True)
+    return values.nunique() > 1 or bool((is_set.nunique() > 1).any())
 
 
 def _is_strength(values: pd.Series, strength: pd.Series) -> bool:

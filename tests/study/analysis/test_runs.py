@@ -71,6 +71,7 @@ def test_families_are_named_by_what_varies_besides_the_strength() -> None:
     cells = pd.DataFrame(
         {
             "objective": ["BetaVAE", "BetaVAE", "BetaVAE", "BetaVAE", "VAE", "DIPVAE", "DIPVAE"],
+            "dataset": ["A", "A", "B", "B", "A", "A", "A"],
             "model.beta": [1.0, 2.0, 1.0, 2.0, np.nan, np.nan, np.nan],
             "model.latent_dim": [12.0, 12.0, 24.0, 24.0, 12.0, np.nan, np.nan],
             "model.kind": [None, None, None, None, None, "i", "ii"],
@@ -81,3 +82,17 @@ def test_families_are_named_by_what_varies_besides_the_strength() -> None:
     beta = "BetaVAE latent_dim="
     expected = [f"{beta}12", f"{beta}12", f"{beta}24", f"{beta}24", "VAE", "DIPVAE kind=i", "DIPVAE kind=ii"]
     assert families(cells).tolist() == expected
+
+
+def test_a_parameter_that_only_some_cells_of_a_data_set_have_makes_a_family() -> None:
+    cells = pd.DataFrame(
+        {
+            "objective": "BetaVAE",
+            "dataset": ["A", "A", "B", "B"],
+            "model.beta": [1.0, 1.0, 1.0, 1.0],
+            "model.free_bits": [np.nan, 0.5, np.nan, 0.5],
+            "model.channels": [np.nan, np.nan, 3.0, 3.0],  # all of the second set
+            "strength": 1.0,
+        }
+    )
+    assert families(cells).tolist() == ["BetaVAE", "BetaVAE free_bits=0.5"] * 2

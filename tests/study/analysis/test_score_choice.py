@@ -2,7 +2,7 @@
 
 import pytest
 
-from lr_lightning.study.analysis.score_choice import main_scores, main_targets, needs_labels
+from lr_lightning.study.analysis.score_choice import main_scores, main_targets, needs_labels, usual_direction
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,20 @@ def test_main_scores() -> None:
     assert main_scores(names) == ["dci_gbt_completeness", "assay/mine/cds", "val/loss"]
     assert main_scores(["a", "b"]) == ["a", "b"]
     assert main_targets(names) == ["assay/mine/cds"]
+
+
+@pytest.mark.parametrize(
+    ("name", "better"),
+    [
+        ("val/loss", False),
+        ("test/reconstruction", False),
+        ("test/bits_per_dimension", False),
+        ("assay/conditioned_response/cds_norm", True),
+        ("val/assay/conditioned_response/ccs", True),
+        ("assay/response_matrix/independence", True),
+        ("test/kl", None),
+        ("assay/response_matrix/directedness", None),
+    ],
+)
+def test_usual_directions(name: str, better: bool | None) -> None:
+    assert usual_direction(name) is better
