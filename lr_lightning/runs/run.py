@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+import torch
 from pytorch_lightning import LightningDataModule, LightningModule
 
 from lr_lightning.commands.assay import command as assay_command
@@ -16,9 +17,11 @@ from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG
 from lr_lightning.common.checks import check_choice
+from lr_lightning.data import FactorDataset
 from lr_lightning.metrics.core.sample import Codes
+from lr_lightning.models import AutoencoderModule
 from lr_lightning.runs.assay_words import Assays, assay_words
-from lr_lightning.runs.codes import RunCodes, read_codes
+from lr_lightning.runs.codes import RunCodes, encode_observations, read_codes
 from lr_lightning.runs.command_lines import QUIET, Loading, start
 from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.runs.results import Evaluation, read_results, scalars_of, scores_of
@@ -107,14 +110,7 @@ class Run:
         """
         path = self.checkpoint(checkpoint)
 
-        def load() -> LightningModule:
-            model: LightningModule = self._loaded(path).model
-            content = read_checkpoint(path)
-            model.load_state_dict(content["state_dict"])
-            model.on_load_checkpoint(content)
-            return model.eval()
-
-        return run_isolated(load, quiet=True)
+        return run_isolated(lambda: _with_weights(self._loaded(path).model, path), quiet=True)
 
     def data(self) -> LightningDataModule:
         """Return the data module, set up for training: with its split, and without a Trainer."""
@@ -227,13 +223,44 @@ class Run:
             FileNotFoundError: If there is no such checkpoint.
             ValueError: If it contains several models.
         """
-        path = self.checkpoint(checkpoint)
-        content = read_checkpoint(path)
-        if "seeds" in content:
-            names = ", ".join(repr(f"seed_{seed}") for seed in content["seeds"])
-            raise ValueError(f"{path} contains {len(content['seeds'])} models; name one of them: {names}")
+        path = self._checkpoint_of_one_model(checkpoint)
         self._run("predict", path, option_words(values or {}), quiet=True)
         return read_codes(self.folder / "codes.npz")
+
+    def encode(self, num_samples: int, checkpoint: str | Path = "best", *, seed: int = 0) -> RunCodes:
+        """Encode random observations of the data set on the CPU; nothing is written.
+
+        They depend only on ``seed`` and the size of the data set, so that runs can be compared on the same ones.
+
+        Args:
+            num_samples: How many observations to draw, without replacement; all if the data set has fewer.
+            checkpoint: See :meth:`checkpoint`; for an ensemble, name one of its models, e.g. ``"seed_3"``.
+            seed: Seed of the draw.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+            ValueError: If it contains several models, or the data module has no data set.
+        """
+        path = self._checkpoint_of_one_model(checkpoint)
+
+        def encode() -> RunCodes:
+            loaded = self._loaded(path)
+            dataset = getattr(loaded.datamodule, "dataset", None)
+            if not isinstance(dataset, FactorDataset):
+                raise ValueError(f"the data module {type(loaded.datamodule).__name__} of {self.folder} has no data set")
+            drawn = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))[:num_samples]
+            model = cast(AutoencoderModule, _with_weights(loaded.model, path))
+            return encode_observations(model, dataset, drawn.sort().values)
+
+        return run_isolated(encode, quiet=True)
+
+    def _checkpoint_of_one_model(self, name: str | Path) -> Path:
+        path = self.checkpoint(name)
+        seeds = read_checkpoint(path).get("seeds")
+        if seeds is not None:
+            names = ", ".join(repr(f"seed_{seed}") for seed in seeds)
+            raise ValueError(f"{path} contains {len(seeds)} models; name one of them: {names}")
+        return path
 
     def _evaluate(
         self,
@@ -259,6 +286,14 @@ class Run:
         """Return a command line with model and data of this run."""
         words = ["validate", f"--config={self.folder / CONFIG}", *SETTINGS]
         return prepare(words, partial(Loading, folder=self.folder, checkpoint=checkpoint))
+
+
+def _with_weights(model: LightningModule, checkpoint: Path) -> LightningModule:
+    """Return a model, in evaluation mode, with the weights of a checkpoint."""
+    content = read_checkpoint(checkpoint)
+    model.load_state_dict(content["state_dict"])
+    model.on_load_checkpoint(content)
+    return model.eval()
 
 
 def load_run(folder: str | Path) -> Run:

@@ -87,6 +87,11 @@ def read_definition(path: Path) -> StudyDefinition:
 
 def _definition(path: Path, given: Mapping[str, Any]) -> StudyDefinition:
     seeds = _seeds(given.get("seeds", 1))
+    evaluation = parse_evaluation(given.get("test"))
+    if evaluation.udr_inputs is not None and len(seeds) < 2:
+        raise UsageError(
+            "test.udr compares the seeds of each cell, but there is only one; raise seeds, best to 5 or more"
+        )
     wandb = given.get("wandb", "offline")
     if wandb not in _MODES:
         raise UsageError(f"wandb must be one of {', '.join(_MODES)}, got {wandb!r}")
@@ -97,7 +102,7 @@ def _definition(path: Path, given: Mapping[str, Any]) -> StudyDefinition:
         blocks=read_blocks(given.get("grid"), _config(given.get("config")), path.parent),
         seeds=seeds,
         seeds_per_job=_seeds_per_job(given.get("seeds_per_job", 1), seeds),
-        evaluation=parse_evaluation(given.get("test")),
+        evaluation=evaluation,
         resources=parse_resources(given.get("resources")),
         wandb=cast(Literal["offline", "online", "disabled"], wandb),
         digest=digest_of(given),

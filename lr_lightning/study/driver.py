@@ -160,7 +160,7 @@ class Driver:
 
     def _has_ended(self, run: Run) -> bool:
         """Look whether a run is done or has failed by now."""
-        return self._count_ended(run, run_state(self._folder(run), self._manifest.evaluation.digest))
+        return self._count_ended(run, run_state(self._folder(run), self._manifest.evaluation))
 
     def _start_jobs(self, engine: Engine, threads: int) -> None:
         """Give the engine two jobs for each of its slots, so that none waits for this process when its job ends."""

@@ -1,5 +1,8 @@
 """Where the files of studies lie."""
 
+import hashlib
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +63,27 @@ def evaluation_path(folder: Path, evaluation: str) -> Path:
     The file is the last one that a run writes, so its presence means that the run is done.
     """
     return folder / "evaluations" / f"{evaluation}.json"
+
+
+def codes_path(folder: Path, evaluation: str) -> Path:
+    """Return the path of the codes of the inputs on which a run is compared with other seeds of its cell.
+
+    The file is written before the scores, whose presence means that the run is done.
+    """
+    return folder / "evaluations" / f"{evaluation}.npz"
+
+
+def udr_path(root: Path, cell: str, evaluation: str, seeds: Sequence[int]) -> Path:
+    """Return the path of the comparison of the runs of a cell.
+
+    Args:
+        root: Folder of all studies.
+        cell: Identity of the cell.
+        evaluation: Digest of what was evaluated.
+        seeds: Seeds of the study; studies with other seeds have files of their own.
+    """
+    of_seeds = hashlib.sha256(json.dumps(sorted(seeds)).encode()).hexdigest()[:12]
+    return cell_folder(root, cell) / "udr" / f"{evaluation}_{of_seeds}.json"
 
 
 def failure_path(folder: Path) -> Path:

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -46,14 +47,16 @@ class Evaluation:
         assays: Arguments of each assay, by the name of the assay.
         codes: Whether scores use the means of posteriors or one sample of each.
         checkpoint: Which weights are evaluated.
+        udr_inputs: On how many observations the seeds of a cell are compared for UDR; ``None`` if they are not.
     """
 
     metrics: tuple[str, ...] = ("default",)
     assays: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
     codes: Literal["mean", "sample"] = "mean"
     checkpoint: Literal["last", "best"] = "last"
+    udr_inputs: int | None = None
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Hash that names the files with the results; arguments at their defaults do not change it."""
         defaults = asdict(Evaluation())

@@ -54,6 +54,8 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
         check_evaluation(definition.evaluation)
         cells = [cell for block in definition.blocks for cell in study.resolve(block)]
         _check_different(cells)
+        if definition.evaluation.udr_inputs is not None:
+            _check_data_sets(cells)
         if definition.seeds_per_job > 1:
             _check_trainable_together(cells)
     except UsageError as error:
@@ -201,6 +203,16 @@ def _data_set(config: Mapping[str, Any]) -> str:
 
 def _class_name(entry: Mapping[str, Any]) -> str:
     return str(entry["class_path"]).rpartition(".")[2]
+
+
+def _check_data_sets(cells: Sequence[_ResolvedCell]) -> None:
+    """Raise ``UsageError`` if a cell has no data set from which inputs could be drawn."""
+    for cell in cells:
+        if cell.data.content is None:
+            raise UsageError(
+                f"{cell.block}: test.udr needs a data set, and {_class_name(cell.config['data'])} has none; remove "
+                "test.udr, or use FactorDataModule"
+            )
 
 
 def _check_trainable_together(cells: Sequence[_ResolvedCell]) -> None:

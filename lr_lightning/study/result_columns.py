@@ -1,9 +1,9 @@
 """Reads the results of many runs into columns, which take a few bytes for each number."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from lr_lightning.study.evaluation_file import EvaluationRecord, read_evaluation
 
 Floats: TypeAlias = NDArray[np.float64]
+ScoreColumns: TypeAlias = Mapping[str, Sequence[Any]]
+"""Columns of a table of scores, by the fields of a ``ScoreRow``."""
 NUMBERS = ("value", "standard_error", "ceiling", "chance")
 """Columns of a table of scores with its numbers."""
 _DESCRIPTION = ("metric", "variant", "name", "higher_is_better")
@@ -63,31 +65,31 @@ class ResultColumns:
     numbers: Floats
 
 
-def read_results(paths: Iterable[Path]) -> ResultColumns:
+def read_results(runs: Iterable[tuple[Path, ScoreColumns]]) -> ResultColumns:
     """Read the results of runs.
 
     Args:
-        paths: Files with the scores of runs.
+        runs: File of each run, and columns of scores that are not in its file, empty if there are none.
 
     Raises:
         FileNotFoundError: If one of the files has been removed.
         ValueError: If one is damaged or was written by a later version.
     """
     codes = _Codes()
-    runs: list[EvaluationRecord] = []
+    records: list[EvaluationRecord] = []
     quantity = [np.empty(0, np.int32)]
     numbers = [np.empty((len(NUMBERS), 0))]
-    for path in paths:
+    for path, others in runs:
         record = read_evaluation(path)
         try:
-            found, values = _rows(record, codes)
+            found, values = _rows(record, others, codes)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"{path} has no readable scores ({error!r}); remove it and run the study again") from error
         quantity.append(found)
         numbers.append(values)
-        runs.append(replace(record, scalars={}, validation={}, scores={}))  # drops what takes the memory
+        records.append(replace(record, scalars={}, validation={}, scores={}))  # drops what takes the memory
     lengths = [len(each) for each in quantity[1:]]
-    return ResultColumns(runs, lengths, codes.quantities, np.concatenate(quantity), np.concatenate(numbers, axis=1))
+    return ResultColumns(records, lengths, codes.quantities, np.concatenate(quantity), np.concatenate(numbers, axis=1))
 
 
 class _Codes(dict[str | tuple[str, str, str, bool], int]):
@@ -103,9 +105,11 @@ class _Codes(dict[str | tuple[str, str, str, bool], int]):
         return self[given]
 
 
-def _rows(record: EvaluationRecord, codes: _Codes) -> tuple[NDArray[np.int32], Floats]:
+def _rows(record: EvaluationRecord, others: ScoreColumns, codes: _Codes) -> tuple[NDArray[np.int32], Floats]:
     """Return codes ``(R,)`` and numbers ``(4, R)`` of the scores of a run, its other scalars, and its validation."""
     columns = record.scores or dict.fromkeys((*_DESCRIPTION, *NUMBERS), ())
+    if others:
+        columns = {key: [*columns[key], *others[key]] for key in (*_DESCRIPTION, *NUMBERS)}
     scores = list(zip(*(columns[key] for key in _DESCRIPTION), strict=True))
     logged = {f"metric/{metric}/{variant}" for metric, variant, *_ in scores}  # by the assay with the table of scores
     scalars = {key: value for key, value in record.scalars.items() if key not in logged}

@@ -1,13 +1,14 @@
 """Which runs of a study are done, running, failed or waiting, read from the folders alone."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias, get_args
 
 from lr_lightning.commands.run.lease import sight
 from lr_lightning.study.failure import Failure, read_failure
-from lr_lightning.study.layout import cell_folder, evaluation_path, run_folder
-from lr_lightning.study.manifest import Manifest
+from lr_lightning.study.layout import cell_folder, codes_path, evaluation_path, run_folder
+from lr_lightning.study.manifest import Evaluation, Manifest
 
 RunKey: TypeAlias = tuple[str, int]
 """Identity of a cell, and a seed."""
@@ -33,17 +34,31 @@ class RunState(NamedTuple):
 _WAITING = RunState("waiting")
 
 
-def run_state(folder: Path, evaluation: str) -> RunState:
+def evaluated_at(folder: Path, evaluation: Evaluation) -> float | None:
+    """Return when the run in a folder was evaluated, in seconds since 1970; ``None`` if it was not.
+
+    Args:
+        folder: Folder of the run, which need not exist.
+        evaluation: What is evaluated.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        written = evaluation_path(folder, evaluation.digest).stat().st_mtime
+        # the codes are written before the scores, but may have been removed
+        if evaluation.udr_inputs is None or codes_path(folder, evaluation.digest).exists():
+            return written
+    return None
+
+
+def run_state(folder: Path, evaluation: Evaluation) -> RunState:
     """Return the state of the run in a folder.
 
     Args:
         folder: Folder of the run, which need not exist.
-        evaluation: Digest of what is evaluated.
+        evaluation: What is evaluated.
     """
-    try:
-        return RunState("done", evaluation_path(folder, evaluation).stat().st_mtime)
-    except (FileNotFoundError, NotADirectoryError):
-        pass
+    finished = evaluated_at(folder, evaluation)
+    if finished is not None:
+        return RunState("done", finished)
     sighting = sight(folder)
     if sighting is not None and sighting.seems_alive:
         return RunState("running")
@@ -60,7 +75,7 @@ def run_states(manifest: Manifest, root: Path) -> dict[RunKey, RunState]:
         manifest: The study.
         root: Folder of all studies.
     """
-    evaluation = manifest.evaluation.digest
+    evaluation = manifest.evaluation
     states: dict[RunKey, RunState] = {}
     for cell in manifest.cells:
         present = _names(cell_folder(root, cell.identity))

@@ -10,6 +10,8 @@ from lr_lightning.study.manifest import Evaluation, Resources, Value
 
 _CODES = ("mean", "sample")
 _CHECKPOINTS = ("last", "best")
+_UDR_INPUTS = 1000
+"""How many observations Duan et al. (2020) find enough."""
 
 
 def parse_evaluation(given: Any) -> Evaluation:
@@ -23,7 +25,7 @@ def parse_evaluation(given: Any) -> Evaluation:
     Raises:
         UsageError: If a key is unknown or a value has the wrong type.
     """
-    values = _mapping("test", given, ("metrics", "assays", "codes", "checkpoint"))
+    values = _mapping("test", given, ("metrics", "assays", "codes", "checkpoint", "udr"))
     found = Evaluation()
     codes = values.get("codes", found.codes)
     if codes not in _CODES:
@@ -36,6 +38,7 @@ def parse_evaluation(given: Any) -> Evaluation:
         assays=_assays(values.get("assays")),
         codes=cast(Literal["mean", "sample"], codes),
         checkpoint=cast(Literal["last", "best"], checkpoint),
+        udr_inputs=_udr_inputs(values.get("udr")),
     )
 
 
@@ -69,6 +72,15 @@ def _mapping(name: str, given: Any, keys: tuple[str, ...]) -> dict[str, Any]:
         if key not in keys:
             raise UsageError(f"{name} has no key {key!r}; {key_hint(key, keys)}")
     return given
+
+
+def _udr_inputs(given: Any) -> int | None:
+    if given is None or isinstance(given, bool):
+        return _UDR_INPUTS if given else None
+    num_inputs = _mapping("test.udr", given, ("num_inputs",)).get("num_inputs", _UDR_INPUTS)
+    if not isinstance(num_inputs, int) or isinstance(num_inputs, bool) or num_inputs < 2:
+        raise UsageError(f"test.udr.num_inputs must be a whole number, 2 or more, got {num_inputs!r}")
+    return num_inputs
 
 
 def _names(name: str, given: Any) -> list[str]:

@@ -14,6 +14,7 @@ from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.rate import runs_per_hour
 from lr_lightning.study.run_states import STATES, RunKey, RunState, StateName, run_states
 from lr_lightning.study.running import RunningRun, running_run
+from lr_lightning.study.udr_file import read_study_udr
 
 _NUMBER = re.compile(r"\d[\d.e+-]*")
 _TIMED = 10
@@ -64,6 +65,8 @@ class StudyStatus:
         seconds_left: Time until all runs are done at this rate; ``None`` if nothing runs or the rate is not known.
         running: The runs that processes have now.
         failures: What failed, the most frequent failures first.
+        cells_without_udr: Number of cells whose UDR is missing or out of date though two runs are done; 0 if the study
+            does not ask for it.
     """
 
     name: str
@@ -73,6 +76,7 @@ class StudyStatus:
     seconds_left: float | None
     running: tuple[RunningRun, ...]
     failures: tuple[FailureGroup, ...]
+    cells_without_udr: int
 
     @property
     def total(self) -> int:
@@ -103,6 +107,7 @@ def study_status(manifest: Manifest, root: Path) -> StudyStatus:
         seconds_left=unfinished / rate * 3600 if rate and counts["running"] else None,
         running=tuple(run for run in running if run is not None),
         failures=failure_groups(root, failures),
+        cells_without_udr=len(read_study_udr(manifest, root, states).missing),
     )
 
 

@@ -1,5 +1,6 @@
 """All results of a study as one tidy table, and what is missing from it."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.opening import open_study
 from lr_lightning.study.result_columns import NUMBERS, Quantity, read_results
 from lr_lightning.study.run_states import STATES, RunKey, RunState, run_states
+from lr_lightning.study.udr_file import missing_udr, read_study_udr
 
 
 def read_table(study: str | Path, root: str | Path = STUDIES) -> pd.DataFrame:
@@ -35,14 +37,19 @@ def read_table(study: str | Path, root: str | Path = STUDIES) -> pd.DataFrame:
         - ``value``, ``standard_error``, ``ceiling``, ``chance``: NaN where they are undefined or were not measured;
         - ``training_seconds``, ``evaluation_seconds``, ``step``, ``threads``, ``precision``, ``versions``: of the run.
 
-        Text is categorical. Rows are in the order of the study's cells and seeds.
+        Text is categorical. Rows are in the order of the study's cells and seeds. Cells whose UDR is missing have no
+        rows of it, with a warning if the study asks for UDR.
 
     Raises:
         UsageError: If there is no such study.
         ValueError: If the scores of a run cannot be read.
     """
     opened = open_study(study, root)
-    return table_of(opened.manifest, opened.folder.root, run_states(opened.manifest, opened.folder.root))
+    states = run_states(opened.manifest, opened.folder.root)
+    lacking = read_study_udr(opened.manifest, opened.folder.root, states).missing
+    for sentence in missing_udr(opened.folder, len(lacking)):
+        warnings.warn(sentence, stacklevel=2)
+    return table_of(opened.manifest, opened.folder.root, states)
 
 
 def read_coverage(study: str | Path, root: str | Path = STUDIES) -> pd.DataFrame:
@@ -73,7 +80,10 @@ def table_of(manifest: Manifest, root: Path, states: Mapping[RunKey, RunState]) 
     """
     done = [key for key, state in states.items() if state.state == "done"]
     evaluation = manifest.evaluation.digest
-    results = read_results(evaluation_path(run_folder(root, *key), evaluation) for key in done)
+    udr = read_study_udr(manifest, root, states)
+    results = read_results(
+        (evaluation_path(run_folder(root, *key), evaluation), udr.score_columns(*key)) for key in done
+    )
     number_of_cell = {cell.identity: number for number, cell in enumerate(manifest.cells)}
     cells = _taken(cell_columns(manifest), [number_of_cell[cell] for cell, _ in done])
     cells["seed"] = pd.Series([seed for _, seed in done], dtype="int64")

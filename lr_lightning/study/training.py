@@ -15,6 +15,8 @@ from lr_lightning.study.evaluation_file import EvaluationRecord, score_columns, 
 from lr_lightning.study.identity import differences, training_values
 from lr_lightning.study.job import Job
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, failure_path, run_folder
+from lr_lightning.study.run_states import evaluated_at
+from lr_lightning.study.udr_inputs import write_codes_of_inputs
 
 NO_BAR = {"trainer.enable_progress_bar": False}
 """Values of all runs of studies, whose output goes to a file."""
@@ -31,15 +33,17 @@ def train_and_evaluate(job: Job, seed: int) -> None:
         Exception: Whatever ends training or evaluation.
     """
     folder = run_folder(job.root, job.cell, seed)
-    scores = evaluation_path(folder, job.evaluation.digest)
-    if not scores.exists():
+    if evaluated_at(folder, job.evaluation) is None:
         torch.set_num_threads(job.threads)
         check_same_training(folder, cell_folder(job.root, job.cell) / CELL_CONFIG)
         run = fit(
             cell_folder(job.root, job.cell) / CELL_CONFIG, run_values(job, seed), folder=folder, existing="resume"
         )
-        if not scores.exists():  # another process may have done it just before this one got the folder
-            write_evaluation(scores, evaluate(job, seed, run))
+        # another process may have done it just before this one got the folder
+        if evaluated_at(folder, job.evaluation) is None:
+            if job.evaluation.udr_inputs is not None:
+                write_codes_of_inputs(run, job.evaluation, job.evaluation.udr_inputs)
+            write_evaluation(evaluation_path(folder, job.evaluation.digest), evaluate(job, seed, run))
     failure_path(folder).unlink(missing_ok=True)
 
 

@@ -5,8 +5,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lr_lightning.study.evaluation_file import EvaluationRecord, evaluation_text, score_columns
-from lr_lightning.study.layout import StudyFolder, cell_folder, evaluation_path, run_folder
+from lr_lightning.study.layout import StudyFolder, cell_folder, codes_path, evaluation_path, run_folder
 from lr_lightning.study.manifest import Cell, Evaluation, Manifest, write_manifest
 
 OBJECTIVES = ("BetaVAE", "AnnealedVAE", "FactorVAE", "DIPVAEI", "DIPVAEII", "BetaTCVAE")
@@ -104,10 +107,21 @@ def _score(cell: Cell, seed: int, number: int) -> _Score:
     return _Score(f"{metric}_{variant}", metric, variant, value, 0.01, 1.0, chance, number % 2 == 0)
 
 
+def synthetic_codes(cell: Cell, seed: int, num_inputs: int) -> NDArray[np.float32]:
+    """Return codes (num_inputs, 4) of a run, in which seeds agree the less, the higher the block of their cell is.
+
+    In block 0, seeds differ only in the order and the sign of latents.
+    """
+    shared = np.random.default_rng(0).standard_normal((num_inputs, 4))
+    own = np.random.default_rng(seed + 1).standard_normal((num_inputs, 4))
+    agreed = np.roll(shared, seed, axis=1) * (-1) ** seed
+    return np.asarray(agreed + cell.block * own, dtype=np.float32)
+
+
 def write_synthetic_study(
     root: Path, manifest: Manifest, done: Iterable[tuple[Cell, int]] | None = None, num_scores: int = 60
 ) -> None:
-    """Write the manifest of a study and the results of its runs.
+    """Write the manifest of a study and the results of its runs, with codes if it asks for UDR.
 
     Args:
         root: Folder of all studies.
@@ -118,9 +132,14 @@ def write_synthetic_study(
     write_manifest(StudyFolder(root, manifest.name), manifest)
     for cell in manifest.cells:
         cell_folder(root, cell.identity).mkdir(parents=True, exist_ok=True)
+    num_inputs, digest = manifest.evaluation.udr_inputs, manifest.evaluation.digest
     for number, (cell, seed) in enumerate(manifest.runs if done is None else done):
-        path = evaluation_path(run_folder(root, cell.identity, seed), manifest.evaluation.digest)
+        folder = run_folder(root, cell.identity, seed)
+        path = evaluation_path(folder, digest)
         path.parent.mkdir(parents=True)
+        if num_inputs is not None:
+            codes = synthetic_codes(cell, seed, num_inputs)
+            np.savez(codes_path(folder, digest), codes=codes, indices=np.arange(num_inputs))
         # not atomically: flushing thousands of files to the disk takes minutes
         path.write_text(evaluation_text(synthetic_evaluation(cell, seed, num_scores)))
         os.utime(path, (FINISHED + 36 * number,) * 2)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import yaml
 
@@ -25,6 +26,8 @@ SMALL: dict[str, Any] = {
 }
 """The double helix in sixty steps with three validations, after each of which a checkpoint is saved."""
 TEST = {"metrics": ["mig"], "assays": ["latent_statistics"]}
+WITH_CODES = TEST | {"udr": {"num_inputs": 50}}
+"""The same, and codes of the inputs that all seeds share."""
 
 
 def write_study(path: Path, values: Mapping[str, Any] | None = None, **parts: Any) -> Path:
@@ -71,7 +74,13 @@ def comparable(folder: Path) -> dict[str, Any]:
     results = json.loads((folder / "results.json").read_text())
     for record in results.values():
         del record["config"]
-    return checkpoints | {"rows": rows, "results": _timeless(results)}
+    codes = {path.name: _arrays(path) for path in (folder / "evaluations").glob("*.npz")}
+    return checkpoints | codes | {"rows": rows, "results": _timeless(results)}
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    with np.load(path, allow_pickle=False) as file:
+        return {name: array.tolist() for name, array in file.items()}
 
 
 def _timeless(value: Any) -> Any:

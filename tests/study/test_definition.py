@@ -14,7 +14,7 @@ from lr_lightning.commands.config.packaged import packaged_names
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.blocks import Block, read_blocks
 from lr_lightning.study.definition import STUDY_FOLDER, StudyDefinition, find_study, read_definition
-from lr_lightning.study.manifest import Resources
+from lr_lightning.study.manifest import Evaluation, Resources
 
 STUDY: dict[str, Any] = {"config": "helix", "grid": [{"model.beta": [1, 4]}]}
 
@@ -116,6 +116,11 @@ def test_a_block_is_the_product_of_its_lists(sizes: list[int]) -> None:
         ({"test": {"assays": {"response_matrix": 3}}}, ["test.assays.response_matrix", "3"]),
         ({"test": {"codes": "means"}}, ["test.codes", "'means'"]),
         ({"test": {"checkpoint": "first"}}, ["test.checkpoint", "'first'"]),
+        ({"seeds": 2, "test": {"udr": 3}}, ["test.udr", "3", "num_inputs"]),
+        ({"seeds": 2, "test": {"udr": {"inputs": 3}}}, ["test.udr", "'inputs'", "num_inputs"]),
+        ({"seeds": 2, "test": {"udr": {"num_inputs": 1}}}, ["test.udr.num_inputs", "1"]),
+        ({"seeds": 2, "test": {"udr": {"num_inputs": True}}}, ["test.udr.num_inputs", "True"]),
+        ({"seeds": 1, "test": {"udr": True}}, ["test.udr", "seeds"]),
         ({"resources": 2}, ["resources", "2"]),
         ({"resources": {"cpu": 2}}, ["resources", "'cpu'", "cpus"]),
         ({"resources": {"cpus": 0}}, ["resources.cpus", "0"]),
@@ -140,6 +145,20 @@ def test_a_wrong_value_is_named(changed: dict[str, Any], named: list[str]) -> No
 def test_a_file_that_is_no_mapping_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"mine\.yaml"):
         read(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(True, 1000), ({}, 1000), ({"num_inputs": 40}, 40), (False, None), (None, None)],
+)
+def test_udr_is_part_of_the_evaluation(value: Any, expected: int | None) -> None:
+    evaluation = read(STUDY | {"seeds": 2, "test": {"udr": value}}).evaluation
+    assert evaluation.udr_inputs == expected
+    assert (evaluation.digest == Evaluation().digest) == (expected is None)
+
+
+def test_the_digest_of_an_evaluation_without_udr_is_that_of_earlier_versions() -> None:
+    assert Evaluation(metrics=("mig",)).digest == "322b9a978644"
 
 
 def test_a_config_is_looked_for_beside_the_study() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from pytorch_lightning import LightningDataModule
 from typing_extensions import override
 
 from lr_lightning.commands.fit.training import RunCLI, prepare
@@ -36,6 +37,10 @@ def definition(changed: dict[str, Any]) -> StudyDefinition:
 
 def resolve(**changed: Any) -> ResolvedStudy:
     return resolve_study(definition(changed))
+
+
+class NoDataSet(LightningDataModule):
+    """A data module that has no data set."""
 
 
 class Parsed(RunCLI):
@@ -108,6 +113,7 @@ def test_values_of_a_block_take_precedence() -> None:
         ({"grid": [{}, {"trainer.enable_checkpointing": False}]}, ["block 2", "trainer.enable_checkpointing"]),
         ({"set": {"trainer.limit_val_batches": 0}, "test": {"checkpoint": "best"}}, ["trainer.limit_val_batches"]),
         ({"test": {"metrics": ["mgi"]}}, ["test.metrics", "mgi", "mig"]),
+        ({"seeds": 2, "test": {"udr": True}, "grid": [{"data": f"{__name__}.NoDataSet"}]}, ["block 1", "test.udr"]),
         ({"test": {"assays": ["response_matrxi"]}}, ["test.assays", "response_matrxi", "response_matrix"]),
         ({"test": {"assays": {"response_matrix": {"num_sample": 3}}}}, ["test.assays.response_matrix", "num_sample"]),
         ({"test": {"assays": {"response_matrix": {"num_samples": 0}}}}, ["test.assays.response_matrix", "num_samples"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.study.display import StudyDisplay
 from lr_lightning.commands.study.summary import summary_lines
+from lr_lightning.commands.study.udr import compute_udr
 from lr_lightning.common.files import quoted_path
 from lr_lightning.study.driver import Driver, Run
 from lr_lightning.study.engines.choice import ENGINES, EngineChoice, make_engine
@@ -45,7 +46,7 @@ def drive_study(options: argparse.Namespace, manifest: Manifest, chosen: Collect
         chosen: The runs to drive; all by default.
 
     Returns:
-        0 if all runs are done, otherwise 1.
+        0 if all runs are done and compared, otherwise 1.
 
     Raises:
         UsageError: If an option is invalid, or a job needs more than there is.
@@ -54,16 +55,17 @@ def drive_study(options: argparse.Namespace, manifest: Manifest, chosen: Collect
     if options.retries < 0:
         raise UsageError(f"--retries must be at least 0, got {options.retries}")
     driver = Driver(options.root, manifest, chosen)
-    if driver.has_work:
-        try:
+    try:
+        if driver.has_work:
             _drive(driver, options, manifest)
-        except KeyboardInterrupt as interrupt:
-            raise KeyboardInterrupt(f"to go on: {_command(options)}") from interrupt
+        not_compared = 0 if driver.progress.stopped else compute_udr(manifest, options.root)
+    except KeyboardInterrupt as interrupt:
+        raise KeyboardInterrupt(f"to go on: {_command(options)}") from interrupt
     for line in summary_lines(driver.progress, StudyFolder(options.root, manifest.name)):
         print(line)
     if why := driver.progress.stopped:
         print(f"no more runs were started: {why}; make room, and go on: {_command(options)}", file=sys.stderr)
-    return 0 if len(driver.progress.done) == driver.progress.total else 1
+    return 0 if len(driver.progress.done) == driver.progress.total and not not_compared else 1
 
 
 def _drive(driver: Driver, options: argparse.Namespace, manifest: Manifest) -> None:

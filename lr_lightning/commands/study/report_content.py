@@ -20,6 +20,7 @@ from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.opening import OpenedStudy
 from lr_lightning.study.run_states import RunKey, RunState, run_states
 from lr_lightning.study.table import table_of
+from lr_lightning.study.udr_file import missing_udr, read_study_udr
 
 _STATES = {"running": "are running", "failed": "failed", "diverged": "ended with a loss that is not finite"}
 
@@ -137,6 +138,8 @@ def _warnings(results: StudyResults) -> Iterator[str]:
     """Yield what is missing, the failed runs with their reasons first."""
     if results.opened.change:
         yield f"{results.opened.change}."
+    manifest, folder = results.opened.manifest, results.opened.folder
+    yield from missing_udr(folder, len(read_study_udr(manifest, folder.root, results.states).missing))
     counts: Counter[str] = Counter(state.state for state in results.states.values())
     total = len(results.states)
     if counts["done"] < total:

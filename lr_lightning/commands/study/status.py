@@ -17,6 +17,7 @@ from lr_lightning.study.opening import open_study
 from lr_lightning.study.run_states import STATES
 from lr_lightning.study.running import RunningRun
 from lr_lightning.study.status import FailureGroup, StudyStatus, study_status
+from lr_lightning.study.udr_file import missing_udr
 
 T = TypeVar("T")
 _LISTED = 20
@@ -42,7 +43,8 @@ def run(options: argparse.Namespace) -> int:
     for line in _totals(status):
         console.print(line, soft_wrap=True, markup=False)
     console.print(_block_table(status))
-    for line in [*_running(status.running), *_failures(status.failures, options), *_next_step(status, options)]:
+    udr = missing_udr(opened.folder, status.cells_without_udr)
+    for line in [*_running(status.running), *_failures(status.failures, options), *udr, *_next_step(status, options)]:
         console.print(line, soft_wrap=True, markup=False)
     return 0
 

@@ -10,6 +10,7 @@ from rich.console import Console
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.opening import open_study
 from lr_lightning.study.run_states import RunKey, RunState, run_states
+from lr_lightning.study.udr_file import missing_udr, read_study_udr
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +41,12 @@ def run(options: argparse.Namespace) -> int:
     write_table(out, table)
     write_table(beside, coverage)
     lines = [*([f"note: {opened.change}"] if opened.change else []), f"wrote {out} with {len(table):,} rows"]
-    for line in [*lines, f"wrote {beside}: {_covered(opened.manifest, states)}"]:
+    missing = read_study_udr(opened.manifest, options.root, states).missing
+    for line in [
+        *lines,
+        f"wrote {beside}: {_covered(opened.manifest, states)}",
+        *missing_udr(opened.folder, len(missing)),
+    ]:
         console.print(line, soft_wrap=True, markup=False)
     return 0
 
