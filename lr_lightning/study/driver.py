@@ -241,7 +241,6 @@ class Driver:
                 raise
             self.progress.stopped = f"cannot write to {self._folder(run)} ({error.strerror})"
         else:
-            self._forgiven.discard(run)
             self.progress.failures[run] = failure
 
     def _look_at_held(self) -> None:

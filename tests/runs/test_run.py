@@ -107,7 +107,9 @@ def test_model_and_data(run: lr.Run) -> None:
     assert changes(before) == []
     assert isinstance(model, BetaVAE)
     assert not model.training
-    best = torch.load(run.checkpoint("best"), weights_only=True)["state_dict"]
+    checkpoint = torch.load(run.checkpoint("best"), weights_only=True)
+    assert model.steps_trained == checkpoint["global_step"] > 0
+    best = checkpoint["state_dict"]
     assert all(torch.equal(value, best[name]) for name, value in model.state_dict().items())
     assert len(data.train_indices) == 128
     batch = next(iter(data.val_dataloader()))

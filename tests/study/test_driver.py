@@ -24,7 +24,10 @@ ROOT = Path("studies")
 
 
 class NoDisplay:
+    most_running = 0
+
     def show(self, progress: Progress) -> None:
+        self.most_running = max(self.most_running, progress.running)
         assert 0 <= len(progress.done) + len(progress.failures) <= progress.total
 
 
@@ -117,6 +120,23 @@ def test_a_lost_job_runs_again_before_those_that_the_engine_has_not_got() -> Non
     assert progress.failures == {}
     # the engine gets four jobs at first, and then one for each that has ended
     assert [seed for job in engine.jobs for seed in job.seeds] == [0, 1, 2, 3, 0, 4, 5, 6, 0, 7]
+
+
+def test_attempts_that_were_lost_count_in_the_record_of_a_failure() -> None:
+    manifest, tried = study(num_strengths=1, num_seeds=1), list[Job]()
+
+    def work(job: Job) -> tuple[Outcome, ...] | None:
+        tried.append(job)
+        return None if len(tried) < 3 else (Outcome(0, "failed", "why"),)
+
+    progress, _ = drive(manifest, work, retries=5)
+    assert [(failure.sentence, failure.attempts) for failure in progress.failures.values()] == [("why", 3)]
+
+
+def test_runs_that_wait_in_the_engine_do_not_count_as_running() -> None:
+    engine, display = InlineEngine(finish), NoDisplay()
+    Driver(ROOT, study(num_seeds=4)).drive(engine, 1, 0, display)
+    assert (engine.most_in_engine, display.most_running) == (4, engine.slots)
 
 
 def test_a_job_that_is_lost_too_often_has_failed() -> None:

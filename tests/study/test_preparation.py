@@ -64,6 +64,7 @@ def test_a_file_in_place_of_the_folder_is_named_with_the_option(occupied: Path) 
 def test_a_larger_grid_keeps_its_cells() -> None:
     before, _ = prepare()
     after, change = prepare(grid=[{"model.beta": [2, 4, 8]}], seeds=3)
+    assert read_manifest(StudyFolder(ROOT, "small").manifest) == after
     assert {cell.identity for cell in before.cells} & {cell.identity for cell in after.cells} == {
         before.cells[1].identity
     }

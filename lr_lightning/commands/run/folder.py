@@ -41,9 +41,10 @@ class RunFolder:
         self.lease: Lease | None = None
         self.is_begun = False
         self._made = [folder for folder in (path, *path.parents) if not folder.exists()]
-        if _is_first_process():
+        while self.lease is None and _is_first_process():
             check_writable(path)
-            self.lease = acquire(path, wait)
+            with suppress(FileNotFoundError):  # another process has just removed the folder of a run that never began
+                self.lease = acquire(path, wait)
 
     def leave(self) -> None:
         """Release the folder. A new folder whose run never began is removed."""

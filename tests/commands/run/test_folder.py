@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from lr_lightning.commands.run import folder as run_folder
 from lr_lightning.commands.run import lease
 from lr_lightning.commands.run.folder import (
+    RunFolder,
     expand_run_argument,
     folder_of_checkpoint,
     is_run_of,
@@ -52,6 +54,24 @@ def test_a_new_run_takes_the_first_free_folder(tmp_path: Path) -> None:
 def test_runs_that_start_together_get_different_folders(tmp_path: Path) -> None:
     folders = [new_run_folder(tmp_path / "a") for _ in range(3)]  # none has a config yet
     assert [folder.path.name for folder in folders] == ["a", "a-1", "a-2"]
+
+
+def test_a_folder_that_another_process_removes_meanwhile_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed: list[Path] = []
+
+    def acquire(folder: Path, wait: bool) -> lease.Lease:
+        if not removed:
+            removed.append(folder)
+            folder.rmdir()
+        return lease.acquire(folder, wait)
+
+    monkeypatch.setattr(run_folder, "acquire", acquire)
+    folder = RunFolder(tmp_path / "a")
+    assert removed == [tmp_path / "a"]
+    assert (tmp_path / "a" / lease.LEASE).is_file()
+    folder.leave()
 
 
 def test_a_run_that_never_began_leaves_nothing(tmp_path: Path) -> None:

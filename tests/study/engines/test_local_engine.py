@@ -49,6 +49,7 @@ def ends(engine: LocalEngine, count: int) -> list[Finished]:
 
 
 def test_all_jobs_are_done_by_as_many_processes_as_there_are_slots(engines: Engines, tmp_path: Path) -> None:
+    Path("pickle.py").write_text("raise ImportError")  # files in the working folder must not shadow modules
     engine = engines(jobs=2)
     assert engine.slots == 2
     for seed in range(6):

@@ -108,6 +108,15 @@ def test_all_jobs_are_done_by_one_process_per_slot(engines: MakeEngine, tmp_path
     assert not any(entry["torch"] for entry in notes)  # it reads the number of threads when it is imported
 
 
+def test_workers_get_the_settings_of_the_driver_but_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("WANDB_PROJECT", "WANDB_API_KEY", "LR_LIGHTNING_TRACEBACK", "OTHER"):
+        monkeypatch.setenv(name, "x")
+    found = ray_engine._environment(2, Resources(gpus=1))
+    assert found["WANDB_PROJECT"] == found["LR_LIGHTNING_TRACEBACK"] == "x"
+    assert not {"WANDB_API_KEY", "OTHER", "CUDA_VISIBLE_DEVICES"} & found.keys()
+    assert ray_engine._environment(2, Resources())["CUDA_VISIBLE_DEVICES"] == ""
+
+
 def test_output_goes_to_logs(engines: MakeEngine, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     engine = engines(jobs=1)
     assert engine.slots == 1
