@@ -1,8 +1,11 @@
 """Learning curves of the runs of a study."""
 
+from array import array
 from collections.abc import Iterable, Mapping
+from math import nan
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lr_lightning.loggers.metrics_file import METRICS_FILE, logged_values, read_metrics
@@ -22,13 +25,20 @@ def learning_curves(runs: pd.DataFrame, folders: Mapping[tuple[str, int], Path],
         The columns of ``runs`` named above, ``name``, ``step`` and ``value``: one row for each run, key and step at
         which it was logged.
     """
-    wanted, rows = list(dict.fromkeys(names)), []
-    for run in runs[list(RUN)].drop_duplicates(["cell", "seed"]).to_dict("records"):
-        folder = folders.get((run["cell"], run["seed"]))
+    wanted = list(dict.fromkeys(names))
+    distinct = runs[list(RUN)].drop_duplicates(["cell", "seed"])
+    # thousands of runs have millions of values: columns of numbers, not a dictionary for each
+    place, found, steps, logged = array("q"), array("q"), array("q"), array("d")
+    for number, key in enumerate(zip(distinct["cell"], distinct["seed"], strict=True)):
+        folder = folders.get(key)
         for line in () if folder is None else read_metrics(folder / METRICS_FILE).rows:
-            values = logged_values({name: line.get(name, "") for name in wanted})
-            rows += [run | {"name": name, "step": int(line["step"]), "value": value} for name, value in values.items()]
-    return pd.DataFrame(rows, columns=[*RUN, "name", "step", "value"])
+            for name, value in logged_values({name: line.get(name, "") for name in wanted}).items():
+                place.append(number)
+                found.append(wanted.index(name))
+                steps.append(int(line["step"]))
+                logged.append(nan if isinstance(value, str) else value)  # a text is no value
+    of_runs = distinct.take(np.asarray(place)).reset_index(drop=True)
+    return of_runs.assign(name=np.array(wanted, dtype=object)[np.asarray(found)], step=steps, value=logged)
 
 
 def learning_curve_summary(curves: pd.DataFrame, by: str = "objective") -> pd.DataFrame:

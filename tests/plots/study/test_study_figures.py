@@ -66,6 +66,13 @@ def test_lines_of_means_with_seeds_as_points() -> None:
     assert low < -1.32 < 0 < high < 0.2  # the axis follows the values, not the intervals
 
 
+def test_objectives_without_a_strength_are_at_the_first_rank() -> None:
+    table = study_table(draw, objectives=2, strengths=1, seeds=3).assign(strength=np.nan)
+    dots = panels(strengths_figure(table, "mig"))[0]
+    lines = [line for line in dots.lines if line.get_marker() == "o"]
+    assert [np.rint(np.asarray(line.get_xdata(), dtype=float)).tolist() for line in lines] == [[1], [1]]
+
+
 def test_legends_are_not_wider_than_the_figure() -> None:
     table = study_table(draw, objectives=12, strengths=2, seeds=1)
     table["objective"] = "AnObjectiveWithALongName" + table["objective"].astype(str)
@@ -99,6 +106,11 @@ def test_shares_are_stacked() -> None:
     adjusted = shares[(shares["dataset"] == "Dots") & (shares["score"] == "mig")].set_index("source")["adjusted"]
     assert bars[0].get_width() == pytest.approx(adjusted["objective"])  # type: ignore[attr-defined]
     assert bars[3].get_x() == pytest.approx(adjusted["objective"])  # type: ignore[attr-defined]
+    of_dots = shares[(shares["dataset"] == "Dots")].pivot(index="source", columns="score", values="adjusted")
+    drawn = of_dots.loc[["objective", "strength", "seed"], ["mig", "kl", "constant"]].to_numpy().ravel()
+    assert (drawn < 0).any()
+    widths = [bar.get_width() for bar in bars]  # type: ignore[attr-defined]
+    assert widths == pytest.approx(np.maximum(drawn, 0).tolist(), nan_ok=True)
 
 
 def test_selection_runs_from_random_choice_to_the_picked_runs() -> None:
