@@ -49,6 +49,7 @@ def test_violins_state_runs_and_missing_ones() -> None:
     dots = panels(figure)[0]
     assert [label.get_text() for label in dots.get_xticklabels()] == ["Objective0 (11)", "Objective1 (12)"]
     assert [text.get_text() for text in dots.texts] == ["chance"]  # no ceiling is known
+    assert dots.texts[0].xy[1] == 0.05  # type: ignore[attr-defined]
     points = [line for line in dots.lines if len(line.get_ydata()) == 12]  # type: ignore[arg-type]
     expected = [1 + strength / 10 + seed / 100 for strength in range(4) for seed in range(3)]
     assert np.asarray(points[0].get_ydata()).tolist() == pytest.approx(expected)
@@ -145,9 +146,11 @@ def test_learning_curves() -> None:
     curves = pd.concat(
         [runs.assign(name="val/loss", step=step, value=step + runs["seed"]) for step in (10, 20)], ignore_index=True
     )
+    curves.loc[curves["objective"] == "Objective1", "value"] += 100
     figure = learning_curves_figure(curves, "val/loss", num_missing=2)
     assert "n = 48 runs; 2 without" in title(figure)
     assert panels(figure)[0].lines[0].get_ydata() == pytest.approx([11, 21])
+    assert panels(figure)[0].lines[1].get_ydata() == pytest.approx([111, 121])
     with pytest.raises(ValueError, match=r"name.*val/kl"):
         learning_curves_figure(curves, "val/kl")
 
