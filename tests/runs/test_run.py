@@ -10,6 +10,8 @@ import pytest
 import torch
 
 import lr_lightning as lr
+from lr_lightning.assays import encode_means
+from lr_lightning.assays.protocol import Autoencoder
 from lr_lightning.data import FactorDataModule
 from lr_lightning.models import BetaVAE, SeedEnsemble
 from lr_lightning.runs.results import read_results, scalars_of, scores_of
@@ -120,6 +122,24 @@ def test_model_and_data(run: lr.Run) -> None:
     assert all(torch.equal(value, last[name]) for name, value in moved.state_dict().items())
     with pytest.raises(FileNotFoundError, match=r"'lst'.*best, last"):
         run.model("lst")
+
+
+def test_random_observations_are_encoded_without_writing(run: lr.Run, ensemble: lr.Run) -> None:
+    before = {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")}
+    found, again, other = run.encode(9), run.encode(9), run.encode(9, seed=1)
+    assert {path: path.stat().st_mtime_ns for path in run.folder.rglob("*")} == before
+    assert found.indices is not None
+    assert again.indices is not None
+    assert other.indices is not None
+    assert found.indices.equal(again.indices)
+    assert not found.indices.equal(other.indices)
+    assert (found.indices.diff() > 0).all()
+    dataset = cast(FactorDataModule, run.data()).dataset
+    expected = encode_means(cast(Autoencoder, run.model()), dataset.images(found.indices))
+    assert found.codes.allclose(expected, atol=1e-6)
+    with pytest.raises(ValueError, match="seed_5"):
+        ensemble.encode(9)
+    assert ensemble.encode(9, "seed_5").indices is not None
 
 
 def test_an_ensemble_and_its_models(ensemble: lr.Run) -> None:
