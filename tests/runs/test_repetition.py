@@ -70,7 +70,8 @@ def alive() -> tuple[int, int, int]:
 
 def test_a_run_has_the_same_result_before_and_after_others_and_from_the_command_line() -> None:
     torch.manual_seed(5)
-    before, (trainers, _, _) = process_state(), alive()  # tests that ran earlier may have left some
+    gc.collect()
+    before, (trainers, _, _) = process_state(), alive()  # other tests may have left some
     first = lr.fit("helix", VALUES, folder="first", quiet=True)
     assert changes(before) == []
     used = alive()
@@ -82,7 +83,7 @@ def test_a_run_has_the_same_result_before_and_after_others_and_from_the_command_
     asyncio.run(in_a_notebook())
     again = lr.fit("helix", VALUES, folder="again", quiet=True)
     assert alive() == used
-    assert used[0] == trainers
+    assert used[0] <= trainers
     with pytest.raises(SystemExit):
         main(["fit", "--config=helix", *WORDS, "--trainer.default_root_dir=command"])
     for folder in (again.folder, Path("command")):
