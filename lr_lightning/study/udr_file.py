@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from lr_lightning.common.files import quoted_path, write_atomically
-from lr_lightning.study.layout import STUDIES, StudyFolder, udr_path
+from lr_lightning.common.files import write_atomically
+from lr_lightning.study.layout import StudyFolder, udr_path
 from lr_lightning.study.manifest import Manifest
+from lr_lightning.study.next_step import study_command
 from lr_lightning.study.run_states import RunKey, RunState
 
 FORMAT = 1
@@ -118,6 +119,6 @@ def missing_udr(folder: StudyFolder, num_missing: int) -> Iterator[str]:
         num_missing: Number of cells without it.
     """
     if num_missing:
-        root = "" if folder.root == STUDIES else f" --root {quoted_path(folder.root)}"
         cells = "1 cell" if num_missing == 1 else f"{num_missing:,} cells"
-        yield f"UDR of {cells} is missing or out of date; to compute it: lr-lightning study udr {folder.name}{root}"
+        how = study_command("udr", folder.name, folder.root)
+        yield f"UDR of {cells} is missing or out of date; to compute it: {how}"

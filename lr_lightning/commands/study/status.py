@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from lr_lightning.commands.study.display import duration
-from lr_lightning.commands.study.next_step import after_the_end, study_command
 from lr_lightning.common.files import quoted_path
+from lr_lightning.study.next_step import after_the_end, study_command
 from lr_lightning.study.opening import open_study
 from lr_lightning.study.run_states import STATES
 from lr_lightning.study.running import RunningRun

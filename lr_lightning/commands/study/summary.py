@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from lr_lightning.commands.study.next_step import after_the_end, study_command
 from lr_lightning.common.files import quoted_path
 from lr_lightning.study.driver import Progress
 from lr_lightning.study.layout import StudyFolder
+from lr_lightning.study.next_step import after_the_end, study_command
 from lr_lightning.study.status import failure_groups
 
 
