@@ -15,7 +15,7 @@ from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.opening import open_study
 from lr_lightning.study.result_columns import NUMBERS, Quantity, read_results
 from lr_lightning.study.run_states import STATES, RunKey, RunState, run_states
-from lr_lightning.study.udr_file import missing_udr, read_study_udr
+from lr_lightning.study.udr_file import StudyUDR, missing_udr, read_study_udr
 
 
 def read_table(study: str | Path, root: str | Path = STUDIES) -> pd.DataFrame:
@@ -46,10 +46,10 @@ def read_table(study: str | Path, root: str | Path = STUDIES) -> pd.DataFrame:
     """
     opened = open_study(study, root)
     states = run_states(opened.manifest, opened.folder.root)
-    lacking = read_study_udr(opened.manifest, opened.folder.root, states).missing
-    for sentence in missing_udr(opened.folder, len(lacking)):
+    udr = read_study_udr(opened.manifest, opened.folder.root, states)
+    for sentence in missing_udr(opened.folder, len(udr.missing)):
         warnings.warn(sentence, stacklevel=2)
-    return table_of(opened.manifest, opened.folder.root, states)
+    return table_of(opened.manifest, opened.folder.root, states, udr)
 
 
 def read_coverage(study: str | Path, root: str | Path = STUDIES) -> pd.DataFrame:
@@ -70,17 +70,17 @@ def read_coverage(study: str | Path, root: str | Path = STUDIES) -> pd.DataFrame
     return coverage_of(opened.manifest, run_states(opened.manifest, opened.folder.root))
 
 
-def table_of(manifest: Manifest, root: Path, states: Mapping[RunKey, RunState]) -> pd.DataFrame:
+def table_of(manifest: Manifest, root: Path, states: Mapping[RunKey, RunState], udr: StudyUDR) -> pd.DataFrame:
     """Return the table of a study, as :func:`read_table`.
 
     Args:
         manifest: The study.
         root: Folder of all studies.
         states: The state of each run.
+        udr: UDR of the runs, as far as it is up to date.
     """
     done = [key for key, state in states.items() if state.state == "done"]
     evaluation = manifest.evaluation.digest
-    udr = read_study_udr(manifest, root, states)
     results = read_results(
         (evaluation_path(run_folder(root, *key), evaluation), udr.score_columns(*key)) for key in done
     )

@@ -37,6 +37,7 @@ class StudyResults:
         scores: The chosen scores.
         targets: Scores with labels that judge models.
         others: Number of scores that were not chosen.
+        cells_without_udr: Number of cells whose UDR is missing or out of date.
     """
 
     opened: OpenedStudy
@@ -45,6 +46,7 @@ class StudyResults:
     scores: Sequence[str]
     targets: Sequence[str]
     others: int
+    cells_without_udr: int
 
 
 def read_study(opened: OpenedStudy, scores: Sequence[str] | None, targets: Sequence[str] | None) -> StudyResults:
@@ -60,7 +62,8 @@ def read_study(opened: OpenedStudy, scores: Sequence[str] | None, targets: Seque
     """
     manifest, root = opened.manifest, opened.folder.root
     states = run_states(manifest, root)
-    table = table_of(manifest, root, states)
+    udr = read_study_udr(manifest, root, states)
+    table = table_of(manifest, root, states, udr)
     if table.empty:
         raise UsageError(
             f"no run of {manifest.name} is done, so there is nothing to report; see lr-lightning study status"
@@ -84,7 +87,7 @@ def read_study(opened: OpenedStudy, scores: Sequence[str] | None, targets: Seque
         shared = [column for column in others.columns if column in table.columns]
         plain = {column: object for column in shared if isinstance(table[column].dtype, pd.CategoricalDtype)}
         table = pd.concat([table.astype(plain), others[shared].astype(plain)], ignore_index=True)
-    return StudyResults(opened, states, table, chosen, judges, len(names) - len(chosen))
+    return StudyResults(opened, states, table, chosen, judges, len(names) - len(chosen), len(udr.missing))
 
 
 def study_report(results: StudyResults, folder: Path, num_resamples: int) -> Report:
@@ -138,8 +141,7 @@ def _warnings(results: StudyResults) -> Iterator[str]:
     """Yield what is missing, the failed runs with their reasons first."""
     if results.opened.change:
         yield f"{results.opened.change}."
-    manifest, folder = results.opened.manifest, results.opened.folder
-    yield from missing_udr(folder, len(read_study_udr(manifest, folder.root, results.states).missing))
+    yield from missing_udr(results.opened.folder, results.cells_without_udr)
     counts: Counter[str] = Counter(state.state for state in results.states.values())
     total = len(results.states)
     if counts["done"] < total:

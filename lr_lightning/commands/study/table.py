@@ -36,16 +36,16 @@ def run(options: argparse.Namespace) -> int:
 
     console = Console(highlight=False, emoji=False)
     states = run_states(opened.manifest, options.root)
-    table, coverage = table_of(opened.manifest, options.root, states), coverage_of(opened.manifest, states)
+    udr = read_study_udr(opened.manifest, options.root, states)
+    table, coverage = table_of(opened.manifest, options.root, states, udr), coverage_of(opened.manifest, states)
     beside = out.with_name(f"{out.stem}_coverage{out.suffix}")
     write_table(out, table)
     write_table(beside, coverage)
     lines = [*([f"note: {opened.change}"] if opened.change else []), f"wrote {out} with {len(table):,} rows"]
-    missing = read_study_udr(opened.manifest, options.root, states).missing
     for line in [
         *lines,
         f"wrote {beside}: {_covered(opened.manifest, states)}",
-        *missing_udr(opened.folder, len(missing)),
+        *missing_udr(opened.folder, len(udr.missing)),
     ]:
         console.print(line, soft_wrap=True, markup=False)
     return 0
