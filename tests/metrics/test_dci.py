@@ -11,6 +11,7 @@ from scipy.stats import entropy
 from sklearn.ensemble import RandomForestClassifier
 
 from lr_lightning.metrics.core.chance_and_ceiling import with_levels
+from lr_lightning.metrics.core.dci_estimators import EstimatorOptions, prepare
 from lr_lightning.metrics.core.result import MetricResult
 from lr_lightning.metrics.core.sample import Sampling, draw
 from lr_lightning.metrics.dci import DCI, dci
@@ -222,6 +223,34 @@ def test_duplicated_latents_share_importance_equally() -> None:
     result = dci(torch.cat([codes, -3 * codes], dim=1), factors, num_trees=10, sampling=SMALL)
     assert result.matrix is not None
     torch.testing.assert_close(result.matrix[:3], result.matrix[3:], rtol=1e-6, atol=1e-9)
+
+
+def test_the_number_of_threads_does_not_matter() -> None:
+    """With as many threads as values, each grows the trees of one; nothing is found to split in some of them."""
+    codes, factors = small_case(sizes=(3, 4, 5))
+    codes[:, 0] = factors[:, 0]
+    threads, found = torch.get_num_threads(), []
+    try:
+        for number in (1, 2, 5):
+            torch.set_num_threads(number)
+            found.append(dci(codes, factors, num_trees=40, importance="permutation", sampling=SMALL))
+    finally:
+        torch.set_num_threads(threads)
+    for other in found[1:]:
+        assert found[0].matrix is not None
+        assert other.matrix is not None
+        assert torch.equal(found[0].matrix, other.matrix)
+        assert found[0].scores == other.scores
+
+
+def test_predictions_for_the_rows_fitted_to() -> None:
+    codes, factors = (table.numpy() for table in small_case())
+    for k, num_values in ((0, 3), (1, 4)):
+        fit = prepare("lightgbm", codes, EstimatorOptions(num_trees=20, max_bins=255, max_features=None, penalty=1.0))
+        fitted = fit(factors[:, k], 0)
+        assert (fitted.fitted == fitted.predict(codes)).all()
+        assert (fitted.fitted == factors[:, k]).mean() > 0.95
+        assert len(np.unique(fitted.fitted)) == num_values
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS)

@@ -5,7 +5,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
-from lr_lightning.metrics.core.dci_boosting import LEARNING_RATE, MAX_DEPTH, fit_boosted_trees, rank_codes
+from lr_lightning.metrics.core.boosted_trees import MAX_DEPTH
+from lr_lightning.metrics.core.dci_boosting import LEARNING_RATE, fit_boosted_trees, rank_codes
 from lr_lightning.metrics.core.quiet_fit import fit_quietly
 from lr_lightning.metrics.core.sample import Floats, Integers
 
@@ -21,10 +22,12 @@ class Fit(NamedTuple):
     Attributes:
         importances: Importance ``(D,)`` of each latent as the estimator reports it, not negative.
         predict: Returns values ``(M,)`` of the factor for codes ``(M, D)``.
+        fitted: What it predicts for the rows that it was fitted to, ``(N,)``.
     """
 
     importances: Floats
     predict: Callable[[Floats], Floats | Integers]
+    fitted: Floats | Integers
 
 
 class EstimatorOptions(NamedTuple):
@@ -102,7 +105,7 @@ def _forest(options: EstimatorOptions, seed: int) -> Any:
 
 def _fit_trees(model: Any, codes: Floats, factor: Integers) -> Fit:
     fit_quietly(model, codes, factor)
-    return Fit(np.abs(model.feature_importances_), model.predict)  # round-off may leave -1e-17
+    return Fit(np.abs(model.feature_importances_), model.predict, model.predict(codes))  # round-off may leave -1e-17
 
 
 def _fit_lasso(scaled: Standardization, codes: Floats, factor: Integers, penalty: float) -> Fit:
@@ -113,7 +116,12 @@ def _fit_lasso(scaled: Standardization, codes: Floats, factor: Integers, penalty
     # it draws nothing, but without a seed it would take a number from NumPy's global generator
     model = Lasso(penalty, max_iter=_MAX_ITERATIONS["lasso"], random_state=0)
     fit_quietly(model, scaled(codes), (factor - mean) / deviation)
-    return Fit(np.abs(model.coef_), lambda others: mean + deviation * model.predict(scaled(others)))
+
+    def predict(others: Floats) -> Floats:
+        values: Floats = mean + deviation * model.predict(scaled(others))
+        return values
+
+    return Fit(np.abs(model.coef_), predict, predict(codes))
 
 
 def _fit_logistic(scaled: Standardization, codes: Floats, factor: Integers, penalty: float, seed: int) -> Fit:
@@ -127,4 +135,6 @@ def _fit_logistic(scaled: Standardization, codes: Floats, factor: Integers, pena
         C=weight, solver="saga", tol=1e-3, max_iter=_MAX_ITERATIONS["logistic"], random_state=seed, **kind
     )
     model = fit_quietly(model, scaled(codes), factor)
-    return Fit(np.abs(model.coef_).sum(axis=0), lambda others: model.predict(scaled(others)))
+    return Fit(
+        np.abs(model.coef_).sum(axis=0), lambda others: model.predict(scaled(others)), model.predict(scaled(codes))
+    )

@@ -42,7 +42,7 @@ def predict_factors(
         train, test = sample.factors[:, k], sample.test_factors[:, k]
         fitted = fit(train, int(seeds[k]))
         informativeness[:, k] = [
-            informativeness_of(fitted.predict(sample.codes), train, regression),
+            informativeness_of(fitted.fitted, train, regression),
             informativeness_of(fitted.predict(sample.test_codes), test, regression) if len(test) else np.nan,
         ]
         if not num_permutations:
