@@ -4,15 +4,14 @@ Started by the other benchmarks, with this folder on the path.
 """
 
 import sys
-from contextlib import suppress
 
-from lr_lightning.commands.fit import training
+from lr_lightning import cli
 
 
 def main() -> None:
     """Train until told to stop."""
-    with suppress(KeyboardInterrupt):
-        training.run([*sys.argv[1:], "--trainer.callbacks+=contestant_lightning.TurnsCallback"])
+    sys.argv.append("--trainer.callbacks+=contestant_lightning.TurnsCallback")
+    cli.main()
 
 
 if __name__ == "__main__":

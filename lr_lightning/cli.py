@@ -3,6 +3,7 @@
 import sys
 
 from lr_lightning import __version__
+from lr_lightning.commands.collection import pause_collection
 from lr_lightning.commands.output import keep_output
 
 USAGE = """\
@@ -28,6 +29,7 @@ Set LR_LIGHTNING_TRACEBACK=1 for the traceback of an error."""
 
 def main(arguments: list[str] | None = None) -> None:
     """Run ``lr-lightning`` on ``arguments`` (``sys.argv[1:]`` if ``None``); exits with the command's exit code."""
+    is_own_process = arguments is None
     if arguments is None:
         keep_output()
         arguments = sys.argv[1:]
@@ -53,6 +55,8 @@ def main(arguments: list[str] | None = None) -> None:
 
         sys.exit(study.main(arguments[1:]))
     elif command in ("fit", "validate", "test", "predict", "assay"):
+        if is_own_process:
+            pause_collection()
         sys.exit(_run(arguments))
     else:
         print(f"lr-lightning: unknown command {command!r}\n\n{USAGE}", file=sys.stderr)

@@ -22,6 +22,7 @@ from lr_lightning.loggers.wandb_environment import (
     has_login,
     mark_earlier_parts_as_uploaded,
     media_beside,
+    without_launch_package,
 )
 from lr_lightning.loggers.wandb_media import MEDIA_FILE, LoggedMedia, append_media, read_media, write_media
 from lr_lightning.loggers.wandb_rows import WandbRows
@@ -245,7 +246,8 @@ class RunWandbLogger(WandbLogger):
         }
         settings = wandb.Settings(**{key: value for key, value in wanted.items() if key in known})
         self._wandb_init |= {"mode": mode, "settings": settings}
-        run = super().experiment
+        with without_launch_package():
+            run = super().experiment
         if mode != "disabled":
             self._log_again(run)
 

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -10,6 +11,10 @@ from typing import Any
 
 _MODES = ("online", "offline", "disabled", "shared", "dryrun", "run")
 """Values of ``WANDB_MODE`` accepted by W&B; the last two are old names of offline and online."""
+
+
+_LAUNCH_INPUTS = "wandb.sdk.launch.inputs.internal"
+"""The module that holds what was staged for jobs of W&B Launch."""
 
 
 def check_mode_variable() -> None:
@@ -52,6 +57,27 @@ def concerns_logged_value(error: Exception) -> bool:
     if isinstance(error, ConnectionError):
         return False
     return isinstance(error, OSError | ValueError | TypeError | wandb.errors.UsageError)
+
+
+@contextmanager
+def without_launch_package() -> Iterator[None]:
+    """Keep W&B from importing its launch package when a run starts, unless it is imported already.
+
+    Each run asks it for inputs that were staged before. Nothing can have been staged before it is imported, and its
+    import takes longer than the rest of W&B's start: each of its data classes searches all loaded modules.
+    """
+    from wandb.sdk.wandb_run import Run
+
+    name = "_detect_and_apply_job_inputs"  # not in all versions, which then import the package as usual
+    own = vars(Run).get(name)
+    if own is None or _LAUNCH_INPUTS in sys.modules:
+        yield
+        return
+    setattr(Run, name, lambda _: None)
+    try:
+        yield
+    finally:
+        setattr(Run, name, own)
 
 
 @contextmanager

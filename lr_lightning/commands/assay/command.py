@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lr_lightning.commands.collection import resume_collection
 from lr_lightning.commands.messages import UsageError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def run(arguments: list[str]) -> None:
         raise UsageError("missing option --out FOLDER, the folder of the report")
     _check_folder(options.out, options.overwrite)
     command_line = _prepare(options, rest)
+    resume_collection()
     try:
         _clear_folder(options.out)
         notes = _start(command_line)

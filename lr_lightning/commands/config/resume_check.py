@@ -13,6 +13,7 @@ from torch import nn
 
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.commands.config.completion import complete_config
+from lr_lightning.commands.config.reading import read_yaml
 from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG, folder_of_checkpoint
@@ -72,7 +73,7 @@ def recorded_config(checkpoint: Path) -> dict[str, Any]:
         model = with_current_names({"class_path": class_path, "init_args": arguments})
         return {} if class_path is None else {"model": model}
     check_config_file(folder / CONFIG)
-    config = yaml.safe_load((folder / CONFIG).read_text(encoding="utf-8"))
+    config = read_yaml((folder / CONFIG).read_text(encoding="utf-8"))
     if not isinstance(config, dict):
         raise ValueError(f"{folder / CONFIG} is not the config of a run")
     current: dict[str, Any] = with_current_names(config)
@@ -89,7 +90,7 @@ def with_defaults(recorded: dict[str, Any], parser: ArgumentParser) -> dict[str,
     try:
         config = parser.parse_object(recorded)
         complete_config(config)
-        plain: dict[str, Any] = yaml.safe_load(parser.dump(config, skip_none=False))
+        plain: dict[str, Any] = read_yaml(parser.dump(config, skip_none=False))
     except (ArgumentError, ValueError, TypeError):
         return recorded
     return plain

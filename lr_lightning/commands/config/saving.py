@@ -21,7 +21,7 @@ class SaveRunConfig(SaveConfigCallback):
         if stage == "fit" and trainer.is_global_zero:
             config = self.config.clone()
             config.ckpt_path = config.wandb.run_id = None
-            text = self.parser.dump(config, skip_none=False)
+            text = self.parser.dump(config, skip_none=False, skip_validation=True)
             folder = Path(trainer.default_root_dir)
             remove_unfinished(folder)
             write_atomically(folder / CONFIG, lambda file: file.write(text.encode()))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import torch
-import yaml
 from jsonargparse import Namespace
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger
@@ -17,6 +16,7 @@ from typing_extensions import override
 
 from lr_lightning.callbacks.run.member_checkpoint import MemberCheckpoint, ensemble_checkpoint
 from lr_lightning.callbacks.run.member_record import MemberRecord
+from lr_lightning.commands.config.reading import read_yaml
 from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.commands.run.checkpoints import read_checkpoint
@@ -125,7 +125,7 @@ class MembersCLI(RunCLI):
 
     def text_of(self, seed: int) -> str:
         """Return ``config.yaml`` of a run with one seed alone."""
-        text: str = self._parser(self.subcommand).dump(self.config_of(seed), skip_none=False)
+        text: str = self._parser(self.subcommand).dump(self.config_of(seed), skip_none=False, skip_validation=True)
         return text
 
     @override
@@ -134,7 +134,7 @@ class MembersCLI(RunCLI):
             parser = self._parser(self.subcommand)
             for seed, folder in self.folders.items():
                 last = folder.path / LAST
-                recorded, wanted = with_defaults(recorded_config(last), parser), yaml.safe_load(self.text_of(seed))
+                recorded, wanted = with_defaults(recorded_config(last), parser), read_yaml(self.text_of(seed))
                 check_unchanged(recorded, wanted, last, self.model, self._arguments)
         return super().instantiate_trainer(**kwargs)
 
@@ -147,7 +147,7 @@ class MembersCLI(RunCLI):
     def _records(self) -> list[Callback]:
         count = len(self.folders)
         return [
-            MemberRecord(yaml.safe_load(self.text_of(seed)), self._step, folder.path, index, seed, count)
+            MemberRecord(read_yaml(self.text_of(seed)), self._step, folder.path, index, seed, count)
             for index, (seed, folder) in enumerate(self.folders.items())
         ]
 

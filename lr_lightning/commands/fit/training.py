@@ -31,10 +31,12 @@ from lr_lightning.callbacks import (
     RunProgressBar,
     RunRecord,
 )
+from lr_lightning.commands.collection import resume_collection
 from lr_lightning.commands.config.completion import check_serializable, complete_config
 from lr_lightning.commands.config.composition import ComposingConfigFile, split_assays
 from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_arguments, known_classes
 from lr_lightning.commands.config.option_words import words_with_nested_nulls
+from lr_lightning.commands.config.reading import read_yaml
 from lr_lightning.commands.config.registered_names import import_registered, words_with_class_paths
 from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
 from lr_lightning.commands.config.saving import SaveRunConfig
@@ -323,9 +325,13 @@ class RunCLI(LightningCLI):
         Raises:
             ValueError: If it contains a value that cannot be read back.
         """
+        if hasattr(self, "config_dump"):
+            return
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"\s*Unable to serialize")
-            super()._dump_config()
+            # the parser has validated these values, which takes as long as to parse them
+            text = self.parser.dump(self.config, skip_link_targets=False, skip_none=False, skip_validation=True)
+        self.config_dump = read_yaml(text)[str(self.subcommand)]
         check_serializable(self.config_dump)
 
     @override
@@ -394,6 +400,7 @@ def run(arguments: list[str]) -> None:
         KeyboardInterrupt: If training was interrupted.
     """
     command_line = prepare(arguments, RunCLI)
+    resume_collection()
     command_line.convert_data()
     command_line.start()
 
