@@ -7,9 +7,7 @@ import torch
 from torch import Tensor
 
 from lr_lightning.assays.protocol import Autoencoder, device_of, modules_of
-
-_REFERENCE = 3 * 64 * 64
-"""Number of values of the largest observation with which passes have their full size."""
+from lr_lightning.common.passes import pass_size
 
 
 def samples_per_pass(
@@ -17,21 +15,15 @@ def samples_per_pass(
 ) -> int:
     """Return ``chunk_size`` or, if it is ``None``, the default for the model's device and the size of its observations.
 
-    Large passes are fast on accelerators. On a CPU, convolutions on 64x64 images run about twice as fast in passes of
-    32 as in passes of 256 or more, whose activations do not fit into the cache. Passes of larger images have as many
-    values as those of 64x64 images, so that they need no more memory: with 256x256 images, 64 samples, or 2 on a CPU.
-
     Args:
         chunk_size: Number given by the user.
         autoencoder: Model. The size is known if it is or uses a module with an attribute ``observation_shape``.
         tensor: The tensor to process, whose device counts if the model has no parameters.
-        largest: Upper bound of the default.
+        largest: Upper bound of the default for observations of up to 64x64 pixels.
     """
     if chunk_size is not None:
         return chunk_size
-    default = 32 if device_of(autoencoder, tensor).type == "cpu" else 1024
-    default = default if largest is None else min(default, largest)
-    return max(default * _REFERENCE // max(_values_per_observation(autoencoder), _REFERENCE), 1)
+    return pass_size(device_of(autoencoder, tensor).type, _values_per_observation(autoencoder), largest)
 
 
 def _values_per_observation(autoencoder: Autoencoder) -> int:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from lr_lightning.common.checks import check_at_least
+from lr_lightning.networks.passes import evaluate_in_passes
 
 
 class AutoencoderNetwork(nn.Module):
@@ -67,13 +68,11 @@ class AutoencoderNetwork(nn.Module):
     def codes(self, observations: Tensor) -> Tensor:
         """Return the encoder's output for ``observations``, which is the codes ``(B, D)`` if not ``variational``."""
         self.check(observations)
-        codes: Tensor = self.encoder(observations.to(self._dtype))
-        return codes
+        return evaluate_in_passes(self.encoder, observations.to(self._dtype), self.observation_shape)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Return the parameters of the likelihood for ``codes`` (B, D), see :class:`AutoencoderNetwork`."""
-        parameters: Tensor = self.decoder(codes.to(self._dtype))
-        return parameters
+        return evaluate_in_passes(self.decoder, codes.to(self._dtype), self.observation_shape)
 
     @property
     def _dtype(self) -> torch.dtype:

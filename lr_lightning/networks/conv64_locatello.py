@@ -4,6 +4,7 @@ from torch import nn
 
 from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim, decoder_channels
 from lr_lightning.networks.initialization import initialize_for_relu
+from lr_lightning.networks.last_doubling import LastDoubling
 from lr_lightning.networks.strided import double, halve
 
 
@@ -64,7 +65,7 @@ class Conv64Locatello(AutoencoderNetwork):
             *double(64, 64),
             *double(64, 32),
             *double(32, 32),
-            nn.ConvTranspose2d(32, outputs, kernel_size=4, stride=2, padding=1),  # (B, C, 64, 64)
+            LastDoubling(32, outputs),  # (B, C, 64, 64)
         )
         super().__init__(
             encoder,
