@@ -106,7 +106,8 @@ def conditioned_response_matrix(
 
     over traversals :math:`t`, in which only factor :math:`c` varies, and over pairs :math:`b` of a base :math:`z_b`
     and a different member :math:`z'_b` of the same traversal. If the factor does not change a latent, the donated value
-    equals the present one, and the entry is exactly 0; such interventions are skipped.
+    equals the present one, and the entry is exactly 0; such interventions are skipped. An intervention that a traversal
+    drew repeatedly is evaluated once.
 
     The authors' code has three variants: ``reduction="mean"`` and ``"min"`` with ``variant="diagonal"``, and
     ``reduction="min"`` with ``variant="max"``. It uses :math:`\kappa = 1`, that is, ``convention="release"``. Their
@@ -264,7 +265,7 @@ def paired_response_matrix(
         size = samples_per_pass(chunk_size, autoencoder, codes)
         pool = codes[torch.randperm(len(codes), generator=own_generator(generator))[:num_chance_codes].to(codes.device)]
         chance = kappa * interpolated_squares(autoencoder, pool, NUM_NODES, size, progress)
-        drawn = _paired_interventions(codes, pairs)
+        drawn = _distinct(codes, pairs.bases, pairs.donors)
         sums = _sums_of_squares(autoencoder, drawn, "diagonal", size, progress)
     responses = (kappa * sums / pairs.num_samples).sqrt()
     if not responses.isfinite().all():
@@ -354,31 +355,30 @@ def _draw(traversals: Sequence[Tensor], num_samples: int, generator: torch.Gener
         bases.append(first + members)
         donors.append(first + (members + steps) % size)
         start += num_traversals * size
-    table = torch.cat([codes.flatten(0, 1) for codes in traversals])
-    drawn = torch.cat(bases).flatten()  # (S * B,)
-    owners = torch.arange(len(drawn)) // num_samples
-    return _Interventions(
-        table=table,
-        bases=drawn.to(table.device),
-        donors=torch.cat(donors).flatten().to(table.device),
-        traversals=owners.to(table.device),
-        counts=torch.ones(len(drawn), device=table.device),
-        num_traversals=len(drawn) // num_samples,
-    )
+    return _distinct(torch.cat([codes.flatten(0, 1) for codes in traversals]), bases, donors)
 
 
-def _paired_interventions(codes: Tensor, pairs: LabelPairs) -> _Interventions:
-    """Return the interventions of all pairs, each once per traversal with the number of times it was drawn."""
-    bases, donors = torch.cat(pairs.bases), torch.cat(pairs.donors)  # (S, B)
+def _distinct(table: Tensor, base_rows: Sequence[Tensor], donor_rows: Sequence[Tensor]) -> _Interventions:
+    """Return each intervention once per traversal, with the number of times it was drawn.
+
+    A factor with few values has fewer pairs of a base and a donor than are drawn, so a quarter of the draws on dSprites
+    are repetitions.
+
+    Args:
+        table: ``(P, D)`` codes.
+        base_rows: Rows of the bases of each factor, ``(T, B)``.
+        donor_rows: Rows of their donors, ``(T, B)``.
+    """
+    bases, donors = torch.cat(list(base_rows)), torch.cat(list(donor_rows))  # (S, B)
     owners = torch.arange(len(bases))[:, None].expand_as(bases)
     drawn = torch.stack([owners.flatten(), bases.flatten(), donors.flatten()])
     (traversals, used, given), counts = torch.unique(drawn, dim=1, return_counts=True)
     return _Interventions(
-        table=codes,
-        bases=used.to(codes.device),
-        donors=given.to(codes.device),
-        traversals=traversals.to(codes.device),
-        counts=counts.to(codes.device),
+        table=table,
+        bases=used.to(table.device),
+        donors=given.to(table.device),
+        traversals=traversals.to(table.device),
+        counts=counts.to(table.device),
         num_traversals=len(bases),
     )
 

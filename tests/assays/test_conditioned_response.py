@@ -136,6 +136,25 @@ def test_redundant_passes_are_skipped(vae: ConvVAE) -> None:
     assert (matrix[0, [0, 2]] > 0).all()
 
 
+def test_repeated_draws_are_evaluated_once_and_counted(vae: ConvVAE) -> None:
+    vae.double().eval()
+    codes = torch.randn(3, 3, generator=torch.Generator().manual_seed(3)).double()
+    matrix = conditioned_response_matrix(
+        vae, [codes[None]], num_samples=200, generator=torch.Generator().manual_seed(0)
+    ).matrix
+    # 3 bases, and for each of 3 latents the 3 * 2 pairs of a base and a donor, although 200 were drawn
+    assert vae.decoded == vae.encoded == 3 + 3 * 6
+    generator = torch.Generator().manual_seed(0)
+    bases = torch.randint(3, (1, 200), generator=generator)[0]
+    donors = (bases + torch.randint(1, 3, (1, 200), generator=generator)[0]) % 3
+    for latent in range(3):
+        moved = codes[bases]
+        moved[:, latent] = codes[donors, latent]
+        change = vae.encode(vae.decode(moved)).mean - vae.encode(vae.decode(codes[bases])).mean
+        expected = (change[:, latent].square().mean() / 2).sqrt()
+        assert matrix[0, latent].item() == pytest.approx(expected.item(), rel=1e-9)
+
+
 def test_chunks_change_neither_draws_nor_result(vae: ConvVAE, codes: Tensor) -> None:
     vae.double()
     traversals = [codes.view(10, 4, 3), codes.view(5, 8, 3)]
