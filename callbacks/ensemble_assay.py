@@ -11,7 +11,7 @@ from lr_lightning.callbacks.assay import AssayCallback
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import labeled_rows
-from lr_lightning.training.seed_statistics import scalars_of_seed, seed_name, seed_statistics
+from lr_lightning.training.member_statistics import member_label, member_statistics, scalars_of_member
 
 
 @runtime_checkable
@@ -19,15 +19,15 @@ class Ensemble(Protocol):
     """Several models under one Trainer, such as a :class:`~lr_lightning.models.SeedEnsemble`."""
 
     members: Sequence[LightningModule]
-    seeds: Sequence[int]
-    diverged: Mapping[int, str]
+    names: Sequence[str]
+    diverged: Mapping[str, str]
 
 
 class EnsembleAssay(AssayCallback):
     """Runs a copy of an assay on each member of an ensemble, at the same validations as for a single model.
 
-    Scalars of each seed are logged as ``seed_3/assay/<name>/<quantity>``; their mean over seeds has the usual key of
-    the assay, and their sample standard deviation the key ``<key>_sd``. Each seed has its own figures, tables and
+    Scalars of each member are logged as ``seed_3/assay/<name>/<quantity>``; their mean over members has the usual key
+    of the assay, and their sample standard deviation the key ``<key>_sd``. Each member has its own figures, tables and
     arrays. If the assay fails on one member, it is skipped for that member alone. It does not run on members that have
     diverged.
 
@@ -68,17 +68,17 @@ class EnsembleAssay(AssayCallback):
 
     @override
     def summary_rows(self, scalars: Mapping[str, float]) -> Iterable[tuple[str, str]]:
-        """Return the assay's headlines as mean ± standard deviation; single latents are not comparable across seeds."""
+        """Return the headlines as mean ± standard deviation; single latents are not comparable across members."""
         return labeled_rows(self.assay.headlines, scalars)
 
     @override
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if not isinstance(pl_module, Ensemble):
             raise TypeError(f"EnsembleAssay needs a SeedEnsemble, got {type(pl_module).__name__}")
-        self._seeds = list(pl_module.seeds)
-        self.copies = self.copies or [copy.deepcopy(self.assay) for _ in self._seeds]
-        for assay, seed, member in zip(self.copies, self._seeds, pl_module.members, strict=True):
-            assay.group = f"{seed_name(seed)}/"
+        self._names = list(pl_module.names)
+        self.copies = self.copies or [copy.deepcopy(self.assay) for _ in self._names]
+        for assay, name, member in zip(self.copies, self._names, pl_module.members, strict=True):
+            assay.group = f"{name}/"
             assay.setup(trainer, member, stage)
 
     @override
@@ -88,10 +88,10 @@ class EnsembleAssay(AssayCallback):
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         super().load_state_dict(state_dict)
-        for assay, seed, state in zip(self.copies, self._seeds, state_dict["copies"], strict=True):
+        for assay, name, state in zip(self.copies, self._names, state_dict["copies"], strict=True):
             own = dict(state)
             if not own["last_scalars"]:  # earlier versions kept them only here
-                own["last_scalars"] = scalars_of_seed(state_dict["last_scalars"], seed)
+                own["last_scalars"] = scalars_of_member(state_dict["last_scalars"], name, self._names)
                 own["validations"] = state_dict["validations"]
             assay.load_state_dict(own)
 
@@ -114,24 +114,24 @@ class EnsembleAssay(AssayCallback):
     def _measure(self, ensemble: LightningModule, measure: Callable[..., dict[str, float]]) -> dict[str, float]:
         """Call ``measure`` with the assay of each active member, the member and its index; return all scalars."""
         assert isinstance(ensemble, Ensemble)
-        active = [index for index, seed in enumerate(ensemble.seeds) if seed not in ensemble.diverged]
-        assays, seeds = [self.copies[index] for index in active], [ensemble.seeds[index] for index in active]
+        active = [index for index, name in enumerate(ensemble.names) if name not in ensemble.diverged]
+        assays, names = [self.copies[index] for index in active], [ensemble.names[index] for index in active]
         scalars = [measure(self.copies[index], ensemble.members[index], index) for index in active]
-        self.cautions = of_seeds(seeds, [assay.cautions for assay in assays])
-        failures = of_seeds(seeds, [() if assay.failure is None else (assay.failure,) for assay in assays])
+        self.cautions = of_members(names, [assay.cautions for assay in assays])
+        failures = of_members(names, [() if assay.failure is None else (assay.failure,) for assay in assays])
         self.failure = "; ".join(failures) or None
         self.num_failures = max(assay.num_failures for assay in self.copies)
         self.total_seconds = sum(assay.total_seconds for assay in self.copies)
-        return seed_statistics(seeds, scalars)
+        return member_statistics(names, scalars)
 
 
-def of_seeds(seeds: Sequence[int], cautions: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """Return each sentence once, followed by its seeds unless it applies to all of them."""
-    holding: dict[str, list[int]] = {}
-    for seed, sentences in zip(seeds, cautions, strict=True):
+def of_members(names: Sequence[str], cautions: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
+    """Return each sentence once, followed by its members unless it applies to all of them."""
+    holding: dict[str, list[str]] = {}
+    for name, sentences in zip(names, cautions, strict=True):
         for sentence in sentences:
-            holding.setdefault(sentence, []).append(seed)
+            holding.setdefault(sentence, []).append(member_label(name))
     return tuple(
-        sentence if len(which) == len(seeds) else f"{sentence} (seed {', '.join(map(str, which))})"
+        sentence if len(which) == len(names) else f"{sentence} ({', '.join(which)})"
         for sentence, which in holding.items()
     )

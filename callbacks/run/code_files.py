@@ -18,8 +18,8 @@ from lr_lightning.data.dataset import FactorBatch
 from lr_lightning.data.drawing.counter_random import random_normals
 from lr_lightning.data.loading.batch_loader import BatchLoader
 from lr_lightning.metrics.core.sample import CODES, Codes
+from lr_lightning.training.member_statistics import seed_name
 from lr_lightning.training.noise import step_seed
-from lr_lightning.training.seed_statistics import seed_name
 
 
 class CodeFiles(Callback):

@@ -22,6 +22,7 @@ from lr_lightning.common.files import write_atomically
 from lr_lightning.common.renamed_keys import with_current_names
 from lr_lightning.loggers.media import RunFolderOwner
 from lr_lightning.training.logging_step import set_logging_step
+from lr_lightning.training.member_statistics import member_label
 
 RESULTS = "results.json"
 
@@ -164,9 +165,10 @@ class RunRecord(RunFolderOwner, Callback):
 
 
 def _early_ends(module: LightningModule) -> list[str]:
-    """Return the seeds of an ensemble that diverged, and when."""
+    """Return the members of an ensemble that diverged, and when."""
     diverged = module.diverged if isinstance(module, Ensemble) else {}
-    return [f"Seed {seed} ended early, and means are over the other seeds: {why}." for seed, why in diverged.items()]
+    labels = {member_label(name): why for name, why in diverged.items()}
+    return [f"{label.capitalize()} ended early, and means are over the others: {why}." for label, why in labels.items()]
 
 
 def _json_number(value: float) -> float | None:

@@ -9,14 +9,13 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from typing_extensions import override
 
 from lr_lightning.common.files import write_atomically
-from lr_lightning.training.seed_statistics import seed_name
 
 
 class SeedCheckpoints(Callback):
-    """Writes ``seed_<s>.ckpt`` for each seed of a :class:`~lr_lightning.models.SeedEnsemble` when training ends.
+    """Writes a checkpoint such as ``seed_3.ckpt`` for each member of an ensemble when training ends.
 
-    Each is a single-model checkpoint with the final weights, like that of a separate run with this seed but without
-    optimizer states: it can be evaluated, but not trained further. Seeds that have diverged get none.
+    Each is a single-model checkpoint with the final weights, like that of a separate run but without optimizer states:
+    it can be evaluated, but not trained further. Members that have diverged get none.
 
     Args:
         folder: Folder of the checkpoints.
@@ -32,4 +31,4 @@ class SeedCheckpoints(Callback):
         ensemble = cast(Any, pl_module)
         for index in ensemble.active:
             write = partial(torch.save, ensemble.member_checkpoint(index))
-            write_atomically(self.folder / f"{seed_name(ensemble.seeds[index])}.ckpt", write)
+            write_atomically(self.folder / f"{ensemble.names[index]}.ckpt", write)

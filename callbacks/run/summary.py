@@ -26,7 +26,7 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     scalars = record["scalars"]
     name = type(pl_module).__name__
     if isinstance(pl_module, Ensemble):
-        number = len(pl_module.seeds) - len(pl_module.diverged)
+        number = len(pl_module.names) - len(pl_module.diverged)
         name = f"{type(pl_module.members[0]).__name__}, {number} seeds (mean ± sd),"
     table = Table(title=f"{name} after {record['step']:,} steps ({stage})", show_header=False)
     table.add_column(style="bold")

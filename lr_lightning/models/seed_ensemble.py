@@ -1,4 +1,4 @@
-"""Several seeds of one model, trained in one run."""
+"""Several models of one architecture, such as seeds of one model, trained in one run."""
 
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,26 +11,30 @@ from pytorch_lightning.__version__ import version
 from torch import Tensor, nn
 from typing_extensions import override
 
+from lr_lightning.models.architecture import check_alike
 from lr_lightning.models.base import AutoencoderModule, check_finite
 from lr_lightning.training.logging_step import is_logging_due, logging_step
 from lr_lightning.training.loop_state import of_automatic_optimization
-from lr_lightning.training.seed_statistics import seed_statistics
+from lr_lightning.training.member_statistics import member_label, member_statistics, seed_name
 from lr_lightning.training.update_loop import UpdateLoop
 
 
 class SeedEnsemble(LightningModule):
-    """Independent seeds of one model: each batch updates every member, and each member ends as if trained alone.
+    """Independent models of one architecture: each batch updates all of them, and each ends as if trained alone.
 
-    Members have their own weights, optimizers, learning rates and noise. They see the same batches in the same order,
-    which the data module alone determines. On a CPU, a member's weights are bitwise equal to those of a separate run.
-    On a CUDA device, the updates of all members form one CUDA graph with one stream per member, so that their small
-    kernels run side by side; see :class:`~lr_lightning.training.cuda_graph_update.CUDAGraphUpdate`. Members then differ
-    from separate runs by round-off, as with any recorded graph: after twelve steps, by less than 3 % of the distance
-    that the weights have moved (in norm). Networks that draw from the global random state (dropout) need
-    ``random_states`` to end as separate runs, and do so on a CPU only.
+    Members have their own weights, optimizers, learning rates, schedules and noise. They may differ in their seed, in
+    the weights of their objective and in their learning rate, but not in their class, the shapes of their weights or
+    ``updates_per_batch``. They see the same batches in the same order, which the data module alone determines. On a
+    CPU, a member's weights are bitwise equal to those of a separate run. On a CUDA device, the updates of all members
+    form one CUDA graph with one stream per member, so that their small kernels run side by side; see
+    :class:`~lr_lightning.training.cuda_graph_update.CUDAGraphUpdate`. Members then differ from separate runs by
+    round-off, as with any recorded graph: after twelve steps, by less than 3 % of the distance that the weights have
+    moved (in norm). Networks that draw from the global random state (dropout) need ``random_states`` to end as separate
+    runs, and do so on a CPU only.
 
-    Each scalar is logged per seed (``seed_3/val/loss``), with its mean over seeds under the usual key (``val/loss``)
-    and its sample standard deviation (``val/loss_sd``). Steps count the updates of one member. ``validation_step``,
+    Each scalar is logged per member (``seed_3/val/loss``), with its mean over members under the usual key
+    (``val/loss``) and its sample standard deviation (``val/loss_sd``). A scheduled value is logged once
+    (``train/beta``) where all members have the same. Steps count the updates of one member. ``validation_step``,
     ``test_step`` and ``predict_step`` return a list with one output per member. To run assays on each member, use
     :class:`~lr_lightning.callbacks.EnsembleAssay`.
 
@@ -38,19 +42,22 @@ class SeedEnsemble(LightningModule):
     evaluated nor logged any more, and the others continue. On a CUDA device, the remaining members are recorded anew.
 
     Args:
-        members: The models, all of the same class. A model takes its noise seed from ``torch.initial_seed()`` when it
-            is constructed, so call ``torch.manual_seed`` with its seed before constructing it.
-        seeds: The seed of each member; it names the member in keys and files.
+        members: The models, all of the same class, with weights of the same names and shapes. A model takes its noise
+            seed from ``torch.initial_seed()`` when it is constructed, so call ``torch.manual_seed`` with its seed
+            before constructing it.
+        seeds: The seed of each member.
         assays: Callbacks of the ensemble. Those of its members do not run.
         random_states: The state of the CPU's global generator after the construction of each member. Each member then
             draws from a state of its own; by default, all draw from the global state in turn.
+        names: Names the members in keys and files; ``seed_3`` by default. Members with equal seeds need names.
 
     Attributes:
-        diverged: Why members ended early, by their seeds.
+        diverged: Why members ended early, by their names.
 
     Raises:
-        ValueError: If there are no members, members and seeds differ in number, or seeds repeat; in ``setup``, with
-            more than one process; on loading a checkpoint with different seeds.
+        ValueError: If there are no members, members and seeds or names differ in number, seeds repeat without names,
+            or a name repeats or has a slash; in ``setup``, with more than one process or, for training, if members
+            differ in class, weights or ``updates_per_batch``; on loading a checkpoint of other members.
         FloatingPointError: During training and evaluation, if the loss of no member is finite.
     """
 
@@ -60,12 +67,15 @@ class SeedEnsemble(LightningModule):
         seeds: Sequence[int],
         assays: Sequence[Callback] = (),
         random_states: Sequence[Tensor] | None = None,
+        names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
         if not members or len(members) != len(seeds):
             raise ValueError(f"an ensemble needs one seed for each member, got {len(members)} and seeds {list(seeds)}")
-        if len(set(seeds)) < len(seeds):
-            raise ValueError(f"seeds must differ, got {list(seeds)}")
+        if names is None and len(set(seeds)) < len(seeds):
+            raise ValueError(f"seeds must differ unless members have names, got {list(seeds)}")
+        self.names = list(map(seed_name, seeds)) if names is None else list(names)
+        _check_names(self.names, len(members))
         self.members = cast(Sequence[AutoencoderModule], nn.ModuleList(members))
         self.seeds = list(seeds)
         self.assays = list(assays)
@@ -76,7 +86,7 @@ class SeedEnsemble(LightningModule):
         for member in members:
             member.automatic_optimization = False
         self.updates_per_batch = members[0].updates_per_batch  # the data module reads it
-        self.diverged: dict[int, str] = {}
+        self.diverged: dict[str, str] = {}
         self._shared_random_state: Tensor | None = None
         self._terms: dict[int, dict[str, Tensor]] = {}
         self._update_loop: UpdateLoop | None = None
@@ -84,21 +94,24 @@ class SeedEnsemble(LightningModule):
     @property
     def active(self) -> list[int]:
         """Indices of the members that have not diverged."""
-        return [index for index, seed in enumerate(self.seeds) if seed not in self.diverged]
+        return [index for index, name in enumerate(self.names) if name not in self.diverged]
 
     @property
     def train_terms(self) -> dict[str, Tensor]:
         """Loss and terms of the last training batch, averaged over the members that it updated."""
         terms = list(self._terms.values())
-        return {name: torch.stack([own[name] for own in terms]).mean() for name in (terms[0] if terms else ())}
+        shared = [name for name in (terms[0] if terms else ()) if all(name in own for own in terms)]
+        return {name: torch.stack([own[name] for own in terms]).mean() for name in shared}
 
     @override
     def setup(self, stage: str) -> None:
         """Attach the members to the Trainer."""
         if self.trainer.world_size > 1:
             raise ValueError(
-                f"an ensemble of seeds trains on one device, got {self.trainer.world_size}; set trainer.devices to 1"
+                f"an ensemble trains on one device, got {self.trainer.world_size}; set trainer.devices to 1"
             )
+        if stage == "fit":
+            check_alike(self.members, self.names)
         for member in self.members:
             member.trainer = self.trainer
             member.setup(stage)
@@ -112,12 +125,21 @@ class SeedEnsemble(LightningModule):
     def configure_optimizers(self) -> Any:
         """Build the optimizers and schedules of all members, in their order."""
         configured: list[dict[str, Any]] = []
+        parts: list[list[bool]] = []
         for member in self.members:
             # trainer.optimizers is one flat list: remember where this member's optimizers begin
             member.optimizer_index = len(configured)
             own = member.configure_optimizers()
             own = own if isinstance(own, list) else [own]
-            configured += [entry if isinstance(entry, dict) else {"optimizer": entry} for entry in own]
+            own = [entry if isinstance(entry, dict) else {"optimizer": entry} for entry in own]
+            parts.append(["lr_scheduler" in entry for entry in own])
+            if parts[-1] != parts[0]:  # the lists of the Trainer are divided evenly among the members
+                first, last = (f"{len(each)} and {sum(each)}" for each in (parts[0], parts[-1]))
+                raise ValueError(
+                    f"members of an ensemble need equally many optimizers and lr_schedulers, got {first} for "
+                    f"{self.names[0]}, and {last} for {self.names[len(parts) - 1]}"
+                )
+            configured += own
         return configured
 
     @override
@@ -150,13 +172,16 @@ class SeedEnsemble(LightningModule):
         if not is_logging_due(self.trainer, self._update_loop.num_updates):
             return
         step = logging_step(self.trainer)
-        names = list(next(iter(self._terms.values())))
         # One tensor, so that a GPU is read only once
-        rows = [torch.stack([terms[name].double() for name in names]) for terms in self._terms.values()]
-        values = dict(zip(self._terms, torch.stack(rows).tolist(), strict=True))
-        self._end_diverged({index: own[names.index("loss")] for index, own in values.items()})
-        metrics = self._statistics("train", {i: dict(zip(names, own, strict=True)) for i, own in values.items()})
-        metrics |= {f"train/{name}": value for name, value in self.members[0].scheduled_values(step).items()}
+        values = iter(torch.stack([value.double() for own in self._terms.values() for value in own.values()]).tolist())
+        terms = {index: {name: next(values) for name in own} for index, own in self._terms.items()}
+        self._end_diverged({index: own["loss"] for index, own in terms.items()})
+        scheduled = {index: self.members[index].scheduled_values(step) for index in self.active}
+        first, *others = scheduled.values()
+        shared = {name: value for name, value in first.items() if all(own.get(name) == value for own in others)}
+        for index, own in scheduled.items():
+            terms[index] |= {name: value for name, value in own.items() if name not in shared}
+        metrics = self._statistics("train", terms) | {f"train/{name}": value for name, value in shared.items()}
         for logger in self.loggers:
             logger.log_metrics(metrics, step=step)
 
@@ -194,8 +219,9 @@ class SeedEnsemble(LightningModule):
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Save the seeds, and the state that each member adds to its checkpoints."""
+        """Save the seeds and names, and the state that each member adds to its checkpoints."""
         checkpoint["seeds"] = self.seeds
+        checkpoint["names"] = self.names
         checkpoint["shared_random_state"] = torch.get_rng_state()
         checkpoint["diverged"] = dict(self.diverged)
         checkpoint["members"] = [{} for _ in self.members]
@@ -208,7 +234,12 @@ class SeedEnsemble(LightningModule):
         """Restore each member."""
         if checkpoint.get("seeds") != self.seeds:
             raise ValueError(f"the checkpoint has seeds {checkpoint.get('seeds')}, but this ensemble has {self.seeds}")
-        self.diverged = dict(checkpoint.get("diverged", {}))  # missing in checkpoints of earlier versions
+        # missing in checkpoints of earlier versions, which named members by their seeds alone
+        names = checkpoint.get("names", list(map(seed_name, self.seeds)))
+        if names != self.names:
+            raise ValueError(f"the checkpoint has members {names}, but this ensemble has {self.names}")
+        diverged = checkpoint.get("diverged", {})
+        self.diverged = {name if isinstance(name, str) else seed_name(name): why for name, why in diverged.items()}
         kept = checkpoint.get("members", [{} for _ in self.members])
         for member, own in zip(self.members, kept, strict=True):
             member.on_load_checkpoint(own | {"global_step": checkpoint["global_step"]})
@@ -287,12 +318,14 @@ class SeedEnsemble(LightningModule):
             try:
                 check_finite("the loss", loss, self.global_step)
             except FloatingPointError as error:
-                seed = self.seeds[index]
-                self.diverged[seed] = str(error)
+                name = self.names[index]
+                self.diverged[name] = str(error)
                 self._update_loop = None  # the next batch begins another, of the remaining members
                 if not self.active:
-                    raise FloatingPointError(f"no seed is left: the last, {seed}, ended because {error}") from error
-                warnings.warn(f"seed {seed} ended, the other seeds continue: {error}", stacklevel=2)
+                    raise FloatingPointError(
+                        f"no model is left: the last, {member_label(name)}, ended because {error}"
+                    ) from error
+                warnings.warn(f"{member_label(name)} ended, the others continue: {error}", stacklevel=2)
 
     def _log_means(self, stage: str) -> None:
         self.end_diverged()
@@ -304,4 +337,11 @@ class SeedEnsemble(LightningModule):
         """Return the scalars to log for the ``terms`` of members, given by index; those that diverged have none."""
         active = [index for index in self.active if index in terms]
         scalars = [{f"{stage}/{name}": value for name, value in terms[index].items()} for index in active]
-        return seed_statistics([self.seeds[index] for index in active], scalars)
+        return member_statistics([self.names[index] for index in active], scalars)
+
+
+def _check_names(names: Sequence[str], num_members: int) -> None:
+    if len(names) != num_members:
+        raise ValueError(f"an ensemble needs one name for each of its {num_members} members, got {list(names)}")
+    if len(set(names)) < len(names) or any("/" in name or not name for name in names):
+        raise ValueError(f"names of members must differ and have no slash, got {list(names)}")

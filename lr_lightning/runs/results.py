@@ -11,7 +11,7 @@ from typing import Any
 from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.metrics.score_table import ScoreRow
 from lr_lightning.runs.scores import RunScore, Scores
-from lr_lightning.training.seed_statistics import seed_name
+from lr_lightning.training.member_statistics import seed_name
 
 _TABLE = re.compile(r"(?:seed_(?P<seed>\d+)-)?(?P<assay>.+)-(?P<moment>step(?P<step>\d+)|validate|test)\.json")
 

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from lr_lightning.metrics.score_report import score_report
 from lr_lightning.metrics.score_table import ScoreRow
-from lr_lightning.training.seed_statistics import seed_name
+from lr_lightning.training.member_statistics import seed_name
 
 if TYPE_CHECKING:
     import pandas

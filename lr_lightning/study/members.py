@@ -11,7 +11,7 @@ import torch
 
 from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.commands.config.option_words import option_words
-from lr_lightning.commands.fit.members import LAST, fit_members
+from lr_lightning.commands.fit.members import LAST, Member, fit_members
 from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG, RunFolder
 from lr_lightning.commands.run.lease import FolderInUseError
@@ -19,6 +19,7 @@ from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.study.job import Job
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, run_folder
 from lr_lightning.study.training import NO_BAR, check_same_training, run_values
+from lr_lightning.training.member_statistics import seed_name
 
 
 def train_together(job: Job) -> dict[int, str]:
@@ -84,8 +85,10 @@ def train_members(
                 stack.callback(held[seed].leave)
             # what was at the same step may not be any more, now that this process has the folders
             if len(held) > 1 and [list(held)] == list(_groups({seed: folders[seed] for seed in held})):
-                words = [f"--config={config}", *option_words(common or {})]
-                diverged |= run_isolated(partial(fit_members, words, held, values))
+                words = (f"--config={config}", *option_words(common or {}))
+                names = {seed_name(seed): seed for seed in held}
+                own = {name: Member(words, s, held[s], (values or {}).get(s, {})) for name, s in names.items()}
+                diverged |= {names[name]: why for name, why in run_isolated(partial(fit_members, own)).items()}
     return diverged
 
 

@@ -18,7 +18,7 @@ from lr_lightning.callbacks import (
     ResponseMatrixAssay,
 )
 from lr_lightning.callbacks.assay_failure import ends_the_run
-from lr_lightning.callbacks.ensemble_assay import of_seeds
+from lr_lightning.callbacks.ensemble_assay import of_members
 from lr_lightning.callbacks.run.run_record import RunRecord
 from lr_lightning.callbacks.sharding import gather_computed
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer, weights
@@ -172,4 +172,4 @@ def test_summary_has_cautions(bars: Bars, tmp_path: Path, capsys: pytest.Capture
 
 def test_cautions_name_the_seeds() -> None:
     cautions = [("all say so", "one says"), ("all say so",), ("all say so", "one says")]
-    assert of_seeds([3, 4, 7], cautions) == ("all say so", "one says (seed 3, 7)")
+    assert of_members(["seed_3", "seed_4", "seed_7"], cautions) == ("all say so", "one says (seed 3, seed 7)")

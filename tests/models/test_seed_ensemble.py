@@ -1,5 +1,7 @@
 """Each member of an ensemble ends with the same weights as a separate run."""
 
+import re
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,7 +13,15 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 from typing_extensions import override
 
-from lr_lightning.models import AutoencoderModule, BetaVAE, LinearSchedule, ScheduledLearningRate, SeedEnsemble
+from lr_lightning.models import (
+    AutoencoderModule,
+    BetaVAE,
+    CyclicSchedule,
+    LinearSchedule,
+    Schedule,
+    ScheduledLearningRate,
+    SeedEnsemble,
+)
 from lr_lightning.models.base import Objective
 from lr_lightning.networks import MLP
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_trainer
@@ -33,13 +43,19 @@ class Draws(Callback):
         torch.rand(7)
 
 
-def scheduled(seed: int, updates_per_batch: int = 1, lr: float = 1e-2, kind: type[BetaVAE] = BetaVAE) -> BetaVAE:
+def scheduled(
+    seed: int,
+    updates_per_batch: int = 1,
+    lr: float = 1e-2,
+    kind: type[BetaVAE] = BetaVAE,
+    beta: float | Schedule | None = None,
+) -> BetaVAE:
     """Return a beta-VAE of a seed, whose beta and learning rate follow the step."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         return kind(
             MLP(3, (3, 8, 8), widths=(16,)),
-            beta=LinearSchedule(0.0, 2.0, 9),
+            beta=LinearSchedule(0.0, 2.0, 9) if beta is None else beta,
             optimizer=lambda parameters: torch.optim.Adam(parameters, lr=lr),
             lr_scheduler=lambda optimizer: ScheduledLearningRate(optimizer, LinearSchedule(1.0, 0.1, 9)),
             updates_per_batch=updates_per_batch,
@@ -88,6 +104,68 @@ def test_members_end_as_each_seed_alone_to_the_bit(tmp_path: Path, name: str, pr
         assert own
         for key, value in own.items():
             assert torch.equal(metrics[f"seed_{seed}/{key}"], value)
+
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "wae": {"discrepancy_weight": 3.0},
+    "rae_weight": {"beta": 0.3, "decoder_weight": 1e-2},
+    "rae_gradient": {"beta": 0.3, "decoder_weight": 1e-2},
+    "qlae": {"quantization_weight": 1.0, "commitment_weight": 0.5},
+    "beta_vae": {"beta": 16.0},
+    "scheduled_beta_vae": {"beta": CyclicSchedule(1.0, 2.0, 3)},
+    "annealed_vae": {"gamma": 50.0, "c_max": 5.0, "threshold": 7},
+    "factor_vae": {"gamma": 50.0, "discriminator_optimizer": partial(torch.optim.Adam, lr=3e-3)},
+    "beta_tc_vae": {"beta": 2.0, "alpha": 0.5, "gamma": 3.0},
+    "dip_vae_i": {"lambda_od": 2.0, "lambda_d": 7.0},
+    "dip_vae_ii": {"lambda_od": 2.0, "lambda_d": 7.0},
+    "info_vae": {"alpha": 0.5, "discrepancy_weight": 3.0},
+    "vlae": {"beta": 8.0},
+    "ada_gvae": {"beta": 8.0},
+    "ada_mlvae": {"beta": 8.0},
+}
+"""Weights of objectives that are not the defaults; all others differ in the learning rate alone."""
+
+
+@pytest.mark.parametrize("updates", [1, 2])
+@pytest.mark.parametrize("name", MODELS)
+def test_members_with_other_weights_and_learning_rates_end_as_alone_to_the_bit(
+    tmp_path: Path, name: str, updates: int
+) -> None:
+    def models() -> list[AutoencoderModule]:
+        slow = {"optimizer": partial(torch.optim.Adam, lr=1e-4), "updates_per_batch": updates}
+        changes = CHANGES.get(name, {})
+        return [make(name, 3, updates_per_batch=updates), make(name, 3, **changes, **slow), make(name, 4, **slow)]
+
+    names = ["plain", "other", "plain_2"]
+    together = SeedEnsemble(models(), [3, 3, 4], names=names)
+    metrics = train(tmp_path, name, together)
+    assert not same(together.members[0], together.members[1])
+    for own_name, member, alone in zip(names, together.members, models(), strict=True):
+        own = train(tmp_path, name, alone)
+        assert same(alone, member)
+        assert own
+        for key, value in own.items():
+            assert torch.equal(metrics[f"{own_name}/{key}"], value)
+
+
+def test_schedules_of_members_are_logged_apart_where_they_differ(tmp_path: Path) -> None:
+    def models() -> list[BetaVAE]:
+        return [scheduled(3), scheduled(3, beta=LinearSchedule(0.0, 8.0, 3)), scheduled(3, beta=5.0)]
+
+    together = SeedEnsemble(models()[:2], [3, 3], names=["a", "b"])
+    _, rows = fit(tmp_path, together)
+    found = {step: row for step, row in rows if "train/loss" in row}
+    for name, member, alone in zip(["a", "b"], together.members, models(), strict=False):
+        _, own_rows = fit(tmp_path, alone)
+        assert same(alone, member)
+        for step, own in own_rows:
+            if "train/loss" in own:
+                assert found[step][f"{name}/train/beta"] == own["train/beta"]
+    assert found[7]["train/beta"] == pytest.approx((2 * 7 / 9 + 8) / 2)
+    # a member whose beta is a number logs none, alone or together
+    _, rows = fit(tmp_path, SeedEnsemble(models()[1:], [3, 3], names=["b", "c"]))
+    [last] = [row for step, row in rows if step == 7 and "train/loss" in row]
+    assert (last["b/train/beta"], "c/train/beta" in last) == (8, False)
 
 
 @pytest.mark.parametrize("updates", [1, 3])
@@ -245,7 +323,7 @@ def test_a_member_that_diverges_ends_alone(tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError) as error:
         fit(tmp_path, alone)
     _, rows = fit(tmp_path, together)
-    assert together.diverged == {0: str(error.value)}
+    assert together.diverged == {"seed_0": str(error.value)}
     assert "step 6" in str(error.value)  # logged every two steps
     for seed, member in ((3, together.members[0]), (7, together.members[2])):
         other = scheduled(seed)
@@ -258,6 +336,16 @@ def test_a_member_that_diverges_ends_alone(tmp_path: Path) -> None:
     assert "seed_0/val/loss" not in [row for _, row in rows if "val/loss" in row][-1]
     assert together.train_terms["loss"].isfinite()
     assert together.members[1].steps_trained == 6
+
+
+@pytest.mark.filterwarnings("ignore:strong ended")
+def test_of_members_with_one_seed_one_alone_ends(tmp_path: Path) -> None:
+    models = [scheduled(0, kind=Diverging), scheduled(0, kind=Diverging)]
+    models[0].noise_seed = 1  # which is stable
+    together = SeedEnsemble(models, [0, 0], names=["weak", "strong"])
+    fit(tmp_path, together)
+    assert list(together.diverged) == ["strong"]
+    assert (together.members[0].steps_trained, together.members[1].steps_trained) == (8, 6)
 
 
 @pytest.mark.filterwarnings("ignore:seed 0 ended")
@@ -276,7 +364,7 @@ def test_an_ensemble_ends_with_its_last_member(tmp_path: Path, monkeypatch: pyte
     together = diverging(monkeypatch, SEEDS)
     with pytest.raises(FloatingPointError, match=r"seed.*\b7\b.*nan at step 6"):
         fit(tmp_path, together)
-    assert list(together.diverged) == list(SEEDS)
+    assert list(together.diverged) == ["seed_3", "seed_0", "seed_7"]
 
 
 def test_a_loss_that_is_not_finite_names_its_seed(tmp_path: Path) -> None:
@@ -285,7 +373,7 @@ def test_a_loss_that_is_not_finite_names_its_seed(tmp_path: Path) -> None:
         next(together.members[1].parameters()).fill_(torch.nan)
     with pytest.warns(UserWarning, match=r"seed 0.*nan.*step 0"):
         fit(tmp_path, together)
-    assert list(together.diverged) == [0]
+    assert list(together.diverged) == ["seed_0"]
 
 
 class Noisy(BetaVAE):
@@ -335,6 +423,25 @@ def test_rejects_seeds_that_do_not_fit() -> None:
         SeedEnsemble([scheduled(1), scheduled(1)], [1, 1])
 
 
+@pytest.mark.parametrize("names", [["a"], ["a", "a"], ["a", "a/b"], ["a", ""]])
+def test_rejects_names_that_do_not_fit(names: list[str]) -> None:
+    with pytest.raises(ValueError, match=rf"name.*{re.escape(str(names))}"):
+        SeedEnsemble([scheduled(1), scheduled(2)], [1, 2], names=names)
+
+
+def test_rejects_members_that_cannot_be_divided_evenly(tmp_path: Path) -> None:
+    constant = scheduled(2)
+    constant.lr_scheduler = None
+    with pytest.raises(ValueError, match=r"lr_schedulers, got 1 and 1 for seed_1, and 1 and 0 for seed_2"):
+        fit(tmp_path, SeedEnsemble([scheduled(1), constant], [1, 2]))
+
+
+def test_rejects_members_of_several_architectures(tmp_path: Path) -> None:
+    wide = BetaVAE(MLP(3, (3, 8, 8), widths=(17,)))
+    with pytest.raises(ValueError, match=r"seed_1 and seed_2.*16.*17"):
+        fit(tmp_path, SeedEnsemble([scheduled(1), wide], [1, 2]))
+
+
 def test_rejects_several_processes() -> None:
     together = ensemble()
     together.trainer = cast(Any, SimpleNamespace(world_size=2))
@@ -347,6 +454,24 @@ def test_rejects_a_checkpoint_of_other_seeds(tmp_path: Path) -> None:
     other = SeedEnsemble([scheduled(seed) for seed in (3, 0, 8)], (3, 0, 8))
     with pytest.raises(ValueError, match=r"\[3, 0, 7\].*\[3, 0, 8\]"):
         fit(tmp_path, other, tmp_path / "whole.ckpt")
+
+
+def test_rejects_a_checkpoint_of_other_names(tmp_path: Path) -> None:
+    models = [scheduled(3), scheduled(3)]
+    fit(tmp_path, SeedEnsemble(models, [3, 3], names=["a", "b"]))[0].save_checkpoint(tmp_path / "whole.ckpt")
+    with pytest.raises(ValueError, match=r"\['a', 'b'\].*\['a', 'c'\]"):
+        fit(tmp_path, SeedEnsemble(models, [3, 3], names=["a", "c"]), tmp_path / "whole.ckpt")
+
+
+def test_reads_checkpoints_that_named_members_by_their_seeds(tmp_path: Path) -> None:
+    fit(tmp_path, ensemble(), max_steps=5)[0].save_checkpoint(tmp_path / "half.ckpt")
+    old = torch.load(tmp_path / "half.ckpt", weights_only=True)
+    assert old.pop("names") == ["seed_3", "seed_0", "seed_7"]
+    old["diverged"] = {0: "why"}
+    torch.save(old, tmp_path / "old.ckpt")
+    resumed = ensemble()
+    fit(tmp_path, resumed, tmp_path / "old.ckpt")
+    assert (resumed.diverged, resumed.active) == ({"seed_0": "why"}, [0, 2])
 
 
 def train_on_gpu(name: str, folder: Path, model: LightningModule) -> None:

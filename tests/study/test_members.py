@@ -2,16 +2,15 @@
 
 import csv
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lr_lightning.commands.fit.members import fit_members
+from lr_lightning.commands.fit.members import Member, fit_members
 from lr_lightning.commands.messages import UsageError
-from lr_lightning.commands.run.folder import RunFolder
 from lr_lightning.commands.run.lease import acquire
 from lr_lightning.runs import fit
 from lr_lightning.study import members
@@ -36,9 +35,9 @@ class Recorder:
         self.trains = trains
         self.seeds: list[list[int]] = []
 
-    def __call__(self, arguments: Sequence[str], folders: Mapping[int, RunFolder], values: Any) -> dict[int, str]:
-        self.seeds.append([*folders])
-        return fit_members(arguments, folders, values) if self.trains else {}
+    def __call__(self, members: Mapping[str, Member]) -> dict[str, str]:
+        self.seeds.append([member.seed for member in members.values()])
+        return fit_members(members) if self.trains else {}
 
 
 def recorder(monkeypatch: pytest.MonkeyPatch, trains: bool) -> Recorder:
@@ -115,7 +114,7 @@ def test_a_seed_that_diverges_does_not_stop_the_others() -> None:
 
 def test_what_works_on_one_seed_at_a_time_is_refused_before_anything_starts() -> None:
     clipped = {"trainer.gradient_clip_val": 1.0}
-    with pytest.raises(UsageError, match=r"block 1 of the grid: trainer\.gradient_clip_val is 1\.0.*seeds_per_job"):
+    with pytest.raises(UsageError, match=r"block 1 of the grid: trainer\.gradient_clip_val is 1\.0.*runs_per_job"):
         make_study(Path("studies"), SHORT | clipped, seeds=2, seeds_per_job=2)
     manifest, root = study_of("others", **clipped)  # a job of several seeds all the same
     outcomes = run_job(job_of(manifest, root, seeds=(3, 4)))

@@ -14,7 +14,7 @@ from lr_lightning.commands.fit.callbacks import named_assays
 from lr_lightning.commands.fit.training import RunCLI
 from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.models import SeedEnsemble
-from lr_lightning.training.seed_statistics import seed_name
+from lr_lightning.training.member_statistics import seed_name
 
 SETTINGS = (
     "--trainer.logger=false",

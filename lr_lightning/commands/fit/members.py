@@ -1,9 +1,10 @@
-"""Trains several seeds of a config together; each leaves the run folder that it would leave alone."""
+"""Trains several runs together; each leaves the run folder that it would leave alone."""
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import IO, Any
@@ -11,144 +12,209 @@ from typing import IO, Any
 import torch
 from jsonargparse import Namespace
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.cli import ArgsType, LightningArgumentParser
 from pytorch_lightning.loggers import Logger
 from typing_extensions import override
 
 from lr_lightning.callbacks.run.member_checkpoint import MemberCheckpoint, ensemble_checkpoint
 from lr_lightning.callbacks.run.member_record import MemberRecord
+from lr_lightning.commands.config.completion import complete_config
 from lr_lightning.commands.config.reading import read_yaml
 from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
-from lr_lightning.commands.fit.training import RunCLI, prepare
+from lr_lightning.commands.fit.packable import check_shared
+from lr_lightning.commands.fit.training import RunCLI, parser_words, prepare
 from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, RunFolder
 from lr_lightning.commands.run.folder_guard import FolderGuard
+from lr_lightning.commands.run.initial_weights import load_initial_weights
 from lr_lightning.common.files import remove_unfinished, write_atomically
 from lr_lightning.loggers.member_csv import MemberCSVLogger
-from lr_lightning.models import SeedEnsemble
+from lr_lightning.models import AutoencoderModule, SeedEnsemble
+from lr_lightning.models.architecture import check_alike
 
 LAST = Path(CHECKPOINTS, "last.ckpt")
 
 
-def fit_members(
-    arguments: Sequence[str],
-    folders: Mapping[int, RunFolder],
-    values: Mapping[int, Mapping[str, Any]] | None = None,
-) -> dict[int, str]:
-    """Train seeds of one config together, or continue them, until the config ends training.
+@dataclass(frozen=True)
+class Member:
+    """One of the runs that are trained together.
 
-    Each seed leaves the files in its folder that ``lr-lightning fit`` would leave, at each moment: its config,
-    checkpoints from which it can be resumed alone, ``metrics.csv``, ``results.json``, figures and arrays. On a CPU they
-    are equal to those of a run alone, apart from times; on a GPU, weights differ by round-off.
+    Attributes:
+        arguments: Words after ``lr-lightning fit``, without its seed, its folder and a checkpoint.
+        seed: Its seed.
+        folder: Its folder, locked by this process.
+        values: Values of its config that are not in the arguments, by key: ``{"wandb.name": "three"}``.
+    """
+
+    arguments: tuple[str, ...]
+    seed: int
+    folder: RunFolder
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fit_members(members: Mapping[str, Member]) -> dict[str, str]:
+    """Train runs together, or continue them, until their config ends training.
+
+    Each leaves the files in its folder that ``lr-lightning fit`` would leave, at each moment: its config, checkpoints
+    from which it can be resumed alone, ``metrics.csv``, ``results.json``, figures and arrays. On a CPU they are equal
+    to those of a run alone, apart from times; on a GPU, weights differ by round-off.
 
     Args:
-        arguments: Words after ``lr-lightning fit`` for a run of any of the seeds, without its seed, its folder and a
-            checkpoint.
-        folders: The folder of each seed, locked by this process. All are empty, or have their last checkpoint at the
-            same step; training then continues from there.
-        values: Values of the config that differ between seeds, by seed and key: ``{3: {"wandb.name": "three"}}``.
+        members: The runs by names, which have no slash. They may differ in their seeds and in numbers of the model
+            outside its network; see :func:`~lr_lightning.commands.fit.packable.shared_values`. The folders of all are
+            empty, or have their last checkpoint at the same step; training then continues from there.
 
     Returns:
-        Why seeds ended early, with a loss that is not finite, by seed; empty if all were trained to the end.
+        Why members ended early, with a loss that is not finite, by name; empty if all were trained to the end.
 
     Raises:
-        UsageError: If the arguments or the config are wrong, or the config cannot train seeds together.
+        UsageError: If the arguments or a config are wrong, or the configs cannot be trained together.
         ValueError, OSError: As ``lr-lightning fit``.
     """
-    with _common_checkpoint(folders) as checkpoint:
-        words = ["fit", *arguments, f"--seeds={list(folders)}"]
+    with _common_checkpoint(members) as checkpoint:
+        words = ["fit", *next(iter(members.values())).arguments]
         words += [] if checkpoint is None else [f"--ckpt_path={checkpoint}"]
-        command_line = prepare(words, partial(MembersCLI, folders=folders, values=values or {}))
+        command_line = prepare(words, partial(MembersCLI, members=members))
         command_line.convert_data()
         ensemble: SeedEnsemble = command_line.model
         try:
             command_line.start()
         except FloatingPointError:
-            if len(ensemble.diverged) < len(folders):
+            if len(ensemble.diverged) < len(members):
                 raise
         return dict(ensemble.diverged)
 
 
 @contextmanager
-def _common_checkpoint(folders: Mapping[int, RunFolder]) -> Iterator[Path | None]:
-    """Yield the path of a temporary checkpoint that joins the last ones of all seeds; ``None`` if there are none."""
-    paths = {seed: folder.path / LAST for seed, folder in folders.items()}
+def _common_checkpoint(members: Mapping[str, Member]) -> Iterator[Path | None]:
+    """Yield the path of a temporary checkpoint that joins the last ones of all members; ``None`` if there are none."""
+    paths = {name: member.folder.path / LAST for name, member in members.items()}
     if not any(path.is_file() and (path.parents[1] / CONFIG).is_file() for path in paths.values()):
         yield None
         return
-    checkpoints = {seed: read_checkpoint(path) for seed, path in paths.items()}
+    checkpoints = {name: read_checkpoint(path) for name, path in paths.items()}
     with tempfile.TemporaryDirectory() as temporary:
         together = Path(temporary, "last.ckpt")
-        torch.save(ensemble_checkpoint(checkpoints), together)
+        torch.save(ensemble_checkpoint(checkpoints, [member.seed for member in members.values()]), together)
         yield together
 
 
 class MembersCLI(RunCLI):
-    """The command line of a run whose seeds have a run folder each.
+    """The command line of runs that are trained together, and have a run folder each.
 
     Args:
-        folders: The folder of each seed, locked by this process; the caller releases them.
-        values: Values of the config that differ between seeds, by seed and key.
+        members: The runs by name; the caller releases their folders.
     """
 
-    def __init__(
-        self,
-        *args: Any,
-        folders: Mapping[int, RunFolder],
-        values: Mapping[int, Mapping[str, Any]],
-        **kwargs: Any,
-    ) -> None:
-        self.folders = dict(folders)
-        self.values = values
-        super().__init__(*args, **kwargs | {"save_config_callback": None})  # one config for each seed instead
+    def __init__(self, *args: Any, members: Mapping[str, Member], **kwargs: Any) -> None:
+        self.members = dict(members)
+        super().__init__(*args, **kwargs | {"save_config_callback": None})  # one config for each member instead
+
+    @override
+    def parse_arguments(self, parser: LightningArgumentParser, args: ArgsType) -> None:
+        """Parse the arguments of each member; those of the first are the command line's own."""
+        super().parse_arguments(parser, args)
+        first = next(iter(self.members.values())).arguments
+        self._parsed: dict[tuple[str, ...], Namespace] = {first: self.config.fit}
+        for member in self.members.values():
+            if member.arguments not in self._parsed:
+                parsed = parser.parse_args(parser_words(["fit", *member.arguments])).fit
+                complete_config(parsed)
+                self._parsed[member.arguments] = parsed
+        for other in list(self._parsed.values())[1:]:
+            check_shared(self._plain(self.config.fit), self._plain(other))
+
+    def _plain(self, config: Namespace) -> dict[str, Any]:
+        plain: dict[str, Any] = read_yaml(self._text(config))
+        return plain
+
+    def _text(self, config: Namespace) -> str:
+        text: str = self._parser("fit").dump(config, skip_none=False, skip_validation=True)
+        return text
+
+    @override
+    def _seeds_of_config(self) -> list[int]:
+        return [member.seed for member in self.members.values()]
+
+    @override
+    def _names(self) -> list[str]:
+        return list(self.members)
+
+    @override
+    def _member(self, index: int) -> AutoencoderModule:
+        own = self._parsed[list(self.members.values())[index].arguments]
+        config, dump = self.config.fit, self.config_dump
+        first = config.model
+        # constructors take the hyperparameters of checkpoints from the latter
+        config.model, self.config_dump = own.model, dump | {"model": self._plain(own)["model"]}
+        try:
+            return super()._member(index)
+        finally:
+            config.model, self.config_dump = first, dump
+
+    @override
+    def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
+        ensemble = super()._ensemble(seeds)
+        check_alike(ensemble.members, ensemble.names)  # here it is an error of the configs, before anything starts
+        return ensemble
+
+    @override
+    def _check_seeds(self, checkpoint: Path) -> None:
+        """Do nothing: the checkpoint was joined from those of the members."""
+
+    @override
+    def _load_initial_weights(self, weights: Path) -> None:
+        for member in self.model.members:
+            load_initial_weights(weights, member)
 
     @override
     def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
         config = self.config[self.subcommand]
         check_trainable_together(config.trainer)
         # nothing is written to the common folder
-        common = Path(os.path.commonpath([folder.path.absolute() for folder in self.folders.values()]))
+        common = Path(os.path.commonpath([member.folder.path.absolute() for member in self.members.values()]))
         if config.ckpt_path is None:
             return common, None
-        recorded = recorded_config(next(iter(self.folders.values())).path / LAST)
+        recorded = recorded_config(next(iter(self.members.values())).folder.path / LAST)
         config.trainer.precision = config.trainer.precision or recorded["trainer"]["precision"]
         return common, Path(config.ckpt_path)
 
-    def config_of(self, seed: int) -> Namespace:
-        """Return the config of a run with one seed alone, without what belongs only to this start."""
+    def config_of(self, name: str) -> Namespace:
+        """Return the config of a run of one member alone, without what belongs only to this start."""
+        member = self.members[name]
         config: Namespace = self.config[self.subcommand].clone()
-        config.seeds, config.seed_everything = None, seed
-        config.trainer.default_root_dir = str(self.folders[seed].path)
-        for key, value in self.values.get(seed, {}).items():
+        own = self._parsed[member.arguments].clone()
+        config.model, config.wandb, config.seed_everything = own.model, own.wandb, member.seed
+        config.trainer.default_root_dir = str(member.folder.path)
+        for key, value in member.values.items():
             config[key] = value
         config.ckpt_path = config.wandb.run_id = None
         return config
 
-    def text_of(self, seed: int) -> str:
-        """Return ``config.yaml`` of a run with one seed alone."""
-        text: str = self._parser(self.subcommand).dump(self.config_of(seed), skip_none=False, skip_validation=True)
-        return text
+    def text_of(self, name: str) -> str:
+        """Return ``config.yaml`` of a run of one member alone."""
+        return self._text(self.config_of(name))
 
     @override
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         if self.config[self.subcommand].ckpt_path is not None:
             parser = self._parser(self.subcommand)
-            for seed, folder in self.folders.items():
-                last = folder.path / LAST
-                recorded, wanted = with_defaults(recorded_config(last), parser), read_yaml(self.text_of(seed))
+            for name, member in self.members.items():
+                last = member.folder.path / LAST
+                recorded, wanted = with_defaults(recorded_config(last), parser), read_yaml(self.text_of(name))
                 check_unchanged(recorded, wanted, last, self.model, self._arguments)
         return super().instantiate_trainer(**kwargs)
 
     @override
     def _guards(self) -> list[Callback]:
-        texts = {folder.path: self.text_of(seed) for seed, folder in self.folders.items()}
-        return [*map(FolderGuard, self.folders.values()), MemberConfigs(texts)]
+        texts = {member.folder.path: self.text_of(name) for name, member in self.members.items()}
+        return [*(FolderGuard(member.folder) for member in self.members.values()), MemberConfigs(texts)]
 
     @override
     def _records(self) -> list[Callback]:
-        count = len(self.folders)
         return [
-            MemberRecord(read_yaml(self.text_of(seed)), self._step, folder.path, index, seed, count)
-            for index, (seed, folder) in enumerate(self.folders.items())
+            MemberRecord(read_yaml(self.text_of(name)), self._step, member.folder.path, index, name)
+            for index, (name, member) in enumerate(self.members.items())
         ]
 
     @override
@@ -156,9 +222,10 @@ class MembersCLI(RunCLI):
         wanted = self._get(self.config, "checkpoint")
         validates = self._get(self.config, "trainer").limit_val_batches != 0
         callbacks: list[Callback] = []
-        for index, (seed, held) in enumerate(self.folders.items()):
-            assert held.lease is not None
-            make = partial(MemberCheckpoint, held.path / CHECKPOINTS, index=index, seed=seed, check=held.lease.check)
+        for index, (name, member) in enumerate(self.members.items()):
+            assert member.folder.lease is not None
+            own, check = member.folder.path / CHECKPOINTS, member.folder.lease.check
+            make = partial(MemberCheckpoint, own, index=index, member=name, check=check)
             callbacks += [make("best", monitor=wanted.monitor, mode=wanted.mode)] if validates else []
             callbacks.append(make("last"))
         return callbacks
@@ -167,11 +234,12 @@ class MembersCLI(RunCLI):
     def _loggers(self, given: Any, folder: str) -> list[Logger] | bool:
         if given is False:
             return False
-        return [MemberCSVLogger({seed: held.path for seed, held in self.folders.items()}, self._step - 1)]
+        folders = {name: member.folder.path for name, member in self.members.items()}
+        return [MemberCSVLogger(folders, self._step - 1)]
 
 
 class MemberConfigs(Callback):
-    """Writes ``config.yaml`` of each seed when training starts.
+    """Writes ``config.yaml`` of each member when training starts.
 
     Args:
         texts: The content of the file, by run folder.
@@ -192,7 +260,7 @@ def _write(content: bytes, file: IO[bytes]) -> None:
 
 
 def check_trainable_together(trainer: Mapping[str, Any]) -> None:
-    """Refuse what an ensemble does for all its seeds at once, but a run does for itself.
+    """Refuse what an ensemble does for all its members at once, but a run does for itself.
 
     Args:
         trainer: The part of a config for the Trainer.
@@ -210,6 +278,6 @@ def check_trainable_together(trainer: Mapping[str, Any]) -> None:
     for name, is_given in given.items():
         if is_given:
             raise ValueError(
-                f"trainer.{name} is {trainer[name]}, which works on one seed at a time; set seeds_per_job: 1, or "
+                f"trainer.{name} is {trainer[name]}, which works on one run at a time; set runs_per_job: 1, or "
                 f"remove trainer.{name}"
             )

@@ -12,7 +12,6 @@ from pytorch_lightning.callbacks import EarlyStopping, LearningRateMonitor, Mode
 from lr_lightning.callbacks import AssayCallback, RunCheckpoint
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
-from lr_lightning.training.seed_statistics import seed_name
 
 _LOGGING_HOOKS = ("validation_step", "on_validation_batch_end", "on_validation_epoch_end", "on_train_epoch_end")
 
@@ -44,8 +43,8 @@ def logged_keys(callbacks: Sequence[Callback], module: LightningModule, trainer:
         if isinstance(callback, AssayCallback):
             keys += assay_keys(callback)
     if isinstance(module, SeedEnsemble):
-        deviations = [f"{key}_sd" for key in keys] if len(module.seeds) > 1 else []
-        keys += deviations + [f"{seed_name(seed)}/{key}" for seed in module.seeds for key in keys]
+        deviations = [f"{key}_sd" for key in keys] if len(module.names) > 1 else []
+        keys += deviations + [f"{name}/{key}" for name in module.names for key in keys]
     return keys + ["lr-*"] * any(isinstance(callback, LearningRateMonitor) for callback in callbacks)
 
 

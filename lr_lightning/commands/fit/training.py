@@ -160,7 +160,7 @@ class RunCLI(LightningCLI):
     @override
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
-        self._seeds = seeds_of_run(config.seeds, config.seed_everything)
+        self._seeds = self._seeds_of_config()
         folder, checkpoint = self._folder_and_checkpoint()
         if self._seeds is not None and checkpoint is not None:
             self._check_seeds(checkpoint)
@@ -179,6 +179,11 @@ class RunCLI(LightningCLI):
         if config.initial_weights is not None:
             config.initial_weights = str(Path(config.initial_weights).absolute())  # readable from any folder
         self._dump_config()
+
+    def _seeds_of_config(self) -> list[int] | None:
+        """Return the seeds of an ensemble, ``None`` for a run of one model."""
+        config = self.config[self.subcommand]
+        return seeds_of_run(config.seeds, config.seed_everything)
 
     def _check_seeds(self, checkpoint: Path) -> None:
         """Evaluate a single model if ``checkpoint`` belongs to one seed of the configured ensemble.
@@ -222,7 +227,7 @@ class RunCLI(LightningCLI):
         self._step = check_checkpoint(Path(checkpoint), self.model) if checkpoint else 0
         weights = self._get(self.config, "initial_weights")
         if weights is not None and self.subcommand == "fit" and not checkpoint:
-            load_initial_weights(Path(weights), self.model)
+            self._load_initial_weights(Path(weights))
         built: Trainer = super().instantiate_trainer(
             callbacks=self._callbacks(trainer),
             logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
@@ -269,16 +274,29 @@ class RunCLI(LightningCLI):
         return [RunRecord(self._plain_config(), self._step)]
 
     def _ensemble(self, seeds: list[int]) -> SeedEnsemble:
-        """Return the configured model for each seed, built as in a run with this seed alone."""
-        model = {"model": self._get(self.config, "model")}
-        config = Namespace({"subcommand": self.subcommand, str(self.subcommand): Namespace(model)})  # type: ignore[no-untyped-call]
+        """Return the model of each seed, built as in a run with this seed alone."""
         members, random_states = [], []
         with isolate_rng():
-            for seed in seeds:
+            for index, seed in enumerate(seeds):
                 seed_everything(seed, workers=True, verbose=False)
-                members.append(self._get(self.parser.instantiate_classes(config), "model"))
+                members.append(self._member(index))
                 random_states.append(torch.get_rng_state())
-        return SeedEnsemble(members, seeds, [of_each_seed(assay) for assay in members[0].assays], random_states)
+        assays = [of_each_seed(assay) for assay in members[0].assays]
+        return SeedEnsemble(members, seeds, assays, random_states, self._names())
+
+    def _member(self, index: int) -> AutoencoderModule:
+        """Construct the configured model for member ``index`` of an ensemble."""
+        model = Namespace({"model": self._get(self.config, "model")})  # type: ignore[no-untyped-call]
+        config = Namespace({"subcommand": self.subcommand, str(self.subcommand): model})  # type: ignore[no-untyped-call]
+        member: AutoencoderModule = self._get(self.parser.instantiate_classes(config), "model")
+        return member
+
+    def _names(self) -> list[str] | None:
+        """Return the names of the members of an ensemble, ``None`` if they are named by their seeds."""
+        return None
+
+    def _load_initial_weights(self, weights: Path) -> None:
+        load_initial_weights(weights, self.model)
 
     def _assay_callbacks(self) -> list[Callback]:
         """Return the assays of the config, plus disentanglement scores in a test."""
@@ -431,7 +449,16 @@ def prepare(arguments: list[str], kind: Callable[..., _Prepared]) -> _Prepared:
             seed_everything_default=0,
             parser_kwargs=options | dict.fromkeys(RunCLI.subcommands(), options),
             auto_configure_optimizers=False,
-            args=words_with_class_paths(split_assays(words_with_nested_nulls(expand_run_argument(arguments)))),
+            args=parser_words(arguments),
         )
     except (ArgumentError, ValueError) as error:
         raise UsageError(plain_message(error, known_arguments(), known_classes())) from error
+
+
+def parser_words(arguments: list[str]) -> list[str]:
+    """Return the words that the parser understands, given those of a command line.
+
+    Raises:
+        ValueError: If a word names what does not exist.
+    """
+    return words_with_class_paths(split_assays(words_with_nested_nulls(expand_run_argument(arguments))))

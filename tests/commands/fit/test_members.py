@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import torch
 import wandb
+import yaml
 
-from lr_lightning.commands.fit.members import check_trainable_together, fit_members
+from lr_lightning.commands.fit.members import Member, check_trainable_together, fit_members
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.run.folder import RunFolder
 from lr_lightning.commands.run.lease import FolderInUseError
@@ -48,9 +49,14 @@ def held(*seeds: int) -> Iterator[dict[int, RunFolder]]:
             folder.leave()
 
 
-def together(*seeds: int, options: Sequence[str], **more: Any) -> dict[int, str]:
+def together(
+    *seeds: int, options: Sequence[str], values: Mapping[int, Mapping[str, Any]] | None = None
+) -> dict[int, str]:
+    """Train seeds of one config together; return why some diverged, by seed."""
+    values = values or {}
     with held(*seeds) as folders:
-        return fit_members(options, folders, **more)
+        members = {f"seed_{s}": Member(tuple(options), s, folders[s], values.get(s, {})) for s in seeds}
+        return {members[name].seed: why for name, why in fit_members(members).items()}
 
 
 def alone(seed: int, *options: str, folder: str = "runs/alone") -> Path:
@@ -71,6 +77,81 @@ def test_each_seed_leaves_the_folder_of_a_run_alone(options: list[str]) -> None:
     assert together(3, 4, options=options) == {}
     assert differences(alone(4, *options), Path("runs/4")) == []
     assert "checkpoints/last.ckpt.noise_seed: 3 and 4" in differences(Path("runs/3"), Path("runs/4"))
+
+
+WEAK, STRONG = ("--model.beta=0.5",), ("--model.beta=4", "--model.optimizer.init_args.lr=0.003")
+CELLS: dict[str, tuple[tuple[str, ...], int]] = {
+    "weak_seed_3": (WEAK, 3),
+    "strong_seed_3": (STRONG, 3),
+    "strong_seed_4": (STRONG, 4),
+}
+ADAM = ["--model.optimizer=torch.optim.Adam"]
+
+
+def packed(options: Sequence[str], cells: Mapping[str, tuple[tuple[str, ...], int]] = CELLS) -> dict[str, str]:
+    """Train runs of several configs together, each in a folder of its name."""
+    folders = {name: RunFolder(Path("runs", name)) for name in cells}
+    try:
+        return fit_members({name: Member((*options, *own), seed, folders[name]) for name, (own, seed) in cells.items()})
+    finally:
+        for folder in folders.values():
+            folder.leave()
+
+
+@pytest.mark.parametrize("more", [[], [*SCHEDULED, "--checkpoint.monitor=val/kl"]], ids=["", "lr"])
+def test_runs_of_several_configs_leave_the_folders_of_runs_alone(more: list[str]) -> None:
+    options = [*QUICK, *ADAM, *more]
+    assert packed(options) == {}
+    for name, (own, seed) in CELLS.items():
+        assert differences(alone(seed, *options, *own, folder=f"runs/alone_{name}"), Path("runs", name)) == []
+    assert yaml.safe_load(Path("runs/weak_seed_3/config.yaml").read_text())["model"]["init_args"]["beta"] == 0.5
+    different = differences(Path("runs/weak_seed_3"), Path("runs/strong_seed_3"))
+    assert any(each.startswith("checkpoints/last.ckpt.state_dict") for each in different)
+
+
+def test_runs_of_several_configs_continue_together_and_alone() -> None:
+    options = [*QUICK, *ADAM]
+    packed([*options, "--trainer.max_steps=6"])
+    shutil.copytree("runs/strong_seed_3", "runs/copy")
+    assert packed(options) == {}
+    resume("runs/copy", "--trainer.max_steps=-1")
+    alone(3, *options, *STRONG, "--trainer.max_steps=6", folder="runs/half")
+    resume("runs/half", "--trainer.max_steps=-1")
+    for folder in ("runs/strong_seed_3", "runs/copy"):
+        assert differences(Path("runs/half"), Path(folder)) == []
+
+
+@pytest.mark.filterwarnings("ignore:strong seed 4 ended")
+def test_a_run_that_diverges_ends_alone_among_several_configs() -> None:
+    options = [*QUICK, "--model=tests.commands.fit.diverging.DivergingVAE", *ADAM]
+    ends = packed(options)
+    assert list(ends) == ["strong_seed_4"]
+    assert differences(alone(3, *options, *STRONG), Path("runs/strong_seed_3")) == []
+    assert not Path("runs/strong_seed_4/results.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "other", "message"),
+    [
+        (QUICK, "--model.network.latent_dim=5", r"model\.network\.latent_dim, which is \d and 5"),
+        (QUICK, "--data.batch_size=7", r"data\.batch_size, which is \d+ and 7"),
+        (QUICK, "--trainer.max_steps=3", r"trainer\.max_steps"),
+        (QUICK, "--model.updates_per_batch=2", r"model\.updates_per_batch, which is 1 and 2"),
+        (QUICK, "--model=VAE", r"model"),
+        ([*QUICK, *FACTOR], "--model.discriminator_widths=[9]", r"a and b.*their weights, .*8.*9"),
+    ],
+)
+def test_rejects_configs_that_cannot_be_trained_together(options: list[str], other: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        packed(options, {"a": ((), 3), "b": ((other,), 3)})
+    assert not Path("runs/b/config.yaml").exists()
+
+
+def test_all_start_from_initial_weights() -> None:
+    alone(7, *QUICK, *ADAM, "--trainer.max_steps=3", folder="runs/first")
+    options = [*QUICK, *ADAM, "--initial_weights=runs/first/checkpoints/last.ckpt"]
+    packed(options)
+    assert differences(alone(3, *options, *WEAK), Path("runs/weak_seed_3")) == []
 
 
 def test_seeds_continue_together_and_alone() -> None:
@@ -112,8 +193,7 @@ def test_a_seed_that_diverges_ends_alone(capsys: pytest.CaptureFixture[str]) -> 
 
 
 def test_all_seeds_may_diverge() -> None:
-    with held(4) as folders:
-        ends = fit_members([*QUICK, "--model=tests.commands.fit.diverging.DivergingVAE"], folders)
+    ends = together(4, options=[*QUICK, "--model=tests.commands.fit.diverging.DivergingVAE"])
     assert list(ends) == [4]
 
 
@@ -155,5 +235,5 @@ def test_rejects_what_works_on_one_seed_at_a_time(setting: Mapping[str, Any]) ->
     }
     check_trainable_together(ordinary | {"logger": None})
     [name] = setting
-    with pytest.raises(ValueError, match=rf"trainer\.{name}.*seeds_per_job"):
+    with pytest.raises(ValueError, match=rf"trainer\.{name}.*runs_per_job"):
         check_trainable_together({**ordinary, **setting})
