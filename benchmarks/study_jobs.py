@@ -11,12 +11,12 @@ from lr_lightning.study.layout import evaluation_path, run_folder
 def no_op(job: Job) -> tuple[Outcome, ...]:
     """Do not train: write only the record of each run that makes it count as done."""
     start = time.perf_counter()
-    for seed in job.seeds:
-        record = {"format": 1, "cell": job.cell, "seed": seed, "step": 0, "scalars": {}, "validation": {}, "scores": []}
+    for run in job.runs:
+        record = {"format": 1, **run._asdict(), "step": 0, "scalars": {}, "validation": {}, "scores": []}
         text = json.dumps(record)
-        path = evaluation_path(run_folder(job.root, job.cell, seed), job.evaluation.digest)
+        path = evaluation_path(run_folder(job.root, *run), job.evaluation.digest)
         write_atomically(path, lambda file, text=text: file.write(text.encode()))  # type: ignore[misc]
-    return tuple(Outcome(seed, "done", seconds=time.perf_counter() - start) for seed in job.seeds)
+    return tuple(Outcome(run, "done", seconds=time.perf_counter() - start) for run in job.runs)
 
 
 def no_op_after_imports(job: Job) -> tuple[Outcome, ...]:

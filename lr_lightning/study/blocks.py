@@ -16,7 +16,7 @@ _SECTIONS = ("assays", "checkpoint", "data", "initial_weights", "model", "traine
 _SET_BY_THE_STUDY = {
     "ckpt_path": "runs resume from their own checkpoints; for other initial weights, set initial_weights",
     "seed_everything": "use seeds of the study",
-    "seeds": "use seeds and seeds_per_job of the study",
+    "seeds": "use seeds and runs_per_job of the study",
     "trainer.default_root_dir": "each run has its own folder",
     "wandb.config": "it has the values of the grid and the seed",
     "wandb.group": "the group is the name of the study",

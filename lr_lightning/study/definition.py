@@ -16,7 +16,9 @@ from lr_lightning.study.settings import parse_evaluation, parse_resources
 
 STUDY_FOLDER = CONFIG_FOLDER / "studies"
 """Folder of the packaged studies."""
-_KEYS = ("name", "config", "set", "seeds", "seeds_per_job", "grid", "test", "resources", "wandb")
+_KEYS = ("name", "config", "set", "seeds", "runs_per_job", "grid", "test", "resources", "wandb")
+_EARLIER_KEYS = {"seeds_per_job": "runs_per_job"}
+"""Key of an earlier version -> current key."""
 _MODES = ("offline", "online", "disabled")
 _MOST_SEEDS = 1_000_000
 
@@ -31,7 +33,7 @@ class StudyDefinition:
         values: Values that all blocks have, by their keys on the command line; those of a block take precedence.
         blocks: The blocks of the grid.
         seeds: Seeds of each cell.
-        seeds_per_job: How many seeds of a cell one job trains together.
+        runs_per_job: How many runs one job trains together, at most.
         evaluation: What is measured on each run.
         resources: What one job occupies.
         wandb: Mode of W&B.
@@ -43,7 +45,7 @@ class StudyDefinition:
     values: Mapping[str, Value]
     blocks: tuple[Block, ...]
     seeds: tuple[int, ...]
-    seeds_per_job: int
+    runs_per_job: int
     evaluation: Evaluation
     resources: Resources
     wandb: Literal["offline", "online", "disabled"]
@@ -78,14 +80,21 @@ def read_definition(path: Path) -> StudyDefinition:
         UsageError: If the file is not YAML, or a key or value in it is unknown or wrong; the message names the file and
             the key.
     """
-    given = read_mapping(path, "study", _KEYS)
+    written = read_mapping(path, "study", _KEYS, _EARLIER_KEYS)
     try:
-        return _definition(path, given)
+        return _definition(path, _with_current_keys(written), digest_of(written))
     except ValueError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def _definition(path: Path, given: Mapping[str, Any]) -> StudyDefinition:
+def _with_current_keys(given: Mapping[str, Any]) -> dict[str, Any]:
+    for old, new in _EARLIER_KEYS.items():
+        if old in given and new in given:
+            raise UsageError(f"it has both {old!r} and {new!r}, its current name; remove {old!r}")
+    return {_EARLIER_KEYS.get(key, key): value for key, value in given.items()}
+
+
+def _definition(path: Path, given: Mapping[str, Any], digest: str) -> StudyDefinition:
     seeds = _seeds(given.get("seeds", 1))
     evaluation = parse_evaluation(given.get("test"))
     if evaluation.udr_inputs is not None and len(seeds) < 2:
@@ -95,17 +104,18 @@ def _definition(path: Path, given: Mapping[str, Any]) -> StudyDefinition:
     wandb = given.get("wandb", "offline")
     if wandb not in _MODES:
         raise UsageError(f"wandb must be one of {', '.join(_MODES)}, got {wandb!r}")
+    blocks = read_blocks(given.get("grid"), _config(given.get("config")), path.parent)
     return StudyDefinition(
         path=path,
         name=read_name(given.get("name", path.stem)),
         values=read_values(given),
-        blocks=read_blocks(given.get("grid"), _config(given.get("config")), path.parent),
+        blocks=blocks,
         seeds=seeds,
-        seeds_per_job=_seeds_per_job(given.get("seeds_per_job", 1), seeds),
+        runs_per_job=_runs_per_job(given.get("runs_per_job", 1), sum(map(len, blocks)) * len(seeds)),
         evaluation=evaluation,
         resources=parse_resources(given.get("resources")),
         wandb=cast(Literal["offline", "online", "disabled"], wandb),
-        digest=digest_of(given),
+        digest=digest,
     )
 
 
@@ -132,7 +142,7 @@ def _seeds(given: Any) -> tuple[int, ...]:
     return tuple(listed)
 
 
-def _seeds_per_job(given: Any, seeds: tuple[int, ...]) -> int:
-    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= len(seeds):
-        raise UsageError(f"seeds_per_job must be a whole number from 1 to the {len(seeds)} seeds, got {given!r}")
+def _runs_per_job(given: Any, num_runs: int) -> int:
+    if not isinstance(given, int) or isinstance(given, bool) or not 1 <= given <= num_runs:
+        raise UsageError(f"runs_per_job must be a whole number from 1 to the number of runs, {num_runs}, got {given!r}")
     return given

@@ -8,33 +8,22 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from lr_lightning import __version__
 from lr_lightning.commands.run.lease import LeaseWatch
 from lr_lightning.study.engines.engine import Engine, Finished
 from lr_lightning.study.failure import Failure, write_failure
-from lr_lightning.study.job import Job, Outcome
+from lr_lightning.study.job import Job, Outcome, Run
 from lr_lightning.study.layout import run_folder
 from lr_lightning.study.manifest import Manifest
+from lr_lightning.study.packing import jobs_of
 from lr_lightning.study.run_states import RunKey, RunState, run_state, run_states
 
 _LOOK = 2.0
 """Seconds between two looks at the runs that other processes have."""
 _WAIT = 0.5
 """Seconds to wait for an engine before progress is shown again."""
-
-
-class Run(NamedTuple):
-    """A run of a study.
-
-    Attributes:
-        cell: Identity of its cell.
-        seed: Its seed.
-    """
-
-    cell: str
-    seed: int
 
 
 @dataclass
@@ -129,24 +118,18 @@ class Driver:
             for finished in engine.wait(_WAIT):
                 self._take(finished, retries)
             self._look_at_held()
-            room = engine.slots * self._manifest.seeds_per_job
+            room = engine.slots * self._manifest.runs_per_job
             self.progress.running = min(sum(map(len, self._in_engine)), room)
             display.show(self.progress)
 
     def _open_jobs(
         self, states: Mapping[RunKey, RunState], chosen: Collection[Run] | None
     ) -> Iterator[tuple[Run, ...]]:
-        """Yield the runs of each job that have not ended, and count the others.
-
-        All cells come with their first seeds before others, so that a study is balanced before it is finished.
-        """
-        seeds, size = self._manifest.seeds, self._manifest.seeds_per_job
-        for start in range(0, len(seeds), size):
-            for cell in self._manifest.cells:
-                runs = [Run(cell.identity, seed) for seed in seeds[start : start + size]]
-                runs = [run for run in runs if chosen is None or run in chosen]
-                if open_runs := tuple(run for run in runs if not self._count_ended(run, states[run])):
-                    yield open_runs
+        """Yield the runs of each job that have not ended, and count the others."""
+        for runs in jobs_of(self._manifest):
+            of_driver = [run for run in runs if chosen is None or run in chosen]
+            if open_runs := tuple(run for run in of_driver if not self._count_ended(run, states[run])):
+                yield open_runs
 
     def _count_ended(self, run: Run, state: RunState) -> bool:
         """Return whether a run is done or has failed, and then count it."""
@@ -184,29 +167,26 @@ class Driver:
         return self._watches.setdefault(run, LeaseWatch(self._folder(run)))
 
     def _job(self, runs: tuple[Run, ...], threads: int) -> Job:
-        cell = self._cells[runs[0].cell]
         return Job(
             study=self._manifest.name,
             root=self._root,
-            cell=cell.identity,
-            label=cell.label,
-            seeds=tuple(run.seed for run in runs),
+            runs=runs,
+            cells={run.cell: self._cells[run.cell] for run in runs},
             evaluation=self._manifest.evaluation,
             resources=self._manifest.resources,
             threads=threads,
             wandb=self._manifest.wandb,
-            parameters=cell.parameters,
         )
 
     def _take(self, finished: Finished, retries: int) -> None:
         """Record how a job ended."""
-        runs = tuple(Run(finished.job.cell, seed) for seed in finished.job.seeds)
+        runs = finished.job.runs
         del self._in_engine[runs]
         if finished.outcomes is None:
             self._take_loss(runs, finished.lost, retries)
             return
         for outcome in finished.outcomes:
-            self._take_outcome(Run(finished.job.cell, outcome.seed), outcome)
+            self._take_outcome(outcome.run, outcome)
 
     def _take_loss(self, runs: tuple[Run, ...], lost: str, retries: int) -> None:
         """Start lost runs again, before those that the engine has not got yet, or record that they failed."""

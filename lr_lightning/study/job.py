@@ -1,11 +1,23 @@
-"""A job: the runs of one cell that one process trains and evaluates."""
+"""A job: the runs that one process trains and evaluates."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
-from lr_lightning.study.manifest import Evaluation, Resources, Value
+from lr_lightning.study.manifest import Cell, Evaluation, Resources
+
+
+class Run(NamedTuple):
+    """A run of a study.
+
+    Attributes:
+        cell: Identity of its cell.
+        seed: Its seed.
+    """
+
+    cell: str
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -15,26 +27,26 @@ class Job:
     Attributes:
         study: Name of the study; the group of its W&B runs.
         root: Folder of all studies.
-        cell: Identity of the cell.
-        label: Readable name of the cell.
-        seeds: The seeds to train, together if there are several.
+        runs: The runs to train, together if there are several.
+        cells: Their cells, by identity.
         evaluation: What is measured on each run.
         resources: What the job occupies.
         threads: Threads of PyTorch.
         wandb: Mode of W&B.
-        parameters: The values that the grid sets, by their keys; part of the config of the W&B runs.
     """
 
     study: str
     root: Path
-    cell: str
-    label: str
-    seeds: tuple[int, ...]
+    runs: tuple[Run, ...]
+    cells: Mapping[str, Cell]
     evaluation: Evaluation
     resources: Resources
     threads: int
     wandb: Literal["offline", "online", "disabled"]
-    parameters: Mapping[str, Value] = field(default_factory=dict)
+
+    def label(self, run: Run) -> str:
+        """Return the readable name of a run."""
+        return f"{self.cells[run.cell].label} seed {run.seed}"
 
 
 State: TypeAlias = Literal["done", "failed", "diverged", "held", "full"]
@@ -47,14 +59,14 @@ class Outcome:
     """How an attempt at a run ended.
 
     Attributes:
-        seed: Seed of the run.
+        run: The run.
         state: How it ended.
         sentence: Why it failed, who holds it, or what could not be written; empty if it is done.
         seconds: Wall time.
         host: Name of the machine.
     """
 
-    seed: int
+    run: Run
     state: State
     sentence: str = ""
     seconds: float = 0.0
@@ -62,7 +74,7 @@ class Outcome:
 
 
 Work: TypeAlias = Callable[[Job], tuple[Outcome, ...]]
-"""A function of a module, which worker processes import; it returns one outcome for each seed.
+"""A function of a module, which worker processes import; it returns one outcome for each run.
 
 It raises ``MemoryError`` if memory ran out, and ``BrokenWorkerError`` if the process is unusable. Engines report both
 as a lost worker, and replace the process.

@@ -11,7 +11,8 @@ from typing import Any, Literal, TypeAlias
 from lr_lightning.common.files import write_atomically
 from lr_lightning.study.layout import StudyFolder
 
-FORMAT = 1
+FORMAT = 2
+"""Format 1 had no groups of cells, and ``seeds_per_job`` in place of ``runs_per_job``."""
 Value: TypeAlias = "bool | int | float | str | list[Any] | dict[str, Any] | None"
 """A plain value of a config."""
 
@@ -28,6 +29,7 @@ class Cell:
         dataset: Class name of the data set, e.g. ``"RenderedDSprites"``; if the class opens several sets, the
             name of the set.
         parameters: The values that the grid sets, by their keys, e.g. ``{"model.beta": 4}``.
+        group: The same for cells whose runs can be trained together; empty if it is not known.
     """
 
     identity: str
@@ -36,6 +38,7 @@ class Cell:
     objective: str
     dataset: str
     parameters: Mapping[str, Value]
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ class Manifest:
         version: Version of this package that made it.
         cells: The cells.
         seeds: Seeds of each cell.
-        seeds_per_job: How many seeds of a cell one job trains together.
+        runs_per_job: How many runs one job trains together, at most.
         evaluation: What is measured on each run.
         resources: What one job occupies.
         wandb: Whether runs are logged to W&B.
@@ -98,7 +101,7 @@ class Manifest:
     version: str
     cells: tuple[Cell, ...]
     seeds: tuple[int, ...]
-    seeds_per_job: int = 1
+    runs_per_job: int = 1
     evaluation: Evaluation = field(default_factory=Evaluation)
     resources: Resources = field(default_factory=Resources)
     wandb: Literal["offline", "online", "disabled"] = "offline"
@@ -126,6 +129,8 @@ def read_manifest(path: Path) -> Manifest:
         values = json.loads(path.read_text())
         if values.pop("format") > FORMAT:
             raise ValueError("it was written by a later version of lr-lightning; update the package")
+        if "seeds_per_job" in values:
+            values["runs_per_job"] = values.pop("seeds_per_job")
         values["cells"] = tuple(Cell(**cell) for cell in values["cells"])
         values["seeds"] = tuple(values["seeds"])
         evaluation = values["evaluation"]

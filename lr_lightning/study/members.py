@@ -1,11 +1,10 @@
-"""Trains the seeds of a job together, where that gives the same runs as one after the other."""
+"""Trains the runs of a job together, where that gives the same runs as one after the other."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,26 +15,60 @@ from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG, RunFolder
 from lr_lightning.commands.run.lease import FolderInUseError
 from lr_lightning.runs.isolation import run_isolated
-from lr_lightning.study.job import Job
+from lr_lightning.study.job import Job, Run
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, run_folder
 from lr_lightning.study.training import NO_BAR, check_same_training, run_values
 from lr_lightning.training.member_statistics import seed_name
 
 
-def train_together(job: Job) -> dict[int, str]:
-    """Train the seeds of a job together, as far as possible; see :func:`train_members`.
+def train_together(job: Job) -> dict[Run, str]:
+    """Train the runs of a job together in this process, as far as possible.
+
+    Runs are trained together from the same step, as those are that begin, or were trained together before. All others
+    are left to the caller, which trains each alone with :func:`lr_lightning.fit`: a run that has ended, that is at
+    another step (because a worker was killed while it saved the checkpoints of its runs, one after the other), that
+    another process has, or that was trained with another config.
 
     Returns:
-        Why seeds diverged, by seed.
+        Why runs diverged: the sentence with which each would have ended alone.
 
     Raises:
-        Exception: Whatever ends the training of all seeds.
+        UsageError: If a config cannot be trained, or they cannot be trained together.
+        ValueError, OSError: As :func:`lr_lightning.fit`, whatever ends the training of all runs.
     """
     torch.set_num_threads(job.threads)
-    config = cell_folder(job.root, job.cell) / CELL_CONFIG
-    folders = {seed: run_folder(job.root, job.cell, seed) for seed in job.seeds}
-    fitting = {seed: folder for seed, folder in folders.items() if _fits(folder, config)}
-    return train_members(config, fitting, {seed: run_values(job, seed) for seed in fitting}, NO_BAR)
+    folders = {run: run_folder(job.root, *run) for run in job.runs}
+    folders = {run: folder for run, folder in folders.items() if _fits(folder, _config(job, run))}
+    diverged: dict[Run, str] = {}
+    for runs in _groups(folders):
+        with ExitStack() as stack:
+            held = {}
+            for run in runs:
+                try:
+                    held[run] = RunFolder(folders[run])
+                except FolderInUseError:
+                    continue
+                stack.callback(held[run].leave)
+            # what was at the same step may not be any more, now that this process has the folders
+            if len(held) > 1 and [list(held)] == list(_groups({run: folders[run] for run in held})):
+                diverged |= _train(job, held)
+    return diverged
+
+
+def _train(job: Job, held: Mapping[Run, RunFolder]) -> dict[Run, str]:
+    """Train runs together whose folders this process has; return why some diverged."""
+    names = {f"{run.cell}_{seed_name(run.seed)}": run for run in held}
+    members = {
+        name: Member(
+            (f"--config={_config(job, run)}", *option_words(NO_BAR)), run.seed, held[run], run_values(job, run)
+        )
+        for name, run in names.items()
+    }
+    return {names[name]: why for name, why in run_isolated(partial(fit_members, members)).items()}
+
+
+def _config(job: Job, run: Run) -> Path:
+    return cell_folder(job.root, run.cell) / CELL_CONFIG
 
 
 def _fits(folder: Path, config: Path) -> bool:
@@ -47,58 +80,13 @@ def _fits(folder: Path, config: Path) -> bool:
     return True
 
 
-def train_members(
-    config: Path,
-    folders: Mapping[int, Path],
-    values: Mapping[int, Mapping[str, Any]] | None = None,
-    common: Mapping[str, Any] | None = None,
-) -> dict[int, str]:
-    """Train the runs of several seeds of one config in this process, together where possible.
-
-    Seeds are trained together from the same step, as those are that begin, or were trained together before. All others
-    are left to the caller, which trains each alone with
-    :func:`lr_lightning.fit`: a seed that has ended, that is at another step (because a worker was killed while it saved
-    the checkpoints of its seeds, one after the other), or that another process has.
-
-    Args:
-        config: The complete config of a run of any of the seeds.
-        folders: The run folder of each seed.
-        values: Values of the config that differ between seeds, by seed and key.
-        common: Values of the config that all have, by key.
-
-    Returns:
-        Why seeds diverged, by seed: the sentence with which each would have ended alone.
-
-    Raises:
-        UsageError: If the config cannot be trained, or cannot train several seeds together.
-        ValueError, OSError: As :func:`lr_lightning.fit`, whatever ends the training of all seeds.
-    """
-    diverged: dict[int, str] = {}
-    for seeds in _groups(folders):
-        with ExitStack() as stack:
-            held = {}
-            for seed in seeds:
-                try:
-                    held[seed] = RunFolder(folders[seed])
-                except FolderInUseError:
-                    continue
-                stack.callback(held[seed].leave)
-            # what was at the same step may not be any more, now that this process has the folders
-            if len(held) > 1 and [list(held)] == list(_groups({seed: folders[seed] for seed in held})):
-                words = (f"--config={config}", *option_words(common or {}))
-                names = {seed_name(seed): seed for seed in held}
-                own = {name: Member(words, s, held[s], (values or {}).get(s, {})) for name, s in names.items()}
-                diverged |= {names[name]: why for name, why in run_isolated(partial(fit_members, own)).items()}
-    return diverged
-
-
-def _groups(folders: Mapping[int, Path]) -> Iterator[Sequence[int]]:
-    """Yield the seeds that can be trained together: two or more that are at the same step and have not ended."""
-    by_step: dict[int, list[int]] = {}
-    for seed, folder in folders.items():
+def _groups(folders: Mapping[Run, Path]) -> Iterator[Sequence[Run]]:
+    """Yield the runs that can be trained together: two or more that are at the same step and have not ended."""
+    by_step: dict[int, list[Run]] = {}
+    for run, folder in folders.items():
         if (step := _step(folder)) is not None:
-            by_step.setdefault(step, []).append(seed)
-    return (seeds for seeds in by_step.values() if len(seeds) > 1)
+            by_step.setdefault(step, []).append(run)
+    return (runs for runs in by_step.values() if len(runs) > 1)
 
 
 def _step(folder: Path) -> int | None:

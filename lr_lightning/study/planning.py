@@ -13,6 +13,7 @@ from lr_lightning.study.evaluation_file import read_evaluation
 from lr_lightning.study.identity import canonical
 from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.manifest import Cell, Manifest, Resources
+from lr_lightning.study.packing import jobs_of
 from lr_lightning.study.resolution import ResolvedStudy
 from lr_lightning.study.run_states import run_states
 from lr_lightning.study.step_time import StepTime, step_time
@@ -85,7 +86,8 @@ class Plan:
         each = self.evaluation_seconds or 0.0
         left = [(row.runs - row.done, row.run_seconds + each) for row in self.rows if row.runs > row.done]
         longest = max((seconds for _, seconds in left), default=0.0)
-        return max(sum(runs * seconds for runs, seconds in left) / self.jobs, longest)
+        side_by_side = max(min(self.jobs, self.jobs_left), 1)  # runs of one job take turns
+        return max(sum(runs * seconds for runs, seconds in left) / side_by_side, longest)
 
 
 def plan_study(
@@ -199,9 +201,7 @@ def _num_steps(trainer: Mapping[str, Any], step: StepTime) -> int:
 
 
 def _jobs_left(manifest: Manifest, done: set[tuple[str, int]]) -> int:
-    size = manifest.seeds_per_job
-    parts = [manifest.seeds[start : start + size] for start in range(0, len(manifest.seeds), size)]
-    return sum(not all((cell.identity, seed) in done for seed in seeds) for cell in manifest.cells for seeds in parts)
+    return sum(any(run not in done for run in runs) for runs in jobs_of(manifest))
 
 
 def _evaluation_seconds(manifest: Manifest, root: Path, done: set[tuple[str, int]]) -> float | None:

@@ -20,13 +20,14 @@ _LONGEST = 200
 """Bytes of a name; file systems allow 255."""
 
 
-def read_mapping(path: Path, kind: str, keys: Collection[str]) -> dict[str, Any]:
+def read_mapping(path: Path, kind: str, keys: Collection[str], earlier: Collection[str] = ()) -> dict[str, Any]:
     """Return the content of a file that is a mapping of known keys to plain values.
 
     Args:
         path: The file.
         kind: What it defines, for messages.
         keys: The keys that it may have.
+        earlier: Keys that earlier versions had, which it may have too.
 
     Raises:
         UsageError: If it is something else; the message names the file and the key.
@@ -41,7 +42,7 @@ def read_mapping(path: Path, kind: str, keys: Collection[str]) -> dict[str, Any]
             f"{path}: a {kind} must be a mapping with the keys {', '.join(keys)}, got {type(given).__name__}"
         )
     for key in given:
-        if key not in keys:
+        if key not in keys and key not in earlier:
             raise UsageError(f"{path}: there is no key {key!r}; {_hint(key, keys)}")
     for key, value in _not_plain(given):
         raise UsageError(f"{path}: {key} is a {type(value).__name__} ({value}); put it in quotes if it is a text")

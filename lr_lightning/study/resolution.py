@@ -1,5 +1,7 @@
 """Resolves the cells of a study, and checks everything in it before anything runs."""
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +9,10 @@ from typing import Any, NamedTuple
 
 from lr_lightning import __version__
 from lr_lightning.commands.fit.members import check_trainable_together
+from lr_lightning.commands.fit.packable import shared_values
 from lr_lightning.commands.messages import UsageError
+from lr_lightning.models import AutoencoderModule
+from lr_lightning.models.architecture import Architecture
 from lr_lightning.study.blocks import Block
 from lr_lightning.study.data_content import data_content, data_set_name, expected_content
 from lr_lightning.study.definition import StudyDefinition
@@ -46,8 +51,8 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
 
     Raises:
         UsageError: If a value is refused, a cell could not be trained or evaluated, two cells are equal, a metric or
-            assay in ``test`` does not exist or has a wrong argument, or a job is to train several seeds together of a
-            cell that cannot be trained so.
+            assay in ``test`` does not exist or has a wrong argument, or jobs are to train several runs together and a
+            cell cannot be trained so.
     """
     study = _Study(definition)
     try:
@@ -56,7 +61,7 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
         _check_different(cells)
         if definition.evaluation.udr_inputs is not None:
             _check_data_sets(cells)
-        if definition.seeds_per_job > 1:
+        if definition.runs_per_job > 1:
             _check_trainable_together(cells)
     except UsageError as error:
         raise UsageError(f"{definition.path}: {error}") from error
@@ -66,11 +71,11 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
         definition=definition.digest,
         version=__version__,
         cells=tuple(
-            Cell(each.identity, each.block.number, label, each.objective, each.dataset, each.parameters)
+            Cell(each.identity, each.block.number, label, each.objective, each.dataset, each.parameters, each.group)
             for each, label in zip(cells, labels, strict=True)
         ),
         seeds=definition.seeds,
-        seeds_per_job=definition.seeds_per_job,
+        runs_per_job=definition.runs_per_job,
         evaluation=definition.evaluation,
         resources=definition.resources,
         wandb=definition.wandb,
@@ -89,6 +94,7 @@ class _ResolvedCell:
     identity: str
     objective: str
     dataset: str
+    group: str
 
 
 class _Study:
@@ -107,7 +113,7 @@ class _Study:
             # a value of the block takes the place of that in `set`, and comes after it
             values = {key: value for key, value in self._values.items() if key not in parameters} | parameters
             try:
-                config, data = self._resolved(block, values)
+                config, data, group = self._resolved(block, values)
             except RefusedError as error:
                 raise UsageError(f"{self._place(block, error.key, values)}: {error}") from error
             except (UsageError, FileNotFoundError) as error:
@@ -120,10 +126,11 @@ class _Study:
                 cell_identity(config, data.content, evaluates_best=self._evaluation.checkpoint == "best"),
                 block.objective or _class_name(config["model"]),
                 _data_set(config),
+                group,
             )
 
-    def _resolved(self, block: Block, values: Mapping[str, Value]) -> tuple[dict[str, Any], "_Data"]:
-        """Return the complete config of a cell, and what its data are."""
+    def _resolved(self, block: Block, values: Mapping[str, Value]) -> tuple[dict[str, Any], "_Data", str]:
+        """Return the complete config of a cell, what its data are, and its group."""
         parts = self._resolver.sections(block.config, values)
         config: dict[str, Any] = {}
         for part in parts:
@@ -138,7 +145,7 @@ class _Study:
                 raise RefusedError("initial_weights", f"there is no file {config['initial_weights']}")
         by_name = {part.name: part for part in parts}
         self._resolver.examined(by_name["assays"], lambda _: None)
-        reads = self._resolver.examined(by_name["model"], _shape_of_model)
+        reads, architecture = self._resolver.examined(by_name["model"], _examined_model)
         data = self._examined_data(by_name["data"], config)
         if None not in (reads, data.shape) and reads != data.shape:
             raise RefusedError(
@@ -146,7 +153,7 @@ class _Study:
                 f"{_class_name(config['model'])} reads observations of shape {reads}, those of {_data_set(config)} "
                 f"have {data.shape}; change model.network or data.dataset",
             )
-        return config, data
+        return config, data, _group(config, architecture)
 
     def _examined_data(self, section: Section, config: Mapping[str, Any]) -> "_Data":
         """Return what the observations are, also if they are missing."""
@@ -185,9 +192,16 @@ def _data_of_module(module: Any) -> _Data:
     return _Data(data_content(dataset), None if shape is None else tuple(shape))
 
 
-def _shape_of_model(model: Any) -> tuple[int, ...] | None:
+def _examined_model(model: AutoencoderModule) -> tuple[tuple[int, ...] | None, Architecture]:
+    """Return the shape of the observations that a model reads, and its architecture."""
     shape = getattr(model, "observation_shape", None)
-    return None if shape is None else tuple(shape)
+    return None if shape is None else tuple(shape), Architecture.of(model)
+
+
+def _group(config: Mapping[str, Any], architecture: Architecture) -> str:
+    """Return a hash that is the same for cells whose runs can be trained together."""
+    text = json.dumps([shared_values(config), architecture], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def _pinned(trainer: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,11 +4,11 @@ import errno
 import socket
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from lr_lightning.commands.failure import sentence
 from lr_lightning.commands.run.lease import FolderInUseError, LeaseLostError
-from lr_lightning.study.job import BrokenWorkerError, Job, Outcome, State
+from lr_lightning.study.job import BrokenWorkerError, Job, Outcome, Run, State
 
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
@@ -21,41 +21,45 @@ def run_job(job: Job) -> tuple[Outcome, ...]:
         BrokenWorkerError: If this process cannot do any job any more.
     """
     start = time.monotonic()
+    diverged: Mapping[Run, str] = {}
     try:
         diverged = _train_together(job)
     except Exception as error:
         traceback.print_exc()
-        failed = state_after(error), sentence(error), time.monotonic() - start, socket.gethostname()
-        return tuple(Outcome(seed, *failed) for seed in job.seeds)
-    seconds = (time.monotonic() - start) / len(job.seeds)
+        state = state_after(error)
+        # the config of one of several cells may be at fault: alone, each ends as its own does
+        if state != "failed" or len(job.cells) == 1:
+            ended = state, sentence(error), time.monotonic() - start, socket.gethostname()
+            return tuple(Outcome(run, *ended) for run in job.runs)
+    seconds = (time.monotonic() - start) / len(job.runs)
     return tuple(
-        Outcome(seed, "diverged", diverged[seed], seconds, socket.gethostname())
-        if seed in diverged
-        else _run_seed(job, seed)
-        for seed in job.seeds
+        Outcome(run, "diverged", diverged[run], seconds, socket.gethostname())
+        if run in diverged
+        else _run_alone(job, run)
+        for run in job.runs
     )
 
 
-def _train_together(job: Job) -> dict[int, str]:
-    """Train several seeds together; return why some diverged. What is left of the others is done for each alone."""
-    if len(job.seeds) == 1:
+def _train_together(job: Job) -> Mapping[Run, str]:
+    """Train several runs together; return why some diverged. What is left of the others is done for each alone."""
+    if len(job.runs) == 1:
         return {}
     from lr_lightning.study.members import train_together  # imports torch, in worker processes only
 
     return train_together(job)
 
 
-def _run_seed(job: Job, seed: int) -> Outcome:
+def _run_alone(job: Job, run: Run) -> Outcome:
     from lr_lightning.study.training import train_and_evaluate  # imports torch, in worker processes only
 
     start, reason = time.monotonic(), ""
     state: State = "done"
     try:
-        train_and_evaluate(job, seed)
+        train_and_evaluate(job, run)
     except Exception as error:
         traceback.print_exc()  # to the log of the worker
         state, reason = state_after(error), sentence(error)
-    return Outcome(seed, state, reason, time.monotonic() - start, socket.gethostname())
+    return Outcome(run, state, reason, time.monotonic() - start, socket.gethostname())
 
 
 def state_after(error: Exception) -> State:

@@ -10,10 +10,11 @@ from lr_lightning.callbacks.run.provenance import versions
 from lr_lightning.commands.config.yaml_limits import check_config_file
 from lr_lightning.commands.run.folder import CONFIG
 from lr_lightning.common.renamed_keys import with_current_names
-from lr_lightning.runs import Run, fit
+from lr_lightning.runs import Run as TrainedRun
+from lr_lightning.runs import fit
 from lr_lightning.study.evaluation_file import EvaluationRecord, score_columns, write_evaluation
 from lr_lightning.study.identity import differences, training_values
-from lr_lightning.study.job import Job
+from lr_lightning.study.job import Job, Run
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, failure_path, run_folder
 from lr_lightning.study.run_states import evaluated_at
 from lr_lightning.study.udr_inputs import write_codes_of_inputs
@@ -22,7 +23,7 @@ NO_BAR = {"trainer.enable_progress_bar": False}
 """Values of all runs of studies, whose output goes to a file."""
 
 
-def train_and_evaluate(job: Job, seed: int) -> None:
+def train_and_evaluate(job: Job, run: Run) -> None:
     """Do what is left of a run: train it, from its last checkpoint if there is one, evaluate it, and write its scores.
 
     Raises:
@@ -32,51 +33,50 @@ def train_and_evaluate(job: Job, seed: int) -> None:
         ValueError: If its folder has a run with other values, such as one that another version has trained.
         Exception: Whatever ends training or evaluation.
     """
-    folder = run_folder(job.root, job.cell, seed)
+    folder = run_folder(job.root, *run)
     if evaluated_at(folder, job.evaluation) is None:
         torch.set_num_threads(job.threads)
-        check_same_training(folder, cell_folder(job.root, job.cell) / CELL_CONFIG)
-        run = fit(
-            cell_folder(job.root, job.cell) / CELL_CONFIG, run_values(job, seed), folder=folder, existing="resume"
-        )
+        config = cell_folder(job.root, run.cell) / CELL_CONFIG
+        check_same_training(folder, config)
+        trained = fit(config, run_values(job, run), folder=folder, existing="resume")
         # another process may have done it just before this one got the folder
         if evaluated_at(folder, job.evaluation) is None:
             if job.evaluation.udr_inputs is not None:
-                write_codes_of_inputs(run, job.evaluation, job.evaluation.udr_inputs)
-            write_evaluation(evaluation_path(folder, job.evaluation.digest), evaluate(job, seed, run))
+                write_codes_of_inputs(trained, job.evaluation, job.evaluation.udr_inputs)
+            write_evaluation(evaluation_path(folder, job.evaluation.digest), evaluate(job, run, trained))
     failure_path(folder).unlink(missing_ok=True)
 
 
-def run_values(job: Job, seed: int) -> dict[str, Any]:
+def run_values(job: Job, run: Run) -> dict[str, Any]:
     """Return the values that a run adds to the config of its cell."""
     return NO_BAR | {
-        "seed_everything": seed,
+        "seed_everything": run.seed,
         "wandb.mode": job.wandb,
         "wandb.group": job.study,
-        "wandb.name": f"{job.label} seed {seed}",
-        "wandb.config": dict(job.parameters) | {"seed": seed},
+        "wandb.name": job.label(run),
+        "wandb.config": dict(job.cells[run.cell].parameters) | {"seed": run.seed},
     }
 
 
-def evaluate(job: Job, seed: int, run: Run) -> EvaluationRecord:
+def evaluate(job: Job, run: Run, trained: TrainedRun) -> EvaluationRecord:
     """Evaluate a trained run, and return its scores and scalars."""
     wanted = job.evaluation
     values: dict[str, Any] = NO_BAR | {"wandb.mode": job.wandb}
     if wanted.metrics and wanted.codes == "sample":
         values["assays.disentanglement.codes"] = wanted.codes
-    found = run.test(wanted.checkpoint, metrics=wanted.metrics, assays=wanted.assays, values=values)
-    trained = run.results["fit"]
+    found = trained.test(wanted.checkpoint, metrics=wanted.metrics, assays=wanted.assays, values=values)
+    record = trained.results["fit"]
     return EvaluationRecord(
-        cell=job.cell,
-        seed=seed,
+        cell=run.cell,
+        seed=run.seed,
         step=found.step,
-        training_seconds=trained["seconds"],
+        training_seconds=record["seconds"],
         evaluation_seconds=found.seconds,
         threads=torch.get_num_threads(),
-        precision=str(trained["config"]["trainer"]["precision"]),
+        precision=str(record["config"]["trainer"]["precision"]),
         versions=versions(),
         scalars=found.scalars,
-        validation=trained["scalars"],
+        validation=record["scalars"],
         scores=score_columns(score.row for score in found.scores),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from lr_lightning.study.engines.choice import EngineChoice
 from lr_lightning.study.engines.engine import Finished
-from lr_lightning.study.job import Job, Outcome
+from lr_lightning.study.job import Job, Outcome, Run
 from lr_lightning.study.layout import evaluation_path, run_folder
 
 
@@ -40,15 +40,20 @@ class InlineEngine:
         self.is_closed = True
 
     @property
-    def seeds(self) -> list[tuple[str, tuple[int, ...]]]:
-        """Cell and seeds of each job."""
-        return [(job.cell, job.seeds) for job in self.jobs]
+    def runs(self) -> list[tuple[Run, ...]]:
+        """The runs of each job."""
+        return [job.runs for job in self.jobs]
+
+    @property
+    def seeds(self) -> list[tuple[int, ...]]:
+        """The seeds of each job."""
+        return [tuple(run.seed for run in job.runs) for job in self.jobs]
 
 
 def finish(job: Job) -> tuple[Outcome, ...]:
     """Write what makes the runs of a job count as done."""
-    for seed in job.seeds:
-        path = evaluation_path(run_folder(job.root, job.cell, seed), job.evaluation.digest)
+    for run in job.runs:
+        path = evaluation_path(run_folder(job.root, *run), job.evaluation.digest)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("{}")
-    return tuple(Outcome(seed, "done") for seed in job.seeds)
+    return tuple(Outcome(run, "done") for run in job.runs)

@@ -8,14 +8,15 @@ import time
 from pathlib import Path
 from typing import Any
 
-from lr_lightning.study.job import BrokenWorkerError, Job, Outcome
+from lr_lightning.study.job import BrokenWorkerError, Job, Outcome, Run
 from lr_lightning.study.layout import evaluation_path, run_folder
-from lr_lightning.study.manifest import Evaluation, Resources
+from lr_lightning.study.manifest import Cell, Evaluation, Resources
 
 
 def make_job(root: Path, label: str = "", seed: int = 0, **changes: Any) -> Job:
     """Return a job of one run; ``label`` tells the work what to do."""
-    values: dict[str, Any] = {"study": "s", "root": root, "cell": "cell", "label": label, "seeds": (seed,)}
+    cells = {"cell": Cell("cell", 1, label, "", "", {})}
+    values: dict[str, Any] = {"study": "s", "root": root, "runs": (Run("cell", seed),), "cells": cells}
     values |= {"evaluation": Evaluation(), "resources": Resources(), "threads": 1, "wandb": "disabled"}
     return Job(**values | changes)
 
@@ -56,17 +57,21 @@ def wait_until_dead(*pids: int) -> None:
 
 def work(job: Job) -> tuple[Outcome, ...]:
     """Do what the label of a job says; without a label, write the record that makes its runs count as done."""
-    print(f"working on seed {job.seeds[0]}")
-    action, _, argument = job.label.partition(" ")
+    print(f"working on seed {job.runs[0].seed}")
+    action, _, argument = next(iter(job.cells.values())).label.partition(" ")
     match action:
         case "note":  # who and where this worker is
             names = ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
             environment = {name: os.environ.get(name) for name in names}
-            note(job.root, f"note_{job.seeds[0]}", {"pid": os.getpid(), "torch": "torch" in sys.modules} | environment)
+            note(
+                job.root,
+                f"note_{job.runs[0].seed}",
+                {"pid": os.getpid(), "torch": "torch" in sys.modules} | environment,
+            )
         case "hang":  # with a child that inherits all open files, as a loader of data is one
             child = os.fork()
             if child:
-                note(job.root, f"hang_{job.seeds[0]}", {"pid": os.getpid(), "child": child})
+                note(job.root, f"hang_{job.runs[0].seed}", {"pid": os.getpid(), "child": child})
             time.sleep(600)
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -82,10 +87,10 @@ def work(job: Job) -> tuple[Outcome, ...]:
         case "raise":
             raise ValueError(argument)
         case "diverge":
-            return tuple(Outcome(seed, "diverged", argument) for seed in job.seeds)
+            return tuple(Outcome(run, "diverged", argument) for run in job.runs)
         case "full":
-            return tuple(Outcome(seed, "full", argument) for seed in job.seeds)
-    for seed in job.seeds:
-        path = evaluation_path(run_folder(job.root, job.cell, seed), job.evaluation.digest)
+            return tuple(Outcome(run, "full", argument) for run in job.runs)
+    for run in job.runs:
+        path = evaluation_path(run_folder(job.root, *run), job.evaluation.digest)
         note(path.parent, path.name, {"pid": os.getpid()})
-    return tuple(Outcome(seed, "done") for seed in job.seeds)
+    return tuple(Outcome(run, "done") for run in job.runs)

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +11,7 @@ import torch
 import yaml
 
 from lr_lightning.study.definition import read_definition
-from lr_lightning.study.driver import Run
-from lr_lightning.study.job import Job
+from lr_lightning.study.job import Job, Run
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.preparation import prepare_study
 
@@ -50,12 +49,22 @@ def make_study(root: Path, values: Mapping[str, Any] | None = None, **parts: Any
     return manifest
 
 
-def job_of(manifest: Manifest, root: Path, cell: int = 0, seed: int = 0, **changes: Any) -> Job:
-    """Return the job of one run."""
-    chosen = manifest.cells[cell]
-    values: dict[str, Any] = {"study": manifest.name, "root": root, "cell": chosen.identity, "label": chosen.label}
-    values |= {"seeds": (seed,), "evaluation": manifest.evaluation, "resources": manifest.resources, "threads": 1}
-    return Job(**values | {"wandb": manifest.wandb, "parameters": chosen.parameters} | changes)
+def job_of(
+    manifest: Manifest,
+    root: Path,
+    cell: int = 0,
+    seed: int = 0,
+    *,
+    seeds: Sequence[int] = (),
+    cells: Sequence[int] = (),
+    **changes: Any,
+) -> Job:
+    """Return the job of one run, or of several seeds and cells."""
+    chosen = {manifest.cells[each].identity: manifest.cells[each] for each in cells or [cell]}
+    runs = tuple(Run(identity, each) for identity in chosen for each in seeds or [seed])
+    values: dict[str, Any] = {"study": manifest.name, "root": root, "runs": runs, "cells": chosen, "threads": 1}
+    values |= {"evaluation": manifest.evaluation, "resources": manifest.resources, "wandb": manifest.wandb}
+    return Job(**values | changes)
 
 
 def runs_of(manifest: Manifest) -> set[Run]:

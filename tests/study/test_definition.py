@@ -15,6 +15,7 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.blocks import Block, read_blocks
 from lr_lightning.study.definition import STUDY_FOLDER, StudyDefinition, find_study, read_definition
 from lr_lightning.study.manifest import Evaluation, Resources
+from lr_lightning.study.reading import digest_of
 
 STUDY: dict[str, Any] = {"config": "helix", "grid": [{"model.beta": [1, 4]}]}
 
@@ -32,7 +33,7 @@ def test_all_keys() -> None:
         config: helix
         set: {trainer.max_steps: 20, data.batch_size: 64}
         seeds: 6
-        seeds_per_job: 3
+        runs_per_job: 3
         grid:
         - {model.beta: [1, 4], data.dataset: {class_path: DoubleHelix, init_args: {num_samples: 1100}}}
         - {config: factor_vae, objective: mine, model.gamma: [1], model.discriminator_widths: [[8, 8], [4]]}
@@ -41,7 +42,7 @@ def test_all_keys() -> None:
         wandb: disabled
         """
     )
-    assert (definition.name, definition.seeds, definition.seeds_per_job) == ("small", (0, 1, 2, 3, 4, 5), 3)
+    assert (definition.name, definition.seeds, definition.runs_per_job) == ("small", (0, 1, 2, 3, 4, 5), 3)
     first, second = definition.blocks
     dataset = {"class_path": "DoubleHelix", "init_args": {"num_samples": 1100}}
     assert list(first) == [{"model.beta": beta, "data.dataset": dataset} for beta in (1, 4)]
@@ -57,10 +58,19 @@ def test_all_keys() -> None:
 
 def test_defaults() -> None:
     definition = read(STUDY)
-    assert (definition.name, definition.seeds, definition.seeds_per_job) == ("mine", (0,), 1)
+    assert (definition.name, definition.seeds, definition.runs_per_job) == ("mine", (0,), 1)
     assert definition.resources == Resources(None, 0)
     assert (definition.evaluation.metrics, definition.evaluation.assays) == (("default",), {})
     assert definition.wandb == "offline"
+
+
+def test_the_earlier_name_of_a_key_is_understood(tmp_path: Path) -> None:
+    text = "config: helix\ngrid: [{model.beta: [1, 2]}]\nseeds: 3\n"
+    (tmp_path / "old.yaml").write_text(text + "seeds_per_job: 3")
+    old = read_definition(tmp_path / "old.yaml")
+    assert old.runs_per_job == 3
+    # that of the file, so that a study which an earlier version began does not count as changed
+    assert old.digest == digest_of(yaml.safe_load((tmp_path / "old.yaml").read_text()))
 
 
 @given(sizes=st.lists(st.integers(1, 4), max_size=4))
@@ -96,7 +106,10 @@ def test_a_block_is_the_product_of_its_lists(sizes: list[int]) -> None:
         ({"seeds": [2**32]}, ["seeds", str(2**32)]),
         ({"seeds": True}, ["seeds", "True"]),
         ({"seeds": "5"}, ["seeds", "'5'"]),
-        ({"seeds_per_job": 2}, ["seeds_per_job", "2"]),
+        ({"runs_per_job": 4}, ["runs_per_job", "4"]),
+        ({"runs_per_job": 0}, ["runs_per_job", "0"]),
+        ({"seeds_per_job": True}, ["runs_per_job", "True"]),
+        ({"seeds_per_job": 1, "runs_per_job": 1}, ["'seeds_per_job'", "'runs_per_job'"]),
         ({"grid": []}, ["grid", "[]"]),
         ({"grid": None}, ["grid", "None"]),
         ({"grid": {"model.beta": [1]}}, ["grid", "model.beta"]),

@@ -4,6 +4,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,9 @@ import pytest
 from lr_lightning.commands.run import lease
 from lr_lightning.commands.run.lease import Holder, acquire
 from lr_lightning.study import driver
-from lr_lightning.study.driver import Driver, Progress, Run
+from lr_lightning.study.driver import Driver, Progress
 from lr_lightning.study.failure import Failure, read_failure, write_failure
-from lr_lightning.study.job import Job, Outcome
+from lr_lightning.study.job import Job, Outcome, Run
 from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.testing.synthetic_study import synthetic_manifest
@@ -50,22 +51,48 @@ def test_each_run_is_one_job_first_the_first_seed_of_all_cells() -> None:
     manifest = study()
     progress, engine = drive(manifest)
     first, second = (cell.identity for cell in manifest.cells)
-    assert engine.seeds == [(first, (0,)), (second, (0,)), (first, (1,)), (second, (1,))]
+    assert engine.runs == [(Run(cell, seed),) for seed in (0, 1) for cell in (first, second)]
     assert engine.most_in_engine == 4  # twice its slots
     assert progress.done == {(cell, seed) for cell in (first, second) for seed in (0, 1)}
     job = engine.jobs[1]
     assert job.root == ROOT.absolute()
-    assert job.parameters == manifest.cells[1].parameters
-    assert (job.study, job.label, job.threads) == ("synthetic", manifest.cells[1].label, 3)
+    assert job.cells == {second: manifest.cells[1]}
+    assert job.label(job.runs[0]) == f"{manifest.cells[1].label} seed 0"
+    assert (job.study, job.threads) == ("synthetic", 3)
     assert (job.evaluation, job.resources, job.wandb) == (manifest.evaluation, manifest.resources, manifest.wandb)
 
 
 def test_seeds_of_a_cell_share_a_job() -> None:
-    manifest = study(num_strengths=1, num_seeds=5, seeds_per_job=2)
+    manifest = study(num_strengths=1, num_seeds=5, runs_per_job=2)
     evaluation_path(folder(manifest, 0, 2), manifest.evaluation.digest).parent.mkdir(parents=True)
     evaluation_path(folder(manifest, 0, 2), manifest.evaluation.digest).touch()
     _, engine = drive(manifest)
-    assert [job.seeds for job in engine.jobs] == [(0, 1), (3,), (4,)]
+    assert engine.seeds == [(0, 1), (3,), (4,)]
+
+
+def test_cells_of_a_group_share_a_job_too() -> None:
+    manifest = study(num_strengths=3, num_seeds=1, runs_per_job=2)
+    cells = [replace(cell, group="a" if number < 2 else "") for number, cell in enumerate(manifest.cells)]
+    progress, engine = drive(replace(manifest, cells=tuple(cells)))
+    one, two, three = (Run(cell.identity, 0) for cell in cells)
+    assert engine.runs == [(one, two), (three,)]
+    assert engine.jobs[0].cells == {cell.identity: cell for cell in cells[:2]}
+    assert len(progress.done) == 3
+
+
+def test_a_failure_in_a_job_of_several_cells_is_that_of_its_run() -> None:
+    manifest = study(num_seeds=1, runs_per_job=2)
+    manifest = replace(manifest, cells=tuple(replace(cell, group="a") for cell in manifest.cells))
+
+    def work(job: Job) -> tuple[Outcome, ...]:
+        finish(replace(job, runs=job.runs[:1]))
+        return Outcome(job.runs[0], "done"), Outcome(job.runs[1], "diverged", "why")
+
+    progress, engine = drive(manifest, work)
+    assert len(engine.jobs) == 1
+    assert progress.done == {Run(manifest.cells[0].identity, 0)}
+    assert list(progress.failures) == [Run(manifest.cells[1].identity, 0)]
+    assert read_failure(folder(manifest, 1, 0)) == progress.failures[Run(manifest.cells[1].identity, 0)]
 
 
 def test_only_what_is_missing_runs() -> None:
@@ -76,14 +103,13 @@ def test_only_what_is_missing_runs() -> None:
     assert (len(again.done), again.done_before) == (4, 4)
 
     grown, engine = drive(study(num_strengths=3))
-    assert [job.seeds for job in engine.jobs] == [(0,), (1,)]
-    assert {job.cell for job in engine.jobs} == {study(num_strengths=3).cells[2].identity}
+    assert engine.runs == [(Run(study(num_strengths=3).cells[2].identity, seed),) for seed in (0, 1)]
     assert (len(grown.done), grown.done_before) == (6, 4)
 
     deleted = evaluation_path(folder(small, 0, 1), small.evaluation.digest)
     deleted.unlink()
     _, engine = drive(small)
-    assert engine.seeds == [(small.cells[0].identity, (1,))]
+    assert engine.runs == [(Run(small.cells[0].identity, 1),)]
 
 
 @pytest.mark.parametrize("state", ["failed", "diverged"])
@@ -92,8 +118,8 @@ def test_a_failure_is_recorded_and_stops_nothing(state: Any) -> None:
     bad = manifest.cells[0].identity
 
     def work(job: Job) -> tuple[Outcome, ...]:
-        fails = (job.cell, job.seeds) == (bad, (1,))
-        return (Outcome(1, state, "why", 7.0, "node"),) if fails else finish(job)
+        fails = job.runs == (Run(bad, 1),)
+        return (Outcome(job.runs[0], state, "why", 7.0, "node"),) if fails else finish(job)
 
     progress, engine = drive(manifest, work, retries=2)
     assert len(engine.jobs) == 4  # it is not tried again
@@ -109,17 +135,17 @@ def test_a_failure_is_recorded_and_stops_nothing(state: Any) -> None:
 
 
 def test_a_lost_job_runs_again_before_those_that_the_engine_has_not_got() -> None:
-    manifest, lost = study(num_strengths=1, num_seeds=8), Counter[tuple[int, ...]]()
+    manifest, lost = study(num_strengths=1, num_seeds=8), Counter[tuple[Run, ...]]()
 
     def work(job: Job) -> tuple[Outcome, ...] | None:
-        lost[job.seeds] += 1
-        return None if lost[job.seeds] <= 2 and job.seeds == (0,) else finish(job)
+        lost[job.runs] += 1
+        return None if lost[job.runs] <= 2 and job.runs[0].seed == 0 else finish(job)
 
     progress, engine = drive(manifest, work, retries=2)
     assert len(progress.done) == 8
     assert progress.failures == {}
     # the engine gets four jobs at first, and then one for each that has ended
-    assert [seed for job in engine.jobs for seed in job.seeds] == [0, 1, 2, 3, 0, 4, 5, 6, 0, 7]
+    assert [seed for seeds in engine.seeds for seed in seeds] == [0, 1, 2, 3, 0, 4, 5, 6, 0, 7]
 
 
 def test_attempts_that_were_lost_count_in_the_record_of_a_failure() -> None:
@@ -127,7 +153,7 @@ def test_attempts_that_were_lost_count_in_the_record_of_a_failure() -> None:
 
     def work(job: Job) -> tuple[Outcome, ...] | None:
         tried.append(job)
-        return None if len(tried) < 3 else (Outcome(0, "failed", "why"),)
+        return None if len(tried) < 3 else (Outcome(job.runs[0], "failed", "why"),)
 
     progress, _ = drive(manifest, work, retries=5)
     assert [(failure.sentence, failure.attempts) for failure in progress.failures.values()] == [("why", 3)]
@@ -158,7 +184,7 @@ def test_a_run_that_was_finished_before_its_worker_was_lost_is_done() -> None:
 
 def test_nothing_starts_on_a_full_disk() -> None:
     manifest = study(num_seeds=8)
-    progress, engine = drive(manifest, lambda job: (Outcome(job.seeds[0], "full", "no space in here"),))
+    progress, engine = drive(manifest, lambda job: (Outcome(job.runs[0], "full", "no space in here"),))
     assert len(engine.jobs) == 4  # those that were in the engine already
     assert progress.stopped == "no space in here"
     assert not progress.done
@@ -170,7 +196,7 @@ def test_a_record_of_a_failure_that_finds_no_space_stops_the_study(monkeypatch: 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(driver, "write_failure", refuse)
-    progress, engine = drive(study(num_seeds=8), lambda job: (Outcome(job.seeds[0], "failed", "why"),))
+    progress, engine = drive(study(num_seeds=8), lambda job: (Outcome(job.runs[0], "failed", "why"),))
     assert "No space left" in progress.stopped
     assert len(engine.jobs) == 4
 
@@ -197,7 +223,7 @@ def test_runs_of_other_processes_are_left_to_them(monkeypatch: pytest.MonkeyPatc
 
     progress, engine = drive(manifest, work)
     first, second = (cell.identity for cell in manifest.cells)
-    assert engine.seeds == [(second, (0,)), (second, (1,)), (first, (1,))]
+    assert engine.runs == [(Run(second, 0),), (Run(second, 1),), (Run(first, 1),)]
     assert len(progress.done) == 4
     assert not progress.held
 
@@ -208,7 +234,7 @@ def test_a_run_that_a_worker_finds_held_is_tried_again(monkeypatch: pytest.Monke
 
     def work(job: Job) -> tuple[Outcome, ...]:
         tried.append(job)
-        return (Outcome(0, "held", "by another"),) if len(tried) < 3 else finish(job)
+        return (Outcome(job.runs[0], "held", "by another"),) if len(tried) < 3 else finish(job)
 
     progress, engine = drive(manifest, work)
     assert len(engine.jobs) == 3
@@ -257,8 +283,8 @@ def test_chosen_runs_may_have_failed_and_count_as_failed_until_they_end() -> Non
     seen: list[Failure | None] = []
 
     def work(job: Job) -> tuple[Outcome, ...]:
-        seen.append(read_failure(folder(manifest, 0, job.seeds[0])))
-        return finish(job) if job.seeds == (0,) else (Outcome(job.seeds[0], "failed", "now"),)
+        seen.append(read_failure(folder(manifest, 0, job.runs[0].seed)))
+        return finish(job) if job.runs[0].seed == 0 else (Outcome(job.runs[0], "failed", "now"),)
 
     study_driver = Driver(ROOT, manifest, [Run(cell, 0), Run(cell, 1)])
     study_driver.drive(InlineEngine(work), 1, 0, NoDisplay())

@@ -8,22 +8,27 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from lr_lightning.commands.fit.members import Member, fit_members
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.run.lease import acquire
 from lr_lightning.runs import fit
 from lr_lightning.study import members
-from lr_lightning.study.job import Job
+from lr_lightning.study.job import Job, Run
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
+from lr_lightning.study.packing import jobs_of
 from lr_lightning.study.run_job import run_job
 from lr_lightning.study.training import run_values
 from tests.run_folders import differences
 from tests.study.small_study import job_of, make_study
 from tests.wandb_history import history, parts
 
-pytestmark = [pytest.mark.filterwarnings("ignore:score undefined"), pytest.mark.filterwarnings("ignore:seed 4 ended")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:score undefined"),
+    pytest.mark.filterwarnings("ignore:.* seed 4 ended"),
+]
 SHORT = {"trainer.max_epochs": 2, "data.batches_per_epoch": 4, "trainer.log_every_n_steps": 2}
 DIVERGING = {"model": "tests.commands.fit.diverging.DivergingVAE"}
 
@@ -33,11 +38,16 @@ class Recorder:
 
     def __init__(self, trains: bool) -> None:
         self.trains = trains
-        self.seeds: list[list[int]] = []
+        self.runs: list[list[Run]] = []
 
     def __call__(self, members: Mapping[str, Member]) -> dict[str, str]:
-        self.seeds.append([member.seed for member in members.values()])
+        # runs/CELL/seed_S
+        self.runs.append([Run(each.folder.path.parent.name, each.seed) for each in members.values()])
         return fit_members(members) if self.trains else {}
+
+    @property
+    def seeds(self) -> list[list[int]]:
+        return [[run.seed for run in runs] for runs in self.runs]
 
 
 def recorder(monkeypatch: pytest.MonkeyPatch, trains: bool) -> Recorder:
@@ -47,7 +57,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch, trains: bool) -> Recorder:
 
 
 def states(job: Job) -> dict[int, str]:
-    return {outcome.seed: outcome.state for outcome in run_job(job)}
+    return {outcome.run.seed: outcome.state for outcome in run_job(job)}
 
 
 def study_of(root: str, **values: Any) -> tuple[Manifest, Path]:
@@ -56,7 +66,7 @@ def study_of(root: str, **values: Any) -> tuple[Manifest, Path]:
 
 
 def folder_of(job: Job, seed: int) -> Path:
-    return run_folder(job.root, job.cell, seed)
+    return run_folder(job.root, job.runs[0].cell, seed)
 
 
 def test_a_job_of_several_seeds_leaves_the_runs_of_jobs_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -86,9 +96,14 @@ def test_a_job_of_several_seeds_leaves_the_runs_of_jobs_of_one(monkeypatch: pyte
 def test_seeds_at_the_same_step_continue_together(monkeypatch: pytest.MonkeyPatch) -> None:
     manifest, root = study_of("studies")
     job = job_of(manifest, root, seeds=(3, 4, 5, 6))
-    config = cell_folder(root, job.cell) / CELL_CONFIG
+    config = cell_folder(root, job.runs[0].cell) / CELL_CONFIG
     for seed in (4, 6):  # as if a worker had been killed
-        fit(config, run_values(job, seed) | {"trainer.max_epochs": 1}, folder=folder_of(job, seed), quiet=True)
+        fit(
+            config,
+            run_values(job, job.runs[0]._replace(seed=seed)) | {"trainer.max_epochs": 1},
+            folder=folder_of(job, seed),
+            quiet=True,
+        )
         (folder_of(job, seed) / "results.json").unlink()
         written = folder_of(job, seed) / "config.yaml"
         written.write_text(written.read_text().replace("max_epochs: 1", "max_epochs: 2"))
@@ -112,10 +127,58 @@ def test_a_seed_that_diverges_does_not_stop_the_others() -> None:
     assert (alone.state, alone.sentence) == ("diverged", outcomes[1].sentence)
 
 
-def test_what_works_on_one_seed_at_a_time_is_refused_before_anything_starts() -> None:
+def test_a_job_of_several_cells_leaves_the_runs_of_jobs_of_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    grid = [{"model.beta": [0.05, 4.0]}, {"model.optimizer.lr": [0.003], "model.beta": [0.5]}]
+    root = Path("packed").absolute()
+    manifest = make_study(root, SHORT, grid=grid, seeds=2, runs_per_job=6)
+    [runs] = jobs_of(manifest)
+    assert len(runs) == 6
+    assert len({cell.group for cell in manifest.cells}) == 1
+    trained = recorder(monkeypatch, trains=True)
+    job = job_of(manifest, root, cells=(0, 1, 2), seeds=(0, 1), wandb="offline")
+    assert set(job.runs) == set(runs)
+    assert {outcome.state for outcome in run_job(job)} == {"done"}
+    assert trained.seeds == [[0, 1, 0, 1, 0, 1]]
+    alone = Path("alone").absolute()
+    make_study(alone, SHORT, grid=grid, seeds=2)
+    for number, cell in enumerate(manifest.cells):
+        single = job_of(manifest, alone, number, seed=1, wandb="offline")
+        assert states(single) == {1: "done"}
+        packed = run_folder(root, cell.identity, 1)
+        found = differences(run_folder(alone, cell.identity, 1), packed)
+        assert [each for each in found if not each.startswith("wandb_media.jsonl")] == [], found
+        written = yaml.safe_load((packed / "config.yaml").read_text())
+        assert written["wandb"]["name"] == f"{cell.label} seed 1"
+        assert written["wandb"]["config"] == {**cell.parameters, "seed": 1}
+        assert len(list((packed / "wandb").glob("offline-run-*"))) == 1
+
+
+def test_cells_at_the_same_step_continue_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path("studies").absolute()
+    manifest = make_study(root, SHORT, grid=[{"model.beta": [0.05, 1.0, 4.0]}])
+    job = job_of(manifest, root, cells=(0, 1, 2))
+    values = run_values(job, job.runs[1]) | {"trainer.max_steps": 3}
+    fit(cell_folder(root, job.runs[1].cell) / CELL_CONFIG, values, folder=run_folder(root, *job.runs[1]), quiet=True)
+    trained = recorder(monkeypatch, trains=False)
+    members.train_together(job)
+    assert trained.runs == [[job.runs[0], job.runs[2]]]
+
+
+def test_an_error_of_one_cell_does_not_fail_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path("studies").absolute()
+    manifest = make_study(root, SHORT | {"model": "tests.study.failing.FailingVAE"}, grid=[{"model.beta": [0.05, 7.0]}])
+    assert len({cell.group for cell in manifest.cells}) == 1
+    trained = recorder(monkeypatch, trains=True)
+    outcomes = run_job(job_of(manifest, root, cells=(0, 1)))
+    assert trained.seeds == [[0, 0]]
+    assert [outcome.state for outcome in outcomes] == ["done", "failed"]
+    assert "7.0 is unlucky" in outcomes[1].sentence
+
+
+def test_what_works_on_one_run_at_a_time_is_refused_before_anything_starts() -> None:
     clipped = {"trainer.gradient_clip_val": 1.0}
     with pytest.raises(UsageError, match=r"block 1 of the grid: trainer\.gradient_clip_val is 1\.0.*runs_per_job"):
-        make_study(Path("studies"), SHORT | clipped, seeds=2, seeds_per_job=2)
+        make_study(Path("studies"), SHORT | clipped, seeds=2, runs_per_job=2)
     manifest, root = study_of("others", **clipped)  # a job of several seeds all the same
     outcomes = run_job(job_of(manifest, root, seeds=(3, 4)))
     assert [outcome.state for outcome in outcomes] == ["failed", "failed"]

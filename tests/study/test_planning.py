@@ -78,7 +78,7 @@ def test_the_earlier_of_two_ends_counts() -> None:
 
 
 def test_what_is_done_is_not_counted_again() -> None:
-    study = resolved(seeds_per_job=2)
+    study = resolved(runs_per_job=2)
     for cell, seed, seconds in ((0, 0, 10.0), (0, 1, 20.0), (1, 2, 30.0)):
         finish(study.manifest, cell, seed, seconds)
     found = plan(study)

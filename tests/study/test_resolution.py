@@ -193,3 +193,25 @@ def test_packaged_studies_resolve(name: str) -> None:
     assert all(len(label) < 60 for label in labels)
     if name == "locatello2019":
         assert len({(cell.objective, cell.dataset) for cell in found.manifest.cells}) == 6 * 7
+
+
+@pytest.mark.parametrize(
+    ("grid", "groups"),
+    [
+        ([{"model.beta": [1, 4]}, {"model.optimizer.lr": [0.1]}], 1),
+        ([{"model.network.latent_dim": [2, 3]}], 2),
+        ([{"data.batch_size": [16, 32]}], 2),
+        ([{"trainer.max_steps": [10, 20]}], 2),
+        ([{"model.updates_per_batch": [1]}, {"model.updates_per_batch": [2], "model.beta": [4]}], 2),
+        ([{}, {"model": ["VAE"]}], 2),
+        ([{"model": ["FactorVAE"], "model.gamma": [1, 10]}], 1),
+        ([{"model": ["FactorVAE"], "model.discriminator_widths": [[8], [9]]}], 2),
+        ([{"model.channels_last": [True, False]}], 2),
+        ([{"wandb.tags": [["a"]]}, {"wandb.tags": [["b"]], "model.beta": [4]}], 1),
+    ],
+)
+def test_cells_that_can_be_trained_together_have_one_group(grid: list[Any], groups: int) -> None:
+    cells = resolve(grid=grid).manifest.cells
+    assert len(cells) >= 2
+    assert len({cell.group for cell in cells}) == groups
+    assert all(cell.group for cell in cells)

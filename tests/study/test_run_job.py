@@ -42,7 +42,7 @@ def trained(root: Path, manifest: Manifest) -> Path:
     """The folder of the first run."""
     torch.set_num_threads(2)  # a job sets its own number
     [outcome] = run_job(job_of(manifest, root))
-    assert (outcome.seed, outcome.state, outcome.sentence) == (0, "done", "")
+    assert (outcome.run.seed, outcome.state, outcome.sentence) == (0, "done", "")
     assert outcome.seconds > 0
     return run_folder(root, manifest.cells[0].identity, 0)
 
@@ -149,7 +149,7 @@ def test_a_run_with_another_config_is_refused(trained: Path, root: Path, manifes
 def test_a_loss_that_is_not_finite_is_no_other_failure(tmp_path: Path) -> None:
     diverging = make_study(tmp_path / "studies", {"model.optimizer.lr": 1e30})
     [outcome] = run_job(job_of(diverging, tmp_path / "studies", seed=3))
-    assert (outcome.seed, outcome.state) == (3, "diverged")
+    assert (outcome.run.seed, outcome.state) == (3, "diverged")
     assert "the loss is nan" in outcome.sentence
 
 

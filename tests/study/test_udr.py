@@ -59,7 +59,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(root: Path) -> Manifest:
     """A study of one cell whose two seeds have been trained together."""
     test = {"metrics": [], "udr": {"num_inputs": NUM_INPUTS}}
-    manifest = make_study(root, SHORT, seeds=[3, 5], seeds_per_job=2, test=test)
+    manifest = make_study(root, SHORT, seeds=[3, 5], runs_per_job=2, test=test)
     outcomes = run_job(job_of(manifest, root, seeds=(3, 5)))
     assert [outcome.state for outcome in outcomes] == ["done", "done"]
     return manifest

@@ -43,3 +43,9 @@ def test_the_scalars_of_one_member_are_those_that_it_would_log_alone(names: list
     shared = {"epoch": 4.0, "train/beta": 0.5, "val_sd": 7.0}
     assert scalars_of_member(logged, names[0], names) == alone[0] | shared
     assert scalars_of_member(logged, names[1], names) == alone[1] | shared
+
+
+def test_a_member_that_has_ended_does_not_get_the_means_of_the_others() -> None:
+    names = ["seed_0", "seed_1", "seed_2"]
+    logged = member_statistics(names[:2], [{"val/loss": 1.0}, {"val/loss": 3.0}]) | {"epoch": 4.0}
+    assert scalars_of_member(logged, "seed_2", names) == {"epoch": 4.0}

@@ -10,8 +10,9 @@ from lr_lightning.commands.study.display import StudyDisplay
 from lr_lightning.commands.study.summary import summary_lines
 from lr_lightning.commands.study.udr import compute_udr
 from lr_lightning.common.files import quoted_path
-from lr_lightning.study.driver import Driver, Run
+from lr_lightning.study.driver import Driver
 from lr_lightning.study.engines.choice import ENGINES, EngineChoice, make_engine
+from lr_lightning.study.job import Run
 from lr_lightning.study.layout import STUDIES, StudyFolder
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.run_job import run_job

@@ -3,7 +3,7 @@
 import argparse
 
 from lr_lightning.commands.study.driving import add_engine_arguments, drive_study
-from lr_lightning.study.driver import Run
+from lr_lightning.study.job import Run
 from lr_lightning.study.opening import open_study
 from lr_lightning.study.run_states import run_states
 

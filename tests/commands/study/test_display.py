@@ -5,8 +5,9 @@ import time
 import pytest
 
 from lr_lightning.commands.study.display import StudyDisplay, described_counts, described_pace, duration
-from lr_lightning.study.driver import Progress, Run
+from lr_lightning.study.driver import Progress
 from lr_lightning.study.failure import Failure
+from lr_lightning.study.job import Run
 
 
 def progress(**changes: float) -> Progress:

@@ -40,12 +40,18 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> UseEngine:
     return use
 
 
+def labels(engine: InlineEngine) -> list[str]:
+    """Return the names of the runs that an engine got, in order."""
+    return [job.label(run) for job in engine.jobs for run in job.runs]
+
+
 def failing(job: Job) -> tuple[Outcome, ...]:
     """Fail with the first cell, each time with another number, and diverge with the other one."""
-    seed, folder = job.seeds[0], run_folder(job.root, job.cell, job.seeds[0])
-    if job.parameters["model.beta"] == 0.05:
-        return (Outcome(seed, "failed", f"cannot read {folder} at step {100 + seed}"),)
-    return (Outcome(seed, "diverged", "the loss is nan"),) if seed else finish(job)
+    [run] = job.runs
+    if job.cells[run.cell].parameters["model.beta"] == 0.05:
+        why = f"cannot read {run_folder(job.root, *run)} at step {100 + run.seed}"
+        return (Outcome(run, "failed", why),)
+    return (Outcome(run, "diverged", "the loss is nan"),) if run.seed else finish(job)
 
 
 def test_a_second_start_does_nothing(engines: UseEngine, capsys: pytest.CaptureFixture[str]) -> None:
@@ -67,11 +73,11 @@ def test_a_second_start_does_nothing(engines: UseEngine, capsys: pytest.CaptureF
     write_study(Path("small.yaml"), grid=[{"model.beta": [0.05, 1, 2]}], seeds=2)
     assert main(["run", study]) == 0
     assert "6 of 6 runs are done, 2 of them now" in capsys.readouterr().out
-    assert [job.label for job in made[1].jobs] == ["BetaVAE beta=2"] * 2
+    assert labels(made[1]) == ["BetaVAE beta=2 seed 0", "BetaVAE beta=2 seed 1"]
 
 
 def test_a_study_that_was_started_continues_by_its_name(engines: UseEngine, capsys: pytest.CaptureFixture[str]) -> None:
-    engines(lambda _: (Outcome(0, "failed", "why"),))
+    engines(lambda job: (Outcome(job.runs[0], "failed", "why"),))
     study = write_study(Path("elsewhere.yaml"), grid=GRID)
     assert main(["run", str(study)]) == 1
     for record in Path("studies/runs").glob("*/*/failure.json"):
@@ -113,7 +119,7 @@ def test_retry_tries_what_failed_and_diverged_runs_only_on_request(
     assert main(["run", study]) == 1
     made = engines()
     assert main(["retry", "small"]) == 0
-    assert [(job.label, job.seeds) for job in made[0].jobs] == [("BetaVAE beta=0.05", (seed,)) for seed in (0, 1)]
+    assert labels(made[0]) == ["BetaVAE beta=0.05 seed 0", "BetaVAE beta=0.05 seed 1"]
     assert "2 of 2 runs are done" in capsys.readouterr().out
 
     assert main(["retry", study]) == 0
@@ -123,7 +129,7 @@ def test_retry_tries_what_failed_and_diverged_runs_only_on_request(
     assert "retry small --all;" in capsys.readouterr().out
 
     assert main(["retry", study, "--all"]) == 0
-    assert [(job.label, job.seeds) for job in made[1].jobs] == [("BetaVAE beta=1", (1,))]
+    assert labels(made[1]) == ["BetaVAE beta=1 seed 1"]
     assert main(["run", study]) == 0
 
 
@@ -131,7 +137,7 @@ def test_a_retry_that_fails_again_is_recorded(engines: UseEngine) -> None:
     engines(failing)
     write_study(Path("small.yaml"), seeds=1)
     assert main(["run", "small.yaml"]) == 1
-    engines(lambda _: (Outcome(0, "failed", "something else"),))
+    engines(lambda job: (Outcome(job.runs[0], "failed", "something else"),))
     assert main(["retry", "small"]) == 1
     [cell] = read_manifest(Path("studies/small/manifest.json")).cells
     failure = read_failure(run_folder(Path("studies"), cell.identity, 0))
@@ -168,7 +174,7 @@ def test_ctrl_c_closes_the_engine_and_shows_how_to_go_on(
 
 
 def test_a_full_disk_is_one_sentence(engines: UseEngine, capsys: pytest.CaptureFixture[str]) -> None:
-    engines(lambda _: (Outcome(0, "full", "cannot write last.ckpt (No space left)"),))
+    engines(lambda job: (Outcome(job.runs[0], "full", "cannot write last.ckpt (No space left)"),))
     write_study(Path("small.yaml"))
     assert main(["run", "small.yaml"]) == 1
     captured = capsys.readouterr()

@@ -100,10 +100,10 @@ def test_the_end_of_a_study_compares_its_runs(
     def work(job: Job) -> tuple[Outcome, ...]:
         manifest = read_manifest(ROOT / "small" / "manifest.json")
         cell = replace(manifest.cells[0], dataset="DSprites")  # whose scores are known
-        if job.seeds[0] < 2:
-            write_synthetic_study(ROOT, manifest, [(cell, seed) for seed in job.seeds], num_scores=1)
-            return tuple(Outcome(seed, "done") for seed in job.seeds)
-        return tuple(Outcome(seed, "failed", "why") for seed in job.seeds)
+        if job.runs[0].seed < 2:
+            write_synthetic_study(ROOT, manifest, [(cell, run.seed) for run in job.runs], num_scores=1)
+            return tuple(Outcome(run, "done") for run in job.runs)
+        return tuple(Outcome(run, "failed", "why") for run in job.runs)
 
     monkeypatch.setattr(driving, "make_engine", lambda *_: (InlineEngine(work), 1))
     parts: dict[str, Any] = {"grid": [{"model.beta": [1]}], "test": {"udr": {"num_inputs": 20}}}

@@ -7,7 +7,7 @@ import pytest
 
 from lr_lightning.commands.run.folder import RunFolder
 from lr_lightning.study.engines.attempt import attempt
-from lr_lightning.study.job import Job, Outcome
+from lr_lightning.study.job import Job, Outcome, Run
 from tests.study.jobs import make_job
 
 
@@ -22,8 +22,8 @@ def test_a_worker_on_another_node_of_a_batch_job_locks_its_run(tmp_path: Path, m
         folder = RunFolder(job.root / "run")
         assert folder.lease is not None
         folder.leave()
-        return tuple(Outcome(seed, "done") for seed in job.seeds)
+        return tuple(Outcome(run, "done") for run in job.runs)
 
-    assert attempt(work, make_job(tmp_path)) == (Outcome(0, "done"),)
+    assert attempt(work, make_job(tmp_path)) == (Outcome(Run("cell", 0), "done"),)
     assert not ranks.keys() & os.environ.keys()
     assert os.environ["HOME"] == str(tmp_path)

@@ -13,7 +13,7 @@ import pytest
 from lr_lightning.study.engines.engine import Finished
 from lr_lightning.study.engines.local_engine import LocalEngine
 from lr_lightning.study.engines.machine import Share
-from lr_lightning.study.job import Outcome, Work
+from lr_lightning.study.job import Outcome, Run, Work
 from tests.study.jobs import is_alive, make_job, noted, wait_until_dead, work
 
 ROOT = Path(__file__).parents[3]
@@ -45,7 +45,7 @@ def ends(engine: LocalEngine, count: int) -> list[Finished]:
     while len(found) < count:
         assert time.monotonic() < deadline, found
         found += engine.wait(1.0)
-    return sorted(found, key=lambda finished: finished.job.seeds)
+    return sorted(found, key=lambda finished: finished.job.runs)
 
 
 def test_all_jobs_are_done_by_as_many_processes_as_there_are_slots(engines: Engines, tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_all_jobs_are_done_by_as_many_processes_as_there_are_slots(engines: Engi
     for seed in range(6):
         engine.submit(make_job(tmp_path, "note", seed))
     finished = ends(engine, 6)
-    assert [end.outcomes for end in finished] == [(Outcome(seed, "done"),) for seed in range(6)]
+    assert [end.outcomes for end in finished] == [(Outcome(Run("cell", seed), "done"),) for seed in range(6)]
     assert engine.wait(0.0) == []
     notes = [noted(tmp_path, f"note_{seed}") for seed in range(6)]
     assert len({entry["pid"] for entry in notes}) == 2
@@ -97,7 +97,7 @@ def test_a_killed_worker_loses_only_its_job(engines: Engines, tmp_path: Path) ->
     killed = noted(tmp_path, "hang_0")
     os.kill(killed["pid"], signal.SIGKILL)  # its child lives, and holds its socket open
     [lost] = ends(engine, 1)
-    assert lost.job.seeds == (0,)
+    assert lost.job.runs == (Run("cell", 0),)
     assert lost.outcomes is None
     assert "SIGKILL" in lost.lost
     assert str(killed["pid"]) in lost.lost
@@ -119,7 +119,7 @@ def test_a_job_that_ends_its_worker_is_lost(engines: Engines, tmp_path: Path, la
     assert lost.outcomes is None
     assert named in lost.lost
     assert str(noted(tmp_path, "note_1")["pid"]) not in lost.lost  # another process did the next job
-    assert done.outcomes == (Outcome(1, "done"),)
+    assert done.outcomes == (Outcome(Run("cell", 1), "done"),)
 
 
 def test_a_worker_that_cannot_start_is_an_error(

@@ -19,7 +19,7 @@ from lr_lightning.study.engines import ray_engine
 from lr_lightning.study.engines.engine import Engine, Finished
 from lr_lightning.study.engines.ray_cluster import RayCluster
 from lr_lightning.study.engines.ray_engine import RayEngine
-from lr_lightning.study.job import Outcome
+from lr_lightning.study.job import Outcome, Run
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, run_folder
 from lr_lightning.study.manifest import Resources
 from lr_lightning.study.run_job import run_job
@@ -81,7 +81,7 @@ def ends(engine: Engine, count: int) -> list[Finished]:
     while len(found) < count:
         assert time.monotonic() < deadline, found
         found += engine.wait(1.0)
-    return sorted(found, key=lambda finished: finished.job.seeds)
+    return sorted(found, key=lambda finished: finished.job.runs)
 
 
 def running(engine: Engine, root: Path, seed: int) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def test_all_jobs_are_done_by_one_process_per_slot(engines: MakeEngine, tmp_path
     assert engine.slots == 2
     for seed in range(6):
         engine.submit(make_job(tmp_path, "note", seed))
-    assert [end.outcomes for end in ends(engine, 6)] == [(Outcome(seed, "done"),) for seed in range(6)]
+    assert [end.outcomes for end in ends(engine, 6)] == [(Outcome(Run("cell", seed), "done"),) for seed in range(6)]
     assert engine.wait(0.0) == []
     notes = [noted(tmp_path, f"note_{seed}") for seed in range(6)]
     assert len({entry["pid"] for entry in notes}) <= 2  # the first may be done before the second has started
@@ -143,7 +143,7 @@ def test_a_job_that_ends_its_worker_is_lost(
     assert lost.outcomes is None
     assert named in lost.lost
     assert "\n" not in lost.lost
-    assert done.outcomes == (Outcome(1, "done"),)
+    assert done.outcomes == (Outcome(Run("cell", 1), "done"),)
     captured = capfd.readouterr()
     assert captured.out == captured.err == ""
 
@@ -240,8 +240,8 @@ def test_a_dead_node_loses_its_jobs_and_a_new_one_is_used(
     [lost] = ends(engine, 1)
     assert lost.outcomes is None
     assert "node" in lost.lost
-    assert str(pids[lost.job.seeds[0]]) in lost.lost
-    [seed] = lost.job.seeds
+    assert str(pids[lost.job.runs[0].seed]) in lost.lost
+    [(_, seed)] = lost.job.runs
     wait_until_dead(pids[seed])
     deadline = time.monotonic() + PATIENCE
     while engine.slots != 1:
@@ -278,7 +278,7 @@ def test_no_worker_outlives_its_driver(cluster: Any, engines: MakeEngine, tmp_pa
     engine = engines()
     engine.submit(make_job(tmp_path, "note", 1))
     [done] = ends(engine, 1)
-    assert done.outcomes == (Outcome(1, "done"),)
+    assert done.outcomes == (Outcome(Run("cell", 1), "done"),)
 
 
 def test_four_jobs_share_a_gpu(third_node: Any, engines: MakeEngine, tmp_path: Path) -> None:
