@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lr_lightning.metrics.core.quiet_fit import fit_quietly
+from lr_lightning.metrics.core.quiet_fit import fit_in_threads
 from lr_lightning.metrics.core.result import MetricResult, Score, mean_of_known
 from lr_lightning.metrics.core.sample import (
     Floats,
@@ -67,8 +67,12 @@ def explicitness(
     deviation[np.ptp(sample.codes, axis=0) == 0] = 1.0
     train, test = (sample.codes - mean) / deviation, (sample.test_codes - mean) / deviation
     areas = np.full((2, sample.num_factors), np.nan)
-    for k in sample.varying_factors:
-        areas[:, k] = _areas(train, sample.factors[:, k], test, sample.test_factors[:, k])
+    areas[:, sample.varying_factors] = np.reshape(
+        fit_in_threads(
+            lambda k: _areas(train, sample.factors[:, k], test, sample.test_factors[:, k]), sample.varying_factors
+        ),
+        (-1, 2),
+    ).T
     on_test, on_train = mean_of_known(areas[0]), mean_of_known(areas[1])
     if np.isnan(on_train):
         warnings.warn("explicitness is undefined: it needs a factor that varies", stacklevel=2)
@@ -97,7 +101,7 @@ def _areas(codes: Floats, factor: Integers, test_codes: Floats, test_factor: Int
     from sklearn.linear_model import LogisticRegression
 
     classifier = LogisticRegression(C=1.0, solver="lbfgs", tol=1e-4, max_iter=1000)
-    fit_quietly(classifier, codes, factor)
+    classifier.fit(codes, factor)
     areas = []
     for rows, values in ((test_codes, test_factor), (codes, factor)):
         if not len(rows):

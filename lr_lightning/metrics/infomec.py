@@ -12,7 +12,7 @@ from lr_lightning.common.checks import check_at_least
 from lr_lightning.metrics.core.binning import entropy_of
 from lr_lightning.metrics.core.information import mutual_information_matrix
 from lr_lightning.metrics.core.neighbor_information import neighbor_information
-from lr_lightning.metrics.core.quiet_fit import fit_quietly
+from lr_lightning.metrics.core.quiet_fit import fit_in_threads
 from lr_lightning.metrics.core.result import MetricResult, Score, are_undefined
 from lr_lightning.metrics.core.sample import (
     Floats,
@@ -98,8 +98,9 @@ def infomec(
     floors = _floors(latents[:, counting], sample, num_neighbors) if mask_uninformative else None
     shares = _shares(information, counting, sample.varying_factors, floors)
     explained = np.full(sample.num_factors, np.nan)
-    for k in sample.varying_factors:
-        explained[k] = _explicitness(latents, sample.factors[:, k], max_iter)
+    explained[sample.varying_factors] = fit_in_threads(
+        lambda k: _explicitness(latents, sample.factors[:, k], max_iter), sample.varying_factors
+    )
     explicitness = float(explained[sample.varying_factors].mean()) if sample.varying_factors else np.nan
     scores = {
         "infomec_modularity": Score(shares.modularity),
@@ -225,7 +226,7 @@ def _explicitness(latents: Floats | Integers, factor: Integers, max_iter: int) -
     features: Any = OneHotEncoder().fit_transform(latents) if np.issubdtype(latents.dtype, np.integer) else latents
     # Without a penalty, separable values have no optimum: max_iter is part of the definition of the score.
     classifier = LogisticRegression(C=np.inf, class_weight="balanced", tol=1e-4, max_iter=max_iter)
-    probabilities = fit_quietly(classifier, features, factor).predict_proba(features)
+    probabilities = classifier.fit(features, factor).predict_proba(features)
     own = probabilities[np.arange(len(factor)), np.searchsorted(classifier.classes_, factor)]
     cross_entropy = -float(np.log(np.maximum(own, np.finfo(np.float64).eps)).mean())
     # with balanced class weights, a classifier without input assigns equal probability to all values

@@ -165,7 +165,7 @@ def _change_matrix(codes: Floats, factors: Integers, varying: list[int]) -> tupl
     matrix, pairs = np.full((codes.shape[1], factors.shape[1]), np.nan), np.zeros(factors.shape[1])
     _, first, rows = np.unique(_keys(factors), return_index=True, return_inverse=True)
     combinations, counts = factors[first], np.bincount(rows)
-    deviations = codes - codes.mean(axis=0, dtype=np.float64)
+    deviations = np.subtract(codes, codes.mean(axis=0, dtype=np.float64), order="F")  # columns are summed
     means = _sums(deviations, rows) / counts[:, None]  # (M, D), over the rows of a combination
     squares = _sums(np.square(deviations), rows) / counts[:, None]
     for k in varying:
@@ -201,8 +201,9 @@ def _keys(factors: Integers) -> Integers:
 
 
 def _sums(table: Floats, groups: Integers) -> Floats:
-    """Return the sums ``(G, D)`` of the rows of ``table`` (N, D) in each group."""
-    return np.stack([np.bincount(groups, weights=column) for column in table.T], axis=1)
+    """Return the sums ``(G, D)`` of the rows of ``table`` (N, D) in each group, column by column in memory."""
+    sums: Floats = np.stack([np.asarray(np.bincount(groups, column), dtype=np.float64) for column in table.T])
+    return sums.T
 
 
 def _pooled(matrix: Floats, pooling: Pooling) -> Floats:

@@ -11,7 +11,7 @@ from lr_lightning.common.checks import check_choice
 from lr_lightning.metrics.base import Variants
 from lr_lightning.metrics.core.aggregations import gap_per_factor
 from lr_lightning.metrics.core.dci_estimators import Standardization
-from lr_lightning.metrics.core.quiet_fit import fit_quietly
+from lr_lightning.metrics.core.quiet_fit import fit_in_threads
 from lr_lightning.metrics.core.result import MetricResult, Score
 from lr_lightning.metrics.core.sample import (
     Floats,
@@ -150,7 +150,9 @@ def _predictabilities(
         return _squared_correlations(codes, factor)
     fit_and_test = _linear_accuracy if predictor == "linear_svc" else _tree_accuracy
     return np.array(
-        [fit_and_test(codes[:, [j]], factor, test_codes[:, [j]], test_factor) for j in range(codes.shape[1])]
+        fit_in_threads(
+            lambda j: fit_and_test(codes[:, [j]], factor, test_codes[:, [j]], test_factor), range(codes.shape[1])
+        )
     )
 
 
@@ -171,7 +173,7 @@ def _linear_accuracy(code: Floats, factor: Integers, test_code: Floats, test_fac
     scale = max(1.0, float(np.abs(code).max()) / 1e6)
     # The primal problem has the same optimum as the dual one and is solved without random numbers.
     classifier = LinearSVC(C=0.01, class_weight="balanced", dual=False, max_iter=10_000, random_state=0)
-    fit_quietly(classifier, code / scale, factor)
+    classifier.fit(code / scale, factor)
     return float((classifier.predict(test_code / scale) == test_factor).mean())
 
 
@@ -180,7 +182,7 @@ def _tree_accuracy(code: Floats, factor: Integers, test_code: Floats, test_facto
 
     tree = DecisionTreeClassifier(min_samples_leaf=10, class_weight="balanced", random_state=0)  # one latent: no draw
     scale = max(1.0, float(np.abs(code).max()))  # it computes in float32
-    fit_quietly(tree, code / scale, factor)
+    tree.fit(code / scale, factor)
     return float((tree.predict(test_code / scale) == test_factor).mean())
 
 

@@ -202,7 +202,9 @@ def _number_cells(leaves: Leaves, out: Integers | None = None) -> Integers:
 
 def _sums(cells: Integers, parts: Floats) -> Floats:
     """Return the sum of ``parts`` (T, N) in each cell, ``(T * leaves,)``."""
-    sums: Floats = np.bincount(cells.ravel(), parts.ravel(), minlength=NUM_LEAVES * len(cells)).astype(np.float64)
+    sums: Floats = np.bincount(cells.ravel(), parts.ravel(), minlength=NUM_LEAVES * len(cells)).astype(
+        np.float64, copy=False
+    )
     return sums
 
 
