@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from assay_share import BURGESS
-from measuring import Cell, Group, Spread, Table, benchmark_parser, deliver, interleaved
+from measuring import Cell, Group, Spread, Table, Target, benchmark_parser, deliver, interleaved, ratio
 from race import contestant, dsprites_images, fit, peer, reason, require_linux, start
 from setup_peers import DISENT, PYTHAE, peers_python
 from turns import ContestantError
@@ -25,6 +25,12 @@ PEER_IMPORTS = {
     "disent's frameworks, data and networks": "import disent.frameworks.vae, disent.dataset.data, disent.model.ae",
     "pythae's models and pipelines": "import pythae.models, pythae.pipelines",
 }
+LIGHTNING = "LightningModule, DataLoader"
+FITS = {
+    "lr-lightning fit, dSprites": ("dsprites_betavae", BURGESS),
+    "lr-lightning fit, double helix": ("helix", ()),
+}
+GOAL = 1.15
 DATA_SETS = ("RenderedDSprites", "RenderedShapes3D", "DoubleHelix")
 
 
@@ -43,14 +49,13 @@ def works(python: Path, code: str) -> bool:
     return True
 
 
-def first_steps(folder: Path, rounds: int, quick: bool) -> Table:
-    """Return the time that each contestant takes to the end of its first step."""
+def first_steps(folder: Path, rounds: int, quick: bool) -> tuple[Table, list[Target]]:
+    """Return the time that each contestant takes to the end of its first step, and the goals for ``fit``."""
     data = ("--images", dsprites_images(folder, quick))
     commands = {
         "bare loop": contestant("bare", *data),
-        "LightningModule, DataLoader": contestant("lightning", *data),
-        "lr-lightning fit, dSprites": fit("dsprites_betavae", *BURGESS),
-        "lr-lightning fit, double helix": fit("helix"),
+        LIGHTNING: contestant("lightning", *data),
+        **{name: fit(config, *words) for name, (config, words) in FITS.items()},
         DISENT: peer("disent", folder, *data),
         PYTHAE: peer("pythae", folder, *data),
     }
@@ -75,7 +80,18 @@ def first_steps(folder: Path, rounds: int, quick: bool) -> Table:
         [name, Spread(tuple(values)) if values else missing[name]] for name, values in seconds.items()
     ]
     note = "`lr-lightning fit` starts W&B offline and first validates on two batches, as a Trainer does by default."
-    return Table("From process start to the end of the first step", ["", "seconds"], rows, note)
+    table = Table("From process start to the end of the first step", ["", "seconds"], rows, note)
+    plain = Spread(tuple(seconds[LIGHTNING]))
+    targets = [
+        Target(
+            f"time to the first step, {name} / {LIGHTNING}",
+            ratio(Spread(tuple(seconds[name])), plain).median,
+            GOAL,
+            at_least=False,
+        )
+        for name in FITS
+    ]
+    return table, targets
 
 
 def imports(folder: Path, rounds: int) -> Table:
@@ -108,16 +124,13 @@ def data_sets(rounds: int) -> Table:
 def main() -> None:
     """Measure all three."""
     parser = benchmark_parser(__doc__)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     require_linux()
     rounds = 1 if options.quick else options.rounds
-    tables = [
-        first_steps(options.folder, rounds, options.quick),
-        imports(options.folder, rounds),
-        data_sets(rounds),
-    ]
-    deliver(Group("Start", tables), options)
+    steps, targets = first_steps(options.folder, rounds, options.quick)
+    tables = [steps, imports(options.folder, rounds), data_sets(rounds)]
+    deliver(Group("Start", tables, targets), options)
 
 
 if __name__ == "__main__":
