@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from torch import Tensor
 from torchvision.io import ImageReadMode, decode_image
 from torchvision.transforms import v2
 
+from lr_lightning.common.cores import num_cores
 from lr_lightning.data.storage import parallel_blocks
 from lr_lightning.data.storage.fixed_transforms import FixedTransforms
 from lr_lightning.data.storage.image_folder import FolderImages
@@ -113,7 +115,7 @@ def damaged(number: int) -> Table:
 
 def conversion(folder: Path, rounds: int) -> Table:
     """Convert folders of pictures to 64 x 64 with one core and with all."""
-    rows, cores = [], parallel_blocks.num_cores()
+    rows, cores = [], num_cores()
     for (name, size), number in zip(SIZES.items(), (512, 16), strict=True):
         paths = [folder / f"{name}_{i}.jpg" for i in range(number)]
         for i, path in enumerate(paths):
@@ -129,8 +131,8 @@ def conversion(folder: Path, rounds: int) -> Table:
 
 def converted(source: FolderImages, cores: int) -> int:
     """Read all blocks with a number of threads."""
-    parallel_blocks.num_cores = lambda: cores
-    return sum(len(block) for block in source.blocks())
+    with patch.object(parallel_blocks, "num_cores", lambda: cores):
+        return sum(len(block) for block in source.blocks())
 
 
 def main() -> None:

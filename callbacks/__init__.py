@@ -11,6 +11,7 @@ from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.ensemble_assay import EnsembleAssay
 from lr_lightning.callbacks.registry import ASSAYS
 from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.run.adaptive_threads import AdaptiveThreads
 from lr_lightning.callbacks.run.code_files import CodeFiles
 from lr_lightning.callbacks.run.model_summary import RunModelSummary
 from lr_lightning.callbacks.run.progress import RunProgressBar
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ASSAYS",
+    "AdaptiveThreads",
     "AssayCallback",
     "AssayContext",
     "AssayResult",

@@ -18,6 +18,7 @@ from lr_lightning.callbacks.code_table import CodeTableCollector
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.needs import Need
 from lr_lightning.callbacks.result import AssayResult
+from lr_lightning.callbacks.run.adaptive_threads import adapt_threads
 from lr_lightning.callbacks.sentences import labeled_rows
 from lr_lightning.callbacks.sharding import gather_objects
 from lr_lightning.callbacks.trainer_state import dataset_of, is_last_validation
@@ -257,6 +258,7 @@ class AssayCallback(Callback):
             pl_module: The model.
             member: Index of the model in an ensemble.
         """
+        adapt_threads(trainer)  # assays take long, and other processes may have come or gone
         scalars, failure = {}, None
         with isolate_rng():  # an error inside run_and_save would leave the global generators changed
             try:

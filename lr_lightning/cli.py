@@ -70,16 +70,18 @@ def _run(arguments: list[str]) -> int:
         Exit code: 0 on success, 1 on failure, 2 for an invalid command line or config, 130 after Ctrl-C.
     """
     from lr_lightning.commands.failure import fail
+    from lr_lightning.common.cores import CoreMeter
 
+    meter = CoreMeter()  # so that it has seen what others use by the time training begins
     try:
         if arguments[0] == "assay":
             from lr_lightning.commands.assay import command as assay
 
-            assay.run(arguments)
+            assay.run(arguments, meter)
         else:
             from lr_lightning.commands.fit import training
 
-            training.run(arguments)
+            training.run(arguments, meter)
     except KeyboardInterrupt as interrupt:
         print(f"lr-lightning {arguments[0]}: interrupted; {interrupt}".rstrip("; "), file=sys.stderr)
         return 130

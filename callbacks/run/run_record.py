@@ -14,6 +14,7 @@ from typing_extensions import override
 from lr_lightning.callbacks.assay import AssayCallback, assays_of
 from lr_lightning.callbacks.cautions import cautions_of
 from lr_lightning.callbacks.ensemble_assay import Ensemble
+from lr_lightning.callbacks.run.adaptive_threads import threads_of
 from lr_lightning.callbacks.run.evaluated_part import evaluated_part
 from lr_lightning.callbacks.run.provenance import data_record, git_commit, versions
 from lr_lightning.callbacks.run.summary import print_summary
@@ -31,10 +32,10 @@ class RunRecord(RunFolderOwner, Callback):
     """Writes ``results.json`` at the end of training and of each evaluation, and prints a summary.
 
     The file has one entry per command that has run (``fit``, ``validate``, ``test``), the latest one last. An entry
-    contains every scalar (``null`` if undefined) and its step; the resolved config, seed, versions, data set and git
-    commit; the numbers of evaluated and available observations; ``cautions``, reasons to distrust scores; and
-    ``failed_assays``: how often each assay was skipped, and why it was skipped the last time it was due (``null`` if it
-    ran).
+    contains every scalar (``null`` if undefined) and its step; ``threads``, the number of threads from each step at
+    which it changed; the resolved config, seed, versions, data set and git commit; the numbers of evaluated and
+    available observations; ``cautions``, reasons to distrust scores; and ``failed_assays``: how often each assay was
+    skipped, and why it was skipped the last time it was due (``null`` if it ran).
 
     Args:
         config: Resolved config of the run, in plain values.
@@ -144,11 +145,14 @@ class RunRecord(RunFolderOwner, Callback):
 
     def _record(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> dict[str, Any]:
         """Return the results and circumstances of this start, without its origin."""
-        assays = self._assays(trainer)
+        assays, step = self._assays(trainer), trainer.global_step if stage == "fit" else self.step
+        # the Trainer of an evaluation is at step 0
+        threads = threads_of(trainer) if stage == "fit" else [each | {"step": step} for each in threads_of(trainer)]
         record = {
             "scalars": {key: value.item() for key, value in sorted(self._scalars(trainer).items())},
-            "step": trainer.global_step if stage == "fit" else self.step,
+            "step": step,
             "seconds": self._seconds(),
+            "threads": threads,
             "assay_seconds": sum(assay.total_seconds for assay in assays),
             "cautions": [*_early_ends(pl_module), *cautions_of(assays)],
             "failed_assays": {

@@ -15,11 +15,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from lr_lightning.common.checks import one_line
+from lr_lightning.common.cores import num_cores
 from lr_lightning.data.from_torchvision.construction import MapDataset
 from lr_lightning.data.from_torchvision.recipe import Recipe
 from lr_lightning.data.from_torchvision.targets import is_pair
 from lr_lightning.data.from_torchvision.watch import Watch, watched
-from lr_lightning.data.storage.parallel_blocks import num_cores
 from lr_lightning.data.storage.pictures import pixels_of, without_warnings
 from lr_lightning.data.storage.random_state import kept_random_state
 

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lr_lightning.common.cores import num_cores
 from lr_lightning.data.storage.disk_space import require_disk_space
 from lr_lightning.data.storage.download import file_md5
 from lr_lightning.data.storage.image_source import ImageSource
-from lr_lightning.data.storage.parallel_blocks import num_cores
 from lr_lightning.data.storage.write_lock import write_lock
 
 FORMAT_VERSION = 1

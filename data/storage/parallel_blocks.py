@@ -1,6 +1,5 @@
 """Read the rows of a source in parallel."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
@@ -8,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+from lr_lightning.common.cores import num_cores
 from lr_lightning.data.storage.image_source import block_rows
 
 _BLOCK_ROWS = 128  # large photographs take seconds per block; progress is shown after each
@@ -40,8 +40,3 @@ def blocks_in_parallel(
             with around():
                 block = list(pool.map(row, range(start, min(start + rows, num_rows))))
             yield torch.stack(block)
-
-
-def num_cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

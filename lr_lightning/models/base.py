@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
@@ -12,6 +12,7 @@ from pytorch_lightning.core.mixins.hparams_mixin import _given_hyperparameters
 from pytorch_lightning.utilities.seed import isolate_rng
 from torch import Tensor
 from torch.distributions import Normal
+from torch.nn.utils import get_total_norm
 from torch.optim.optimizer import ParamsT
 from typing_extensions import override
 
@@ -249,6 +250,42 @@ class AutoencoderModule(LightningModule, ABC):
         objective = self.training_objective(batch, generator)
         self.step_optimizer(objective.loss)
         return objective.terms_and_loss()
+
+    def trial(self, batch: Any, training: bool) -> list[Tensor]:
+        """Return what an update on ``batch`` would add up: the loss, its terms and all gradients, as a trial.
+
+        Weights, buffers, gradients and the global random state stay as they are.
+
+        Args:
+            batch: A training batch, or one of an evaluation.
+            training: Whether to compute gradients; otherwise as in an evaluation, loss, terms and codes.
+        """
+        buffers = [(buffer, buffer.clone()) for buffer in self.buffers()]
+        with isolate_rng():
+            if training:
+                with self.trainer.precision_plugin.forward_context():
+                    result = self._trial_update(batch, self.noise(self.steps_trained + 1))
+            else:
+                with torch.no_grad(), self._full_precision():
+                    objective = self.objective(batch[0], self.noise(0))
+                result = [*objective.terms_and_loss().values(), objective.codes]
+        with torch.no_grad():
+            for buffer, value in buffers:
+                buffer.copy_(value)
+        return result
+
+    def _trial_update(self, batch: Any, generator: torch.Generator) -> list[Tensor]:
+        """Return loss, terms and gradients of an update that is not made."""
+        objective = self.training_objective(batch, generator)
+        return [*objective.terms_and_loss().values(), *self._trial_gradients(objective.loss, self.parameters())]
+
+    def _trial_gradients(self, loss: Tensor, parameters: Iterable[Tensor]) -> list[Tensor]:
+        """Return gradients without storing them, and the norm that clips them, if the Trainer does."""
+        wanted = [parameter for parameter in parameters if parameter.requires_grad]
+        with self._full_precision():
+            gradients = torch.autograd.grad(loss, wanted, allow_unused=True)
+        found = [gradient for gradient in gradients if gradient is not None]
+        return [*found, get_total_norm(found)] if self.trainer.gradient_clip_val else found
 
     def step_optimizer(self, loss: Tensor) -> None:
         """Take one step of the model's first optimizer on ``loss``, without the Trainer counting it."""

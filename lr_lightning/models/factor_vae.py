@@ -112,6 +112,21 @@ class FactorVAE(VAE):
         return objective.terms_and_loss() | self._update_discriminator(posterior.samples.detach(), permuted)
 
     @override
+    def _trial_update(self, batch: Any, generator: torch.Generator) -> list[Tensor]:
+        """Return loss, terms and gradients of the VAE and of the discriminator, of an update that is not made."""
+        first, second = batch[0].tensor_split(2)
+        posterior = self.sample_posterior(first, generator)
+        objective = self.objective_of(posterior, first, generator)
+        found = [*objective.terms_and_loss().values(), *self._trial_gradients(objective.loss, self.parameters())]
+        with torch.no_grad():
+            permuted = permute_latents(self.sample_posterior(second, generator).samples, generator)
+        self.discriminator.requires_grad_(True)
+        loss = self._classification(posterior.samples.detach(), permuted)["discriminator_loss"]
+        found += [loss.detach(), *self._trial_gradients(loss, self.discriminator.parameters())]
+        self.discriminator.requires_grad_(False)
+        return found
+
+    @override
     def configure_optimizers(self) -> Any:
         """Build the VAE's optimizer, with its schedule if configured, and the discriminator's optimizer."""
         vae = super().configure_optimizers()

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from lr_lightning.common.thread_limit import kept_threads
 from lr_lightning.data.storage.random_state import kept_random_state
 
 T = TypeVar("T")
@@ -40,10 +41,10 @@ def run_isolated(work: Callable[[], T], quiet: bool = False) -> T:
 def isolated(quiet: bool = False) -> Iterator[None]:
     """Restore the state of the process when the context ends, also after an error.
 
-    Restored are the random states of Python, NumPy and PyTorch; PyTorch's threads, default dtype, gradient mode, and
-    its settings on determinism and precision; environment variables, signal handlers and the working folder; filters
-    of warnings and of Lightning's log; and Matplotlib's settings. Objects that refer to each other, such as a Trainer
-    and its model, are freed at once.
+    Restored are the random states of Python, NumPy and PyTorch; the numbers of threads; PyTorch's default dtype,
+    gradient mode, and its settings on determinism and precision; environment variables, signal handlers and the working
+    folder; filters of warnings and of Lightning's log; and Matplotlib's settings. Objects that refer to each other,
+    such as a Trainer and its model, are freed at once.
 
     One setting stays: the C library keeps up to 1 GiB of freed memory for the next run.
 
@@ -62,7 +63,14 @@ def isolated(quiet: bool = False) -> Iterator[None]:
     try:
         with ExitStack() as stack:
             stack.callback(gc.collect)
-            for kept in (_torch_settings, _environment, _signal_handlers, _exit_hooks, _matplotlib_settings):
+            for kept in (
+                kept_threads,
+                _torch_settings,
+                _environment,
+                _signal_handlers,
+                _exit_hooks,
+                _matplotlib_settings,
+            ):
                 stack.callback(kept())
             stack.callback(os.chdir, os.getcwd())  # noqa: PTH109  (the text, so that a removed folder is no error)
             stack.callback(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
@@ -84,7 +92,7 @@ def isolated(quiet: bool = False) -> Iterator[None]:
 def _torch_settings() -> Callable[[], None]:
     """Return a function that restores PyTorch's settings."""
     cudnn = torch.backends.cudnn
-    threads, dtype, gradients = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
+    dtype, gradients = torch.get_default_dtype(), torch.is_grad_enabled()
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     precision = torch.get_float32_matmul_precision()
@@ -92,8 +100,6 @@ def _torch_settings() -> Callable[[], None]:
     anomalies, check_nan = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
 
     def restore() -> None:
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(gradients)
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from lr_lightning.study.engines.machine import num_cores, share_machine, visible_gpus
+from lr_lightning.common.cores import num_cores
+from lr_lightning.study.engines.machine import share_machine, visible_gpus
 from lr_lightning.study.evaluation_file import read_evaluation
 from lr_lightning.study.identity import canonical
 from lr_lightning.study.layout import evaluation_path, run_folder

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
-from lr_lightning.study.engines.machine import num_cores
+from lr_lightning.common.cores import num_cores
 from lr_lightning.study.layout import codes_path, run_folder, udr_path
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.udr_file import CellUDR, StudyUDR, write_udr

@@ -126,6 +126,15 @@ class ModelTester:
         self._fit(disturbed, tmp_path, 3, _Draws())
         assert _same_weights(undisturbed, disturbed)
 
+    def test_trial_of_an_update_changes_nothing(self, tmp_path: Path) -> None:
+        """Trials before each update give its loss and gradients, and leave training as it is."""
+        plain, tried, terms, trials = self.model(), self.model(), _Terms(), _Trials()
+        self._fit(plain, tmp_path, 3)
+        self._fit(tried, tmp_path, 3, trials, terms)
+        assert _same_weights(plain, tried)
+        assert trials.losses == [row["loss"] for row in terms.rows]
+        assert min(trials.num_gradients) >= sum(parameter.requires_grad for parameter in plain.network.parameters())
+
     def test_checkpoint_restores_the_model(self, tmp_path: Path, observations: Tensor) -> None:
         """Checkpoints contain only tensors and plain values; a model built from a config loads without arguments."""
         model = self.model()
@@ -222,6 +231,22 @@ class _Terms(Callback):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         assert isinstance(pl_module, AutoencoderModule)
         self.rows.append({name: value.item() for name, value in pl_module.train_terms.items()})
+
+
+class _Trials(Callback):
+    """Tries each update before it is made; stores the losses and the numbers of gradients."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.num_gradients: list[int] = []
+
+    @override
+    def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
+        assert isinstance(pl_module, AutoencoderModule)
+        loss, *others = pl_module.trial(batch, training=True)
+        self.losses.append(loss.item())
+        self.num_gradients.append(sum(tensor.ndim > 0 for tensor in others))
+        pl_module.trial(batch, training=False)
 
 
 class _Draws(Callback):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lr_lightning.commands.collection import resume_collection
 from lr_lightning.commands.messages import UsageError
+from lr_lightning.common.cores import CoreMeter
 
 if TYPE_CHECKING:
     from lr_lightning.callbacks import AssayCallback
@@ -28,11 +29,12 @@ those of `lr-lightning test`: --data.dataset ... for other data, --assays.respon
 of an assay, --assays.mine my_package.MyAssay to add one, --trainer.accelerator cpu."""
 
 
-def run(arguments: list[str]) -> None:
+def run(arguments: list[str], meter: CoreMeter | None = None) -> None:
     """Run ``lr-lightning assay``.
 
     Args:
         arguments: ``"assay"`` and the arguments after it.
+        meter: Measures the free cores since the start of the process.
 
     Raises:
         UsageError: If the arguments, the run's config or the name of an assay are invalid.
@@ -48,7 +50,7 @@ def run(arguments: list[str]) -> None:
     if options.out is None:
         raise UsageError("missing option --out FOLDER, the folder of the report")
     _check_folder(options.out, options.overwrite)
-    command_line = _prepare(options, rest)
+    command_line = _prepare(options, rest, meter)
     resume_collection()
     try:
         _clear_folder(options.out)
@@ -129,7 +131,7 @@ def _clear_folder(folder: Path) -> None:
         path.unlink()
 
 
-def _prepare(options: argparse.Namespace, rest: Sequence[str]) -> "AssayCLI":
+def _prepare(options: argparse.Namespace, rest: Sequence[str], meter: CoreMeter | None) -> "AssayCLI":
     """Return a Trainer with the model and data of the run and the chosen assays."""
     from lr_lightning.callbacks.report_arguments import report_arguments
     from lr_lightning.commands.assay.assay_choice import choose_assays
@@ -151,7 +153,7 @@ def _prepare(options: argparse.Namespace, rest: Sequence[str]) -> "AssayCLI":
     stage = "test" if options.split == "test" else "validate"
     stage, config, checkpoint, *overrides = expand_run_argument([stage, *rest])
     words = [stage, config, checkpoint, *SETTINGS, "--assays=null", f"--assays={json.dumps(assays)}", *overrides]
-    return prepare(words, partial(AssayCLI, folder=options.out, skipped=choice.unavailable))
+    return prepare(words, partial(AssayCLI, meter=meter, folder=options.out, skipped=choice.unavailable))
 
 
 def _start(command_line: "AssayCLI") -> list[str]:

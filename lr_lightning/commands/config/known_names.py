@@ -20,8 +20,8 @@ SET_BY_THE_RUN = {"save_dir", "resume_step"}
 
 def known_arguments() -> list[str]:
     """Return the options of commands that need a Trainer, e.g. ``--trainer.max_epochs``."""
-    own = ["config", "seed_everything", "seeds", "ckpt_path", "initial_weights", "model", "data", "assays", "wandb"]
-    own += ["checkpoint.monitor", "checkpoint.mode", "codes", "sample_seed"]
+    own = ["config", "seed_everything", "seeds", "threads", "ckpt_path", "initial_weights", "model", "data", "assays"]
+    own += ["wandb", "checkpoint.monitor", "checkpoint.mode", "codes", "sample_seed"]
     own += [f"wandb.{name}" for name in inspect.signature(RunWandbLogger).parameters if name not in SET_BY_THE_RUN]
     own += [f"trainer.{name}" for name in inspect.signature(Trainer).parameters]
     return [f"--{name}" for name in own]

@@ -25,6 +25,7 @@ _FREE = {
     "checkpoint",
     "ckpt_path",
     "model.assays",
+    "threads",
     "verbose",
     "wandb",
     "weights_only",

@@ -5,12 +5,13 @@ import warnings
 from argparse import ArgumentError
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from jsonargparse import Namespace
-from jsonargparse.typing import NonNegativeInt
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 from pytorch_lightning import LightningDataModule, LightningModule, Trainer, seed_everything
 from pytorch_lightning.__version__ import version
 from pytorch_lightning.callbacks import Callback, ModelSummary
@@ -24,6 +25,7 @@ from typing_extensions import override
 import lr_lightning.data.loading.datamodule  # noqa: F401  (short class names need their classes imported)
 from lr_lightning.callbacks import (
     ASSAYS,
+    AdaptiveThreads,
     AssayCallback,
     CodeFiles,
     Resumption,
@@ -59,7 +61,9 @@ from lr_lightning.commands.run.folder_guard import FolderGuard
 from lr_lightning.commands.run.initial_weights import OPTION, load_initial_weights
 from lr_lightning.commands.run.resumable import check_resumable, while_restoring
 from lr_lightning.commands.run.run_choice import choose_run
+from lr_lightning.common.cores import CoreMeter
 from lr_lightning.common.files import quoted_path
+from lr_lightning.common.thread_limit import given_by_environment, limit_threads
 from lr_lightning.data.dataset import FactorDataset
 from lr_lightning.data.registry import import_data_sets
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
@@ -73,13 +77,19 @@ class RunCLI(LightningCLI):
 
     Added keys: ``seeds`` (number or list of seeds to train), ``assays.NAME`` (an assay callback, ``null`` to remove
     one), ``wandb.*`` (arguments of :class:`RunWandbLogger`) and ``checkpoint.*`` (which checkpoint is the best). The
-    run folder is ``trainer.default_root_dir``, with a number appended if it already has a run.
+    run folder is ``trainer.default_root_dir``, with a number appended if it already has a run. ``threads`` is how many
+    threads compute each operation.
+
+    Args:
+        meter: Measures the free cores, from the start of the process if possible.
+        args: Arguments of the command line, starting with the subcommand.
     """
 
     _held: RunFolder | None = None
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, meter: CoreMeter | None = None, **kwargs: Any) -> None:
         self._command: str = kwargs["args"][0]
+        self._meter = meter or CoreMeter()
         try:
             super().__init__(*args, **kwargs)
         except BaseException:
@@ -118,6 +128,12 @@ class RunCLI(LightningCLI):
             type=int | list[int] | None,
             default=None,
             help="Seeds to train at once: their number, counted from seed_everything, or a list of them.",
+        )
+        parser.add_argument(
+            "--threads",
+            type=Literal["auto"] | PositiveInt,
+            default="auto",
+            help="Threads of each operation; 'auto' adapts them to the free cores, unless OMP_NUM_THREADS is set.",
         )
         parser.add_argument(
             "--assays",
@@ -161,6 +177,8 @@ class RunCLI(LightningCLI):
     def before_instantiate_classes(self) -> None:
         config = self.config[self.subcommand]
         self._seeds = self._seeds_of_config()
+        if config.threads != "auto":
+            limit_threads(config.threads)
         folder, checkpoint = self._folder_and_checkpoint()
         if self._seeds is not None and checkpoint is not None:
             self._check_seeds(checkpoint)
@@ -263,7 +281,9 @@ class RunCLI(LightningCLI):
         place_checkpoints(given, folder / CHECKPOINTS)
         if trainer["enable_model_summary"] is not False and not any(isinstance(own, ModelSummary) for own in given):
             callbacks.append(RunModelSummary())
-        return [Resumption(), *self._guards(), FiniteLoss(), *given, *callbacks, *self._records()]
+        is_fixed = self._get(self.config, "threads") != "auto" or given_by_environment()
+        threads = AdaptiveThreads(None if is_fixed else self._meter)
+        return [Resumption(), *self._guards(), threads, FiniteLoss(), *given, *callbacks, *self._records()]
 
     def _guards(self) -> list[Callback]:
         """Return the callbacks that end the run if its folder is lost."""
@@ -410,14 +430,18 @@ class RunCLI(LightningCLI):
 _Prepared = TypeVar("_Prepared", bound=RunCLI)
 
 
-def run(arguments: list[str]) -> None:
+def run(arguments: list[str], meter: CoreMeter | None = None) -> None:
     """Run ``fit``, ``validate``, ``test`` or ``predict`` with ``arguments``, starting with the subcommand.
+
+    Args:
+        arguments: The arguments.
+        meter: Measures the free cores since the start of the process.
 
     Raises:
         UsageError: If the arguments or a config cannot be parsed.
         KeyboardInterrupt: If training was interrupted.
     """
-    command_line = prepare(arguments, RunCLI)
+    command_line = prepare(arguments, partial(RunCLI, meter=meter))
     resume_collection()
     command_line.convert_data()
     command_line.start()

@@ -15,6 +15,8 @@ from rich.markup import escape
 from lr_lightning.commands.failure import fail
 from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.common.checks import one_line
+from lr_lightning.common.cores import CoreMeter
+from lr_lightning.common.thread_limit import fitting, given_by_environment, limit_threads
 
 if TYPE_CHECKING:
     from lr_lightning.metrics.base import DisentanglementMetric
@@ -39,6 +41,7 @@ def main(argv: Sequence[str]) -> int:
         Exit code: 0 on success, 1 on failure, 2 for a wrong command line, 130 after Ctrl-C. Errors are printed to
         standard error, one sentence each.
     """
+    meter = CoreMeter()  # so that it has seen what others use by the time scoring begins
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as exit_:  # argparse has already printed the message
@@ -47,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
         if arguments.list:
             _list()
         else:
-            _score(arguments)
+            _score(arguments, meter)
     except KeyboardInterrupt:
         print("lr-lightning score: interrupted", file=sys.stderr)
         return 130
@@ -97,6 +100,13 @@ def _parser() -> argparse.ArgumentParser:
         "predictors (cheap), or none (default: %(default)s)",
     )
     parser.add_argument("--truncated", action="store_true", help="also score active latents only (names with _active)")
+    parser.add_argument(
+        "--threads",
+        type=_threads,
+        default="auto",
+        help="threads of each operation (default: %(default)s, the cores that others leave free at the start, unless "
+        "OMP_NUM_THREADS is set)",
+    )
     parser.add_argument("--out", type=Path, help="file for the table: .json, .csv or .parquet")
     parser.add_argument("--figures", type=Path, help="folder for heat maps of the matrices behind the scores")
     return parser
@@ -123,7 +133,7 @@ def _list() -> None:
         console.print(f"[bold]{name:36}[/]{', '.join(members)}", soft_wrap=True)
 
 
-def _score(arguments: argparse.Namespace) -> None:
+def _score(arguments: argparse.Namespace, meter: CoreMeter) -> None:
     if arguments.file is None:
         raise ValueError("missing argument: the file to score, as in lr-lightning score codes.npz")
     counts_given = arguments.num_train is not None or arguments.num_test is not None
@@ -153,6 +163,7 @@ def _score(arguments: argparse.Namespace) -> None:
     metrics, notes = make_metrics(names), list[str]()
     if arrays.sampled:
         metrics, notes = _without_means(metrics, arguments.file)
+    _set_threads(arguments.threads, meter)
     suite = DisentanglementSuite(metrics, sampling, arguments.num_repeats, arguments.truncated, arguments.levels)
     with warnings.catch_warnings(record=True) as caught, _progress() as progress:
         warnings.simplefilter("always")
@@ -161,6 +172,22 @@ def _score(arguments: argparse.Namespace) -> None:
         table = replace(table, rows=tuple(row._replace(codes="sample") for row in table.rows))
     sizes = sampling.sizes(len(arrays.codes))
     _report(arguments, table, sizes, list(dict.fromkeys([*notes, *(str(warning.message) for warning in caught)])))
+
+
+def _set_threads(threads: int | Literal["auto"], meter: CoreMeter) -> None:
+    if threads != "auto":
+        limit_threads(threads)
+    elif not given_by_environment():
+        limit_threads(fitting(meter.read()))
+
+
+def _threads(word: str) -> int | Literal["auto"]:
+    """Return the value of ``--threads``."""
+    if word == "auto":
+        return "auto"
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"must be auto or a number of at least 1, got {word!r}")
+    return int(word)
 
 
 def _without_means(

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from lr_lightning.commands.messages import UsageError
+from lr_lightning.common.cores import num_cores
 from lr_lightning.study.engines.engine import Engine
 from lr_lightning.study.engines.local_engine import LocalEngine
-from lr_lightning.study.engines.machine import num_cores, share_machine, visible_gpus
+from lr_lightning.study.engines.machine import share_machine, visible_gpus
 from lr_lightning.study.job import Work
 from lr_lightning.study.manifest import Resources
 

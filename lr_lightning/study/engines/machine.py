@@ -7,13 +7,6 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.manifest import Resources
 
 
-def num_cores() -> int:
-    """Return the number of cores that this process may use, also inside a container with a share of the machine."""
-    from joblib import cpu_count
-
-    return int(cpu_count())
-
-
 def visible_gpus() -> tuple[str, ...]:
     """Return the names of the GPUs that this process may use, as in ``CUDA_VISIBLE_DEVICES``."""
     import torch

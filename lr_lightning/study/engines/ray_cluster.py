@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from lr_lightning.commands.messages import UsageError
-from lr_lightning.study.engines.machine import num_cores
+from lr_lightning.common.cores import num_cores
 from lr_lightning.study.manifest import Resources
 
 _KNOCK = 5.0

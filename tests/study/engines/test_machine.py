@@ -1,11 +1,9 @@
 """How jobs share the cores and GPUs of a machine."""
 
-import os
-
 import pytest
 
 from lr_lightning.commands.messages import UsageError
-from lr_lightning.study.engines.machine import Share, num_cores, share_machine
+from lr_lightning.study.engines.machine import Share, share_machine
 from lr_lightning.study.manifest import Resources
 
 TWO = ("0", "1")
@@ -60,7 +58,3 @@ def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(UsageError, match=r"--jobs .*0"):
         share_machine(Resources(), 0, 8, ())
     assert share_machine(Resources(gpus=0.5), 4, 8, TWO) == Share(4, 2, ("0", "1", "0", "1"))
-
-
-def test_only_cores_that_this_process_may_use_count() -> None:
-    assert 1 <= num_cores() <= (os.cpu_count() or 1)
