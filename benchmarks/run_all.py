@@ -28,7 +28,17 @@ from setup_peers import DISENT, PYTHAE, peers_python
 from lr_lightning.callbacks.run.provenance import git_commit, versions
 from lr_lightning.commands.fit.precision import default_precision
 
-GROUPS = ("training", "step_overhead", "start_up", "memory", "evaluation", "scores", "assay_growth", "seed_ensembles")
+GROUPS = (
+    "training",
+    "shared_cores",
+    "step_overhead",
+    "start_up",
+    "memory",
+    "evaluation",
+    "scores",
+    "assay_growth",
+    "seed_ensembles",
+)
 
 
 def run(name: str, options: list[str]) -> Group | None:
