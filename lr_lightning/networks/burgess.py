@@ -3,8 +3,8 @@
 from torch import nn
 
 from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim, decoder_channels
+from lr_lightning.networks.doubling_convolution import DoublingConvolution
 from lr_lightning.networks.initialization import initialize_for_relu
-from lr_lightning.networks.last_doubling import LastDoubling
 from lr_lightning.networks.strided import double, halve
 
 
@@ -62,7 +62,7 @@ class BurgessNetwork(AutoencoderNetwork):
             nn.ReLU(),
             nn.Unflatten(1, (32, 4, 4)),
             *(layer for _ in inner for layer in double(32, 32)),
-            LastDoubling(32, decoder_channels(channels, parameters_per_value)),
+            DoublingConvolution(32, decoder_channels(channels, parameters_per_value)),
         )
         side = 4 * 2**num_convolutions
         super().__init__(

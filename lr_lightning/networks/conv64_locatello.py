@@ -3,8 +3,8 @@
 from torch import nn
 
 from lr_lightning.networks.base import AutoencoderNetwork, check_channels, check_latent_dim, decoder_channels
+from lr_lightning.networks.doubling_convolution import DoublingConvolution
 from lr_lightning.networks.initialization import initialize_for_relu
-from lr_lightning.networks.last_doubling import LastDoubling
 from lr_lightning.networks.strided import double, halve
 
 
@@ -65,7 +65,7 @@ class Conv64Locatello(AutoencoderNetwork):
             *double(64, 64),
             *double(64, 32),
             *double(32, 32),
-            LastDoubling(32, outputs),  # (B, C, 64, 64)
+            DoublingConvolution(32, outputs),  # (B, C, 64, 64)
         )
         super().__init__(
             encoder,

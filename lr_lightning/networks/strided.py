@@ -6,6 +6,8 @@ longer on a CPU.
 
 from torch import nn
 
+from lr_lightning.networks.doubling_convolution import DoublingConvolution
+
 
 def halve(inputs: int, outputs: int, kernel_size: int = 4) -> tuple[nn.Module, nn.Module]:
     """Return a convolution that halves height and width, and a ReLU.
@@ -25,4 +27,4 @@ def double(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module]:
         inputs: Number of input channels.
         outputs: Number of output channels.
     """
-    return nn.ConvTranspose2d(inputs, outputs, kernel_size=4, stride=2, padding=1), nn.ReLU(inplace=True)
+    return DoublingConvolution(inputs, outputs), nn.ReLU(inplace=True)

@@ -1,11 +1,16 @@
 """Bernoulli likelihood against torch.distributions."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
+from torch.autograd import gradgradcheck
 from torch.distributions import Bernoulli as TorchBernoulli
+from torch.nn import functional
 
 from lr_lightning.losses import Bernoulli
+from lr_lightning.losses.likelihoods.bernoulli import cross_entropy
 from tests.losses.likelihoods.sums import assert_equal_sums
 
 
@@ -48,3 +53,37 @@ def test_refuses_observations_without_a_bound(gray: Tensor, value: float) -> Non
     Bernoulli().check(gray)
     with pytest.raises(ValueError, match=rf"Bernoulli .*{value}.*Gaussian"):
         Bernoulli().check(torch.cat([gray.flatten(), torch.tensor([value])]))
+
+
+@pytest.mark.parametrize("scale", [0.1, 3.0, 40.0])
+def test_errors_and_gradients_are_those_of_the_exact_cross_entropy(scale: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = (scale * torch.randn(4000, generator=generator)).requires_grad_()
+    observations = torch.rand(4000, generator=generator).requires_grad_()
+    found = cross_entropy(logits, observations)
+    exact = functional.binary_cross_entropy_with_logits(logits.double(), observations.double(), reduction="none")
+    # each of four operations rounds by at most half an ulp of the largest term, or of the sigmoid near 1
+    bound = 2 * torch.finfo(torch.float32).eps * (1 + logits.abs().max().item())
+    assert (found - exact).abs().max() < bound
+    for gradient, other in zip(
+        torch.autograd.grad(found.sum(), [logits, observations]),
+        torch.autograd.grad(exact.sum(), [logits, observations]),
+        strict=True,
+    ):
+        torch.testing.assert_close(gradient, other, rtol=1e-6, atol=2e-7)
+
+
+def test_logits_of_zero_and_of_any_size() -> None:
+    logits = torch.tensor([0.0, 200.0, -200.0], requires_grad=True)
+    found = cross_entropy(logits, torch.tensor([0.25, 1.0, 0.0]))
+    assert found.tolist() == pytest.approx([math.log(2), 0.0, 0.0])
+    [gradient] = torch.autograd.grad(found.sum(), logits)
+    assert gradient.tolist() == [0.25, 0.0, 0.0]
+
+
+def test_second_derivatives_and_batches_of_functions() -> None:
+    logits = torch.randn(3, 4, dtype=torch.float64, requires_grad=True)
+    observations = torch.rand(3, 4, dtype=torch.float64)
+    assert gradgradcheck(lambda raw: cross_entropy(raw, observations), logits)
+    each = torch.vmap(cross_entropy)(logits.detach(), observations)
+    assert torch.equal(each, cross_entropy(logits.detach(), observations))
