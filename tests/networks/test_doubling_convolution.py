@@ -122,7 +122,12 @@ def test_evaluation_of_few_channels_is_a_convolution(
 ) -> None:
     shuffled: list[int] = []
     shuffle = F.pixel_shuffle
-    monkeypatch.setattr(F, "pixel_shuffle", lambda pixels, by: (shuffled.append(by), shuffle(pixels, by))[1])
+
+    def counted(pixels: Tensor, factor: int) -> Tensor:
+        shuffled.append(factor)
+        return shuffle(pixels, factor)
+
+    monkeypatch.setattr(F, "pixel_shuffle", counted)
     with torch.no_grad():
         assert DoublingConvolution(2, outputs)(torch.zeros(1, 2, 4, 4)).is_contiguous()
     assert len(shuffled) == shuffles
