@@ -10,11 +10,13 @@ from pytorch_lightning import Callback, Trainer
 from typing_extensions import override
 
 from lr_lightning.callbacks.ensemble_assay import EnsembleAssay
+from lr_lightning.callbacks.run.adaptive_threads import AdaptiveThreads
 from lr_lightning.callbacks.run.member_record import MemberRecord
 from lr_lightning.callbacks.run.run_checkpoint import RunCheckpoint
 from lr_lightning.training.loop_state import of_manual_optimization
 from lr_lightning.training.member_statistics import member_statistics, scalars_of_member
 
+_THREADS = AdaptiveThreads().state_key
 _OF_THE_ENSEMBLE = ("state_dict", "callbacks", "optimizer_states", "lr_schedulers", "loops", "metrics")
 
 
@@ -103,6 +105,8 @@ def ensemble_checkpoint(checkpoints: Mapping[str, Mapping[str, Any]], seeds: Seq
         if "last_scalars" in state:  # an assay
             scalars = member_statistics(names, [own["last_scalars"] for own in copies])
             callbacks[f"EnsembleAssay of {key}"] = state | {"last_scalars": scalars, "copies": copies}
+        elif key == _THREADS:
+            callbacks[key] = state  # one process, one number
         else:
             callbacks |= {f"{name}/{key}": own for name, own in zip(names, copies, strict=True)}
     hyperparameters = ("hparams_name", "hyper_parameters")
@@ -134,6 +138,8 @@ def _states_alone(callbacks: Sequence[Callback], index: int, member: str) -> Ite
             yield callback.key_alone, callback.state_dict()
         elif isinstance(callback, MemberRecord) and callback.member == member:
             yield callback.state_key.removeprefix(f"{member}/"), callback.state_dict()
+        elif isinstance(callback, AdaptiveThreads):
+            yield _THREADS, callback.state_dict()
 
 
 def _metrics(names: Sequence[str], metrics: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
