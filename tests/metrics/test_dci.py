@@ -1,6 +1,7 @@
 """Disentanglement, completeness and informativeness."""
 
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -225,7 +226,8 @@ def test_duplicated_latents_share_importance_equally() -> None:
     torch.testing.assert_close(result.matrix[:3], result.matrix[3:], rtol=1e-6, atol=1e-9)
 
 
-def test_the_number_of_threads_does_not_matter() -> None:
+@pytest.mark.parametrize("importance", ["impurity", "permutation"])
+def test_the_number_of_threads_does_not_matter(importance: Literal["impurity", "permutation"]) -> None:
     """With as many threads as values, each grows the trees of one; nothing is found to split in some of them."""
     codes, factors = small_case(sizes=(3, 4, 5))
     codes[:, 0] = factors[:, 0]
@@ -233,7 +235,7 @@ def test_the_number_of_threads_does_not_matter() -> None:
     try:
         for number in (1, 2, 5):
             torch.set_num_threads(number)
-            found.append(dci(codes, factors, num_trees=40, importance="permutation", sampling=SMALL))
+            found.append(dci(codes, factors, num_trees=40, importance=importance, sampling=SMALL))
     finally:
         torch.set_num_threads(threads)
     for other in found[1:]:

@@ -91,7 +91,7 @@ def leaves_of(trees: Trees, ranks: Ranks) -> Leaves:
 
 
 def shared_gains(trees: Trees, leaves: Leaves, ranks: Ranks) -> Floats:
-    """Return the gain of each latent ``(D,)``; latents that part the rows of a node alike share its gain equally.
+    """Return each latent's gain in each tree ``(T, D)``; latents that part the rows of a node alike share its gain.
 
     Args:
         trees: The trees.
@@ -107,7 +107,7 @@ def shared_gains(trees: Trees, leaves: Leaves, ranks: Ranks) -> Floats:
         for latent in np.flatnonzero(unknown[tree]):
             ranges[tree, :, :, latent] = _ranges(ranks[latent], order, trees.sizes[tree])
     parts, _ = _parting_latents(trees, ranges)
-    gains: Floats = np.einsum("ts,tsd->d", trees.gain, parts / parts.sum(axis=2, keepdims=True))
+    gains: Floats = (trees.gain[:, :, None] * parts / parts.sum(axis=2, keepdims=True)).sum(axis=1)
     return gains
 
 

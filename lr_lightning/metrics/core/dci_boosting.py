@@ -111,7 +111,7 @@ def fit_boosted_trees(codes: RankedCodes, factor: Integers, num_trees: int, max_
         best: Integers = values[(prior[:, None] + raw).argmax(axis=0)]
         return best
 
-    importances = np.sum([part.gains for part in parts], axis=0)
+    importances = np.concatenate([part.gains for part in parts]).sum(axis=0)
     total = importances.sum()
     return BoostedTrees(importances / total if total > 0 else importances, predict, values[scores.argmax(axis=0)])
 
@@ -131,7 +131,7 @@ class _Values:
         import lightgbm
 
         shape = (len(values), len(labels))
-        self.gains = np.zeros(len(codes.ranks))
+        self.gains = np.zeros((len(values), len(codes.ranks)))
         self._values = slice(int(values[0]), int(values[-1]) + 1)
         self._ranks = codes.ranks
         self._rows = np.flatnonzero(np.isin(labels, values))  # whose value is one of these
