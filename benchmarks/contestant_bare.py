@@ -13,7 +13,7 @@ from turns import Turns
 def main() -> None:
     """Train until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--task", choices=["dsprites", "helix"], default="dsprites")
+    parser.add_argument("--task", choices=["dsprites", "shapes3d", "helix"], default="dsprites")
     parser.add_argument("--images", help="file of uint8 pixels")
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--bfloat16", action="store_true", help="autocast")

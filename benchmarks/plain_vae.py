@@ -79,16 +79,18 @@ class Task(NamedTuple):
 
 
 def make_task(name: str, images: str | None = None) -> Task:
-    """Return ``"dsprites"``, on the file ``images`` of uint8 pixels, or ``"helix"``, on random points."""
+    """Return a task; ``"dsprites"`` and ``"shapes3d"`` use a file of uint8 pixels, ``"helix"`` uses random points."""
     if name == "helix":
         return Task(PlainVAE(*helix_layers(), beta=0.05, images=False), torch.randn(1024, 3), 1e-2)
-    return Task(PlainVAE(*burgess_layers(), beta=4.0, images=True), open_images(str(images)), 1e-4)
+    channels = 3 if name == "shapes3d" else 1
+    model = PlainVAE(*burgess_layers(channels=channels), beta=4.0, images=True)
+    return Task(model, open_images(str(images), channels), 1e-4)
 
 
-def open_images(path: str) -> Tensor:
-    """Return the images (N, 1, 64, 64) uint8 of a file, memory-mapped and shared between processes."""
+def open_images(path: str, channels: int = 1) -> Tensor:
+    """Return the images (N, C, 64, 64) uint8 of a file, memory-mapped and shared between processes."""
     size = Path(path).stat().st_size
-    return torch.from_file(path, shared=True, size=size, dtype=torch.uint8).view(-1, 1, 64, 64)
+    return torch.from_file(path, shared=True, size=size, dtype=torch.uint8).view(-1, channels, 64, 64)
 
 
 class Items(Dataset[Tensor]):

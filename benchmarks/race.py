@@ -12,7 +12,7 @@ from measuring import Spread
 from setup_peers import peers_python
 from turns import Contestant, ContestantError
 
-from lr_lightning.data import RenderedDSprites
+from lr_lightning.data import FactorDataset, RenderedDSprites, RenderedShapes3D
 
 HERE = Path(__file__).parent
 CONFIGS = HERE.parent / "configs"
@@ -129,13 +129,24 @@ def dsprites_images(folder: Path, quick: bool) -> Path:
 
     The file is read once, so that it is in the page cache.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    dataset, path = RenderedDSprites(), (folder / f"dsprites{'_quick' * quick}.u8").absolute()
-    count = 4096 if quick else len(dataset)
+    dataset = RenderedDSprites()
+    return _images(dataset, 4096 if quick else len(dataset), folder / f"dsprites{'_quick' * quick}.u8")
+
+
+def shapes3d_images(folder: Path) -> Path:
+    """Write every tenth image of 3DShapes as raw bytes (590 MB) if they are missing; return the file."""
+    dataset = RenderedShapes3D()
+    return _images(dataset, len(dataset) // 10, folder / "shapes3d_tenth.u8", every=10)
+
+
+def _images(dataset: FactorDataset, count: int, path: Path, every: int = 1) -> Path:
+    """Write ``count`` images if the file is missing; read it once, so that it is in the page cache."""
+    path = path.absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         unfinished = path.with_suffix(".unfinished")
         with unfinished.open("wb") as file:
-            for indices in torch.split(torch.arange(count), 4096):
+            for indices in torch.split(every * torch.arange(count), 4096):
                 file.write(dataset.images(indices).numpy().tobytes())
         unfinished.replace(path)
     with path.open("rb") as file:

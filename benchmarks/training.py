@@ -15,7 +15,7 @@ from pathlib import Path
 
 from assay_share import BURGESS, assay_share, without_assays
 from measuring import Cell, Group, Table, Target, benchmark_parser, deliver, ratio
-from race import KEEP_MEMORY, Race, contestant, dsprites_images, fit, peer, race, require_linux
+from race import KEEP_MEMORY, Race, contestant, dsprites_images, fit, peer, race, require_linux, shapes3d_images
 from setup_peers import DISENT, PYTHAE
 
 from lr_lightning.commands.fit.precision import default_precision
@@ -92,8 +92,36 @@ def targets(found: Race, batch_size: int) -> list[Target]:
     ]
 
 
+def shapes3d(folder: Path, scratch: Path, quick: bool) -> tuple[Table, list[Target]]:
+    """Return the rates on 3DShapes, of ``lr-lightning fit`` and of bare loops in both precisions."""
+    task = ("--task", "shapes3d", "--images", shapes3d_images(folder), "--channels-last")
+    ours = [*BURGESS, "--model.network.channels=3", "--data.dataset=RenderedShapes3D", *without_assays()]
+    ours.append(f"--data.batches_per_epoch={10**6}")
+    contestants = {
+        BARE_LAST + KEPT: [*KEEP_MEMORY, *contestant("bare", *task)],
+        FIT_FULL: fit("dsprites_betavae", *ours, "--trainer.precision=32-true"),
+    }
+    if default_precision("cpu") == "bf16-mixed":
+        contestants |= {
+            BARE_LOW + KEPT: [*KEEP_MEMORY, *contestant("bare", *task, "--bfloat16")],
+            FIT: fit("dsprites_betavae", *ours),
+        }
+    rounds, warm_up, steps = (2, 1, 2) if quick else (9, 5, 12)
+    found = race(contestants, scratch, rounds=rounds, warm_up=warm_up, steps=steps, start_together=True)
+    rows: list[list[Cell]] = [
+        [name, rate.scaled(64), ratio(rate, found.rates[BARE_LAST + KEPT])] for name, rate in found.rates.items()
+    ]
+    goals = []
+    if FIT in contestants:
+        relative = ratio(found.rates[FIT], found.rates[BARE_LOW + KEPT]).median
+        goals.append(Target(f"3DShapes, batch 64: images/s, {FIT} / {BARE_LOW + KEPT}", relative, 1.1))
+    columns = ["3DShapes, batch 64", "images/s", f"relative to {BARE_LAST + KEPT}"]
+    note = "The network of Burgess et al. with three channels; rendered images, a tenth of them for the bare loops."
+    return Table("Steps on 3DShapes", columns, rows, note), goals
+
+
 def main() -> None:
-    """Run both races and measure the assays."""
+    """Run the races and measure the assays."""
     options = benchmark_parser(__doc__).parse_args()
     require_linux()
     images = dsprites_images(options.folder, options.quick)
@@ -116,6 +144,9 @@ def main() -> None:
                 assays, share = assay_share(1 / found.rates[FIT].median, options.quick)
                 group.tables.append(assays)
                 group.targets.append(Target("assays, share of training time", share, 0.05, at_least=False))
+        table_of_shapes, goals = shapes3d(options.folder, Path(scratch, "shapes3d"), options.quick)
+        group.tables.append(table_of_shapes)
+        group.targets += goals
     deliver(group, options)
 
 

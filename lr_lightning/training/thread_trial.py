@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lr_lightning.common.thread_limit import kept_threads, limit_threads
 
-_REPEATS = 4
+_REPEATS = 3
 
 
 @dataclass(frozen=True)
