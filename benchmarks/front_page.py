@@ -9,8 +9,8 @@ BEGIN, END = "<!-- goals: begin (written by benchmarks/run_all.py) -->", "<!-- g
 
 
 def goals(groups: Sequence[Group], facts: Mapping[str, str]) -> str:
-    """Return the goals of all ``groups`` as markdown, below a line about the machine."""
-    rows = [target.row() for group in groups for target in group.targets]
+    """Return the goals of all ``groups`` but quick checks as markdown, below a line about the machine."""
+    rows = [target.row() for group in groups if not group.is_quick for target in group.targets]
     table = Table("", ["compared", "goal", "measured", "met"], rows).markdown()
     body = "\n".join(line for line in table.splitlines() if line.startswith("|"))
     return (

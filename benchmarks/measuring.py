@@ -94,11 +94,19 @@ class Target:
 
 @dataclass
 class Group:
-    """Results of one benchmark."""
+    """Results of one benchmark.
+
+    Attributes:
+        title: Title of the benchmark.
+        tables: Its measurements.
+        targets: The goals that it measures.
+        is_quick: Whether sizes were too small to measure anything, as with ``--quick``.
+    """
 
     title: str
     tables: list[Table] = field(default_factory=list)
     targets: list[Target] = field(default_factory=list)
+    is_quick: bool = False
 
     def record(self) -> dict[str, Any]:
         """Return the group as plain values; :func:`group_of` is the inverse."""
@@ -110,7 +118,8 @@ class Group:
         if self.targets:
             rows = [target.row() for target in self.targets]
             tables.append(Table("Goals", ["", "goal", "measured", "met"], rows))
-        return f"## {self.title}\n\n" + "\n".join(table.markdown() for table in tables)
+        quick = "**A quick check with tiny sizes, not a measurement.**\n\n" if self.is_quick else ""
+        return f"## {self.title}\n\n{quick}" + "\n".join(table.markdown() for table in tables)
 
 
 def number(value: float) -> str:
@@ -206,7 +215,8 @@ def benchmark_parser(description: str | None) -> argparse.ArgumentParser:
 
 
 def deliver(group: Group, options: argparse.Namespace) -> None:
-    """Print ``group``, and write it to the file given by ``--json``."""
+    """Print ``group``, and write it to the file given by ``--json``, marked if it is a quick check."""
+    group.is_quick = options.quick
     print(group.markdown(), flush=True)
     if options.json is not None:
         options.json.write_text(json.dumps(group.record(), indent=1))
@@ -218,7 +228,8 @@ def group_of(record: dict[str, Any]) -> Group:
         Table(table["title"], table["columns"], [list(map(_cell_of, row)) for row in table["rows"]], table["note"])
         for table in record["tables"]
     ]
-    return Group(record["title"], tables, [Target(**target) for target in record["targets"]])
+    targets = [Target(**target) for target in record["targets"]]
+    return Group(record["title"], tables, targets, record.get("is_quick", False))
 
 
 def _cell_of(value: Any) -> Cell:

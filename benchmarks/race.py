@@ -78,7 +78,7 @@ def race(
             prefetched while it waited.
         steps: Counted steps in each turn, for each or for all.
         start_together: Start all at once, if their start-up times do not matter.
-        optional: Names of contestants that may be missing.
+        optional: Names of contestants that may be missing, or end before their last turn.
 
     Raises:
         ContestantError: If a contestant that is not optional ends early.
@@ -96,15 +96,23 @@ def race(
             if name not in optional:
                 raise
             found.failures[name] = reason(error)
-    rates: dict[str, list[float]] = {name: [] for name in racing}
-    for _ in range(rounds):
-        for name, runner in racing.items():
-            before, counted = (n if isinstance(n, int) else n[name] for n in (warm_up, steps))
-            rates[name].append(runner.turn(before, counted))
-    found.rates = {name: Spread(tuple(values)) for name, values in rates.items()}
-    found.memory = {name: runner.memory() for name, runner in racing.items()}
-    for runner in racing.values():
-        runner.stop()
+    try:
+        rates: dict[str, list[float]] = {name: [] for name in racing}
+        for _ in range(rounds):
+            for name, runner in list(racing.items()):
+                before, counted = (n if isinstance(n, int) else n[name] for n in (warm_up, steps))
+                try:
+                    rates[name].append(runner.turn(before, counted))
+                except ContestantError as error:
+                    if name not in optional:
+                        raise
+                    found.failures[name] = reason(error)  # the others go on without it
+                    del racing[name], rates[name]
+        found.rates = {name: Spread(tuple(values)) for name, values in rates.items()}
+        found.memory = {name: runner.memory() for name, runner in racing.items()}
+    finally:
+        for runner in racing.values():
+            runner.stop()
     return found
 
 

@@ -16,7 +16,8 @@ FACTS = {"processor": "Some CPU, 2 cores", "date": "2026-01-02", "precision": "3
 def test_goals_of_all_groups_in_order() -> None:
     first = Group("Training", [], [Target("images/s over a peer", 2.0, 1.7), Target("share", 0.06, 0.05, False)])
     second = Group("Seeds", [], [Target("time of 16", None, 1.0, at_least=False)])
-    lines = goals([first, second], FACTS).splitlines()
+    quick = Group("GPU", [], [Target("steps/s", 1.0, 2.0)], is_quick=True)
+    lines = goals([first, quick, second], FACTS).splitlines()
     assert all(fact in lines[0] for fact in FACTS.values())
     assert lines[4:] == [
         "| images/s over a peer | ≥ 1.70 | 2.00 | yes |",

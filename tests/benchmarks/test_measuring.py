@@ -92,9 +92,11 @@ def test_a_goal_may_be_met_exactly() -> None:
     assert Target("", 1.3, 1.3, at_least=False).row()[-1] == "yes"
 
 
-def test_group_survives_a_round_trip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("quick", [False, True])
+def test_group_survives_a_round_trip(quick: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     group = Group("Title", [Table("Rows", ["", "s"], [["a", Spread((1.0, 3.0))], ["b", 2.0]])], [Target("x", 1.0, 2.0)])
     path = tmp_path / "group.json"
-    deliver(group, argparse.Namespace(json=path))
+    deliver(group, argparse.Namespace(json=path, quick=quick))
     assert group_of(json.loads(path.read_text())) == group
     assert capsys.readouterr().out.strip() == group.markdown().strip()
+    assert group.is_quick == ("not a measurement" in group.markdown()) == quick

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+from race import race
 from turns import Contestant, ContestantError
 
 SCRIPT = """
@@ -47,6 +48,21 @@ def test_rate_excludes_waiting(tmp_path: Path) -> None:
     # 30 steps in three calls of at least 20 ms: at most 500 per second; including the wait, it would be below 80
     assert 80 < runner.turn(warm_up=10, steps=30) <= 500
     runner.stop()
+
+
+def test_a_peer_that_dies_does_not_end_the_race(tmp_path: Path) -> None:
+    commands = {"ours": command(tmp_path), "peer": command(tmp_path)}
+    mortal = tmp_path / "mortal.py"
+    mortal.write_text(
+        (tmp_path / "script.py").read_text().replace("count += 1", "count += 1; assert count < 5, 'dead'")
+    )
+    commands["peer"] = [sys.executable, str(mortal)]
+    found = race(commands, tmp_path, rounds=4, warm_up=0, steps=2, optional=("peer",))
+    assert list(found.rates) == list(found.memory) == ["ours"]
+    assert len(found.rates["ours"].values) == 4
+    assert "dead" in found.failures["peer"]
+    with pytest.raises(ContestantError, match="peer"):
+        race(commands, tmp_path, rounds=4, warm_up=0, steps=2)
 
 
 def test_error_contains_the_last_output(tmp_path: Path) -> None:
