@@ -22,7 +22,7 @@ from lr_lightning.callbacks.sentences import defined, number
 from lr_lightning.callbacks.sharding import gather_computed
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.loggers.media import save_score_table
-from lr_lightning.metrics.core.chance_and_ceiling_cache import LEVEL_CHOICES, LevelCache, LevelChoice
+from lr_lightning.metrics.core.chance_and_ceiling_cache import LEVEL_CHOICES, LevelChoice, cache_of_the_process
 from lr_lightning.metrics.core.sample import Codes, Sampling
 from lr_lightning.metrics.registry import make_metrics
 from lr_lightning.metrics.score_report import score_report
@@ -100,7 +100,6 @@ class DisentanglementAssay(AssayCallback):
         self.num_repeats = num_repeats
         check_choice("levels", levels, LEVEL_CHOICES)
         self.levels = levels
-        self._level_cache = LevelCache()
         self.print_table = print_table
         self.table: ScoreTable | None = None
         self.table_path: Path | None = None
@@ -198,7 +197,8 @@ class DisentanglementAssay(AssayCallback):
         if not names:
             return ScoreTable((), {})
         chosen = {name: self._metrics[name] for name in names}
-        suite = DisentanglementSuite(chosen, sampling, self.num_repeats, levels=levels, level_cache=self._level_cache)
+        cache = cache_of_the_process()
+        suite = DisentanglementSuite(chosen, sampling, self.num_repeats, levels=levels, level_cache=cache)
         return suite.run(table.codes, table.factors, table.log_variances)
 
     def _undefined(self, names: list[str], table: CodeTable, generator: torch.Generator) -> ScoreTable:

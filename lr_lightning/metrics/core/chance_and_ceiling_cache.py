@@ -1,7 +1,9 @@
 """Chance levels and ceilings of metrics, computed once if they do not depend on the codes."""
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import cache
 from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from lr_lightning.metrics.core.chance_and_ceiling import ceilings, chance_of_noise, chance_of_shuffles
@@ -41,10 +43,14 @@ class LevelCache:
     A ceiling is that of a perfect code of the same factors, whatever the codes. Chance of a metric that fits predictors
     is that of noise of as many latents, so that in training the fits are made at the first validation alone; any other
     metric is run on the codes at hand, shuffled.
+
+    Args:
+        size: Number of entries to keep, the latest used.
     """
 
-    def __init__(self) -> None:
-        self._known: dict[Hashable, dict[str, float]] = {}
+    def __init__(self, size: int = 4096) -> None:
+        self._known: OrderedDict[Hashable, dict[str, float]] = OrderedDict()
+        self._size = size
 
     def levels(self, metric: Measurable, result: MetricResult, sample: Sample) -> Levels:
         """Return the levels of ``metric``, whose ``result`` for ``sample`` identifies it by its parameters."""
@@ -63,7 +69,16 @@ class LevelCache:
     def _once(self, key: Hashable, measure: Callable[[], dict[str, float]]) -> dict[str, float]:
         if key not in self._known:
             self._known[key] = measure()
+            if len(self._known) > self._size:
+                self._known.popitem(last=False)
+        self._known.move_to_end(key)
         return self._known[key]
+
+
+@cache
+def cache_of_the_process() -> LevelCache:
+    """Return a cache that all runs in this process share: runs of a study mostly have the same factors and sizes."""
+    return LevelCache()
 
 
 def _fingerprint(sample: Sample) -> tuple[Hashable, ...]:

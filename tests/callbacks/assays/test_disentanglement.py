@@ -14,6 +14,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from typing_extensions import override
 
 from lr_lightning.callbacks import DisentanglementAssay, LatentStatisticsAssay
+from lr_lightning.metrics.core import chance_and_ceiling_cache
+from lr_lightning.metrics.core.chance_and_ceiling import chance_of_noise
 from lr_lightning.metrics.core.sample import Sampling
 from lr_lightning.metrics.mutual_information_gap import mutual_information_gap
 from lr_lightning.metrics.score_table import ScoreRow
@@ -179,6 +181,27 @@ def test_levels(tmp_path: Path) -> None:
     assay = DisentanglementAssay(metrics, [])
     tiny_trainer(tmp_path, assay).test(tiny_model(), datamodule=tiny_data(Bars()), verbose=False)
     assert known(assay) == [True, True]
+
+
+def test_later_runs_in_a_process_know_the_levels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of the same factors and sizes, with the same values."""
+    chance_and_ceiling_cache.cache_of_the_process.cache_clear()
+    measured: list[str] = []
+
+    def counted(*arguments: Any, **options: Any) -> dict[str, float]:
+        measured.append("chance")
+        return chance_of_noise(*arguments, **options)
+
+    monkeypatch.setattr(chance_and_ceiling_cache, "chance_of_noise", counted)
+    tables = []
+    for number in range(2):
+        assay = DisentanglementAssay(["dci_lasso"], [])
+        tiny_trainer(tmp_path / str(number), assay).test(tiny_model(), datamodule=tiny_data(Bars()), verbose=False)
+        assert assay.table is not None
+        tables.append([(row.name, row.value, row.chance, row.ceiling) for row in assay.table.rows])
+    assert measured == ["chance"]
+    assert str(tables[0]) == str(tables[1])
+    assert any(chance is not None for *_, chance, _ in tables[0])
 
 
 def test_every_metric_runs_in_a_test(tmp_path: Path) -> None:

@@ -249,6 +249,21 @@ def test_computed_once_per_factors_sizes_and_parameters(monkeypatch: pytest.Monk
     assert measured == []
 
 
+def test_the_latest_used_levels_are_kept() -> None:
+    cache, measured = chance_and_ceiling_cache.LevelCache(size=2), list[str]()
+
+    def once(key: str) -> None:
+        def measure() -> dict[str, float]:
+            measured.append(key)
+            return {key: 1.0}
+
+        assert cache._once(key, measure) == {key: 1.0}
+
+    for key in "abacb":
+        once(key)
+    assert measured == ["a", "b", "c", "b"]
+
+
 def test_levels_on_request() -> None:
     codes, factors = ideal_case("ident")
     choices: dict[str, list[bool]] = {"all": [True, True], "cheap": [True, False], "none": [False, False]}
