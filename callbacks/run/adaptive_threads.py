@@ -15,6 +15,8 @@ from lr_lightning.training.thread_trial import ThreadTrial, candidates, try_thre
 
 _PERIOD = 1.0
 """Seconds between two measurements of free cores."""
+_SHORTEST = 0.5
+"""Seconds below which a measurement would be too coarse."""
 _PATIENCE = 2
 """Successive measurements with more free cores than ever before, after which more threads are tried."""
 
@@ -44,6 +46,7 @@ class AdaptiveThreads(Callback):
         self._meter = meter
         self._choice: ThreadChoice | None = None
         self._recorded: int | None = None
+        self._free: float | None = None
         self._limit = 1
         self._times_roomy = 0
         self._has_warned = False
@@ -55,6 +58,8 @@ class AdaptiveThreads(Callback):
             self._meter = None
         # all cores, unless somebody has chosen fewer; this callback may have done so in an earlier stage
         self._limit = max(self._limit, torch.get_num_threads())
+        if self._meter is not None:  # for what comes before the first batch, such as the sanity check
+            limit_threads(min(fitting(self._free_cores(self._meter)), self._limit))
 
     @override
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -125,6 +130,12 @@ class AdaptiveThreads(Callback):
             if self._meter is None:
                 self._note(trainer)
 
+    def _free_cores(self, meter: CoreMeter) -> float:
+        """Return the number of free cores; the last one if that has just been measured."""
+        if self._free is None or meter.seconds >= _SHORTEST:
+            self._free = meter.read()
+        return self._free
+
     def _is_trial_due(self) -> bool:
         return self._meter is not None and (self._choice is None or self._times_roomy >= _PATIENCE)
 
@@ -145,7 +156,7 @@ class AdaptiveThreads(Callback):
                 stacklevel=2,
             )
             keep = None
-        numbers = set(candidates(min(fitting(self._meter.read()), self._limit)))
+        numbers = set(candidates(min(fitting(self._free_cores(self._meter)), self._limit)))
         numbers |= set() if keep is None else {keep}
         model = _model(module)
         while isinstance(batch, list) and batch:  # several batches for one update each

@@ -25,10 +25,13 @@ FASTER = {1: 2.0, 2: 1.0, 4: 0.6}
 
 
 class SimulatedMeter(CoreMeter):
-    """Returns given numbers of free cores, one after the other, and repeats the last."""
+    """Returns given numbers of free cores, one after the other, and repeats the last.
+
+    The first is returned twice: at the beginning of the run and at the first batch.
+    """
 
     def __init__(self, *free: float) -> None:
-        self.free = list(free)
+        self.free = [free[0], *free]
 
     @property
     @override
@@ -127,6 +130,30 @@ def test_never_more_than_was_set_before(tmp_path: Path, tried: list[list[int]]) 
     fit(tmp_path, model(), AdaptiveThreads(SimulatedMeter(4.0)))
     assert tried == [[1, 2]]
     assert torch.get_num_threads() == 2
+
+
+def test_threads_fit_before_the_first_batch(tmp_path: Path, tried: list[list[int]]) -> None:
+    seen: list[int] = []
+
+    class Sanity(Callback):
+        @override
+        def on_sanity_check_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+            seen.append(torch.get_num_threads())
+
+    threads = AdaptiveThreads(SimulatedMeter(2.4))
+    trainer = tiny_trainer(tmp_path, threads, Sanity(), max_epochs=-1, max_steps=1, num_sanity_val_steps=1)
+    trainer.fit(model(), datamodule=tiny_data(Bars()))
+    assert seen == [2]
+
+
+def test_a_recent_measurement_is_used_again(
+    tmp_path: Path, tried: list[list[int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SimulatedMeter, "seconds", 0.1)
+    meter = SimulatedMeter(2.0, 4.0)
+    fit(tmp_path, model(), AdaptiveThreads(meter))
+    assert tried == [[1, 2]]
+    assert meter.free == [2.0, 4.0]  # read once
 
 
 def test_fixed_numbers_stay(tmp_path: Path, tried: list[list[int]]) -> None:
