@@ -27,6 +27,7 @@ _UNKNOWN_CLASS = re.compile(r"Expected a dot import path string: (\S+)|Import pa
 _UNKNOWN_ATTRIBUTE = re.compile(
     r"(?:Problem with given class_path '[\w.]+':\s*)?module '([\w.]+)' has no attribute '(\w+)'(?:\. Got value: .*)?"
 )
+_RESTRICTED_NUMBER = re.compile(r"Not of type (Positive|NonNegative)(Int|Float): .*", re.DOTALL)
 _UNKNOWN_ARGUMENT = re.compile(r"unrecognized arguments: (--[\w.]+).*", re.DOTALL)
 _UNKNOWN_CONFIG_KEY = re.compile(r"Subcommand '\w+' does not accept option '([\w.]+)'")
 _GIVEN = re.compile(
@@ -84,7 +85,9 @@ def _cause(text: str, arguments: set[str], classes: set[str]) -> str:
     text = re.sub(r"\.? Got value: Namespace\(.*", "", text)
     text = _KEY.sub("\x00\\1\x00", text)
     text = _INSIDE_CLASS.sub("", _CALLABLE.sub("", text))
+    text = re.sub(r"a typing\.Literal\[([^\],]*)\]", r"\1", text)
     text = re.sub(r"a typing\.Literal\[([^\]]*)\]", r"one of \1", text)
+    text = _RESTRICTED_NUMBER.sub(lambda match: _expected_number(*match.groups()), text)
     text = _UNKNOWN_OPTION.sub(lambda match: _unknown_option(*match.groups()), text)
     text = _MISSING_ARGUMENTS.sub(r"\1 is missing required arguments: \2", text)
     text = re.sub(r"a <class '(?:[\w.]+\.)?(\w+)'>", r"\1", text)
@@ -107,6 +110,12 @@ def _choose(texts: list[str], report: str) -> str:
     if given is not None and "Got value" not in message:
         message += f", got {given[1] or given[2]}"
     return message.replace(". Got value: ", ", got ")
+
+
+def _expected_number(restriction: str, kind: str) -> str:
+    """Return what is expected of a number, given the parts of the name of its type, such as ``PositiveInt``."""
+    bound = "above 0" if restriction == "Positive" else "of at least 0"
+    return f"Expected a {'whole number' if kind == 'Int' else 'number'} {bound}"
 
 
 def _unknown_option(class_path: str, option: str) -> str:

@@ -3,11 +3,12 @@
 import re
 from argparse import ArgumentError
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import yaml
 from jsonargparse import ArgumentParser
+from jsonargparse.typing import NonNegativeInt, PositiveInt
 
 from lr_lightning.commands.messages import plain_message
 from lr_lightning.configs import CONFIG_FOLDER
@@ -160,3 +161,19 @@ def test_mistakes_in_an_option(argument: str, message: str, capsys: pytest.Captu
 def test_many_names_are_not_listed() -> None:
     report = ValueError("Expected a dot import path string: Zzz")
     assert "VAE12" not in plain_message(report, known_classes=[f"VAE{number}" for number in range(30)])
+
+
+@pytest.mark.parametrize(
+    ("kind", "given", "bound"),
+    [(PositiveInt, "0", "above 0"), (PositiveInt, "1.5", "above 0"), (NonNegativeInt, "-3", "at least 0")],
+)
+def test_numbers_with_a_bound_beside_a_word(kind: Any, given: str, bound: str) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--threads", type=Literal["auto"] | kind)
+    with pytest.raises(ArgumentError) as error:
+        parser.parse_args([f"--threads={given}"])
+    message = plain_message(error.value)
+    assert message.startswith("threads: expected 'auto' or a whole number")
+    assert bound in message
+    assert message.endswith(f"got {given}")
+    assert "\n" not in message
