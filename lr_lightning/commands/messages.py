@@ -27,7 +27,10 @@ _UNKNOWN_CLASS = re.compile(r"Expected a dot import path string: (\S+)|Import pa
 _UNKNOWN_ATTRIBUTE = re.compile(
     r"(?:Problem with given class_path '[\w.]+':\s*)?module '([\w.]+)' has no attribute '(\w+)'(?:\. Got value: .*)?"
 )
-_RESTRICTED_NUMBER = re.compile(r"Not of type (Positive|NonNegative)(Int|Float): .*", re.DOTALL)
+_RESTRICTED_NUMBER = re.compile(
+    r"Not of type (Positive|NonNegative)(Int|Float): (?:(\S+) does not conform to restriction .*|.*'(.*)'|.*)",
+    re.DOTALL,
+)
 _UNKNOWN_ARGUMENT = re.compile(r"unrecognized arguments: (--[\w.]+).*", re.DOTALL)
 _UNKNOWN_CONFIG_KEY = re.compile(r"Subcommand '\w+' does not accept option '([\w.]+)'")
 _GIVEN = re.compile(
@@ -112,10 +115,15 @@ def _choose(texts: list[str], report: str) -> str:
     return message.replace(". Got value: ", ", got ")
 
 
-def _expected_number(restriction: str, kind: str) -> str:
-    """Return what is expected of a number, given the parts of the name of its type, such as ``PositiveInt``."""
+def _expected_number(restriction: str, kind: str, number: str | None, text: str | None) -> str:
+    """Return what is expected of a number, given the parts of the name of its type, such as ``PositiveInt``.
+
+    The value stands in the report as a number or as text, or elsewhere.
+    """
     bound = "above 0" if restriction == "Positive" else "of at least 0"
-    return f"Expected a {'whole number' if kind == 'Int' else 'number'} {bound}"
+    expected = f"Expected a {'whole number' if kind == 'Int' else 'number'} {bound}"
+    given = number if text is None else text
+    return expected if given is None else f"{expected}. Got value: {given}"
 
 
 def _unknown_option(class_path: str, option: str) -> str:

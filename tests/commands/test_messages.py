@@ -177,3 +177,14 @@ def test_numbers_with_a_bound_beside_a_word(kind: Any, given: str, bound: str) -
     assert bound in message
     assert message.endswith(f"got {given}")
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("given", ["-1", "x", "1.5"])
+def test_a_number_with_a_bound_keeps_the_given_value(given: str) -> None:
+    parser = ArgumentParser(exit_on_error=False)
+    parser.add_argument("--sample_seed", type=NonNegativeInt)
+    with pytest.raises(ArgumentError) as error:
+        parser.parse_args([f"--sample_seed={given}"])
+    message = plain_message(error.value)
+    assert message.startswith("sample_seed: expected a whole number")
+    assert message.endswith(f"got {given}")
