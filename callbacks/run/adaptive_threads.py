@@ -17,8 +17,6 @@ _PERIOD = 1.0
 """Seconds between two measurements of free cores."""
 _SHORTEST = 0.5
 """Seconds below which a measurement would be too coarse."""
-_PATIENCE = 2
-"""Successive measurements with more free cores than ever before, after which more threads are tried."""
 
 
 class AdaptiveThreads(Callback):
@@ -48,7 +46,6 @@ class AdaptiveThreads(Callback):
         self._recorded: int | None = None
         self._free: float | None = None
         self._limit = 1
-        self._times_roomy = 0
         self._has_warned = False
         self.history: list[dict[str, int]] = []
 
@@ -108,9 +105,8 @@ class AdaptiveThreads(Callback):
         """Change the number of threads if the free cores have changed, at most about once a second."""
         if self._meter is None or self._choice is None or self._meter.seconds < _PERIOD:
             return
-        free = self._meter.read()
+        free = min(self._meter.read(), self._limit)  # more threads are never tried
         threads = self._choice.review(free)
-        self._times_roomy = self._times_roomy + 1 if self._choice.may_gain(min(free, self._limit)) else 0
         if threads != torch.get_num_threads():
             limit_threads(threads)
             self._note(trainer)
@@ -137,7 +133,7 @@ class AdaptiveThreads(Callback):
         return self._free
 
     def _is_trial_due(self) -> bool:
-        return self._meter is not None and (self._choice is None or self._times_roomy >= _PATIENCE)
+        return self._meter is not None and (self._choice is None or self._choice.is_trial_due)
 
     def _before_evaluation(self, trainer: Trainer, module: LightningModule, batch: Any) -> None:
         """Try an evaluation that is no part of training; in training, its number of threads applies."""
@@ -164,7 +160,6 @@ class AdaptiveThreads(Callback):
         training = trainer.state.fn == "fit"
         trial = try_threads(lambda: model.trial(batch, training), sorted(numbers)) if len(numbers) > 1 else None
         self._choice = ThreadChoice(trial or ThreadTrial.of_one(*numbers), keep)
-        self._times_roomy = 0
         limit_threads(self._choice.threads)
         self._note(trainer)
 

@@ -8,7 +8,7 @@ from lr_lightning.training.thread_trial import ThreadTrial
 _TOLERANCE = 1.05
 """How much longer than the fastest number a smaller number may take."""
 _PATIENCE = 2
-"""Successive measurements with free cores after which threads are taken back."""
+"""Successive measurements with free cores after which threads are taken back, or more threads should be tried."""
 
 
 def fewest(seconds: Mapping[int, float], numbers: Iterable[int]) -> int:
@@ -44,7 +44,7 @@ class ThreadChoice:
         self.threads = fewest(trial.seconds, trial.seconds) if threads is None else threads
         self._interchangeable = trial.interchangeable(self.threads)
         self.is_crowded = False
-        self._successive = 0
+        self._successive = self._roomy = 0
 
     def review(self, free: float) -> int:
         """Take a measurement of free cores into account, and return the number of threads from now on.
@@ -55,11 +55,17 @@ class ThreadChoice:
         allowed = [number for number in self._interchangeable if number <= fitting(free)]
         wanted = fewest(self._seconds, allowed or self._interchangeable[:1])
         self._successive = self._successive + 1 if wanted > self.threads else 0
+        self._roomy = self._roomy + 1 if self.may_gain(free) else 0
         is_short = free < self.threads - CROWDED
         if (is_short and wanted < self.threads) or self._successive >= _PATIENCE:
             self.threads, self._successive = wanted, 0
         self.is_crowded = free < self.threads - CROWDED and self.threads == self._interchangeable[0] > 1
         return self.threads
+
+    @property
+    def is_trial_due(self) -> bool:
+        """Whether more cores than were tried have been free for some time."""
+        return self._roomy >= _PATIENCE
 
     def may_gain(self, free: float) -> bool:
         """Return whether more cores are free than any number that was tried."""

@@ -363,7 +363,7 @@ class RunCLI(LightningCLI):
         Raises:
             ValueError: If it contains a value that cannot be read back.
         """
-        if hasattr(self, "config_dump"):
+        if hasattr(self, "config_dump"):  # it is called before each construction
             return
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=r"\s*Unable to serialize")
