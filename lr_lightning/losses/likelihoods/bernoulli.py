@@ -55,6 +55,8 @@ def cross_entropy(logits: Tensor, observations: Tensor) -> Tensor:
     On a CPU it takes .4 of the time of PyTorch's, with errors of the same size; see :class:`_CrossEntropy`.
     """
     if logits.device.type == "cpu":
+        if observations.is_contiguous() != logits.is_contiguous():  # such as images, and channels-last logits
+            observations = torch.empty_like(logits).copy_(observations)
         values: Tensor = _CrossEntropy.apply(logits, observations)
         return values
     return F.binary_cross_entropy_with_logits(logits, observations, reduction="none")

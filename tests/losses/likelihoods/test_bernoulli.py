@@ -1,5 +1,6 @@
 """Bernoulli likelihood against torch.distributions."""
 
+import itertools
 import math
 
 import pytest
@@ -87,3 +88,19 @@ def test_second_derivatives_and_batches_of_functions() -> None:
     assert gradgradcheck(lambda raw: cross_entropy(raw, observations), logits)
     each = torch.vmap(cross_entropy)(logits.detach(), observations)
     assert torch.equal(each, cross_entropy(logits.detach(), observations))
+
+
+def test_results_do_not_depend_on_the_layout_in_memory() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits, observations = (torch.rand(2, 3, 4, 5, generator=generator) for _ in range(2))
+    layouts = [torch.contiguous_format, torch.channels_last]
+    expected = cross_entropy(logits, observations)
+    for one, other in itertools.product(layouts, layouts):
+        raw = logits.clone(memory_format=one).requires_grad_()
+        targets = observations.clone(memory_format=other).requires_grad_()
+        values = cross_entropy(raw, targets)
+        assert torch.equal(values, expected)
+        assert values.is_contiguous(memory_format=one)  # that of the logits, so that the backward pass has one layout
+        values.sum().backward()
+        torch.testing.assert_close(raw.grad, logits.sigmoid() - observations)
+        torch.testing.assert_close(targets.grad, -logits)
