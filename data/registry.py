@@ -46,10 +46,11 @@ DATA_SETS = Registry(
 """Data set classes by the names in their records; a class with several records has one line per record."""
 
 OWN_DATA = {
+    "Downsampled": "lr_lightning.data.sets.downsampled:Downsampled",
     "CustomDataset": "lr_lightning.data.custom.custom_dataset:CustomDataset",
     "PictureFolder": "lr_lightning.data.sets.picture_folder:PictureFolder",
 }
-"""Classes that open data of the user and so have no record: import paths by class name."""
+"""Classes without a record, which open data of the user or change another set: import paths by class name."""
 
 
 def import_data_sets() -> None:
