@@ -97,13 +97,7 @@ class FactorVAE(VAE):
         Raises:
             ValueError: If the batch has fewer than four observations.
         """
-        images = batch[0]
-        if len(images) < 4:
-            raise ValueError(
-                "FactorVAE permutes the latents of the second half of a training batch, which takes two observations "
-                f"or more; raise data.batch_size to at least 4, got a batch of {len(images)}"
-            )
-        first, second = images.tensor_split(2)
+        first, second = _halves(batch[0])
         posterior = self.sample_posterior(first, generator)
         objective = self.objective_of(posterior, first, generator)
         self.step_optimizer(objective.loss)
@@ -114,17 +108,18 @@ class FactorVAE(VAE):
     @override
     def _trial_update(self, batch: Any, generator: torch.Generator) -> list[Tensor]:
         """Return loss, terms and gradients of the VAE and of the discriminator, of an update that is not made."""
-        first, second = batch[0].tensor_split(2)
+        first, second = _halves(batch[0])
         posterior = self.sample_posterior(first, generator)
         objective = self.objective_of(posterior, first, generator)
         found = [*objective.terms_and_loss().values(), *self._trial_gradients(objective.loss, self.parameters())]
         with torch.no_grad():
             permuted = permute_latents(self.sample_posterior(second, generator).samples, generator)
         self.discriminator.requires_grad_(True)
-        loss = self._classification(posterior.samples.detach(), permuted)["discriminator_loss"]
-        found += [loss.detach(), *self._trial_gradients(loss, self.discriminator.parameters())]
-        self.discriminator.requires_grad_(False)
-        return found
+        try:
+            loss = self._classification(posterior.samples.detach(), permuted)["discriminator_loss"]
+            return [*found, loss.detach(), *self._trial_gradients(loss, self.discriminator.parameters())]
+        finally:
+            self.discriminator.requires_grad_(False)
 
     @override
     def configure_optimizers(self) -> Any:
@@ -162,3 +157,18 @@ class FactorVAE(VAE):
         if self.trainer.world_size > 1:
             mean = self.trainer.strategy.reduce(parameters_to_vector(gradients), reduce_op="mean")
             vector_to_parameters(mean, gradients)
+
+
+def _halves(images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the half of a training batch for the VAE and the one whose latents are permuted.
+
+    Raises:
+        ValueError: If it has fewer than four observations.
+    """
+    if len(images) < 4:
+        raise ValueError(
+            "FactorVAE permutes the latents of the second half of a training batch, which takes two observations "
+            f"or more; raise data.batch_size to at least 4, got a batch of {len(images)}"
+        )
+    first, second = images.tensor_split(2)
+    return first, second
