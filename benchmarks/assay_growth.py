@@ -5,7 +5,7 @@ networks with 10, 24 and 64 latents. It starts with 32 codes and quadruples them
 would take longer than ``--seconds``. Exponents are slopes of log time and log memory over the log of the number of
 codes: 1 is linear. Memory below 1 MB is ignored.
 
-    OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/assay_growth.py
+    OMP_NUM_THREADS=2 python benchmarks/assay_growth.py
 """
 
 import logging

@@ -1,6 +1,6 @@
 """Evaluation: all scores at the study's sizes, encoding all of dSprites, assays against the authors' algorithm.
 
-OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/evaluation.py
+OMP_NUM_THREADS=2 python benchmarks/evaluation.py
 """
 
 import time

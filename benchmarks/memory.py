@@ -1,6 +1,6 @@
 """Resident memory of training on dSprites and 3DShapes.
 
-OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/memory.py
+OMP_NUM_THREADS=2 python benchmarks/memory.py
 """
 
 import tempfile

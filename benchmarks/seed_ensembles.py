@@ -1,6 +1,6 @@
 """Several seeds in one run, ``lr-lightning fit --seeds S``, against separate runs one after the other.
 
-OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/seed_ensembles.py
+OMP_NUM_THREADS=2 python benchmarks/seed_ensembles.py
 """
 
 import tempfile

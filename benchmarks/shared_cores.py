@@ -4,7 +4,8 @@
 
 Each run is a process of ``lr-lightning fit`` from its start to its end. In each turn, every setting runs once in every
 situation. Two threads beside other processes are several times as slow as one, and are therefore run in the first turn
-only. Variables such as ``OMP_NUM_THREADS`` are removed, because they replace ``--threads auto``.
+only. Variables of OpenMP are removed: ``OMP_NUM_THREADS`` replaces ``--threads auto``, and with
+``OMP_WAIT_POLICY=PASSIVE`` two convolutional runs with two threads each take seconds for a step.
 """
 
 import json
@@ -67,7 +68,8 @@ def busy(count: int) -> Iterator[None]:
 def run(words: Sequence[str], threads: str, count: int, folder: Path) -> tuple[float, set[str]]:
     """Run ``count`` processes at once; return the seconds until all have ended, and their threads over time."""
     shutil.rmtree(folder, ignore_errors=True)
-    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
+    removed = (*VARIABLES, "OMP_WAIT_POLICY")
+    environment = {name: value for name, value in os.environ.items() if name not in removed}
     program = [sys.executable, "-m", "lr_lightning.cli", "fit", *words, f"--threads={threads}"]
     start = time.perf_counter()
     processes = [

@@ -1,6 +1,6 @@
 """Start-up: time from process start to the first step, imports, and the first batch of data sets.
 
-OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/start_up.py
+OMP_NUM_THREADS=2 python benchmarks/start_up.py
 """
 
 import subprocess

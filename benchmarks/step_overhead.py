@@ -4,7 +4,7 @@ Compares ``lr-lightning fit``, with its loggers, progress bar, checkpoints and c
 ``Trainer(barebones=True)``, which has none of these and receives whole batches, and with a bare loop. The config of the
 double helix uses PyTorch's fused Adam; the others use default Adam, and so does one variant of ``lr-lightning fit``.
 
-    OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/step_overhead.py
+    OMP_NUM_THREADS=2 python benchmarks/step_overhead.py
 """
 
 import tempfile

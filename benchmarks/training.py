@@ -7,7 +7,7 @@ C library keep freed memory (``commands/fit/memory.py``); bare loops run without
 written, with it, and with channels-last weights, which ``lr-lightning`` uses too.
 
     python benchmarks/setup_peers.py
-    OMP_WAIT_POLICY=PASSIVE OMP_NUM_THREADS=2 python benchmarks/training.py
+    OMP_NUM_THREADS=2 python benchmarks/training.py
 """
 
 import tempfile
