@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeAlias
 from lr_lightning.common.files import write_atomically
 from lr_lightning.study.layout import StudyFolder
 
-FORMAT = 2
-"""Format 1 had no groups of cells, and ``seeds_per_job`` in place of ``runs_per_job``."""
+FORMAT = 3
+"""Format 2 had no cells whose runs are trained alone; 1 no groups, and ``seeds_per_job`` for ``runs_per_job``."""
 Value: TypeAlias = "bool | int | float | str | list[Any] | dict[str, Any] | None"
 """A plain value of a config."""
 
@@ -30,6 +30,7 @@ class Cell:
             name of the set.
         parameters: The values that the grid sets, by their keys, e.g. ``{"model.beta": 4}``.
         group: The same for cells whose runs can be trained together; empty if it is not known.
+        alone: The argument of the Trainer for which each run has a job of its own; empty if there is none, or all have.
     """
 
     identity: str
@@ -39,6 +40,7 @@ class Cell:
     dataset: str
     parameters: Mapping[str, Value]
     group: str = ""
+    alone: str = ""
 
 
 @dataclass(frozen=True)

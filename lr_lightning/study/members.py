@@ -1,6 +1,5 @@
 """Trains the runs of a job together, where that gives the same runs as one after the other."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -8,16 +7,14 @@ from pathlib import Path
 
 import torch
 
-from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.commands.config.option_words import option_words
-from lr_lightning.commands.fit.members import LAST, Member, fit_members
-from lr_lightning.commands.run.checkpoints import read_checkpoint
-from lr_lightning.commands.run.folder import CONFIG, RunFolder
+from lr_lightning.commands.fit.members import Member, fit_members
+from lr_lightning.commands.run.folder import RunFolder
 from lr_lightning.commands.run.lease import FolderInUseError
 from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.study.job import Job, Run
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, run_folder
-from lr_lightning.study.training import NO_BAR, check_same_training, run_values
+from lr_lightning.study.training import NO_BAR, check_same_training, run_values, step_to_continue_from
 from lr_lightning.training.member_statistics import seed_name
 
 
@@ -84,16 +81,6 @@ def _groups(folders: Mapping[Run, Path]) -> Iterator[Sequence[Run]]:
     """Yield the runs that can be trained together: two or more that are at the same step and have not ended."""
     by_step: dict[int, list[Run]] = {}
     for run, folder in folders.items():
-        if (step := _step(folder)) is not None:
+        if (step := step_to_continue_from(folder)) is not None:
             by_step.setdefault(step, []).append(run)
     return (runs for runs in by_step.values() if len(runs) > 1)
-
-
-def _step(folder: Path) -> int | None:
-    """Return the step from which a run continues; ``None`` if it has ended."""
-    if not (folder / LAST).is_file() or not (folder / CONFIG).is_file():
-        return 0
-    step: int = read_checkpoint(folder / LAST)["global_step"]
-    results = folder / RESULTS
-    ended = results.is_file() and json.loads(results.read_text()).get("fit", {}).get("step") == step
-    return None if ended else step

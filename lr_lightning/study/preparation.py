@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from lr_lightning.commands.config.yaml_limits import check_config_file
+from lr_lightning.commands.config.reading import read_config_file
 from lr_lightning.commands.run.folder import check_writable
 from lr_lightning.common.files import write_atomically
 from lr_lightning.common.renamed_keys import with_current_names
@@ -102,8 +102,7 @@ def _check_cells(root: Path, resolved: ResolvedStudy) -> None:
         path = cell_folder(root, cell) / CELL_CONFIG
         if not path.exists() or path.read_text(encoding="utf-8") == _text(config):
             continue
-        check_config_file(path)
-        old = with_current_names(yaml.safe_load(path.read_text(encoding="utf-8")))
+        old = with_current_names(read_config_file(path))
         for key, earlier, now in _changes(path, old, config):
             raise ValueError(
                 f"{path.parent} has runs of another version of lr-lightning, in which {key} was {earlier}, not {now}; "

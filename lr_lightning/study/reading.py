@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from lr_lightning.commands.config.yaml_limits import check_config_file
+from lr_lightning.commands.config.reading import read_config_file
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.study.blocks import check_keys, with_numbers
 from lr_lightning.study.key_hint import key_hint
@@ -33,10 +33,9 @@ def read_mapping(path: Path, kind: str, keys: Collection[str], earlier: Collecti
         UsageError: If it is something else; the message names the file and the key.
     """
     try:
-        check_config_file(path)
+        given = read_config_file(path)
     except ValueError as error:  # which names the file
         raise UsageError(str(error)) from error
-    given = yaml.safe_load(path.read_text(encoding="utf-8"))
     if not isinstance(given, dict):
         raise UsageError(
             f"{path}: a {kind} must be a mapping with the keys {', '.join(keys)}, got {type(given).__name__}"

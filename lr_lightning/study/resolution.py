@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lr_lightning import __version__
-from lr_lightning.commands.fit.members import check_trainable_together
+from lr_lightning.commands.fit.members import setting_for_one_run
 from lr_lightning.commands.fit.packable import shared_values
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.models import AutoencoderModule
@@ -50,9 +50,8 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
     Nothing is written and nothing is trained. It takes a tenth of a second for each different model and data set.
 
     Raises:
-        UsageError: If a value is refused, a cell could not be trained or evaluated, two cells are equal, a metric or
-            assay in ``test`` does not exist or has a wrong argument, or jobs are to train several runs together and a
-            cell cannot be trained so.
+        UsageError: If a value is refused, a cell could not be trained or evaluated, two cells are equal, or a metric
+            or assay in ``test`` does not exist or has a wrong argument.
     """
     study = _Study(definition)
     try:
@@ -61,8 +60,6 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
         _check_different(cells)
         if definition.evaluation.udr_inputs is not None:
             _check_data_sets(cells)
-        if definition.runs_per_job > 1:
-            _check_trainable_together(cells)
     except UsageError as error:
         raise UsageError(f"{definition.path}: {error}") from error
     labels = unique_labels([Named(each.objective, each.dataset, each.parameters, each.config) for each in cells])
@@ -71,7 +68,16 @@ def resolve_study(definition: StudyDefinition) -> ResolvedStudy:
         definition=definition.digest,
         version=__version__,
         cells=tuple(
-            Cell(each.identity, each.block.number, label, each.objective, each.dataset, each.parameters, each.group)
+            Cell(
+                each.identity,
+                each.block.number,
+                label,
+                each.objective,
+                each.dataset,
+                each.parameters,
+                each.group,
+                (setting_for_one_run(each.config["trainer"]) or "") if definition.runs_per_job > 1 else "",
+            )
             for each, label in zip(cells, labels, strict=True)
         ),
         seeds=definition.seeds,
@@ -227,14 +233,6 @@ def _check_data_sets(cells: Sequence[_ResolvedCell]) -> None:
                 f"{cell.block}: test.udr needs a data set, and {_class_name(cell.config['data'])} has none; remove "
                 "test.udr, or use FactorDataModule"
             )
-
-
-def _check_trainable_together(cells: Sequence[_ResolvedCell]) -> None:
-    for cell in cells:
-        try:
-            check_trainable_together(cell.config["trainer"])
-        except ValueError as error:
-            raise UsageError(f"{cell.block}: {error}") from error
 
 
 def _check_different(cells: list[_ResolvedCell]) -> None:

@@ -1,13 +1,16 @@
 """Trains and evaluates one run of a study, as ``lr-lightning fit`` and ``lr-lightning test`` do."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from lr_lightning.callbacks.run.provenance import versions
-from lr_lightning.commands.config.yaml_limits import check_config_file
+from lr_lightning.callbacks.run.run_record import RESULTS
+from lr_lightning.commands.config.reading import read_config_file
+from lr_lightning.commands.fit.members import LAST
+from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG
 from lr_lightning.common.renamed_keys import with_current_names
 from lr_lightning.runs import Run as TrainedRun
@@ -38,13 +41,26 @@ def train_and_evaluate(job: Job, run: Run) -> None:
         torch.set_num_threads(job.threads)
         config = cell_folder(job.root, run.cell) / CELL_CONFIG
         check_same_training(folder, config)
-        trained = fit(config, run_values(job, run), folder=folder, existing="resume")
+        if step_to_continue_from(folder) is None:  # such as a run that was trained together with others
+            trained = TrainedRun(folder.absolute())
+        else:
+            trained = fit(config, run_values(job, run), folder=folder, existing="resume")
         # another process may have done it just before this one got the folder
         if evaluated_at(folder, job.evaluation) is None:
             if job.evaluation.udr_inputs is not None:
                 write_codes_of_inputs(trained, job.evaluation, job.evaluation.udr_inputs)
             write_evaluation(evaluation_path(folder, job.evaluation.digest), evaluate(job, run, trained))
     failure_path(folder).unlink(missing_ok=True)
+
+
+def step_to_continue_from(folder: Path) -> int | None:
+    """Return the step from which the training in a run folder continues; ``None`` if it has ended."""
+    if not (folder / LAST).is_file() or not (folder / CONFIG).is_file():
+        return 0
+    step: int = read_checkpoint(folder / LAST)["global_step"]
+    results = folder / RESULTS
+    ended = results.is_file() and json.loads(results.read_text()).get("fit", {}).get("step") == step
+    return None if ended else step
 
 
 def run_values(job: Job, run: Run) -> dict[str, Any]:
@@ -88,15 +104,10 @@ def check_same_training(folder: Path, cell_config: Path) -> None:
     """
     if not (folder / CONFIG).exists():
         return
-    before, after = (training_values(_config(path), defaults=True) for path in (folder / CONFIG, cell_config))
+    configs = (with_current_names(read_config_file(path)) for path in (folder / CONFIG, cell_config))
+    before, after = (training_values(config, defaults=True) for config in configs)
     for key, old, new in differences(before, after):
         raise ValueError(
             f"{folder} was trained with another config ({key} is {old!r} there, and {new!r} in {cell_config}); move "
             "this folder away to train the run again"
         )
-
-
-def _config(path: Path) -> dict[str, Any]:
-    check_config_file(path)
-    config: dict[str, Any] = with_current_names(yaml.safe_load(path.read_text(encoding="utf-8")))
-    return config

@@ -11,14 +11,13 @@ import pytest
 import yaml
 
 from lr_lightning.commands.fit.members import Member, fit_members
-from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.run.lease import acquire
 from lr_lightning.runs import fit
 from lr_lightning.study import members
 from lr_lightning.study.job import Job, Run
 from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
-from lr_lightning.study.packing import jobs_of
+from lr_lightning.study.packing import cells_trained_alone, jobs_of
 from lr_lightning.study.run_job import run_job
 from lr_lightning.study.training import run_values
 from tests.run_folders import differences
@@ -73,17 +72,22 @@ def test_a_job_of_several_seeds_leaves_the_runs_of_jobs_of_one(monkeypatch: pyte
     manifest, root = study_of("together")
     job = job_of(manifest, root, seeds=(3, 4))
     trained = recorder(monkeypatch, trains=True)
+    begun = []
+    monkeypatch.setattr("lr_lightning.study.training.fit", lambda *given, **_: begun.append(given))
     assert states(job) == {3: "done", 4: "done"}
     assert trained.seeds == [[3, 4]]
     assert evaluation_path(folder_of(job, 4), job.evaluation.digest).exists()
     manifest, other = study_of("alone")
     alone = job_of(manifest, other, seeds=(4,))
-    assert states(alone) == {4: "done"}
+    with monkeypatch.context() as patch:
+        patch.setattr("lr_lightning.study.training.fit", fit)
+        assert states(alone) == {4: "done"}
     assert differences(folder_of(alone, 4), folder_of(job, 4)) == []
     # all is done, and nothing is trained again; nor are seeds whose evaluation is missing
     shutil.rmtree(folder_of(job, 3) / "evaluations")
     assert states(replace(job, wandb="offline")) == {3: "done", 4: "done"}
     assert trained.seeds == [[3, 4]]
+    assert begun == []  # evaluated without another start of the training
     # W&B begins with the evaluation, and has what was logged when seeds were trained together
     rows = history(parts(folder_of(job, 3))[-1])
     losses = {row["trainer/global_step"]: row["train/loss"] for row in rows if "train/loss" in row}
@@ -175,11 +179,18 @@ def test_an_error_of_one_cell_does_not_fail_the_others(monkeypatch: pytest.Monke
     assert "7.0 is unlucky" in outcomes[1].sentence
 
 
-def test_what_works_on_one_run_at_a_time_is_refused_before_anything_starts() -> None:
-    clipped = {"trainer.gradient_clip_val": 1.0}
-    with pytest.raises(UsageError, match=r"block 1 of the grid: trainer\.gradient_clip_val is 1\.0.*runs_per_job"):
-        make_study(Path("studies"), SHORT | clipped, seeds=2, runs_per_job=2)
-    manifest, root = study_of("others", **clipped)  # a job of several seeds all the same
+def test_cells_with_a_setting_for_one_run_have_jobs_of_one_run() -> None:
+    grid = [{"model.beta": [1.0, 4.0]}, {"trainer.gradient_clip_val": [1.0], "model.beta": [2.0]}]
+    manifest = make_study(Path("studies"), SHORT, grid=grid, seeds=2, runs_per_job=2)
+    assert [cell.alone for cell in manifest.cells] == ["", "", "gradient_clip_val"]
+    assert sorted(map(len, jobs_of(manifest))) == [1, 1, 2, 2]
+    assert cells_trained_alone(manifest).startswith("1 of 3 cells")
+    assert "trainer.gradient_clip_val" in cells_trained_alone(manifest)
+    assert cells_trained_alone(make_study(Path("studies"), SHORT, grid=grid, seeds=2)) == ""
+
+
+def test_what_works_on_one_run_at_a_time_is_not_trained_together() -> None:
+    manifest, root = study_of("studies", **{"trainer.gradient_clip_val": 1.0})
     outcomes = run_job(job_of(manifest, root, seeds=(3, 4)))
     assert [outcome.state for outcome in outcomes] == ["failed", "failed"]
     assert "trainer.gradient_clip_val is 1.0" in outcomes[0].sentence

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lr_lightning.commands.config.packaged import find_config
-from lr_lightning.commands.config.reading import read_yaml
-from lr_lightning.commands.config.yaml_limits import check_config_file
+from lr_lightning.commands.config.reading import read_config_file
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.configs import CONFIG_FOLDER
 
@@ -29,8 +28,7 @@ def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
         UsageError: If an included file does not exist.
         ValueError: If a file is not YAML or too large, is not a mapping although others include it, or includes itself.
     """
-    check_config_file(path)
-    config = read_yaml(path.read_text(encoding="utf-8"))
+    config = read_config_file(path)
     if not isinstance(config, dict):
         if including:
             raise ValueError(f"{path}, included by {including[-1]}, is not a mapping")

@@ -13,8 +13,7 @@ from torch import nn
 
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.commands.config.completion import complete_config
-from lr_lightning.commands.config.reading import read_yaml
-from lr_lightning.commands.config.yaml_limits import check_config_file
+from lr_lightning.commands.config.reading import read_config_file, read_yaml
 from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG, folder_of_checkpoint
 from lr_lightning.commands.run.initial_weights import command_from_weights
@@ -73,8 +72,7 @@ def recorded_config(checkpoint: Path) -> dict[str, Any]:
         class_path = arguments.pop("_class_path", None)
         model = with_current_names({"class_path": class_path, "init_args": arguments})
         return {} if class_path is None else {"model": model}
-    check_config_file(folder / CONFIG)
-    config = read_yaml((folder / CONFIG).read_text(encoding="utf-8"))
+    config = read_config_file(folder / CONFIG)
     if not isinstance(config, dict):
         raise ValueError(f"{folder / CONFIG} is not the config of a run")
     current: dict[str, Any] = with_current_names(config)

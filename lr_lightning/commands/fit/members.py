@@ -170,7 +170,11 @@ class MembersCLI(RunCLI):
     @override
     def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
         config = self.config[self.subcommand]
-        check_trainable_together(config.trainer)
+        if (setting := setting_for_one_run(config.trainer)) is not None:
+            raise ValueError(
+                f"trainer.{setting} is {config.trainer[setting]}, which works on one run at a time; remove it, or "
+                "train the runs apart"
+            )
         # nothing is written to the common folder
         common = Path(os.path.commonpath([member.folder.path.absolute() for member in self.members.values()]))
         if config.ckpt_path is None:
@@ -259,14 +263,14 @@ def _write(content: bytes, file: IO[bytes]) -> None:
     file.write(content)
 
 
-def check_trainable_together(trainer: Mapping[str, Any]) -> None:
-    """Refuse what an ensemble does for all its members at once, but a run does for itself.
+def setting_for_one_run(trainer: Mapping[str, Any]) -> str | None:
+    """Return a setting of the Trainer that an ensemble applies to all members at once, but a run to itself alone.
 
     Args:
         trainer: The part of a config for the Trainer.
 
-    Raises:
-        ValueError: If it has such a setting.
+    Returns:
+        The first such argument; ``None`` if the run can be trained together with others.
     """
     given = {
         "callbacks": bool(trainer.get("callbacks")),
@@ -275,9 +279,4 @@ def check_trainable_together(trainer: Mapping[str, Any]) -> None:
         "max_time": trainer.get("max_time") is not None,
         "logger": trainer.get("logger") not in (None, True, False),
     }
-    for name, is_given in given.items():
-        if is_given:
-            raise ValueError(
-                f"trainer.{name} is {trainer[name]}, which works on one run at a time; set runs_per_job: 1, or "
-                f"remove trainer.{name}"
-            )
+    return next((name for name, is_given in given.items() if is_given), None)

@@ -10,6 +10,7 @@ from rich.table import Table
 from lr_lightning.commands.progress import progress_bar
 from lr_lightning.commands.study.display import duration
 from lr_lightning.study.definition import StudyDefinition
+from lr_lightning.study.packing import cells_trained_alone
 from lr_lightning.study.planning import Plan, plan_study
 from lr_lightning.study.preparation import change_on_disk
 from lr_lightning.study.resolution import resolve_study
@@ -77,6 +78,8 @@ def plan_lines(plan: Plan) -> Iterator[str]:
         "other. Validation, assays during training, and starting up come on top"
         + ("." if plan.evaluation_seconds is not None else ", and the evaluation of each run.")
     )
+    if alone := cells_trained_alone(plan.manifest):
+        yield alone
     if plan.lacks_gpus:
         gpus = plan.manifest.resources.gpus
         yield f"The study asks for {gpus:g} GPU per job, which this machine does not have; measured on its CPU."

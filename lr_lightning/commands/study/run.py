@@ -9,6 +9,7 @@ from lr_lightning.commands.study.driving import add_engine_arguments, drive_stud
 from lr_lightning.study.definition import find_study, read_definition
 from lr_lightning.study.layout import CELL_CONFIG, StudyFolder, cell_folder
 from lr_lightning.study.manifest import Manifest, read_manifest
+from lr_lightning.study.packing import cells_trained_alone
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,8 +44,8 @@ def run(options: argparse.Namespace) -> int:
     from lr_lightning.study.preparation import prepare_study  # imports torch
 
     manifest, change = prepare_study(definition, options.root)
-    if change:
-        print(change, file=sys.stderr)
+    for told in filter(None, (change, cells_trained_alone(manifest))):
+        print(told, file=sys.stderr)
     return drive_study(options, manifest)
 
 

@@ -11,7 +11,7 @@ import torch
 import wandb
 import yaml
 
-from lr_lightning.commands.fit.members import Member, check_trainable_together, fit_members
+from lr_lightning.commands.fit.members import Member, fit_members, setting_for_one_run
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.run.folder import RunFolder
 from lr_lightning.commands.run.lease import FolderInUseError
@@ -226,14 +226,13 @@ def test_a_folder_in_use_is_refused() -> None:
         {"logger": {"class_path": "TensorBoardLogger"}},
     ],
 )
-def test_rejects_what_works_on_one_seed_at_a_time(setting: Mapping[str, Any]) -> None:
+def test_what_works_on_one_run_at_a_time(setting: Mapping[str, Any]) -> None:
     ordinary: dict[str, Any] = {
         "callbacks": None,
         "gradient_clip_val": None,
         "accumulate_grad_batches": 1,
         "max_time": None,
     }
-    check_trainable_together(ordinary | {"logger": None})
+    assert setting_for_one_run(ordinary | {"logger": None}) is None
     [name] = setting
-    with pytest.raises(ValueError, match=rf"trainer\.{name}.*runs_per_job"):
-        check_trainable_together({**ordinary, **setting})
+    assert setting_for_one_run({**ordinary, **setting}) == name
