@@ -16,6 +16,7 @@ Train autoencoders and VAEs, and measure their latent spaces with interventional
   validate  validate a run:     lr-lightning validate runs/quickstart
   predict   encode a data set:  lr-lightning predict runs/quickstart
   assay     report on a model:  lr-lightning assay runs/quickstart --out report
+  import    read a model of another project:  lr-lightning import leeb2022 model_a.pt --out runs/leeb2022
   score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
   configs   ready configs:      lr-lightning configs
   data      list, preview, prepare data sets:  lr-lightning data list
@@ -46,6 +47,10 @@ def main(arguments: list[str] | None = None) -> None:
         from lr_lightning.commands.data import command as data
 
         sys.exit(data.main(arguments[1:]))
+    elif command == "import":
+        from lr_lightning.commands.importing import command as importing
+
+        sys.exit(importing.main(arguments[1:]))
     elif command == "score":
         from lr_lightning.commands.score import command as score
 
