@@ -24,9 +24,10 @@ _DESCRIPTION = """\
 Run assays on a trained model and write a report: FOLDER/index.html, a single self-contained page. FOLDER also contains
 the figures as PNG, the raw arrays as .npz and the scalars in results.json.
 
-RUN is a run folder, whose best checkpoint is used, or a checkpoint in one; nothing is written to it. Other options are
-those of `lr-lightning test`: --data.dataset ... for other data, --assays.response_map.num_steps 64 to set an argument
-of an assay, --assays.mine my_package.MyAssay to add one, --trainer.accelerator cpu."""
+RUN is a run folder, whose best checkpoint is used, a checkpoint in one, the folder of an exported model, or `demo`, the
+model of this package; nothing is written to it. Other options are those of `lr-lightning test`: --data.dataset ... for
+other data, --assays.response_map.num_steps 64 to set an argument of an assay, --assays.mine my_package.MyAssay to add
+one, --trainer.accelerator cpu."""
 
 
 def run(arguments: list[str], meter: CoreMeter | None = None) -> None:
@@ -137,7 +138,7 @@ def _prepare(options: argparse.Namespace, rest: Sequence[str], meter: CoreMeter 
     from lr_lightning.commands.assay.assay_choice import choose_assays
     from lr_lightning.commands.assay.trainer import SETTINGS, AssayCLI
     from lr_lightning.commands.fit.training import prepare
-    from lr_lightning.commands.run.folder import expand_run_argument
+    from lr_lightning.commands.run.run_argument import expand_run_argument
 
     try:
         choice = choose_assays([name.strip() for name in options.assays.split(",") if name.strip()])

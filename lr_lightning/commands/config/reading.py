@@ -26,4 +26,7 @@ def read_config_file(path: Path) -> Any:
         ValueError: If it is not YAML of a reasonable size.
     """
     check_config_file(path)
-    return read_yaml(path.read_text(encoding="utf-8"))
+    try:
+        return read_yaml(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:  # a tag or a key that is no plain value
+        raise ValueError(f"{path} is not a readable YAML file: {' '.join(str(error).split())}") from error

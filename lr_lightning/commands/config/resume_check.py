@@ -72,6 +72,15 @@ def recorded_config(checkpoint: Path) -> dict[str, Any]:
         class_path = arguments.pop("_class_path", None)
         model = with_current_names({"class_path": class_path, "init_args": arguments})
         return {} if class_path is None else {"model": model}
+    return config_of_run(folder)
+
+
+def config_of_run(folder: Path) -> dict[str, Any]:
+    """Return the config in the folder of a run or of an exported model: plain values with current names.
+
+    Raises:
+        ValueError: If it is not the YAML file of a run.
+    """
     config = read_config_file(folder / CONFIG)
     if not isinstance(config, dict):
         raise ValueError(f"{folder / CONFIG} is not the config of a run")

@@ -56,10 +56,12 @@ from lr_lightning.commands.fit.seeds import seed_of_checkpoint, seeds_of_run
 from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.commands.run.checkpoint_io import AtomicCheckpointIO
 from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
-from lr_lightning.commands.run.folder import CHECKPOINTS, RunFolder, expand_run_argument, wandb_run_id
+from lr_lightning.commands.run.exported import weights_file
+from lr_lightning.commands.run.folder import CHECKPOINTS, RunFolder, wandb_run_id
 from lr_lightning.commands.run.folder_guard import FolderGuard
 from lr_lightning.commands.run.initial_weights import OPTION, load_initial_weights
 from lr_lightning.commands.run.resumable import check_resumable, while_restoring
+from lr_lightning.commands.run.run_argument import expand_run_argument
 from lr_lightning.commands.run.run_choice import choose_run
 from lr_lightning.common.cores import CoreMeter
 from lr_lightning.common.files import quoted_path
@@ -145,7 +147,7 @@ class RunCLI(LightningCLI):
             OPTION,
             type=str | None,
             default=None,
-            help="Checkpoint with the initial weights of a new run; only its weights are used.",
+            help="Checkpoint or exported model with the initial weights of a new run; only its weights are used.",
         )
         parser.add_class_arguments(RunWandbLogger, "wandb", skip=SET_BY_THE_RUN, instantiate=False)
         parser.add_argument(
@@ -195,7 +197,7 @@ class RunCLI(LightningCLI):
             config.initial_weights = config.initial_weights or self._recorded.get("initial_weights")
         config.trainer.precision = config.trainer.precision or default_precision(config.trainer.accelerator)
         if config.initial_weights is not None:
-            config.initial_weights = str(Path(config.initial_weights).absolute())  # readable from any folder
+            config.initial_weights = str(weights_file(config.initial_weights).absolute())  # readable from any folder
         self._dump_config()
 
     def _seeds_of_config(self) -> list[int] | None:

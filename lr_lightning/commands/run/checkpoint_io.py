@@ -9,6 +9,8 @@ from pytorch_lightning.__version__ import version
 from pytorch_lightning.plugins import TorchCheckpointIO
 from typing_extensions import override
 
+from lr_lightning.commands.run.checkpoints import read_checkpoint
+from lr_lightning.commands.run.weights_file import is_weights_file
 from lr_lightning.common.files import write_atomically
 
 
@@ -39,7 +41,13 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     @override
     def load_checkpoint(self, path: str | Path, *args: Any, **kwargs: Any) -> dict[str, Any]:
-        """Return the checkpoint at ``path``; without a Trainer version, the current one is assumed."""
-        checkpoint: dict[str, Any] = super().load_checkpoint(path, *args, **kwargs)
+        """Return the checkpoint, or the weights of an exported model, at ``path``.
+
+        Without a Trainer version, the current one is assumed.
+        """
+        if is_weights_file(Path(path)):
+            checkpoint = read_checkpoint(Path(path))
+        else:
+            checkpoint = super().load_checkpoint(path, *args, **kwargs)
         checkpoint.setdefault("pytorch-lightning_version", version)
         return checkpoint

@@ -9,11 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from lr_lightning.commands.run.archive_check import check_archive
+from lr_lightning.commands.run.weights_file import is_weights_file, read_weights
 from lr_lightning.common.checks import first_line
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:
-    """Return a checkpoint, whose tensors are read from the file on first access.
+    """Return a checkpoint, whose tensors are read from the file on first access, or the weights of an exported model.
+
+    Args:
+        path: A Lightning checkpoint, or a safetensors file.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -24,6 +28,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise FileNotFoundError(f"there is no checkpoint {path}")
     with path.open("rb"):
         pass  # raises if permission is missing, as opposed to damaged content
+    if is_weights_file(path):
+        return read_weights(path)
     try:
         if zipfile.is_zipfile(path):  # torch maps no other files
             check_archive(path)
@@ -41,7 +47,7 @@ def check_checkpoint(path: Path, model: nn.Module) -> int:
     """Return the step of a checkpoint; raise a clear error if it is unreadable or does not fit ``model``.
 
     Args:
-        path: A Lightning checkpoint; weights and their step are enough.
+        path: A Lightning checkpoint, for which weights and their step are enough, or a safetensors file.
         model: The model for the weights.
 
     Returns:

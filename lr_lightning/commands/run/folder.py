@@ -165,28 +165,3 @@ def wandb_run_id(folder: Path, chosen: str | None = None) -> str:
 def what_is_missing(command: str) -> str:
     """Return the error for a ``command`` without arguments."""
     return f"missing argument: lr-lightning {command} {'--config CONFIG' if command == 'fit' else 'RUN_FOLDER'}"
-
-
-def expand_run_argument(arguments: list[str]) -> list[str]:
-    """Expand ``test RUN`` to ``test --config RUN/config.yaml --ckpt_path RUN/checkpoints/best.ckpt``.
-
-    ``RUN`` may also be a checkpoint inside a run folder. ``fit RUN`` resumes ``last.ckpt`` in ``RUN``, even if the run
-    has been moved, unless another ``--trainer.default_root_dir`` follows. Other arguments are returned unchanged.
-
-    Raises:
-        FileNotFoundError: If the config or the checkpoint does not exist.
-        ValueError: If nothing follows the command.
-    """
-    if len(arguments) == 1:
-        raise ValueError(what_is_missing(arguments[0]))
-    if arguments[1].startswith("-"):
-        return arguments
-    command, target, rest = arguments[0], Path(arguments[1]), arguments[2:]
-    folder, checkpoint = target, target / CHECKPOINTS / ("last.ckpt" if command == "fit" else "best.ckpt")
-    if target.is_file():
-        folder, checkpoint = target.parent.parent, target
-    for path in (folder / CONFIG, checkpoint):
-        if not path.is_file():
-            raise FileNotFoundError(f"{target} is not a run folder or a checkpoint in one: {path} does not exist")
-    place = [f"--trainer.default_root_dir={folder.resolve()}"] if command == "fit" else []
-    return [command, f"--config={folder / CONFIG}", f"--ckpt_path={checkpoint}", *place, *rest]

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from lr_lightning.commands.run.exported import check_resumed
 from lr_lightning.commands.run.folder import (
     CHECKPOINTS,
     RunFolder,
@@ -27,7 +28,7 @@ def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolde
         given: Path of a checkpoint; ``"last"`` or ``"best"`` for one of this run; ``None`` to train from scratch.
 
     Raises:
-        ValueError: If there is nothing to evaluate.
+        ValueError: If there is nothing to evaluate, or no state of training to resume from.
         FileNotFoundError: If there is no run to resume.
         FolderInUseError: If another process writes there.
         OSError: If the folder cannot be created or written to.
@@ -43,6 +44,8 @@ def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolde
         checkpoint = folder / CHECKPOINTS / f"{given}.ckpt"
     else:
         checkpoint = Path(given)
+        if training:
+            check_resumed(checkpoint)
         own = folder_of_checkpoint(checkpoint)
         known = own is not None and (is_run_of(root, own) or not training)
         folder = own if own is not None and known else None

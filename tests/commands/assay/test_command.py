@@ -262,7 +262,7 @@ def test_the_model_brings_no_assays_of_its_own(bars_run: Path) -> None:
         (["RUN", "--out=report", "--assays.dynamics.num_step=3"], 2, "has no argument 'num_step'"),
         (["RUN", "--out=report", "--split=train"], 2, "invalid choice: 'train'"),
         (["RUN", "--out=report", "--model.network.latent_dim=3"], 2, "was saved from another model"),
-        (["nowhere", "--out=report"], 1, "nowhere is not a run folder or a checkpoint in one"),
+        (["nowhere", "--out=report"], 1, "nowhere is not a run folder, an exported model or a checkpoint in one"),
         (["RUN", "--out=file/report"], 1, "cannot write to the folder file/report (Not a directory)"),
     ],
 )

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from lr_lightning.commands.run.checkpoints import check_checkpoint
+from lr_lightning.commands.run.weights_file import write_weights
 
 
 def save(path: Path, model: nn.Module) -> Path:
@@ -30,6 +31,17 @@ def test_a_fitting_checkpoint_tells_its_step(tmp_path: Path) -> None:
 def test_another_model_is_refused(tmp_path: Path, model: nn.Module, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_checkpoint(save(tmp_path / "a.ckpt", nn.Linear(2, 3)), model)
+
+
+def test_the_weights_of_an_exported_model_are_checked_alike(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    write_weights(path, nn.Linear(2, 3).state_dict(), 7, None)
+    assert check_checkpoint(path, nn.Linear(2, 3)) == 7
+    with pytest.raises(ValueError, match=r"model\.safetensors.*bias.*\(3,\).*\(4,\)"):
+        check_checkpoint(path, nn.Linear(2, 4))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(ValueError, match=r"model\.safetensors"):
+        check_checkpoint(path, nn.Linear(2, 3))
 
 
 def test_an_error_without_words_is_told_by_its_kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,6 @@ from lr_lightning.commands.run import folder as run_folder
 from lr_lightning.commands.run import lease
 from lr_lightning.commands.run.folder import (
     RunFolder,
-    expand_run_argument,
     folder_of_checkpoint,
     is_run_of,
     new_run_folder,
@@ -178,29 +177,7 @@ def test_folder_of_a_checkpoint_in_the_present_folder(tmp_path: Path, monkeypatc
     assert folder_of_checkpoint(Path("best.ckpt")) == tmp_path / "a"
 
 
-def test_a_folder_or_checkpoint_stands_for_its_config_and_checkpoint(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "a")
-    config = f"--config={run / 'config.yaml'}"
-    best, last = run / "checkpoints" / "best.ckpt", run / "checkpoints" / "last.ckpt"
-    assert expand_run_argument(["test", str(run), "--x=1"]) == ["test", config, f"--ckpt_path={best}", "--x=1"]
-    assert expand_run_argument(["test", str(last)]) == ["test", config, f"--ckpt_path={last}"]
-    here = f"--trainer.default_root_dir={run}"
-    assert expand_run_argument(["fit", str(run), "--x=1"]) == ["fit", config, f"--ckpt_path={last}", here, "--x=1"]
-    assert expand_run_argument(["fit", "--config=c.yaml"]) == ["fit", "--config=c.yaml"]
-
-
-def test_what_is_no_run_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"config\.yaml"):
-        expand_run_argument(["test", str(tmp_path)])
-
-
 def test_a_folder_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"file/run.*--trainer\.default_root_dir"):
         new_run_folder(tmp_path / "file" / "run")
-
-
-@pytest.mark.parametrize(("command", "what"), [("fit", "--config CONFIG"), ("test", "RUN_FOLDER")])
-def test_a_command_alone_is_told_what_to_add(command: str, what: str) -> None:
-    with pytest.raises(ValueError, match=f"lr-lightning {command} {what}"):
-        expand_run_argument([command])

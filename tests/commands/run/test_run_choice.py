@@ -42,6 +42,19 @@ def test_an_evaluation_needs_a_run(root: Path) -> None:
         choose_run("predict", root, None)
 
 
+def test_training_does_not_resume_an_exported_model(root: Path) -> None:
+    with pytest.raises(ValueError, match=r"--initial_weights a/model\.safetensors"):
+        choose_run("fit", root, "a/model.safetensors")
+
+
+def test_an_evaluation_of_an_exported_model_is_a_run_of_its_own(root: Path) -> None:
+    weights = root.with_name("shared") / "model.safetensors"
+    folder, checkpoint = choose_run("test", root, str(weights))
+    folder.leave()
+    assert folder.path.name == "run 1-1"
+    assert checkpoint == weights
+
+
 def test_a_run_in_use_is_refused_with_what_can_be_done(root: Path) -> None:
     held, _ = choose_run("fit", root, "last")
     try:
