@@ -16,6 +16,7 @@ Train autoencoders and VAEs, and measure their latent spaces with interventional
   validate  validate a run:     lr-lightning validate runs/quickstart
   predict   encode a data set:  lr-lightning predict runs/quickstart
   assay     report on a model:  lr-lightning assay runs/quickstart --out report
+  export    share a model:      lr-lightning export runs/quickstart --out shared
   import    read a model of another project:  lr-lightning import leeb2022 model_a.pt --out runs/leeb2022
   score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
   configs   ready configs:      lr-lightning configs
@@ -55,6 +56,10 @@ def main(arguments: list[str] | None = None) -> None:
         from lr_lightning.commands.score import command as score
 
         sys.exit(score.main(arguments[1:]))
+    elif command == "export":
+        from lr_lightning.commands.export import command as export
+
+        sys.exit(export.main(arguments[1:]))
     elif command == "study":
         from lr_lightning.commands.study import command as study
 

@@ -1,5 +1,6 @@
 """The summary of a run in the terminal."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pytorch_lightning import LightningModule, Trainer
@@ -8,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from lr_lightning.callbacks.assay import assays_of
+from lr_lightning.callbacks.assay import AssayCallback, assays_of
 from lr_lightning.callbacks.ensemble_assay import Ensemble
 from lr_lightning.callbacks.run.next_steps import next_steps
 from lr_lightning.callbacks.sentences import with_deviation
@@ -31,7 +32,8 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
     table = Table(title=f"{name} after {record['step']:,} steps ({stage})", show_header=False)
     table.add_column(style="bold")
     table.add_column()
-    for name, text in [*_loss_rows(scalars, "test" if stage == "test" else "val"), *_assay_rows(trainer, scalars)]:
+    set_name = "test" if stage == "test" else "val"
+    for name, text in [*loss_rows(scalars, set_name), *assay_rows(assays_of(trainer), scalars)]:
         table.add_row(Text(name), Text(text))  # brackets of units would be read as markup
     evaluated, available = record["num_evaluated"], record["num_available"]
     if evaluated is not None and evaluated < available:
@@ -51,8 +53,13 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
         print(line)  # verbatim, because paths may look like markup
 
 
-def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
-    """Return the rows of the loss terms."""
+def loss_rows(scalars: Mapping[str, float], stage: str) -> list[tuple[str, str]]:
+    """Return labels and texts of the loss terms, with their units.
+
+    Args:
+        scalars: Logged scalars.
+        stage: ``"val"`` or ``"test"``.
+    """
     nats = "nats per observation"
     names = {
         "reconstruction": ("Reconstruction", nats),
@@ -63,10 +70,10 @@ def _loss_rows(scalars: dict[str, float], stage: str) -> list[tuple[str, str]]:
     return [(label, f"{with_deviation(scalars, key, 2)} {unit}") for key, (label, unit) in present.items()]
 
 
-def _assay_rows(trainer: Trainer, scalars: dict[str, float]) -> list[tuple[str, str]]:
-    """Return the rows of the assays that have logged scalars."""
+def assay_rows(assays: Iterable[AssayCallback], scalars: Mapping[str, float]) -> list[tuple[str, str]]:
+    """Return labels and texts of the assays that have logged scalars."""
     rows: list[tuple[str, str]] = []
-    for assay in assays_of(trainer):
+    for assay in assays:
         prefix = f"{assay.prefix}/"
         found = {key.removeprefix(prefix): value for key, value in sorted(scalars.items()) if key.startswith(prefix)}
         if found:

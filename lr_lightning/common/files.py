@@ -39,9 +39,7 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
     unfinished = Path(name)
     try:
         yield unfinished
-        umask = os.umask(0)
-        os.umask(umask)
-        unfinished.chmod(0o666 & ~umask)  # mkstemp creates private files
+        apply_umask(unfinished)
         flush_to_disk(unfinished)  # before the rename, which might otherwise reach the disk before the content
         unfinished.replace(path)
     except BaseException:
@@ -49,6 +47,13 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         raise
     with suppress(OSError):  # some file systems cannot flush a folder
         flush_to_disk(path.parent)
+
+
+def apply_umask(path: Path) -> None:
+    """Give a temporary file or folder, which is private, the permissions of a new one."""
+    umask = os.umask(0)
+    os.umask(umask)
+    path.chmod((0o777 if path.is_dir() else 0o666) & ~umask)
 
 
 def remove_unfinished(folder: Path) -> None:

@@ -4,7 +4,9 @@ import csv
 import io
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lr_lightning.common.files import check_table_format, write_atomically
 from lr_lightning.metrics.score_table import ScoreRow, ScoreTable
@@ -36,7 +38,7 @@ def write_score_table(path: Path, table: ScoreTable) -> None:
     """
     check_table_path(path)
     if path.suffix == ".json":
-        rows = [{key: _json_value(value) for key, value in row._asdict().items()} for row in table.rows]
+        rows = [json_row(row) for row in table.rows]
         content = json.dumps(rows, indent=1, allow_nan=False).encode()
     elif path.suffix == ".csv":
         text = io.StringIO(newline="")
@@ -49,8 +51,22 @@ def write_score_table(path: Path, table: ScoreTable) -> None:
     write_atomically(path, lambda file: file.write(content))
 
 
-def _json_value(value: object) -> object:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def json_row(row: ScoreRow) -> dict[str, object]:
+    """Return a row as JSON can represent it: ``None`` for what is undefined, infinite or not known."""
+    return {
+        key: None if isinstance(value, float) and not math.isfinite(value) else value
+        for key, value in row._asdict().items()
+    }
+
+
+def row_of_json(values: Mapping[str, Any]) -> ScoreRow:
+    """Return the row that :func:`json_row` has converted; unknown keys, of later versions, are left out.
+
+    Raises:
+        KeyError, TypeError, ValueError: If a field is missing or the value is not a number.
+    """
+    known = {key: value for key, value in values.items() if key in ScoreRow._fields}
+    return ScoreRow(**known | {"value": math.nan if values["value"] is None else float(values["value"])})
 
 
 def _parquet(table: ScoreTable) -> bytes:

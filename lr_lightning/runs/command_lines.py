@@ -4,10 +4,15 @@ import json
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from jsonargparse import Namespace
 from typing_extensions import override
 
+from lr_lightning.callbacks import AssayCallback
 from lr_lightning.callbacks.run.run_record import RESULTS
+from lr_lightning.commands.fit.callbacks import named_assays
 from lr_lightning.commands.fit.training import RunCLI
+from lr_lightning.commands.run.checkpoints import check_checkpoint
+from lr_lightning.commands.run.exported import is_exported
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, RunFolder
 from lr_lightning.loggers import RunWandbLogger
 from lr_lightning.networks.pretrained import without_pretrained_weights
@@ -41,6 +46,11 @@ class Training(RunCLI):
                 "existing='resume' alone to continue a run, or existing='new' to start from a checkpoint"
             )
         folder = Path(config.trainer.default_root_dir or "runs/unnamed")
+        if is_exported(folder):
+            raise ValueError(
+                f"{folder} is an exported model, which has no state of training to resume; choose another folder, and "
+                f"start from its weights with initial_weights={str(folder)!r}"
+            )
         self._held = RunFolder(folder)
         if self.existing == "error" and (folder / CONFIG).exists():
             raise FileExistsError(
@@ -90,6 +100,27 @@ class Loading(RunCLI):
     def instantiate_classes(self) -> None:
         with without_pretrained_weights():  # the weights come from the checkpoint, if they are needed at all
             super().instantiate_classes()
+
+
+class LoadingModel(Loading):
+    """The model of a run or of an exported folder without data and Trainer, so that files of the data may be missing.
+
+    Raises:
+        ValueError: If the checkpoint is damaged, or does not fit the model.
+    """
+
+    @override
+    def instantiate_classes(self) -> None:
+        assert self.checkpoint is not None
+        with without_pretrained_weights():
+            self.model = self._member(0) if self._seeds is None else self._ensemble(self._seeds)
+        check_checkpoint(self.checkpoint, self.model)
+
+    def assays(self) -> list[AssayCallback]:
+        """Return new assays of the config."""
+        assays = Namespace({"assays": self._get(self.config, "assays")})  # type: ignore[no-untyped-call]
+        config = Namespace({"subcommand": self.subcommand, str(self.subcommand): assays})  # type: ignore[no-untyped-call]
+        return named_assays(self._get(self.parser.instantiate_classes(config), "assays") or {})
 
 
 def start(command_line: RunCLI) -> None:

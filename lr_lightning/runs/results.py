@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from lr_lightning.callbacks.run.run_record import RESULTS
+from lr_lightning.common.checks import one_line
+from lr_lightning.metrics.score_files import row_of_json
 from lr_lightning.metrics.score_table import ScoreRow
 from lr_lightning.runs.scores import RunScore, Scores
 from lr_lightning.training.member_statistics import seed_name
@@ -54,12 +56,28 @@ def read_results(folder: Path) -> dict[str, Any]:
     """
     path = folder / RESULTS
     try:
-        results: dict[str, Any] = json.loads(path.read_text())
+        results: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        _check_results(results)
     except FileNotFoundError:
         return {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a readable record of a run ({error})") from error
     return results
+
+
+def _check_results(results: Any) -> None:
+    """Raise ``ValueError`` unless the content of ``results.json`` has the types that its readers expect."""
+    if not isinstance(results, dict):
+        raise ValueError(f"it contains a {type(results).__name__}, not one entry for each command")
+    for stage, record in results.items():
+        if not isinstance(record, dict):
+            raise ValueError(f"{stage} is a {type(record).__name__}, not a record")
+        scalars = record.get("scalars", {})
+        if not isinstance(scalars, dict):
+            raise ValueError(f"{stage}.scalars is a {type(scalars).__name__}, not a mapping")
+        wrong = [key for key, value in scalars.items() if value is not None and type(value) not in (int, float)]
+        if wrong:
+            raise ValueError(f"{stage}.scalars.{wrong[0]} is {scalars[wrong[0]]!r:.40}, not a number")
 
 
 def scalars_of(record: Mapping[str, Any]) -> dict[str, float]:
@@ -71,13 +89,19 @@ def scores_of(folder: Path, stage: str, record: Mapping[str, Any]) -> Scores:
     """Return the disentanglement scores of training, a validation or a test.
 
     In training, each validation computes some of them: the latest value of each counts, as for its scalars. Tables of
-    earlier evaluations stay in the folder; only scores that the record has as scalars are returned.
+    earlier evaluations stay in the folder; only scores that the record has as scalars are returned. The record of an
+    exported model contains its scores.
 
     Args:
         folder: The run folder.
         stage: ``"fit"``, ``"validate"`` or ``"test"``.
         record: The entry of ``stage`` in ``results.json``.
+
+    Raises:
+        ValueError: If the scores in the record are malformed.
     """
+    if "scores" in record:
+        return Scores(tuple(_exported_scores(folder, stage, record["scores"])))
     latest: dict[tuple[Any, str], RunScore] = {}
     for member, step, row in _rows(folder, stage):
         group = "" if member is None else f"{seed_name(member)}/"
@@ -89,6 +113,23 @@ def scores_of(folder: Path, stage: str, record: Mapping[str, Any]) -> Scores:
     return Scores(tuple(latest.values()))
 
 
+def scores_at(folder: Path, step: int) -> Scores:
+    """Return the scores that the validation at one step of the training in ``folder`` computed."""
+    found = {
+        (member, row.name): RunScore(member, "fit", at, row) for member, at, row in _rows(folder, "fit") if at == step
+    }
+    return Scores(tuple(found.values()))
+
+
+def _exported_scores(folder: Path, stage: str, scores: Any) -> Iterator[RunScore]:
+    """Yield the scores in the record of an exported model."""
+    try:
+        for values in scores:
+            yield RunScore(values["seed"], stage, int(values["step"]), row_of_json(values))
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{folder / RESULTS} has malformed scores in {stage} ({one_line(error)})") from error
+
+
 def _rows(folder: Path, stage: str) -> Iterator[tuple[int | None, int | None, ScoreRow]]:
     """Yield seed of the member, step and row of all score tables of a stage, the latest last."""
     tables = [(_TABLE.fullmatch(path.name), path) for path in (folder / "assays").glob("*.json")]
@@ -97,10 +138,8 @@ def _rows(folder: Path, stage: str) -> Iterator[tuple[int | None, int | None, Sc
     ]
     for name, path in sorted(own, key=lambda table: (int(table[0]["step"] or 0), table[1].stat().st_mtime_ns)):
         for row in json.loads(path.read_text()):
-            values = row | {"value": math.nan if row["value"] is None else row["value"]}
-            known = {key: value for key, value in values.items() if key in ScoreRow._fields}
             yield (
                 None if name["seed"] is None else int(name["seed"]),
                 None if name["step"] is None else int(name["step"]),
-                ScoreRow(**known),
+                row_of_json(row),
             )

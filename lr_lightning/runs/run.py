@@ -12,30 +12,35 @@ from pytorch_lightning import LightningDataModule, LightningModule
 from lr_lightning.commands.assay import command as assay_command
 from lr_lightning.commands.assay.trainer import SETTINGS
 from lr_lightning.commands.config.option_words import option_words
-from lr_lightning.commands.config.resume_check import recorded_config
+from lr_lightning.commands.config.resume_check import config_of_run
 from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.commands.run.checkpoints import read_checkpoint
+from lr_lightning.commands.run.exported import find_run, is_exported
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG
+from lr_lightning.commands.run.weights_file import WEIGHTS
 from lr_lightning.common.checks import check_choice
 from lr_lightning.data import FactorDataset
 from lr_lightning.metrics.core.sample import Codes
 from lr_lightning.models import AutoencoderModule
 from lr_lightning.runs.assay_words import Assays, assay_words
 from lr_lightning.runs.codes import RunCodes, encode_observations, read_codes
-from lr_lightning.runs.command_lines import QUIET, Loading, start
+from lr_lightning.runs.command_lines import QUIET, Loading, LoadingModel, start
 from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.runs.results import Evaluation, read_results, scalars_of, scores_of
 from lr_lightning.runs.scores import Scores
+from lr_lightning.runs.sharing.export import LICENSE, export_run
 
 
 @dataclass(frozen=True, repr=False)
 class Run:
-    """A run in its folder, which is read whenever a result is asked for.
+    """A run in its folder, or an exported model, which is read whenever a result is asked for.
 
-    Evaluations write to the run folder, as on the command line: the same files, and one process at a time.
+    Evaluations write to the run folder, as on the command line: the same files, and one process at a time. Those of an
+    exported model write to a run folder of their own, ``trainer.default_root_dir`` of its config, and nothing to the
+    folder of the model.
 
     Attributes:
-        folder: The run folder, an absolute path.
+        folder: The run folder or that of the exported model, an absolute path.
     """
 
     folder: Path
@@ -46,7 +51,12 @@ class Run:
     @property
     def config(self) -> dict[str, Any]:
         """The resolved config: plain values with current names."""
-        return recorded_config(self.folder / CHECKPOINTS / "last.ckpt")
+        return config_of_run(self.folder)
+
+    @property
+    def is_exported(self) -> bool:
+        """Whether this is an exported model, which has one set of weights and no state of training."""
+        return is_exported(self.folder)
 
     @property
     def seed(self) -> int | None:
@@ -84,21 +94,28 @@ class Run:
         """Return the path of a checkpoint.
 
         Args:
-            name: ``"best"`` or ``"last"``; ``"seed_3"`` for one model of an ensemble; or a path.
+            name: ``"best"`` or ``"last"``; ``"seed_3"`` for one model of an ensemble; or a path. The weights of an
+                exported model are ``"best"``.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.
         """
-        own = self.folder / CHECKPOINTS / f"{name}.ckpt"
+        own = self.folder / (WEIGHTS if self.is_exported and name == "best" else f"{CHECKPOINTS}/{name}.ckpt")
         if own.is_file():
             return own
         if Path(name).is_file():
             return Path(name)
         known = sorted(path.stem for path in own.parent.glob("*.ckpt"))
+        if self.is_exported:
+            raise FileNotFoundError(
+                f"{self.folder} is an exported model and has no checkpoint {str(name)!r}, only 'best'"
+            )
         raise FileNotFoundError(f"{self.folder} has no checkpoint {str(name)!r}; it has: {', '.join(known) or 'none'}")
 
     def model(self, checkpoint: str | Path = "best") -> LightningModule:
         """Return the model with the weights of a checkpoint, on the CPU and in evaluation mode.
+
+        The data are not opened, so their files may be missing.
 
         Args:
             checkpoint: See :meth:`checkpoint`. For an ensemble, ``"best"`` and ``"last"`` are a ``SeedEnsemble`` with
@@ -110,7 +127,11 @@ class Run:
         """
         path = self.checkpoint(checkpoint)
 
-        return run_isolated(lambda: _with_weights(self._loaded(path).model, path), quiet=True)
+        def load() -> LightningModule:
+            kind = partial(LoadingModel, folder=self.folder, checkpoint=path)
+            return _with_weights(prepare(self._words(), kind).model, path)
+
+        return run_isolated(load, quiet=True)
 
     def data(self) -> LightningDataModule:
         """Return the data module, set up for training: with its split, and without a Trainer."""
@@ -146,7 +167,8 @@ class Run:
             quiet: Whether to print nothing.
 
         Returns:
-            Scalars and scores of this evaluation, which :attr:`scalars` and :attr:`scores` then include.
+            Scalars and scores of this evaluation, which :attr:`scalars` and :attr:`scores` then include, unless this
+            is an exported model.
 
         Raises:
             FileNotFoundError: If there is no such checkpoint.
@@ -215,6 +237,8 @@ class Run:
     def codes(self, checkpoint: str | Path = "best", *, values: Mapping[str, Any] | None = None) -> RunCodes:
         """Encode the whole data set, as ``lr-lightning predict`` does: ``codes.npz`` is written to the run folder.
 
+        For an exported model, this is a run folder of its own.
+
         Args:
             checkpoint: See :meth:`checkpoint`; for an ensemble, name one of its models, e.g. ``"seed_3"``.
             values: Values that replace those of the config, as for :func:`~lr_lightning.fit`.
@@ -224,8 +248,39 @@ class Run:
             ValueError: If it contains several models.
         """
         path = self._checkpoint_of_one_model(checkpoint)
-        self._run("predict", path, option_words(values or {}), quiet=True)
-        return read_codes(self.folder / "codes.npz")
+        folder = self._run("predict", path, option_words(values or {}), quiet=True)
+        return read_codes(folder / "codes.npz")
+
+    def export(
+        self,
+        out: str | Path,
+        *,
+        checkpoint: str | Path = "best",
+        license: str = LICENSE,  # noqa: A002  (the name of the option)
+        notes: str = "",
+        overwrite: bool = False,
+    ) -> Path:
+        """Write the model to a folder to share it, as ``lr-lightning export`` does; :func:`load_run` reads it.
+
+        Args:
+            out: The folder.
+            checkpoint: See :meth:`checkpoint`; for an ensemble, name one of its models, e.g. ``"seed_3"``.
+            license: License of the weights.
+            notes: Text for the model card, Markdown.
+            overwrite: Whether to replace an exported model there.
+
+        Returns:
+            The folder.
+
+        Raises:
+            FileExistsError: If the folder has other files, or an exported model and ``overwrite`` is not set.
+            FileNotFoundError: If there is no such checkpoint.
+            ValueError: If this is an exported model already, the checkpoint has several models or is damaged, or a
+                record of the run is damaged.
+        """
+        path = self.checkpoint(checkpoint)
+        export_run(self.folder, path, Path(out), license_=license, notes=notes, overwrite=overwrite)
+        return Path(out).absolute()
 
     def encode(self, num_samples: int, checkpoint: str | Path = "best", *, seed: int = 0) -> RunCodes:
         """Encode random observations of the data set on the CPU; nothing is written.
@@ -271,21 +326,29 @@ class Run:
         quiet: bool,
     ) -> Evaluation:
         path = self.checkpoint(checkpoint)
-        self._run(stage, path, [*words, *option_words(values or {})], quiet)
-        return Evaluation.of(self.folder, stage, path)
+        folder = self._run(stage, path, [*words, *option_words(values or {})], quiet)
+        return Evaluation.of(folder, stage, path)
 
-    def _run(self, command: str, checkpoint: Path, words: Sequence[str], quiet: bool) -> None:
-        """Run a command on a checkpoint of this run."""
-        config, place = self.folder / CONFIG, f"--trainer.default_root_dir={self.folder}"
-        command_line = [command, f"--config={config}", place, f"--ckpt_path={checkpoint}", *words]
+    def _run(self, command: str, checkpoint: Path, words: Sequence[str], quiet: bool) -> Path:
+        """Run a command on a checkpoint of this run, and return the folder that it has written to."""
+        place = [] if self.is_exported else [f"--trainer.default_root_dir={self.folder}"]
+        line = [command, f"--config={self.folder / CONFIG}", *place, f"--ckpt_path={checkpoint}", *words]
         if quiet:
-            command_line += QUIET
-        run_isolated(lambda: start(prepare(command_line, RunCLI)), quiet)
+            line += QUIET
+
+        def run() -> Path:
+            command_line = prepare(line, RunCLI)
+            start(command_line)
+            return Path(command_line.trainer.default_root_dir).absolute()
+
+        return run_isolated(run, quiet)
 
     def _loaded(self, checkpoint: Path | None) -> RunCLI:
         """Return a command line with model and data of this run."""
-        words = ["validate", f"--config={self.folder / CONFIG}", *SETTINGS]
-        return prepare(words, partial(Loading, folder=self.folder, checkpoint=checkpoint))
+        return prepare(self._words(), partial(Loading, folder=self.folder, checkpoint=checkpoint))
+
+    def _words(self) -> list[str]:
+        return ["validate", f"--config={self.folder / CONFIG}", *SETTINGS]
 
 
 def _with_weights(model: LightningModule, checkpoint: Path) -> LightningModule:
@@ -297,12 +360,18 @@ def _with_weights(model: LightningModule, checkpoint: Path) -> LightningModule:
 
 
 def load_run(folder: str | Path) -> Run:
-    """Return the run in a folder.
+    """Return the run, or the exported model, in a folder.
+
+    Reading it executes no code that it contains. Its config names classes, which are imported from installed packages
+    when the model or the data are asked for.
+
+    Args:
+        folder: The folder; or ``"demo"``, the model of this package, unless there is a run in a folder of this name.
 
     Raises:
         FileNotFoundError: If there is no run.
     """
-    path = Path(folder)
+    path = find_run(folder)
     if not (path / CONFIG).is_file():
-        raise FileNotFoundError(f"{path} is not a run folder: {path / CONFIG} does not exist")
+        raise FileNotFoundError(f"{path} is neither a run folder nor an exported model: {path / CONFIG} does not exist")
     return Run(path.absolute())

@@ -1,6 +1,6 @@
 """The rows of the summary."""
 
-from lr_lightning.callbacks.run.summary import _loss_rows
+from lr_lightning.callbacks.run.summary import loss_rows
 
 
 def test_losses_have_two_decimals_and_those_of_a_diverged_model_an_exponent() -> None:
@@ -10,4 +10,4 @@ def test_losses_have_two_decimals_and_those_of_a_diverged_model_an_exponent() ->
         ("KL", "2.16e+27 ± 1.50 nats per observation"),
         ("Negative ELBO", "6.00 bits per dimension"),
     ]
-    assert _loss_rows(scalars, "val") == expected
+    assert loss_rows(scalars, "val") == expected

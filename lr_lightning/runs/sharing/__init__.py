@@ -1,0 +1,1 @@
+"""Sharing a model: its weights, config, results and model card in one folder."""
