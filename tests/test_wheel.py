@@ -81,5 +81,19 @@ def test_its_commands_run(site: Path, tmp_path: Path) -> None:
     assert "lr_lightning.models.BetaVAE" in printed.printed
 
 
+def test_the_packaged_model_is_assayed_from_an_empty_folder(site: Path, tmp_path: Path) -> None:
+    def state() -> dict[Path, int]:
+        files = (site / "lr_lightning").rglob("*")
+        return {path: path.stat().st_mtime_ns for path in files if path.is_file() and "__pycache__" not in path.parts}
+
+    before = state()
+    command = "assay demo --out report --assays latent_statistics,latent_traversal --trainer.accelerator cpu"
+    [done] = run_commands([command], tmp_path, site)
+    assert done.code == 0, done.printed
+    assert (tmp_path / "report" / "index.html").stat().st_size > 10_000
+    assert [path.name for path in tmp_path.iterdir()] == ["report"]
+    assert state() == before  # the package is only read
+
+
 def test_it_installs_the_console_script(site: Path, tmp_path: Path) -> None:
     assert run_python([str(site / "bin" / "lr-lightning"), "--version"], tmp_path, site).startswith("lr-lightning ")
