@@ -28,7 +28,7 @@ from lr_lightning.runs.command_lines import QUIET, Loading, LoadingModel, start
 from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.runs.results import Evaluation, read_results, scalars_of, scores_of
 from lr_lightning.runs.scores import Scores
-from lr_lightning.runs.sharing.export import LICENSE, export_run
+from lr_lightning.runs.sharing.export import export_run
 
 
 @dataclass(frozen=True, repr=False)
@@ -256,7 +256,7 @@ class Run:
         out: str | Path,
         *,
         checkpoint: str | Path = "best",
-        license: str = LICENSE,  # noqa: A002  (the name of the option)
+        license: str | None = None,  # noqa: A002  (the name of the option)
         notes: str = "",
         overwrite: bool = False,
     ) -> Path:
@@ -265,7 +265,8 @@ class Run:
         Args:
             out: The folder.
             checkpoint: See :meth:`checkpoint`; for an ensemble, name one of its models, e.g. ``"seed_3"``.
-            license: License of the weights.
+            license: License of the weights; by default that of the project that an imported model is from, otherwise
+                that of this package, MIT.
             notes: Text for the model card, Markdown.
             overwrite: Whether to replace an exported model there.
 

@@ -54,7 +54,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", metavar="RUN", type=Path, help="run folder, or a checkpoint in one")
     parser.add_argument("--out", metavar="FOLDER", type=Path, required=True, help="the folder to write")
-    parser.add_argument("--license", default="MIT", help="license of the weights (default: %(default)s)")
+    parser.add_argument(
+        "--license",
+        help="license of the weights (default: MIT; for an imported model, the license of the project it is from)",
+    )
     parser.add_argument("--notes", metavar="FILE", type=Path, help="text for the model card, Markdown")
     parser.add_argument("--overwrite", action="store_true", help="replace an exported model")
     return parser
@@ -75,7 +78,7 @@ def _export(arguments: argparse.Namespace) -> "Exported":
 def _print(arguments: argparse.Namespace, exported: "Exported") -> None:
     size = f"{exported.num_bytes / 1e6:.1f} MB"
     print(
-        f"Model: {exported.folder.resolve()}, {size} of weights of step {exported.step:,}, license {arguments.license}"
+        f"Model: {exported.folder.resolve()}, {size} of weights of step {exported.step:,}, license {exported.license}"
     )
     if "test" not in exported.results:
         run = quoted_path(arguments.run)

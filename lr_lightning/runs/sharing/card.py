@@ -87,6 +87,7 @@ def model_card(shared: SharedModel) -> str:
         summary_of(class_path),
         shared.notes.strip(),
         _LOADING.format(name=shared.name, config=CONFIG, weights=WEIGHTS),
+        *_origin(shared.results.get("import")),
         "## Model",
         _facts(_model_facts(shared)),
         "## Data",
@@ -99,6 +100,21 @@ def model_card(shared: SharedModel) -> str:
         f"Weights: {shared.license}.",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _origin(record: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the section on where an imported model is from."""
+    if record is None:
+        return
+    yield "## Origin"
+    yield _facts(
+        {
+            "Project": str(record.get("url", "")),
+            "License of the project": str(record.get("license", "")),
+            "File": f"`{record.get('file')}`, SHA-256 `{record.get('sha256')}`",
+        }
+    )
+    yield "\n".join(f"- {note}" for note in record.get("notes", ()))
 
 
 def _model_facts(shared: SharedModel) -> dict[str, str]:
@@ -163,7 +179,7 @@ def _protocol(shared: SharedModel) -> dict[str, str]:
         "Learning-rate schedule": _code(described(schedule, brief=())) if schedule else "",
         "Initial weights": _code(shared.started_from) if shared.started_from else "",
         "Seed": "none" if seed is None or seed is False else str(seed),
-        "Precision": _code(str(config["trainer"]["precision"])),
+        "Precision": _code(config["trainer"]["precision"]) if config["trainer"].get("precision") else "",
     }
 
 

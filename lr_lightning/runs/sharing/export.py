@@ -32,7 +32,7 @@ from lr_lightning.training.member_statistics import seed_name
 FILES = (WEIGHTS, CONFIG, RESULTS, CARD)
 """The files of an exported folder."""
 LICENSE = "MIT"
-"""License of the weights unless another is given: that of this package."""
+"""License of weights that were trained with this package, unless another is given: that of the package."""
 _HEADER = "# The complete config of this model. To train it again: lr-lightning fit --config config.yaml\n"
 
 
@@ -43,17 +43,19 @@ class Exported(NamedTuple):
         folder: Its folder.
         step: Training step of the weights.
         num_bytes: Size of the file with the weights.
+        license: License of the weights.
         results: The content of its ``results.json``.
     """
 
     folder: Path
     step: int
     num_bytes: int
+    license: str
     results: Mapping[str, Any]
 
 
 def export_run(
-    run: Path, checkpoint: Path, out: Path, *, license_: str = LICENSE, notes: str = "", overwrite: bool = False
+    run: Path, checkpoint: Path, out: Path, *, license_: str | None = None, notes: str = "", overwrite: bool = False
 ) -> Exported:
     """Write weights, config, results and model card of one model of a run to a folder.
 
@@ -64,7 +66,8 @@ def export_run(
         run: The run folder.
         checkpoint: The checkpoint with the weights.
         out: The folder to write.
-        license_: License of the weights.
+        license_: License of the weights; by default that of the project that an imported model is from, otherwise
+            :data:`LICENSE`.
         notes: Text for the model card, Markdown.
         overwrite: Whether to replace an exported model there.
 
@@ -85,6 +88,7 @@ def export_run(
     weights = _shared_weights(checkpoint, content, recorded)
     config = portable_config(recorded, weights.seed)
     results = shared_results(run, weights)
+    license_ = license_ or results.get("import", {}).get("license") or LICENSE
     with _replaced_folder(out) as folder:
         write_weights(folder / WEIGHTS, content["state_dict"], weights.step, content.get("noise_seed"))
         (folder / CONFIG).write_text(_HEADER + yaml.safe_dump(config, sort_keys=False, allow_unicode=True), "utf-8")
@@ -103,7 +107,7 @@ def export_run(
         )
         (folder / CARD).write_text(model_card(shared), "utf-8")
         num_bytes = (folder / WEIGHTS).stat().st_size
-    return Exported(out, weights.step, num_bytes, results)
+    return Exported(out, weights.step, num_bytes, license_, results)
 
 
 def check_out(out: Path, overwrite: bool) -> None:

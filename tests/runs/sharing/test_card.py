@@ -141,3 +141,19 @@ def test_notes_initial_weights_and_ensembles(shared: SharedModel) -> None:
     assert "\n\nRead *this*.\n\n" in text
     assert rows(text)["Initial weights"] == ["`runs/best.ckpt`"]
     assert rows(text)["Time"] == ["12 s (2 models trained together), assays included"]
+
+
+def test_the_origin_of_an_imported_model(shared: SharedModel) -> None:
+    origin: dict[str, Any] = {
+        "url": "https://example.org/vae",
+        "license": "Apache-2.0",
+        "file": "a.pt",
+        "sha256": "cd34",
+    }
+    origin |= {"notes": ["Trained for long."], "step": 60, "scores": []}
+    text = model_card(replace(shared, results={"import": origin}))
+    assert rows(text)["Project"] == ["https://example.org/vae"]
+    assert rows(text)["License of the project"] == ["Apache-2.0"]
+    assert rows(text)["File"] == ["`a.pt`, SHA-256 `cd34`"]
+    assert "- Trained for long." in text
+    assert "Origin" not in model_card(shared)

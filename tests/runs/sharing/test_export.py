@@ -14,6 +14,7 @@ from torch import Tensor
 import lr_lightning as lr
 from lr_lightning.models import AdaGVAE, AutoencoderModule, BetaVAE, FactorVAE, SeedEnsemble
 from lr_lightning.runs.sharing import export
+from tests.importers.foreign_files import random_weights, released_shapes
 from tests.runs.process_state import changes, process_state
 from tests.runs.tiny import TINY
 from tests.test_old_runs import RUNS
@@ -320,3 +321,19 @@ def test_a_stopped_run_is_exported_with_what_is_known(run: lr.Run, tmp_path: Pat
     assert json.loads((exported.folder / "results.json").read_text()) == {}
     assert exported.scalars == {}
     assert len(exported.scores) == 0
+
+
+def test_an_imported_model_keeps_its_origin_and_license(tmp_path: Path) -> None:
+    source = tmp_path / "model_a.pt"
+    torch.save(random_weights(released_shapes()), source)
+    imported = lr.import_model("leeb2022", source, tmp_path / "imported")
+    record = imported.results["import"] | {"license": "Apache-2.0"}
+    (imported.folder / "results.json").write_text(json.dumps({"import": record}))
+    exported = lr.load_run(imported.export(tmp_path / "shared"))
+    assert exported.results["import"]["sha256"] == record["sha256"]
+    assert bits(exported.model().state_dict()) == bits(imported.model().state_dict())
+    card = (exported.folder / "README.md").read_text()
+    assert "Weights: Apache-2.0." in card
+    assert f"| Project | {record['url']} |" in card
+    chosen = imported.export(tmp_path / "chosen", license="CC0-1.0")
+    assert "Weights: CC0-1.0." in (chosen / "README.md").read_text()
