@@ -53,7 +53,7 @@ def shared_results(folder: Path, weights: SharedWeights) -> dict[str, Any]:
     for stage, record in read_results(folder).items():
         if _is_of(record, weights):
             scores = scores_of(folder, stage, record)
-            entry = record | {"scalars": _scalars(record, weights)}
+            entry = record | {"scalars": _scalars(record, weights, scores)}
         elif stage == "fit":
             scores = scores_at(folder, weights.step)
             # cautions are about the last validation
@@ -79,11 +79,13 @@ def _is_of_ensemble(record: Mapping[str, Any], seed: int) -> bool:
     return any(key.startswith(f"{seed_name(seed)}/") for key in record.get("scalars", {}))
 
 
-def _scalars(record: Mapping[str, Any], weights: SharedWeights) -> dict[str, Any]:
+def _scalars(record: Mapping[str, Any], weights: SharedWeights, scores: Iterable[RunScore]) -> dict[str, Any]:
+    """Return the scalars of the weights; a validation logs scores that it did not compute again, those are left out."""
     scalars: dict[str, Any] = record.get("scalars", {})
-    if weights.seed is None or not _is_of_ensemble(record, weights.seed):
-        return scalars
-    return scalars_of_member(scalars, seed_name(weights.seed), list(map(seed_name, weights.seeds)))
+    if weights.seed is not None and _is_of_ensemble(record, weights.seed):
+        scalars = scalars_of_member(scalars, seed_name(weights.seed), list(map(seed_name, weights.seeds)))
+    earlier = {f"metric/{each.row.metric}/{each.row.variant}" for each in scores if each.step != weights.step}
+    return {key: value for key, value in scalars.items() if key not in earlier}
 
 
 def _rows(scores: Iterable[RunScore], weights: SharedWeights, seed: Any) -> Iterable[dict[str, Any]]:

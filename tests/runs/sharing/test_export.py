@@ -223,6 +223,27 @@ def test_the_folder_is_replaced_as_a_whole_or_not_at_all(
     assert shared.stat().st_mode & 0o777 == (tmp_path / "shared" / "config.yaml").stat().st_mode & 0o777 | 0o111
 
 
+def test_the_former_folder_stays_if_the_new_one_cannot_take_its_place(
+    run: lr.Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shared = run.export(tmp_path / "shared")
+    before = {path: path.read_bytes() for path in shared.iterdir()}
+    rename, failed = Path.rename, list[Path]()
+
+    def fail_once(path: Path, target: Path) -> Path:
+        if target == shared and not failed:
+            failed.append(path)
+            raise OSError("the disk is full")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", fail_once)
+    with pytest.raises(OSError, match="the disk is full"):
+        run.export(shared, overwrite=True)
+    assert len(failed) == 1
+    assert {path: path.read_bytes() for path in shared.iterdir()} == before
+    assert [path.name for path in tmp_path.iterdir()] == ["shared"]
+
+
 def test_other_files_are_never_replaced(run: lr.Run, tmp_path: Path) -> None:
     shared = run.export(tmp_path / "shared")
     (shared / "notes.txt").touch()

@@ -54,6 +54,16 @@ def test_weights_at_the_end_have_the_results_of_training(run: Path) -> None:
     assert "secret" not in json.dumps(shared)
 
 
+def test_scores_of_an_earlier_validation_are_left_out(run: Path) -> None:
+    """Training that did not end with a validation logs them again."""
+    records = json.loads((run / "results.json").read_text())
+    records["fit"]["scalars"]["metric/m/b"] = 0.4
+    (run / "results.json").write_text(json.dumps(records))
+    record = shared_results(run, SharedWeights("last", 20, {}))["fit"]
+    assert names_and_values(record) == {"a": 0.5}
+    assert record["scalars"] == {"val/loss": 1.0, "metric/m/a": 0.5}
+
+
 def test_weights_of_an_earlier_step_have_what_was_measured_there(run: Path) -> None:
     shared = shared_results(run, SharedWeights("best", 10, {"val/loss": 0.8}))
     assert shared["fit"]["scalars"] == {"val/loss": 0.8}
