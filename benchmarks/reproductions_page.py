@@ -20,8 +20,6 @@ PAGE = DOCS / "reproductions.md"
 FOLDER = DOCS / "reproductions"
 
 CODES = {"lr_lightning": "obtained", "authors": "reference: the authors' code"}
-NUM_TRAVERSALS = 10
-"""Traversals of each draw."""
 KAPPA = 0.5
 """The factor of the paper, which the matrices in the table do not have."""
 SCORES = {
@@ -39,6 +37,8 @@ def released_vae(folder: Path) -> Table:
     columns: dict[str, dict[str, str]] = {}
     for code, title in CODES.items():
         rows = table[table.code == code]
+        if rows.empty:
+            continue
         draws = [_matrix(each) for _, each in rows[rows.matrix == "conditioned"].groupby("draw")]
         pooled, singles = _scores(torch.stack(draws).mean(dim=0)), [_scores(draw) for draw in draws]
         column = {name: f"{value:.3f}{_range([each[name] for each in singles])}" for name, value in pooled.items()}
@@ -46,7 +46,7 @@ def released_vae(folder: Path) -> Table:
         column["active latents (response above .5)"] = str(int(graph.active.sum()))
         column["pairs of latents that affect each other (above .1)"] = str(len(graph.bidirectional))
         column["effects in one direction only (above .1)"] = str(len(graph.directed))
-        columns[f"{title}, {len(draws)} x {NUM_TRAVERSALS} traversals"] = column
+        columns[f"{title}, {len(draws)} x {rows.traversals.iloc[0]} traversals"] = column
     lines: list[list[Cell]] = [[name, *(column[name] for column in columns.values())] for name in column]
     return Table("", ["quantity", *columns], lines)
 

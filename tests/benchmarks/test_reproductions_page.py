@@ -10,17 +10,17 @@ from reproductions_page import FOLDER, PAGE, markers, with_tables
 ROOT = Path(__file__).parents[2]
 FILES = {
     "released_vae.csv": """\
-code,draw,matrix,row,latent_0,latent_1
-lr_lightning,0,conditioned,0,2.0,0.0
-lr_lightning,0,conditioned,1,0.0,1.0
-lr_lightning,0,response,0,1.0,0.2
-lr_lightning,0,response,1,0.2,0.8
-lr_lightning,1,conditioned,1,0.0,1.0
-lr_lightning,1,conditioned,0,2.0,2.0
-authors,0,conditioned,0,1.0,1.0
-authors,0,conditioned,1,1.0,1.0
-authors,0,response,0,0.72,0.1
-authors,0,response,1,0.2,0.6
+code,traversals,draw,matrix,row,latent_0,latent_1
+lr_lightning,10,0,conditioned,0,2.0,0.0
+lr_lightning,10,0,conditioned,1,0.0,1.0
+lr_lightning,10,0,response,0,1.0,0.2
+lr_lightning,10,0,response,1,0.2,0.8
+lr_lightning,10,1,conditioned,1,0.0,1.0
+lr_lightning,10,1,conditioned,0,2.0,2.0
+authors,2,0,conditioned,0,1.0,1.0
+authors,2,0,conditioned,1,1.0,1.0
+authors,2,0,response,0,0.72,0.1
+authors,2,0,response,1,0.2,0.6
 """,
     "disentangling_vae.csv": """\
 model,quantity,obtained,reference
@@ -73,7 +73,7 @@ def test_every_file_of_the_page_has_a_table(folder: Path) -> None:
 
 def test_scores_of_all_draws_together(folder: Path) -> None:
     text = page_of(folder)
-    assert "| obtained, 2 x 10 traversals | reference: the authors' code, 1 x 10 traversals |" in text
+    assert "| obtained, 2 x 10 traversals | reference: the authors' code, 1 x 2 traversals |" in text
     # the mean of both draws is [[2, 1], [0, 1]]: 3 of 4 are the largest of their latent; alone, 3 of 3 and 4 of 5
     assert "| CDS | 0.750 (0.800-1.000) | 0.500 |" in text
 
@@ -82,6 +82,12 @@ def test_the_graph_of_latents_is_in_the_convention_of_the_paper(folder: Path) ->
     text = page_of(folder)
     assert "| active latents (response above .5) | 2 | 1 |" in text  # .6 times the root of 1/2 is .42
     assert "| pairs of latents that affect each other (above .1) | 1 | 0 |" in text
+
+
+def test_a_code_that_has_not_been_measured(folder: Path) -> None:
+    text = "".join(line for line in FILES["released_vae.csv"].splitlines(keepends=True) if "authors" not in line)
+    (folder / "released_vae.csv").write_text(text)
+    assert "| quantity | obtained, 2 x 10 traversals |\n" in page_of(folder)
 
 
 def test_a_table_without_a_file(folder: Path) -> None:
