@@ -112,7 +112,8 @@ def rows_of(code: str, draw: int, matrices: Matrices) -> pd.DataFrame:
 
 def measure_missing(path: Path, code: str, num_draws: int, measure: Callable[[int], Matrices]) -> None:
     """Measure the draws that the table lacks, and write each when it is done."""
-    table = pd.read_csv(path, dtype=str) if path.is_file() else pd.DataFrame(columns=["code", "traversals", "draw"], dtype=str)
+    empty = pd.DataFrame(columns=["code", "traversals", "draw"], dtype=str)
+    table = pd.read_csv(path, dtype=str) if path.is_file() else empty
     present = set(table[["code", "draw"]].itertuples(index=False, name=None))
     for draw in range(num_draws):
         if (code, str(draw)) not in present:
