@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -22,7 +21,7 @@ from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.commands.config.reading import read_yaml
 from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, check_writable
-from lr_lightning.common.files import UNFINISHED
+from lr_lightning.common.files import UNFINISHED, apply_umask
 from lr_lightning.importers import IMPORTERS, ImportedModel
 
 
@@ -53,9 +52,7 @@ def import_run(name: str, source: Path, folder: Path) -> None:
         config, weights = _resolved(model, folder, unfinished)
         origin = {"format": name, "url": importer.url, "license": importer.license, "notes": list(model.notes)}
         _write(unfinished, model, config, weights, origin)
-        umask = os.umask(0)
-        os.umask(umask)
-        unfinished.chmod(0o777 & ~umask)  # mkdtemp creates private folders
+        apply_umask(unfinished)
         unfinished.replace(folder)
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
