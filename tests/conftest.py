@@ -1,6 +1,7 @@
 """Settings and fixtures shared by all tests. Tests download nothing and contact no server."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ from tests.file_server import FileServer, serve
 
 settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machine")
+# Shells start background jobs with SIGINT ignored, which tests of Ctrl-C and their processes would inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)  # before fixtures, which may import the packages

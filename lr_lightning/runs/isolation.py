@@ -64,9 +64,9 @@ def isolated(quiet: bool = False) -> Iterator[None]:
         with ExitStack() as stack:
             stack.callback(gc.collect)
             for kept in (
+                _environment,  # first, because imports set variables: kept_threads imports threadpoolctl
                 kept_threads,
                 _torch_settings,
-                _environment,
                 _signal_handlers,
                 _exit_hooks,
                 _matplotlib_settings,
