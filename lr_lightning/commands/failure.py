@@ -1,12 +1,46 @@
-"""How a failed command ends: one sentence on standard error and an exit code, whatever was raised."""
+"""How a command ends: with an exit code, and if it failed with one sentence on standard error, whatever was raised."""
 
+import argparse
 import os
 import sys
+from collections.abc import Callable
 
 from lr_lightning.commands.messages import UsageError
 
 _SELF_EXPLANATORY = ValueError | OSError | FloatingPointError | ImportError | MemoryError
 """Errors whose text is written for the user; the text of any other follows the name of its class."""
+
+
+def run_command(
+    command: str,
+    parse: Callable[[], argparse.Namespace],
+    work: Callable[[argparse.Namespace], None],
+    interrupted: str = "interrupted",
+) -> int:
+    """Parse the words of a command, do its work, and return its exit code.
+
+    Args:
+        command: Name of the command, e.g. ``"score"``.
+        parse: Returns the arguments; argparse prints what is wrong with them.
+        work: Called with the arguments.
+        interrupted: What to print after Ctrl-C.
+
+    Returns:
+        0 on success, 1 on failure, 2 for a wrong command line, 130 after Ctrl-C. Errors are printed to standard error,
+        one sentence each.
+    """
+    try:
+        arguments = parse()
+    except SystemExit as exit_:  # argparse has already printed the message
+        return int(exit_.code or 0)
+    try:
+        work(arguments)
+    except KeyboardInterrupt:
+        print(f"lr-lightning {command}: {interrupted}", file=sys.stderr)
+        return 130
+    except Exception as error:
+        return fail(command, error)
+    return 0
 
 
 def fail(command: str, error: Exception, *, below_progress: bool = False) -> int:

@@ -1,12 +1,13 @@
 """Every exception becomes one sentence and an exit code."""
 
+import argparse
 import re
 from pathlib import Path
 
 import pytest
 
 from lr_lightning.cli import main
-from lr_lightning.commands.failure import fail, sentence
+from lr_lightning.commands.failure import fail, run_command, sentence
 from lr_lightning.commands.messages import UsageError
 
 HINT = r"\(.*LR_LIGHTNING_TRACEBACK=1.*\)"
@@ -52,3 +53,28 @@ def test_commands_catch_every_exception(
     monkeypatch.setenv("LR_LIGHTNING_TRACEBACK", "1")
     with pytest.raises(ZeroDivisionError):
         main(command)
+
+
+@pytest.mark.parametrize(
+    ("raised", "code", "text"),
+    [
+        (None, 0, ""),
+        (KeyboardInterrupt, 130, "lr-lightning mine: interrupted; nothing was written\n"),
+        (ValueError("no such file"), 1, "lr-lightning mine: no such file\n"),
+        (UsageError("no such option"), 2, "lr-lightning mine: no such option\n"),
+    ],
+)
+def test_a_command_ends_with_an_exit_code(
+    raised: BaseException | None, code: int, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def work(arguments: argparse.Namespace) -> None:
+        assert arguments.word == "x"
+        if raised is not None:
+            raise raised
+
+    parser = argparse.ArgumentParser()
+    parser.add_argument("word")
+    assert run_command("mine", lambda: parser.parse_args(["x"]), work, "interrupted; nothing was written") == code
+    assert capsys.readouterr().err == text
+    assert run_command("mine", lambda: parser.parse_args([]), work) == 2
+    assert run_command("mine", lambda: parser.parse_args(["-h"]), work) == 0

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from lr_lightning.commands.config.packaged import description, find_packaged, packaged_names
-from lr_lightning.commands.failure import fail
+from lr_lightning.commands.failure import run_command
 from lr_lightning.configs import CONFIG_FOLDER
 
 _DESCRIPTION = """\
@@ -29,15 +29,11 @@ def main(argv: Sequence[str]) -> int:
         allow_abbrev=False,
     )
     parser.add_argument("name", metavar="NAME", nargs="?", help="the config to print; without it, all are listed")
-    try:
-        name = parser.parse_args(argv).name
-    except SystemExit as exit_:  # of argparse, which has printed its message
-        return int(exit_.code or 0)
-    try:
-        _list() if name is None else _print(name)
-    except Exception as error:
-        return fail("configs", error)
-    return 0
+    return run_command(
+        "configs",
+        lambda: parser.parse_args(argv),
+        lambda arguments: _list() if arguments.name is None else _print(arguments.name),
+    )
 
 
 def _list() -> None:

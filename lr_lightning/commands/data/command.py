@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ from rich.console import Console
 from lr_lightning.commands.data.opening import closest_class, is_class, is_description, open_named, prepare_cache
 from lr_lightning.commands.data.preview import check_suffix, write_preview
 from lr_lightning.commands.data.table import print_info, print_list, print_opened_info
-from lr_lightning.commands.failure import fail
+from lr_lightning.commands.failure import run_command
 from lr_lightning.commands.messages import UsageError
 from lr_lightning.commands.progress import progress_bar
 from lr_lightning.common.registry import public_path
@@ -43,22 +42,12 @@ def main(argv: Sequence[str]) -> int:
         Exit code: 0 on success, 1 on failure, 2 for a wrong command or name, 130 after Ctrl-C. Errors are printed as
         one sentence on standard error.
     """
-    try:
-        arguments = _parse(argv)
-    except SystemExit as exit_:  # of argparse, which has printed its message
-        return int(exit_.code or 0)
+    interrupted = "interrupted; unfinished files keep their temporary names"
+    return run_command("data", lambda: _parse(argv), _run, interrupted)
+
+
+def _run(arguments: argparse.Namespace) -> None:
     root = Path(arguments.root or os.environ.get("LR_LIGHTNING_DATA") or "data_sets")
-    try:
-        _run(arguments, root)
-    except KeyboardInterrupt:
-        print("interrupted; unfinished files keep their temporary names", file=sys.stderr)
-        return 130
-    except Exception as error:
-        return fail("data", error)
-    return 0
-
-
-def _run(arguments: argparse.Namespace, root: Path) -> None:
     match arguments.command:
         case "list":
             print_list(root)

@@ -1,12 +1,11 @@
 """``lr-lightning export``: writes a model of a run to a folder that can be shared."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lr_lightning.commands.failure import fail
+from lr_lightning.commands.failure import run_command
 from lr_lightning.common.files import quoted_path
 
 if TYPE_CHECKING:
@@ -31,18 +30,12 @@ def main(argv: Sequence[str]) -> int:
         Exit code: 0 on success, 1 on failure, 2 for a wrong command line, 130 after Ctrl-C. Errors are printed to
         standard error, one sentence each.
     """
-    try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as exit_:  # argparse has already printed the message
-        return int(exit_.code or 0)
-    try:
-        _print(arguments, _export(arguments))
-    except KeyboardInterrupt:
-        print("lr-lightning export: interrupted; nothing was written", file=sys.stderr)
-        return 130
-    except Exception as error:
-        return fail("export", error)
-    return 0
+    return run_command(
+        "export",
+        lambda: _parser().parse_args(argv),
+        lambda arguments: _print(arguments, _export(arguments)),
+        "interrupted; nothing was written",
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

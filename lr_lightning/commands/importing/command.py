@@ -1,11 +1,10 @@
 """``lr-lightning import``: trained models of other projects as run folders."""
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lr_lightning.commands.failure import fail
+from lr_lightning.commands.failure import run_command
 from lr_lightning.commands.messages import UsageError
 
 _DESCRIPTION = """\
@@ -25,21 +24,11 @@ def main(argv: Sequence[str]) -> int:
         Exit code: 0 on success, 1 on failure, 2 for a wrong command line, 130 after Ctrl-C. Errors are printed to
         standard error, one sentence each.
     """
-    try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as exit_:  # argparse has already printed the message
-        return int(exit_.code or 0)
-    try:
-        if arguments.list:
-            _list()
-        else:
-            _import(arguments)
-    except KeyboardInterrupt:
-        print("lr-lightning import: interrupted", file=sys.stderr)
-        return 130
-    except Exception as error:
-        return fail("import", error)
-    return 0
+    return run_command(
+        "import",
+        lambda: _parser().parse_args(argv),
+        lambda arguments: _list() if arguments.list else _import(arguments),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

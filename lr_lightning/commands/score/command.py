@@ -1,7 +1,6 @@
 """``lr-lightning score``: disentanglement scores of codes and factors from any framework."""
 
 import argparse
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from rich.console import Console
 from rich.markup import escape
 
-from lr_lightning.commands.failure import fail
+from lr_lightning.commands.failure import run_command
 from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.common.checks import one_line
 from lr_lightning.common.cores import CoreMeter
@@ -42,21 +41,11 @@ def main(argv: Sequence[str]) -> int:
         standard error, one sentence each.
     """
     meter = CoreMeter()  # so that it has seen what others use by the time scoring begins
-    try:
-        arguments = _parser().parse_args(argv)
-    except SystemExit as exit_:  # argparse has already printed the message
-        return int(exit_.code or 0)
-    try:
-        if arguments.list:
-            _list()
-        else:
-            _score(arguments, meter)
-    except KeyboardInterrupt:
-        print("lr-lightning score: interrupted", file=sys.stderr)
-        return 130
-    except Exception as error:
-        return fail("score", error)
-    return 0
+    return run_command(
+        "score",
+        lambda: _parser().parse_args(argv),
+        lambda arguments: _list() if arguments.list else _score(arguments, meter),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
