@@ -1,19 +1,15 @@
 """A data set at a lower resolution."""
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import Self
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from typing_extensions import override
 
 from lr_lightning.common.checks import check_at_least
 from lr_lightning.data.dataset import FactorDataset
+from lr_lightning.data.derived_dataset import DerivedDataset
 
 
-class Downsampled(FactorDataset):
+class Downsampled(DerivedDataset):
     """The images of another data set, each pixel the mean of a square of its pixels.
 
     With a factor of 2, an image has a quarter of the pixels, and a convolutional network trains about four times as
@@ -28,7 +24,6 @@ class Downsampled(FactorDataset):
 
     Attributes:
         name: Name of the data set with the new height appended, such as ``"rendered_dsprites_32"``.
-        renderer_version: Renderer version of the data set, ``None`` if it is not rendered.
 
     Example:
         >>> from lr_lightning.data import RenderedDSprites
@@ -44,16 +39,10 @@ class Downsampled(FactorDataset):
         channels, height, width = shape
         if height % factor or width % factor:
             raise ValueError(f"factor must divide the {height} x {width} pixels of {dataset.name}, got {factor}")
-        self.dataset = dataset
+        super().__init__(dataset)
         self.factor = factor
         self.image_shape: tuple[int, ...] = (channels, height // factor, width // factor)
         self.name = f"{dataset.name}_{height // factor}"
-        self.factor_space = dataset.factor_space
-        self.full_grid = dataset.full_grid
-        self.renderer_version: int | None = getattr(dataset, "renderer_version", None)
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def images(self, indices: Tensor) -> Tensor:
         """Return images ``(N, C, H, W)`` of ``indices`` (N,), of the same type and on the same device as the originals.
@@ -61,27 +50,8 @@ class Downsampled(FactorDataset):
         Raises:
             IndexError: If an index lies outside ``[0, len(self))``.
         """
-        originals = self.dataset.images(indices)
+        originals = self.original.images(indices)
         if originals.dtype != torch.uint8:
             return F.avg_pool2d(originals, self.factor)
         # exact: sums of up to 2^16 uint8 values are whole numbers that float32 represents
         return F.avg_pool2d(originals.float(), self.factor).add_(0.5).to(torch.uint8)
-
-    def factors(self, indices: Tensor) -> Tensor:
-        """Return factor values ``(N, K)`` int64 of ``indices`` (N,), on the device of the data set.
-
-        Raises:
-            IndexError: If an index lies outside ``[0, len(self))``.
-        """
-        return self.dataset.factors(indices)
-
-    @override
-    def to(self, device: torch.device | str) -> Self:
-        """Move the data set to ``device``, so that batches are made there; return ``self``."""
-        self.dataset = self.dataset.to(device)
-        return self
-
-    @override
-    def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Path | None:
-        """Convert the files of the data set, if there are any."""
-        return self.dataset.prepare(verify=verify, progress=progress)

@@ -2,7 +2,6 @@
 
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
@@ -10,10 +9,10 @@ import numpy as np
 import torch
 from PIL import UnidentifiedImageError
 from torch import Tensor
-from typing_extensions import override
 
 from lr_lightning.data.data_set_record import DataSetRecord
 from lr_lightning.data.dataset import FactorDataset
+from lr_lightning.data.derived_dataset import DerivedDataset
 from lr_lightning.data.drawing.counter_random import check_seed, random_bytes, random_words
 from lr_lightning.data.sets.dsprites import DSPRITES_FACTORS
 from lr_lightning.data.sets.rendered_dsprites import RenderedDSprites
@@ -41,7 +40,7 @@ def _record(
     )
 
 
-class DSpritesVariant(FactorDataset):
+class DSpritesVariant(DerivedDataset):
     """Base class of the variants: sprites ``(1, H, W)`` painted as ``(3, H, W)``.
 
     The random part of an image depends only on the seed and the image's index: it is the same in every epoch, batch,
@@ -50,9 +49,7 @@ class DSpritesVariant(FactorDataset):
 
     Attributes:
         name: Name of the sprites with the variant inserted, such as ``"rendered_color_dsprites"``.
-        sprites: The data set of sprites.
         seed: Random seed.
-        renderer_version: Renderer version of the sprites, ``None`` if they are not rendered.
     """
 
     def __init__(self, variant: str, sprites: FactorDataset | None, seed: int) -> None:
@@ -63,17 +60,16 @@ class DSpritesVariant(FactorDataset):
                 f"{tuple(sprites.image_shape)}"
             )
         check_seed(seed)
+        super().__init__(sprites)
         rendered = "rendered_" if sprites.name.startswith("rendered_") else ""
         self.name = f"{rendered}{variant}_{sprites.name.removeprefix(rendered)}"
-        self.sprites = sprites
         self.seed = seed
-        self.factor_space = sprites.factor_space
-        self.full_grid = sprites.full_grid
         self.image_shape: tuple[int, ...] = (3, *sprites.image_shape[1:])
-        self.renderer_version: int | None = getattr(sprites, "renderer_version", None)
 
-    def __len__(self) -> int:
-        return len(self.sprites)
+    @property
+    def sprites(self) -> FactorDataset:
+        """The data set of sprites."""
+        return self.original
 
     def images(self, indices: Tensor) -> Tensor:
         """Return images ``(N, 3, H, W)`` uint8 of ``indices`` (N,), on the device of the sprites.
@@ -83,24 +79,6 @@ class DSpritesVariant(FactorDataset):
         """
         sprites = self.sprites.images(indices)
         return self._paint(sprites, indices.to(sprites.device))
-
-    def factors(self, indices: Tensor) -> Tensor:
-        """Return factor values ``(N, K)`` int64 of ``indices`` (N,), on the device of the sprites.
-
-        Raises:
-            IndexError: If an index lies outside ``[0, len(self))``.
-        """
-        return self.sprites.factors(indices)
-
-    def to(self, device: torch.device | str) -> Self:
-        """Move the sprites to ``device``, so that batches are painted there; return ``self``."""
-        self.sprites = self.sprites.to(device)
-        return self
-
-    @override
-    def prepare(self, *, verify: bool = False, progress: Callable[[int, int], None] | None = None) -> Path | None:
-        """Convert the files of the sprites, if there are any."""
-        return self.sprites.prepare(verify=verify, progress=progress)
 
     @abstractmethod
     def _paint(self, sprites: Tensor, indices: Tensor) -> Tensor:
