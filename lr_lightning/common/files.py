@@ -1,7 +1,8 @@
-"""Atomic file writes, formats of tables, and paths quoted for the shell."""
+"""Atomic writes of files and folders, formats of tables, and paths quoted for the shell."""
 
 import os
 import shlex
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -47,6 +48,42 @@ def replaced_atomically(path: Path) -> Iterator[Path]:
         raise
     with suppress(OSError):  # some file systems cannot flush a folder
         flush_to_disk(path.parent)
+
+
+@contextmanager
+def replaced_folder(path: Path) -> Iterator[Path]:
+    """Yield the path of an empty folder beside ``path`` that replaces it if the context ends without an error.
+
+    A folder with files cannot be replaced in one step: for a moment, there is none. If the new one cannot take its
+    place, the old one returns.
+
+    Args:
+        path: Final path; the folder that it is in is created if needed.
+    """
+    path = path.resolve()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = _unfinished_folder(path)
+    try:
+        yield unfinished
+        apply_umask(unfinished)
+        if not path.exists() or not any(path.iterdir()):
+            unfinished.replace(path)
+            return
+        former = _unfinished_folder(path)
+        path.replace(former)
+        try:
+            unfinished.rename(path)
+        except BaseException:
+            former.rename(path)
+            raise
+        shutil.rmtree(former)
+    except BaseException:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        raise
+
+
+def _unfinished_folder(path: Path) -> Path:
+    return Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=UNFINISHED))
 
 
 def apply_umask(path: Path) -> None:

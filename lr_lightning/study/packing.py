@@ -10,9 +10,8 @@ def jobs_of(manifest: Manifest) -> Iterator[tuple[Run, ...]]:
     """Yield the runs of each job, at most ``runs_per_job`` that can be trained together.
 
     Seeds of a cell share a job first, then cells of one group; some cells have none that can be trained together. Which
-    runs share a job does not depend on what is done,
-    so that runs which were trained together continue together. All cells come with their first seeds before others, so
-    that a study is balanced before it is finished.
+    runs share a job does not depend on what is done, so that runs which were trained together continue together. All
+    cells come with their first seeds before others, so that a study is balanced before it is finished.
     """
     seeds, size = manifest.seeds, manifest.runs_per_job
     begun: dict[str, list[Run]] = {}

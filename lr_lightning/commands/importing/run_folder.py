@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import shutil
-import tempfile
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
@@ -21,7 +19,7 @@ from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.commands.config.reading import read_yaml
 from lr_lightning.commands.fit.training import RunCLI, prepare
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, check_writable
-from lr_lightning.common.files import UNFINISHED, apply_umask
+from lr_lightning.common.files import replaced_folder
 from lr_lightning.importers import IMPORTERS, ImportedModel
 
 
@@ -47,16 +45,10 @@ def import_run(name: str, source: Path, folder: Path) -> None:
         raise FileExistsError(f"{folder} exists; choose a new folder with --out")
     model = importer.read(source.expanduser())
     check_writable(folder.parent, "folder", "--out")
-    unfinished = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.", suffix=UNFINISHED))
-    try:
+    with replaced_folder(folder) as unfinished:
         config, weights = _resolved(model, folder, unfinished)
         origin = {"format": name, "url": importer.url, "license": importer.license, "notes": list(model.notes)}
         _write(unfinished, model, config, weights, origin)
-        apply_umask(unfinished)
-        unfinished.replace(folder)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
 
 
 class _Resolving(RunCLI):

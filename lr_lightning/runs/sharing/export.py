@@ -2,10 +2,7 @@
 
 import json
 import math
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -20,7 +17,7 @@ from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.exported import is_exported
 from lr_lightning.commands.run.folder import CONFIG, folder_of_checkpoint
 from lr_lightning.commands.run.weights_file import WEIGHTS, write_weights
-from lr_lightning.common.files import UNFINISHED, apply_umask
+from lr_lightning.common.files import replaced_folder
 from lr_lightning.models import AutoencoderModule
 from lr_lightning.runs.command_lines import QUIET, LoadingModel
 from lr_lightning.runs.isolation import run_isolated
@@ -89,7 +86,7 @@ def export_run(
     config = portable_config(recorded, weights.seed)
     results = shared_results(run, weights)
     license_ = license_ or results.get("import", {}).get("license") or LICENSE
-    with _replaced_folder(out) as folder:
+    with replaced_folder(out) as folder:
         write_weights(folder / WEIGHTS, content["state_dict"], weights.step, content.get("noise_seed"))
         (folder / CONFIG).write_text(_HEADER + yaml.safe_dump(config, sort_keys=False, allow_unicode=True), "utf-8")
         (folder / RESULTS).write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", "utf-8")
@@ -172,29 +169,3 @@ def _json_number(value: float) -> float | None:
 def _end(path: Any) -> str:
     """Return the last two parts of a path, none for ``None``."""
     return "" if path is None else "/".join(Path(path).parts[-2:])
-
-
-@contextmanager
-def _replaced_folder(out: Path) -> Iterator[Path]:
-    """Yield a new folder beside ``out`` that replaces it if the context ends without an error."""
-    out = out.resolve()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=UNFINISHED))
-    try:
-        yield unfinished
-        apply_umask(unfinished)
-        if not out.exists():
-            unfinished.rename(out)
-            return
-        # a folder with files cannot be replaced in one step
-        former = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.", suffix=UNFINISHED))
-        out.replace(former)
-        try:
-            unfinished.rename(out)
-        except BaseException:
-            former.rename(out)
-            raise
-        shutil.rmtree(former)
-    except BaseException:
-        shutil.rmtree(unfinished, ignore_errors=True)
-        raise
