@@ -33,7 +33,11 @@ from lr_lightning.study.run_job import run_job
 BETAS = [0.05, 0.2, 1.0, 4.0]
 TASKS: dict[str, tuple[str, dict[str, object], int]] = {
     "double helix, a tiny network": ("helix", {"data.batches_per_epoch": 1000}, 2000),
-    "dSprites, network of Burgess et al.": ("dsprites_betavae", {"data.dataset": "RenderedDSprites"}, 100),
+    "dSprites, network of Burgess et al.": (
+        "dsprites_betavae",
+        {"data.dataset": "RenderedDSprites", "data.test_size": 4096},
+        100,
+    ),
 }
 CHILD = "import pickle, sys; from packed_cells import work; work(pickle.loads(sys.stdin.buffer.read()))"
 
