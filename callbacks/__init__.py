@@ -1,6 +1,6 @@
 """Lightning callbacks: when an assay runs and where its results go.
 
-Assays are imported when they are first used; their names come from :data:`lr_lightning.callbacks.registry.ASSAYS`.
+Assays are imported when they are first used; their names come from :data:`ASSAYS`.
 """
 
 from typing import TYPE_CHECKING, Any

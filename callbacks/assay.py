@@ -49,7 +49,7 @@ class AssayCallback(Callback):
     Attributes:
         name: Middle part of the logged keys. Two assays of the same class need different names.
         summary: One-line description of what the assay measures, for lists and reports.
-        needs: Requirements on the model and the data; see :mod:`lr_lightning.callbacks.needs`.
+        needs: Requirements on the model and the data; see ``lr_lightning.callbacks.needs``.
         size_argument: Name of the argument for the number of codes to measure; ``None`` if there is none.
         report_options: Arguments for ``lr-lightning assay`` that differ from the defaults, which suit validations.
         captions: Captions of its figures by key; ``*`` in a key is a wildcard.
@@ -123,7 +123,7 @@ class AssayCallback(Callback):
         return labeled_rows(self.headlines, scalars)
 
     def summary_table(self) -> Any:
-        """Return a :mod:`rich` table to print above the summary, or ``None``."""
+        """Return a ``rich`` table to print above the summary, or ``None``."""
         return None
 
     def caption(self, figure: str) -> str:

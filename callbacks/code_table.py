@@ -32,7 +32,7 @@ class CodeTable(NamedTuple):
 class CodeTableCollector(Callback):
     """Collects the outputs of ``validation_step`` or ``test_step`` into a :class:`CodeTable`, once for all assays.
 
-    Assays add it to their Trainer themselves; see :func:`lr_lightning.callbacks.assay.collector_of`. It saves nothing
+    Assays add it to their Trainer themselves. It saves nothing
     in checkpoints, because each pass starts with an empty table.
 
     Attributes:

@@ -86,7 +86,7 @@ class FactorSpace:
 
     @property
     def value_labels(self) -> list[list[str]]:
-        """Labels of the values of each factor: their names if given, otherwise the numbers."""
+        """Labels of the values of each factor, which are their names if given, otherwise the numbers."""
         return [
             list(self.value_names.get(name, [f"{value:.4g}" for value in values]))
             for name, values in zip(self.names, self.values, strict=True)

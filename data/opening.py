@@ -14,7 +14,7 @@ def open_data_set(name: str, root: str | Path, **arguments: Any) -> FactorDatase
     on demand. Variants of dSprites paint the public sprites if their file exists, and the rendered ones otherwise.
 
     Args:
-        name: Name of the set, or the import path of its class; see :func:`~lr_lightning.data.registry.find_data_set`.
+        name: Name of the set, or the import path of its class.
         root: Root folder of the data sets.
         arguments: Further arguments of the class; they override those in the set's record.
 

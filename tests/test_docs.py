@@ -1,6 +1,8 @@
 """The snippets, commands and paths in README.md and docs/ work."""
 
 import re
+import shutil
+import warnings
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,17 +19,30 @@ from torch import nn
 import lr_lightning.callbacks
 import lr_lightning.data
 from lr_lightning.assays import ConditionedResponseMatrix
+from lr_lightning.callbacks.registry import ASSAYS
 from lr_lightning.cli import main
 from lr_lightning.commands.data import command as data
 from lr_lightning.data import CustomDataset, FactorDataModule
 from lr_lightning.data.registry import DATA_SETS, find_data_set
+from lr_lightning.losses import LIKELIHOODS
+from lr_lightning.models import MODELS
+from lr_lightning.networks import NETWORKS
 from lr_lightning.testing.bars import Bars
 from lr_lightning.testing.tiny_runs import tiny_model
+from tests.extras import needs
 from tests.metrics.cases import reference_case
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-DOCS = {page.stem: page.read_text() for page in (ROOT / "docs").glob("*.md")}
+SECTIONS = ("How to read it", "What it does not see", "Keys", "Cost", "Python")
+"""Headings of the page of an assay, in order."""
+BUILD = ROOT / "docs" / "_build"
+PAGES = {
+    page.relative_to(ROOT).with_suffix("").as_posix(): page.read_text()
+    for page in sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+    if BUILD not in page.parents
+}
+DOCS = {name.removeprefix("docs/"): text for name, text in PAGES.items() if name.startswith("docs/")}
 
 
 def blocks(text: str, language: str) -> list[str]:
@@ -51,18 +66,28 @@ def test_readme_snippet() -> None:
     assert imread("response_matrix.png").std() > 0.1
 
 
-def test_configs_and_links_exist() -> None:
-    for name, text in {"README": README, "CONTRIBUTING": (ROOT / "CONTRIBUTING.md").read_text(), **DOCS}.items():
-        for config in re.findall(r"configs/(\w+\.yaml)", text):
-            assert (ROOT / "configs" / config).is_file(), (name, config)
-        folder = ROOT if name.isupper() else ROOT / "docs"
-        for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", text):
-            assert (folder / link).is_file(), (name, link)
+def anchors(text: str) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub and the site make them."""
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
+    headings = re.findall(r"^#{1,4} (.+)$", prose, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_configs_and_links_exist(name: str) -> None:
+    for config in re.findall(r"configs/(\w+\.yaml)", PAGES[name]):
+        assert (ROOT / "configs" / config).is_file(), config
+    for path, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)]*)\)", PAGES[name]):
+        target = ROOT / (Path(name).parent / path if path else f"{name}.md")
+        assert target.is_file(), path
+        assert not anchor or anchor in anchors(target.read_text()), f"{path}#{anchor}"
 
 
 def test_modules_and_files_that_pages_name_exist() -> None:
     other = {"data_sets", "likelihoods", "tests/test_toy_lab.py"}  # groups of entry points, and a file of the example
-    for name, text in {"README": README, "CONTRIBUTING": (ROOT / "CONTRIBUTING.md").read_text(), **DOCS}.items():
+    for name, text in PAGES.items():
+        if name == "CHANGELOG":  # names of its time
+            continue
         for path in re.findall(r"`((?:lr_lightning|callbacks|data|tests|benchmarks)/[\w/.]*\w)`", text):
             assert path in other or (ROOT / path).exists(), (name, path)
         for module in re.findall(r"(?:from|import|`) ?lr_lightning\.(\w+)", text):
@@ -190,3 +215,164 @@ def test_data_page_lists_all_data_sets() -> None:
         assert f"`{find_data_set(name)[0].__name__}(" in table
     for name in re.findall(r"`(\w+)\(", table):
         assert hasattr(lr_lightning.data, name)
+
+
+def test_index_lists_all_pages() -> None:
+    [*trees] = re.findall(r":::\{toctree\}\n(.*?):::", DOCS["index"], re.DOTALL)
+    listed = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    assert len(set(listed)) == len(listed)
+    generated = {name for name in listed if name.startswith("reference/")}
+    assert set(listed) - generated == set(DOCS) - {"index"}
+
+
+@pytest.mark.parametrize("name", ASSAYS.entries)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # an untrained model
+def test_pages_of_assays(name: str) -> None:
+    page = DOCS[f"assays/{name}"]
+    headings = re.findall(r"^## (.+)$", page, re.MULTILINE)
+    assert [each for each in headings if each in SECTIONS] == list(SECTIONS)
+    assay = ASSAYS[name]()
+    if name != "disentanglement":  # its keys are the names of metrics
+        keys = page.split("## Keys")[1].split("## ")[0]
+        for quantity in assay.quantities or ():
+            assert quantity.replace("*", "") in keys, quantity
+    [code] = blocks(page, "python")
+    model, dataset = tiny_model(), Bars()
+    images = dataset.images(torch.arange(48)) / 255
+    posterior = model.encode(images)
+    names = {
+        "model": model,
+        "dataset": dataset,
+        "images": images,
+        "codes": posterior.mean.detach(),
+        "means": posterior.mean.detach(),
+        "log_variances": posterior.stddev.detach().log() * 2,
+        "factors": dataset.factors(torch.arange(48)),
+        "print": lambda *_: None,
+    }
+    exec(code, names)
+
+
+class PeerOutput(SimpleNamespace):
+    """The outputs of pythae: values by attribute."""
+
+
+class PeerModel(nn.Module):
+    """What the snippets use of trained models of disent, pythae and disentangling-vae, for images (3, 8, 8)."""
+
+    latent_dim = 9
+
+    def __init__(self, kind: str) -> None:
+        super().__init__()
+        self.kind = kind
+        self.inner = nn.Sequential(nn.Flatten(), nn.Linear(192, 18))
+        self.outer = nn.Sequential(nn.Linear(9, 192), nn.Unflatten(1, (3, 8, 8)), nn.Sigmoid())
+
+    def encode(self, images: torch.Tensor) -> torch.Tensor:
+        """Return means, as frameworks of disent do."""
+        return self.inner(images)[:, :9]  # type: ignore[no-any-return]
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return images in [0, 1]."""
+        return self.outer(codes)  # type: ignore[no-any-return]
+
+    def encoder(self, images: torch.Tensor) -> object:
+        """Return means and log-variances, by attribute or as a tuple."""
+        means, log_variances = self.inner(images).chunk(2, dim=1)
+        if self.kind == "pythae":
+            return PeerOutput(embedding=means, log_covariance=log_variances)
+        return means, log_variances
+
+    def decoder(self, codes: torch.Tensor) -> object:
+        """Return images, by attribute or as a tensor."""
+        images = self.outer(codes)
+        return PeerOutput(reconstruction=images) if self.kind == "pythae" else images
+
+
+def test_models_of_peers() -> None:
+    save, disent, pythae, disvae = blocks(DOCS["coming_from"], "python")
+    rows = {"codes": np.zeros((3, 2), np.float32), "factors": np.arange(6).reshape(3, 2), "log_variances": np.zeros(1)}
+    exec(save, rows)
+    assert set(np.load("codes.npz")) == {"codes", "factors", "log_variances"}
+    images = torch.rand(20, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        peers = {kind: PeerModel(kind) for kind in ("disent", "pythae", "disvae")}
+    snippets = (("disent", "framework", disent), ("pythae", "autoencoder", pythae), ("disvae", "vae", disvae))
+    for kind, name, code in snippets:
+        peer = peers[kind]
+        names = {name: peer, "images": images}
+        exec(code, names)
+        assert torch.equal(torch.as_tensor(names["codes"]), peer.encode(images).detach()), kind
+
+
+def test_names_in_tables_of_peers_exist() -> None:
+    known = {*MODELS.entries, *NETWORKS.entries, *LIKELIHOODS.entries, *lr_lightning.data.__all__}
+    classes = set(re.findall(r"`([A-Z]\w+)`", "\n".join(row.split("|")[2] for row in rows_of(DOCS["coming_from"]))))
+    assert len(classes) > 20
+    assert classes <= known, classes - known
+
+
+def rows_of(text: str) -> list[str]:
+    """Return the rows of all tables of a page, without the lines under their heads."""
+    return [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| ---")]
+
+
+def test_notebook_page() -> None:
+    first, own = blocks(DOCS["howto/notebooks"], "python")
+    names: dict[str, object] = {"print": lambda *_: None}
+    exec(first, names)
+    assert len(names["codes"]) == 256  # type: ignore[arg-type]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Lightning, on a Trainer as one would write it
+        exec(own, names)
+    assert "assay/response_matrix/independence" in names["trainer"].callback_metrics  # type: ignore[attr-defined]
+
+
+def test_files_page() -> None:
+    [code] = blocks(DOCS["howto/files"], "python")
+    run = Path("runs/helix")
+    run.mkdir(parents=True)
+    shutil.copy(ROOT / "lr_lightning" / "demo" / "results.json", run)
+    (run / "metrics.csv").write_text("step,val/loss\n1,2.0\n")
+    names: dict[str, object] = {}
+    exec(code, names)
+    assert "assay/conditioned_response/cds" in names["scalars"]  # type: ignore[operator]
+
+
+def test_sweep_of_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words that W&B's agent makes of the sweep on the page train a run with the values and the id of the sweep."""
+    from wandb.sdk.launch.sweeps.utils import create_sweep_command_args
+
+    [sweep] = blocks(DOCS["howto/wandb"], "yaml")
+    described = yaml.safe_load(sweep)
+    proposed = {"model.beta": 2.5, "model.network.latent_dim": 6, "seed_everything": 2}
+    assert set(proposed) == set(described["parameters"])
+    words = create_sweep_command_args({"args": {name: {"value": value} for name, value in proposed.items()}})["args"]
+    command = [word for part in described["command"] for word in (words if part == "${args}" else [part])]
+    assert command[0] == "lr-lightning"
+    monkeypatch.setenv("WANDB_SWEEP_ID", "abc123")
+    monkeypatch.setenv("WANDB_RUN_ID", "run456")
+    small = ["--data.batch_size=4", "--data.val_size=4", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
+    with pytest.raises(SystemExit) as stopped:
+        main([*command[1:], *small, "--trainer.accelerator=cpu", "--assays={}"])
+    assert stopped.value.code == 0
+    config = yaml.safe_load(Path("runs/quickstart/config.yaml").read_text())
+    assert config["model"]["init_args"]["beta"] == 2.5
+    assert config["model"]["init_args"]["network"]["init_args"]["latent_dim"] == 6
+    assert config["seed_everything"] == 2
+    assert Path("runs/quickstart/wandb_run_id").read_text().strip() == "run456"
+    assert list(Path("runs/quickstart/wandb").glob("offline-run-*-run456"))
+
+
+@needs("optuna")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # an untrained model
+def test_search_with_several_processes() -> None:
+    code = blocks(DOCS["howto/searches"], "python")[0]
+    short = code.replace('"trainer.max_epochs": 1', '"trainer.max_epochs": 1, "data.batches_per_epoch": 3')
+    assert short != code
+    names: dict[str, object] = {"print": lambda *_: None}
+    for _ in range(2):  # the second process continues the first one's study
+        exec(short, names)
+    assert len(names["study"].trials) == 4  # type: ignore[attr-defined]
+    assert {path.name for path in Path("runs").iterdir()} == {f"helix_{trial}" for trial in range(4)}

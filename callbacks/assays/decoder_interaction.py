@@ -16,7 +16,7 @@ from lr_lightning.plots.decoder_interaction import decoder_interaction_figure
 
 
 class DecoderInteractionAssay(AssayCallback):
-    """Logs how strongly latents interact in the decoder; see :func:`.decoder_interaction`.
+    """Logs how strongly latents interact in the decoder; see :func:`lr_lightning.assays.decoder_interaction`.
 
     Scalars under ``assay/decoder_interaction/``: ``mean_order``, the mean number of latents in a term of the decoder,
     which is 1 if their effects add up; ``interaction``, the mean number of pairs of latents in a term, which is then 0;

@@ -107,7 +107,7 @@ class DisentanglementAssay(AssayCallback):
     @property
     @override
     def prefix(self) -> str:
-        """Prefix of the keys: scores are logged under the name of their metric, not of this callback."""
+        """Prefix of the keys, since scores are logged under the name of their metric, not of this callback."""
         return "metric"
 
     @override

@@ -50,7 +50,7 @@ class CustomDataset(FileFactorDataset):
 
     Args:
         path: The YAML file.
-        storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
+        storage: Where images are read from, see :class:`~lr_lightning.data.FileFactorDataset`.
 
     Attributes:
         description: The content of the file.

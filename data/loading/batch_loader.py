@@ -49,7 +49,7 @@ class BatchLoader:
             of them ``(N, G)``.
         make_batch: Called with the images and then the factors of each of the ``G`` members.
         batches_at_once: Number of consecutive batches that a shuffled loader gathers and yields as one.
-        numbered: Whether a shuffled loader yields each batch with its number, as a :class:`NumberedBatch`.
+        numbered: Whether a shuffled loader yields each batch with its number, as a ``NumberedBatch``.
 
     Raises:
         ValueError: If ``batch_size``, ``num_batches`` or ``batches_at_once`` is below 1, or there are too few samples

@@ -52,8 +52,8 @@ class FactorDataModule(LightningDataModule):
         augmentations: Random transforms of ``torchvision.transforms.v2``, applied in order to training images on the
             device, as stored, i.e. uint8 in most sets. They must keep shape, dtype and value range. Each image has its
             own draws, which depend only on ``shuffle_seed``, the number of the batch and the position in the batch of
-            all processes. Loaders then yield a :class:`~lr_lightning.data.loading.batch_loader.NumberedBatch`, which
-            :meth:`on_after_batch_transfer` turns into a batch.
+            all processes. Loaders then yield a ``NumberedBatch``, which
+            :meth:`~.FactorDataModule.on_after_batch_transfer` turns into a batch.
 
     Raises:
         ValueError: If ``val_size`` leaves nothing to train on, a size or ``batches_per_epoch`` is below 1, a seed has

@@ -44,8 +44,7 @@ class Cars3D(FileFactorDataset):
 
     Three factors: elevation of the camera, azimuth, object. The archive contains one MATLAB file per car with all its
     views, and a list that determines the order of the cars. Images are in row-major order, the object fastest. The
-    views of 128 x 128 pixels are scaled to 64 x 64 with Pillow's Lanczos filter, see
-    :func:`~lr_lightning.data.storage.lanczos.resize`.
+    views of 128 x 128 pixels are scaled to 64 x 64 with Pillow's Lanczos filter.
 
     The archive is read as a stream; nothing is extracted to disk.
 
@@ -55,7 +54,7 @@ class Cars3D(FileFactorDataset):
         path: The archive, with ``cars/list.txt`` and the ``cars/*.mat`` listed there, or the extracted folder ``cars``.
             Each ``.mat`` contains ``im`` (128, 128, 3, 24, 4) uint8, the last two axes azimuth and elevation.
         storage: ``"cache"``, which takes 216 MB of disk, or ``"memory"``, where each process reads the archive and
-            takes as much memory; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
+            takes as much memory; see :class:`~lr_lightning.data.FileFactorDataset`.
         factor_space: The grid in the archive, if it is a part of Cars3D.
 
     Raises:

@@ -44,7 +44,7 @@ class DSprites(FileFactorDataset):
     """dSprites: 737,280 binary images of a sprite, from the public ``.hdf5`` or ``.npz`` file.
 
     Six factors: color (a single value), shape, scale, orientation, posX, posY. Also reads HDF5 files in the same layout
-    written by :func:`~lr_lightning.data.storage.write_h5.write_h5`; the name is then ``"rendered_dsprites"`` if the
+    written by ``lr-lightning data render``; the name is then ``"rendered_dsprites"`` if the
     images were rendered. The order of the factors is checked when the file is opened. Pixel values {0, 1} become {0,
     255}. Nothing in the ``.npz`` is unpickled: its ``metadata`` is ignored.
 
@@ -53,7 +53,7 @@ class DSprites(FileFactorDataset):
     Args:
         path: The file, with ``imgs`` (N, 64, 64) uint8 in {0, 1} and ``latents/classes`` (N, 6) int64, called
             ``latents_classes`` in the ``.npz``.
-        storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`. The
+        storage: Where images are read from, see :class:`~lr_lightning.data.FileFactorDataset`. The
             memory-mapped cache or all images in memory take 377 MB, as they are stored as bits. Random reads from the
             public HDF5 file are too slow for training, as each of its chunks contains a patch of 23,040 images.
         factor_space: The grid in the file, if it is a part of dSprites.

@@ -114,7 +114,7 @@ class MPI3D(FileFactorDataset):
         variant: ``"toy"`` and ``"realistic"`` are rendered, ``"real"`` is photographed, 1,036,800 images each;
             ``"real_complex"`` is photographed with everyday objects, 460,800 images.
         storage: ``"cache"``, which takes 12.7 GB of disk (5.7 GB for ``"real_complex"``), or ``"memory"``, which takes
-            as much memory in each process; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
+            as much memory in each process; see :class:`~lr_lightning.data.FileFactorDataset`.
         factor_space: The grid in the file, if it is a part of the variant.
 
     Raises:

@@ -35,7 +35,7 @@ class PictureFolder(FileFactorDataset):
             it is stored: ``Resize`` or ``CenterCrop``, for example. They must be deterministic and return uint8.
         grayscale: Whether to read pictures in grayscale, with one channel.
         recursive: Whether to read the pictures in folders inside the folder, too.
-        storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`. The cache is
+        storage: Where images are read from, see :class:`~lr_lightning.data.FileFactorDataset`. The cache is
             inside the folder, and is rebuilt when a picture was changed, added or removed.
 
     Raises:

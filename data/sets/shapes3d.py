@@ -32,14 +32,14 @@ class Shapes3D(FileFactorDataset):
     """3DShapes: 480,000 images of an object in a room, from the public ``3dshapes.h5``.
 
     Six factors: hue of floor, wall and object, scale, shape, orientation. Also reads files in the same layout written
-    by :func:`~lr_lightning.data.storage.write_h5.write_h5`; the name is then ``"rendered_shapes3d"`` if the images were
+    by ``lr-lightning data render``; the name is then ``"rendered_shapes3d"`` if the images were
     rendered. The order of the factors is checked when the file is opened.
 
     License of the public file: Apache-2.0.
 
     Args:
         path: The file, with ``images`` (N, 64, 64, 3) uint8 and ``labels`` (N, 6) float64.
-        storage: Where images are read from, see :data:`~lr_lightning.data.storage.file_dataset.Storage`. The
+        storage: Where images are read from, see :class:`~lr_lightning.data.FileFactorDataset`. The
             memory-mapped cache or all images in memory take 5.9 GB.
         factor_space: The grid in the file, if it is a part of 3DShapes.
 

@@ -56,9 +56,8 @@ class SmallNORB(FileFactorDataset):
     combination ``i // 10``. disentanglement_lib draws one of the ten at random whenever it needs an image of a
     combination. With ``instance="factor"`` the instance is a fifth factor, and the set is a full grid.
 
-    Images are from the left camera, scaled from 96 x 96 to 64 x 64 pixels with Pillow's Lanczos filter, see
-    :func:`~lr_lightning.data.storage.lanczos.resize`. Training and test files contain five instances of each category
-    each; both are needed.
+    Images are from the left camera, scaled from 96 x 96 to 64 x 64 pixels with Pillow's Lanczos filter. Training and
+    test files contain five instances of each category each; both are needed.
 
     Terms of the public files: for research, not to be sold.
 
@@ -67,7 +66,7 @@ class SmallNORB(FileFactorDataset):
             same for ``smallnorb-5x01235x9x18x6x2x96x96-testing``, each as ``.gz`` or decompressed.
         instance: ``"nuisance"`` or ``"factor"``.
         storage: ``"cache"``, which takes 199 MB of disk, or ``"memory"``, where each process reads the files and takes
-            as much memory; see :data:`~lr_lightning.data.storage.file_dataset.Storage`.
+            as much memory; see :class:`~lr_lightning.data.FileFactorDataset`.
         factor_space: The grid in the files with the instance last, if it is a part of SmallNORB.
 
     Raises:
@@ -123,7 +122,7 @@ class SmallNORB(FileFactorDataset):
         return len(self.factor_space) * self._images_each
 
     def factors(self, indices: Tensor) -> Tensor:
-        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or on the device of :meth:`to`.
+        """Return factor values ``(N, K)`` int64 of ``indices`` (N,): on the CPU, or on the device of ``to``.
 
         Raises:
             IndexError: If an index lies outside ``[0, len(self))``.

@@ -61,12 +61,11 @@ class TorchvisionDataset(FileFactorDataset):
             ``arguments``.
         arguments: Further arguments of the class, plain values.
         targets: ``"all"``, the names of the factors to keep, or ``"none"``, which does not read targets.
-        transforms: Deterministic transforms from ``torchvision.transforms.v2``, applied to each image once; see
-            :class:`~lr_lightning.data.storage.fixed_transforms.FixedTransforms`. Random ones belong into
-            ``augmentations`` of the data module.
+        transforms: Deterministic transforms from ``torchvision.transforms.v2``, applied to each image once.
+            Random ones belong into ``augmentations`` of the data module.
         download: Whether torchvision may download missing files.
         storage: ``"cache"``, or ``"memory"``, where each process reads the files and nothing is written; see
-            :data:`~lr_lightning.data.storage.file_dataset.Storage`.
+            :class:`~lr_lightning.data.FileFactorDataset`.
         name: Name of the set; by default that of the class in lower case.
 
     Raises:

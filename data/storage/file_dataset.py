@@ -32,7 +32,9 @@ class FileFactorDataset(FactorDataset):
     Attributes:
         name: Short name; it starts with ``rendered_`` if the attributes of the file mark its images as rendered.
         factor_space: The factors.
-        storage: Where images are read from (see :data:`Storage`), until :meth:`to` loads them into memory.
+        storage: Where images are read from, until :meth:`to` loads them into memory: ``"cache"``, a memory-mapped file
+            that is converted once; ``"memory"``, the public file, loaded completely on first use; ``"file"``, the
+            public HDF5 file, batch by batch.
         renderer_version: Version of the renderer for rendered sets, otherwise ``None``.
         binary: Whether images contain only 0 and 255. They are then stored as bits and unpacked batch by batch.
 

@@ -44,7 +44,7 @@ class PublicFile:
         Args:
             root: Root folder of the data sets.
             remedy: What the user can do without the server; ends the error message.
-            progress: As for :func:`~lr_lightning.data.storage.download.download`.
+            progress: Called after each block with the bytes received and the total, ``None`` if unknown.
 
         Returns:
             The path of the file.

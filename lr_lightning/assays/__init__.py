@@ -25,6 +25,7 @@ from lr_lightning.assays.conditioned_response import (
 )
 from lr_lightning.assays.consistency import Consistency, consistency
 from lr_lightning.assays.decoder_geometry import DecoderGeometry, decoder_geometry
+from lr_lightning.assays.decoder_interaction import DecoderInteraction, decoder_interaction
 from lr_lightning.assays.decoding import decode_codes
 from lr_lightning.assays.encoding import encode_means, reconstruct
 from lr_lightning.assays.factor_topology import FactorTopology, factor_topology, topology_templates
@@ -92,6 +93,7 @@ __all__ = [
     "DecodedSamples",
     "DecodedSlice",
     "DecoderGeometry",
+    "DecoderInteraction",
     "EstimatedDivergence",
     "FactorTopology",
     "IdempotenceCurve",
@@ -132,6 +134,7 @@ __all__ = [
     "decode_slice",
     "decoded_samples",
     "decoder_geometry",
+    "decoder_interaction",
     "derangement",
     "directedness",
     "divergence",

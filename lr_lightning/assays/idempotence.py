@@ -57,7 +57,7 @@ def idempotence_curve(
 ) -> IdempotenceCurve:
     r"""Measure how far codes move in each of several rounds of decoding and encoding.
 
-    .. math:: e_n = \mathbb{E}_z \left\| h^{n+1}(z) - h^n(z) \right\|, \quad n = 0, 1, \dots
+    .. math:: e_n = \mathbb{E}_z \left\| h^{n+1}(z) - h^n(z) \right\|, \quad n = 0, 1, \ldots
 
     with the response map :math:`h`. The curve is 0 from :math:`n = 1` on if :math:`h` is a projection, and decays as
     :math:`|a|^n` if :math:`h` contracts by a factor :math:`a`. A single round rarely takes a start off the learned

@@ -40,7 +40,7 @@ def posterior_mean(posterior: Posterior) -> Tensor:
     """Return the mean ``(B, D)`` of an encoder's output; the codes themselves for a deterministic encoder.
 
     Raises:
-        TypeError: If ``posterior`` has none of the three forms of :data:`Posterior`.
+        TypeError: If ``posterior`` is neither a distribution, nor a tensor, nor a pair of tensors.
     """
     if isinstance(posterior, Tensor):
         return posterior
@@ -57,7 +57,7 @@ def posterior_std(posterior: Posterior) -> Tensor:
     """Return the standard deviation ``(B, D)`` of an encoder's output; zeros for a deterministic encoder.
 
     Raises:
-        TypeError: If ``posterior`` has none of the three forms of :data:`Posterior`.
+        TypeError: If ``posterior`` is neither a distribution, nor a tensor, nor a pair of tensors.
     """
     if isinstance(posterior, Distribution):
         return posterior.stddev
@@ -91,7 +91,7 @@ def wrap(
 ) -> WrappedAutoencoder:
     """Turn two callables into an autoencoder that every assay accepts.
 
-    Modules that the callables use (see :func:`modules_of`) are put into evaluation mode during an assay.
+    Modules that the callables use are put into evaluation mode during an assay.
 
     Args:
         encode: Maps observations ``(B, C, H, W)`` to codes ``(B, D)``, to a distribution over them, or to a

@@ -73,7 +73,7 @@ def path_profile(
     so that means are averages over its length. With readouts :math:`r_i` and step sizes
     :math:`s_i = \|r_{i+1} - r_i\|`, the readout smoothness is
 
-    .. math:: \Big(\sum_i s_i\Big)^2 \Big/ (P - 1) \sum_i s_i^2
+    .. math:: \Bigl(\sum_i s_i\Bigr)^2 / (P - 1) \sum_i s_i^2
 
     which is 1 for equal steps and ``1 / (P - 1)`` for a single jump. It does not detect detours: a readout that goes
     back and forth in equal steps is smooth.

@@ -54,7 +54,7 @@ def active_latents(matrix: Tensor, threshold: float = 0.5, spread: Tensor | None
 def leak(matrix: Tensor) -> Tensor:
     r"""Return the fraction of each latent's effect that goes to other latents.
 
-    .. math:: \mathrm{leak}_j = \sum_{k \ne j} M_{jk}^2 \Big/ \sum_k M_{jk}^2
+    .. math:: \mathrm{leak}_j = \sum_{k \ne j} M_{jk}^2 / \sum_k M_{jk}^2
 
     Args:
         matrix: Response matrix ``(D, D)``. NaN entries (inactive latents) do not count in the sums.
@@ -123,7 +123,7 @@ def directedness(matrix: Tensor) -> Tensor:
 def effective_dimension(matrix: Tensor) -> Tensor:
     r"""Return the effective number of latents that share the activity (participation ratio).
 
-    .. math:: \Big(\sum_j a_j^2\Big)^2 \Big/ \sum_j a_j^4
+    .. math:: \Bigl(\sum_j a_j^2\Bigr)^2 / \sum_j a_j^4
 
     Args:
         matrix: Response matrix ``(D, D)``. NaN entries (inactive latents) count as no activity.

@@ -37,3 +37,4 @@ def leeb2022_kl(means: Tensor, log_variances: Tensor) -> Tensor:
 
 
 KL_FORMS: dict[KLForm, Callable[[Tensor, Tensor], Tensor]] = {"gaussian": gaussian_kl, "leeb2022": leeb2022_kl}
+"""Forms of the KL term by name."""

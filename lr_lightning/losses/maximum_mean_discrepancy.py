@@ -15,9 +15,9 @@ def squared_discrepancy(first: Tensor, second: Tensor) -> Tensor:
     .. math:: \widehat{\mathrm{MMD}}^2 = \frac{1}{B(B-1)} \sum_{i \ne j} \bigl(k(x_i, x_j) + k(y_i, y_j)\bigr)
         - \frac{2}{B^2} \sum_{i, j} k(x_i, y_j), \qquad k(x, y) = \sum_s \frac{2 D s}{2 D s + \|x - y\|^2}
 
-    with the scales :math:`s` of :data:`SCALES`; :math:`2 D` is the mean squared distance between two samples from a
-    standard normal prior. The estimate is unbiased for independent samples, so it can be negative. It is a small
-    difference of large sums, and computed in float64 so that mixed precision and TF32 cannot round them.
+    with the scales :math:`s` of 0.1, 0.2, 0.5, 1, 2, 5 and 10; :math:`2 D` is the mean squared distance between two
+    samples from a standard normal prior. The estimate is unbiased for independent samples, so it can be negative. It is
+    a small difference of large sums, and computed in float64 so that mixed precision and TF32 cannot round them.
 
     Args:
         first: Samples ``x``, shape ``(B, D)`` with ``B >= 2``.

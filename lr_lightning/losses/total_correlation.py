@@ -30,7 +30,7 @@ def decompose_kl(samples: Tensor, means: Tensor, log_variances: Tensor, log_weig
     r"""Decompose the KL divergence of Gaussian posteriors from the standard normal prior.
 
     .. math:: \mathbb{E}_x \mathrm{KL}(q(z|x) \| p(z)) = I_q(z; x)
-        + \mathrm{KL}\Big(q(z) \Big\| \prod_d q(z_d)\Big) + \sum_d \mathrm{KL}(q(z_d) \| p(z_d))
+        + \mathrm{KL}\Bigl(q(z) \,\|\, \prod_d q(z_d)\Bigr) + \sum_d \mathrm{KL}(q(z_d) \| p(z_d))
 
     The aggregate posterior is estimated from the batch as :math:`q(z_i) \approx \sum_j w_{ij} \, q(z_i|x_j)`, and its
     marginals in the same way. The parts sum to the same total for any weights, but each part depends on the weights.
@@ -119,3 +119,4 @@ ESTIMATORS: dict[Estimator, Callable[[int, int, torch.device | None], Tensor]] =
     "weighted": weighted_log_weights,
     "stratified": stratified_log_weights,
 }
+"""Log-weights of the estimators of the aggregate posterior by name."""

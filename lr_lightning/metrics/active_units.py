@@ -19,10 +19,10 @@ def active_units(
 ) -> MetricResult:
     r"""Count the latents whose posterior mean varies over the data.
 
-    .. math:: \big|\{ j : \operatorname{Var}_x(\mu_j(x)) > \text{threshold} \}\big|
+    .. math:: |\{ j : \operatorname{Var}_x(\mu_j(x)) > \text{threshold} \}|
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`; posterior means.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`; posterior means.
         factors: Not used; may be ``None``.
         threshold: Variance that counts as active, in squared latent units.
         sampling: Which rows; all of the table, or those to train on if the order is ``"first"``.

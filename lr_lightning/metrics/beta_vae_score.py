@@ -45,7 +45,7 @@ def beta_vae_score(
     Logistic regression is trained to predict :math:`k` from :math:`d`; the score is its accuracy on new points.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         batch_size: Number of pairs ``L`` per point.
         num_points_train: Number of training points.

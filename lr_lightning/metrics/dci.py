@@ -52,7 +52,7 @@ def dci(
     :math:`\tilde P` are its shares in the row and in the column. Informativeness is how good the predictions are.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         estimator: What predicts the factors, one a factor.
             ``"lightgbm"``: the boosted trees of ``"gbt"`` on histograms, many times as fast. Scores differ by up to

@@ -45,7 +45,7 @@ def dci_es(
     the index of the value, which assumes ordered values; the loss is the squared error.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         probe: ``"random_fourier_features"``: ridge regression on the standardized codes and random cosines of them;
             capacity is the number of cosines. ``"mlp"``: a network with one hidden layer; capacity is its width. For

@@ -31,7 +31,7 @@ def dcimig(
     :math:`k^*(j)` is the first of them, and :math:`S_k` is 0 for a factor that is not the first of any latent.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         num_bins: Number of bins per latent.
         binning: ``"equal_width"``, or ``"quantile"`` if outliers would widen the bins.

@@ -29,14 +29,14 @@ def elbo_decomposition(
     r"""Split the mean divergence of the posterior from the prior into its three parts.
 
     .. math:: \mathbb{E}_n \mathrm{KL}(q(z|x_n) \| p(z)) = I_q(z; n)
-        + \mathrm{KL}\Big(q(z) \Big\| \prod_j q(z_j)\Big) + \sum_j \mathrm{KL}(q(z_j) \| p(z_j))
+        + \mathrm{KL}\Bigl(q(z) \,\|\, \prod_j q(z_j)\Bigr) + \sum_j \mathrm{KL}(q(z_j) \| p(z_j))
 
     where :math:`q(z) = \frac{1}{N} \sum_n q(z|x_n)`, the posteriors are Gaussian and the prior standard Gaussian.
     Samples :math:`z \sim q(z|x_n)` are weighed against the posteriors of all ``N`` rows, not of a batch: the averages
     are over samples only, and the densities exact.
 
     Args:
-        codes: Posterior means, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Posterior means, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Not used; may be ``None``.
         log_variances: Logarithms of the posterior variances, shape ``(N, D)``, unless the sample has them.
         num_samples: Number of samples ``S``; time grows as ``N * S * D``.

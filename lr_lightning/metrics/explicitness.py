@@ -30,7 +30,7 @@ def explicitness(
     the receiver operating characteristic of each value against all others.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         sampling: Which rows.
 

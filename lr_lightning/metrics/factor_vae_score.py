@@ -45,7 +45,7 @@ def factor_vae_score(
     training votes; the score is the accuracy of these predictions on the test votes.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         batch_size: Number of samples per batch.
         num_votes_train: Number of training votes.

@@ -52,7 +52,7 @@ def fairness(
     differ by chance, and by everything correlated with the sensitive factor in the data.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, scikit-learn's trees as in the study, which take
             minutes; ``"logistic"``, logistic regression on standardized codes.

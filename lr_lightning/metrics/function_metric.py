@@ -20,7 +20,7 @@ class FunctionMetric(DisentanglementMetric):
     the metric by keyword, after ``codes`` and ``factors``, and checks them before it reads the sample.
 
     Attributes:
-        function: Function that computes the scores of a :class:`Sample`.
+        function: Function that computes the scores of a :class:`.Sample`.
         arguments: Values of its parameters, defaults included.
 
     Args:

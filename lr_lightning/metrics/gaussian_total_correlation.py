@@ -17,12 +17,12 @@ def gaussian_total_correlation(
 ) -> MetricResult:
     r"""Score the correlation among latents: the total correlation of a Gaussian with their covariance.
 
-    .. math:: \mathrm{TC} = \frac{1}{2} \Big( \sum_j \log \Sigma_{jj} - \log \det \Sigma \Big)
+    .. math:: \mathrm{TC} = \frac{1}{2} \Bigl( \sum_j \log \Sigma_{jj} - \log \det \Sigma \Bigr)
 
     where :math:`\Sigma` is the covariance of the codes: the divergence of a Gaussian from the product of its marginals.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Not used; may be ``None``.
         sampling: Which rows; only the training rows are used.
 

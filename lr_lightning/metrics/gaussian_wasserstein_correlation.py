@@ -18,14 +18,14 @@ def gaussian_wasserstein_correlation(
     r"""Score the correlation among latents: the distance of a Gaussian with their covariance from its marginals.
 
     .. math:: W = 2 \operatorname{tr} \Sigma
-        - 2 \operatorname{tr} \big( \Lambda^{1/2} \Sigma \Lambda^{1/2} \big)^{1/2},
+        - 2 \operatorname{tr} \bigl( \Lambda^{1/2} \Sigma \Lambda^{1/2} \bigr)^{1/2},
         \qquad \Lambda = \operatorname{diag} \Sigma
 
     where :math:`\Sigma` is the covariance of the codes: the squared 2-Wasserstein distance between a Gaussian and the
     product of its marginals. Unlike the total correlation, it is finite for copies of latents.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Not used; may be ``None``.
         sampling: Which rows; only the training rows are used.
 

@@ -48,9 +48,9 @@ def infomec(
     the cross entropy that a logistic regression reaches with the whole code, or with none: :math:`\log V_k`.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
-        num_neighbors: Number of neighbors for the estimate of information, see :func:`neighbor_information`.
+        num_neighbors: Number of neighbors for the estimate of information (Ross, 2014).
         min_range: Latents count if their range exceeds this fraction of the largest range; discrete latents count if
             they have two values.
         discrete_latents: Whether latents take few values. Information is then computed from counts, and latents enter
@@ -78,7 +78,8 @@ def infomec(
         ValueError: As :func:`draw`; or if ``num_neighbors < 1``, ``min_range < 0`` or ``max_iter < 1``.
 
     References:
-        Hsu et al., Disentanglement via Latent Quantization, NeurIPS 2023, arXiv:2305.18378.
+        Hsu et al., Disentanglement via Latent Quantization, NeurIPS 2023, arXiv:2305.18378. Ross, Mutual Information
+        between Discrete and Continuous Data Sets, PLoS ONE 9(2), 2014, on the estimate of information.
 
     Example:
         >>> grid = torch.cartesian_prod(torch.arange(4), torch.arange(5)).repeat(15, 1)

@@ -30,14 +30,14 @@ def interventional_robustness_score(
 ) -> MetricResult:
     r"""Score how little each latent changes while one factor is fixed and all others vary (IRS).
 
-    .. math:: \mathrm{IRS}_{jk} = 1 - \frac{1}{w_j V_k} \sum_v Q_q\left(|z_j - \bar z_j(v)| \;\middle|\; y_k = v\right),
+    .. math:: \mathrm{IRS}_{jk} = 1 - \frac{1}{w_j V_k} \sum_v Q_q\left(|z_j - \bar z_j(v)| \mid y_k = v\right),
         \qquad \mathrm{IRS} = \frac{\sum_j w_j \max_k \mathrm{IRS}_{jk}}{\sum_j w_j}
 
     where :math:`\bar z_j(v)` is the mean of latent :math:`j` given :math:`y_k = v`, :math:`Q_q` the quantile over rows,
     and the weight :math:`w_j` the largest deviation of the latent from its mean over all rows.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         quantile: Quantile :math:`q` of the deviations, linear between rows; .99 in the study, 1 (their maximum) in the
             paper.

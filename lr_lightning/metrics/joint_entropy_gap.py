@@ -37,7 +37,7 @@ def joint_entropy_minus_mutual_information_gap(
     and the factor's information missing from the latent.
 
     Args:
-        codes: Means of the posteriors, shape ``(N, D)``, or a :class:`Sample`, whose log-variances are then used.
+        codes: Means of the posteriors, shape ``(N, D)``, or a :class:`.Sample`, whose log-variances are then used.
         factors: Factor indices, shape ``(N, K)``.
         log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for deterministic codes, each
             of which falls into one bin.
@@ -121,8 +121,9 @@ def _per_factor(binned: BinnedInformation, entropies: Tensor) -> tuple[Tensor, T
 class JointEntropyMinusMutualInformationGap(FunctionMetric, function=joint_entropy_minus_mutual_information_gap):
     """How much each factor is encoded in a single latent that encodes nothing but that factor.
 
-    See :func:`.functional.joint_entropy_minus_mutual_information_gap`. Log-variances given to :meth:`update` are used.
-    Of its two scores, higher is better for ``jemmig_normalized``, and lower for ``jemmig``.
+    See :func:`.functional.joint_entropy_minus_mutual_information_gap`. Log-variances given to
+    :meth:`~.CodeTableMetric.update` are used. Of its two scores, higher is better for ``jemmig_normalized``, and lower
+    for ``jemmig``.
     """
 
     metric = "jemmig"

@@ -22,7 +22,7 @@ def kl_per_latent(
     .. math:: \mathrm{KL}_j = \frac{1}{2N} \sum_n \left( \mu_{nj}^2 + \sigma_{nj}^2 - \log \sigma_{nj}^2 - 1 \right)
 
     Args:
-        codes: Posterior means, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Posterior means, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Not used; may be ``None``.
         log_variances: Logarithms of the posterior variances, shape ``(N, D)``; not needed if the sample has them.
         sampling: Which rows; only the training rows are used.

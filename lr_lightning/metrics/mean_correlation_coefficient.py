@@ -37,7 +37,7 @@ def mean_correlation_coefficient(
     over all assignments :math:`\pi` of different latents to factors.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``; their order is that of the values.
         correlation: ``"pearson"``, or ``"spearman"``, which is of ranks and the same for all monotone changes.
         sampling: Which rows; only the training rows are used.

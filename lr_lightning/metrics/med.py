@@ -34,11 +34,11 @@ def mutual_information_based_entropy_disentanglement(
 
     .. math:: R_{jk} = \frac{I(z_j; y_k)}{\sum_j I(z_j; y_k)}
 
-    is aggregated by :func:`dci_disentanglement` and :func:`dci_completeness`. No predictor is fitted, so the score is
-    suitable for codes with many latents.
+    is aggregated by :func:`.functional.dci_disentanglement` and :func:`.functional.dci_completeness`. No predictor is
+    fitted, so the score is suitable for codes with many latents.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         num_bins: Number of bins per latent.
         binning: ``"equal_width"``, or ``"quantile"`` if outliers would widen the bins.

@@ -31,10 +31,10 @@ def mig_sup(
         N_{jk} = \frac{I(z_j; y_k)}{H(y_k)}
 
     where :math:`(1), (2)` are the two factors about which latent :math:`j` has most information. The mean is over the
-    latents :math:`J` that are informative about a factor at all, see :func:`informative_latents`, or over all of them.
+    latents :math:`J` that are informative about a factor at all, see ``informative_latents``, or over all of them.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         num_bins: Number of bins per latent.
         binning: ``"equal_width"``, or ``"quantile"`` if outliers would widen the bins.

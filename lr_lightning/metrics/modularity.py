@@ -27,11 +27,11 @@ def modularity_score(
         \left(1 - \frac{\sum_{k \ne k^*(j)} I(z_j; y_k)^2}{(K - 1)\, I(z_j; y_{k^*(j)})^2}\right)
 
     where :math:`k^*(j)` is the factor that latent :math:`j` is most informative about. The mean is over all latents, as
-    in the paper and the study, or over the informative ones :math:`J`, see :func:`informative_latents`. All of them
+    in the paper and the study, or over the informative ones :math:`J`, see ``informative_latents``. All of them
     have the same weight: weights by information would favor latents of factors with many values.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         num_bins: Number of bins per latent.
         binning: ``"equal_width"`` as in the study; ``"quantile"`` if outliers would widen the bins.

@@ -26,10 +26,10 @@ def mutual_information_gap(
     .. math:: \mathrm{MIG} = \frac{1}{K} \sum_k \frac{I(z_{(1)}; y_k) - I(z_{(2)}; y_k)}{H(y_k)}
 
     where :math:`z_{(1)}, z_{(2)}` are the two latents with most information about :math:`y_k`. The information is
-    estimated from binned posterior means; :func:`robust_mutual_information_gap` uses the whole posterior.
+    estimated from binned posterior means; :func:`.functional.robust_mutual_information_gap` uses the whole posterior.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         num_bins: Number of bins per latent.
         binning: ``"equal_width"`` as in the study; ``"quantile"`` if outliers would widen the bins.
@@ -43,8 +43,8 @@ def mutual_information_gap(
 
         Strict about factors spread over latents: 0 for duplicated latents, low for rotations and for factors on a
         circle. Blind to other factors in the same latent: a latent with a distinct value for each pair of values of two
-        factors scores 1 for both; see :func:`mig_sup` and :func:`dcimig`. Factors with one value are left out with a
-        warning; NaN with a warning if ``D = 1`` or no factor varies.
+        factors scores 1 for both; see :func:`.functional.mig_sup` and :func:`.functional.dcimig`. Factors with one
+        value are left out with a warning; NaN with a warning if ``D = 1`` or no factor varies.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``binning`` is unknown.

@@ -35,7 +35,7 @@ def neuron_knockout(
 ) -> MetricResult:
     r"""Score how much of the accuracy about each factor is lost without its latent.
 
-    .. math:: \mathrm{NK} = \frac{1}{K} \sum_k \big(A_k(z) - A_k(z_{\setminus a(k)})\big)
+    .. math:: \mathrm{NK} = \frac{1}{K} \sum_k \bigl(A_k(z) - A_k(z_{\setminus a(k)})\bigr)
 
     Each factor :math:`k` has a latent :math:`a(k)` of its own, as in
     :func:`.functional.single_neuron_classification`. :math:`A_k` is the accuracy on the rows held out of a network with
@@ -47,7 +47,7 @@ def neuron_knockout(
     accuracy on the rows held out is that after the epoch with the highest accuracy in training.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         hidden_dim: Units of the hidden layer.
         learning_rate: Learning rate of the first epoch.

@@ -60,7 +60,7 @@ def omes(
     drawn. Where a combination of factors has several rows, the authors use one; here they count equally.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         alpha: Weight of the overlap score, in ``[0, 1]``; 1 for it alone, 0 for the multiple encoding score alone.
         pooling: ``"average"``: over all latents, weighted with :math:`S_{jk}`. ``"max"``: the best latent only, so that

@@ -28,7 +28,7 @@ def pairwise_mutual_information(
     counted on codes in bins.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Not used; may be ``None``.
         num_bins: Number of bins per latent.
         binning: ``"equal_width"`` as in the study; ``"quantile"`` if outliers would widen the bins.

@@ -32,7 +32,7 @@ def robust_mutual_information_gap(
     paper estimates the distribution from samples of :math:`z`; here the mass of each posterior in each bin is exact.
 
     Args:
-        codes: Means of the posteriors, shape ``(N, D)``, or a :class:`Sample`, whose log-variances are then used.
+        codes: Means of the posteriors, shape ``(N, D)``, or a :class:`.Sample`, whose log-variances are then used.
         factors: Factor indices, shape ``(N, K)``.
         log_variances: Logarithms of the posterior variances, shape ``(N, D)``; ``None`` for deterministic codes, each
             of which falls into one bin.
@@ -50,10 +50,10 @@ def robust_mutual_information_gap(
         bins.
 
         As strict as the mutual information gap: low for duplicated latents, rotations and factors on a circle. Also
-        blind to other factors in the same latent, which :func:`joint_entropy_minus_mutual_information_gap` detects.
-        Unlike the mutual information gap, it counts encoder noise as lost information. Nats grow with the number of
-        values of a factor, so compare ``rmig`` only within one data set. Factors with one value are left out with a
-        warning; NaN with a warning if ``D = 1`` or no factor varies.
+        blind to other factors in the same latent, which :func:`.functional.joint_entropy_minus_mutual_information_gap`
+        detects. Unlike the mutual information gap, it counts encoder noise as lost information. Nats grow with the
+        number of values of a factor, so compare ``rmig`` only within one data set. Factors with one value are left out
+        with a warning; NaN with a warning if ``D = 1`` or no factor varies.
 
     Raises:
         ValueError: As :func:`draw`; or if ``num_bins < 2`` or ``bin_range`` is not two finite numbers in order.
@@ -110,7 +110,8 @@ def robust_mutual_information_gap(
 class RobustMutualInformationGap(FunctionMetric, function=robust_mutual_information_gap):
     """How much each factor is encoded in a single latent, using the whole posterior.
 
-    See :func:`.functional.robust_mutual_information_gap`. Log-variances given to :meth:`update` are used.
+    See :func:`.functional.robust_mutual_information_gap`. Log-variances given to :meth:`~.CodeTableMetric.update` are
+    used.
     """
 
     metric = "rmig"

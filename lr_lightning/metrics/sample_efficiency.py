@@ -37,7 +37,7 @@ def sample_efficiency(
     :math:`n` rows. The study compares 100 rows with 10,000.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         train_sizes: Numbers of rows to train on. Each uses the first of the training rows, so larger sets contain the
             smaller ones.

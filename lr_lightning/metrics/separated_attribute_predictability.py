@@ -47,7 +47,7 @@ def separated_attribute_predictability(
     where :math:`S_{jk}` is how well latent :math:`j` alone predicts factor :math:`k`.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         predictor: ``"linear_svc"``: held-out accuracy of a linear support vector classifier with ``C=.01`` and balanced
             classes, as in the study. ``"r2"``: squared correlation with the factor's index on the training rows, as in

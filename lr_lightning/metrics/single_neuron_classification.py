@@ -25,7 +25,7 @@ def single_neuron_classification(
 ) -> MetricResult:
     r"""Score how well a single latent predicts each factor when its range is divided into one interval per value.
 
-    .. math:: \mathrm{SNC} = \frac{1}{K} \sum_k P\big(\pi_k(b_k(z_{a(k)})) = y_k\big)
+    .. math:: \mathrm{SNC} = \frac{1}{K} \sum_k P\bigl(\pi_k(b_k(z_{a(k)})) = y_k\bigr)
 
     Each factor :math:`k` has a latent :math:`a(k)` of its own: the assignment with the largest sum of mutual
     information. Its range is cut into :math:`V_k` bins :math:`b_k` with equally many rows, and each bin predicts one
@@ -33,7 +33,7 @@ def single_neuron_classification(
     latent cannot be decoded by a classifier more complex than an order of the values.
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         sampling: Which rows.
 

@@ -47,7 +47,7 @@ def strong_generalization(
     .. math:: \text{gap} = 1 - \frac{\text{accuracy under the shift}}{\text{accuracy without}}
 
     Args:
-        codes: Codes, shape ``(N, D)``, or a :class:`Sample`.
+        codes: Codes, shape ``(N, D)``, or a :class:`.Sample`.
         factors: Factor indices, shape ``(N, K)``.
         predictor: ``"lightgbm"``, gradient boosted trees; ``"gbt"``, scikit-learn's trees as in the study, which take
             minutes; ``"logistic"``, logistic regression on standardized codes.

@@ -77,7 +77,7 @@ class DisentanglementSuite(CodeTableMetric):
         log_variances: Tensor | None = None,
         progress: Progress | None = None,
     ) -> ScoreTable:
-        """Return the scores of a given code table, independent of the batches passed to :meth:`update`.
+        """Return the scores of a given code table, independent of the batches passed to ``update``.
 
         Args:
             codes: Codes, shape ``(N, D)``; posterior means for a variational model.

@@ -70,7 +70,7 @@ class Penalty(NamedTuple):
 
 
 class AutoencoderModule(LightningModule, ABC):
-    """An autoencoder and its training; subclasses define the loss in :meth:`objective`.
+    """An autoencoder and its training; subclasses define the loss in :meth:`~.AutoencoderModule.objective`.
 
     Losses are summed over pixels and latents and averaged over the batch, in nats. During training, the value of every
     attribute that is a :class:`~lr_lightning.models.Schedule` is logged under its name.
@@ -92,7 +92,7 @@ class AutoencoderModule(LightningModule, ABC):
         channels_last: Keep convolution weights in channels-last order, which is faster on most processors.
         compile_network: Compile encoder and decoder with ``torch.compile``.
         updates_per_batch: Number of updates per Trainer batch. If above 1, the data module returns lists of batches,
-            one batch per update. Steps count updates. See :class:`~lr_lightning.training.update_loop.UpdateLoop`.
+            one batch per update. Steps count updates.
 
     Raises:
         ValueError: If ``updates_per_batch`` is below 1, or the network's decoder does not output as many parameters as

@@ -18,7 +18,7 @@ class BetaTCVAE(VAE):
     r"""VAE whose KL term is split into three parts, each with its own weight.
 
     .. math:: \mathrm{reconstruction} + \alpha \, I_q(z; x)
-        + \beta \, \mathrm{KL}\Big(q(z) \Big\| \prod_d q(z_d)\Big) + \gamma \sum_d \mathrm{KL}(q(z_d) \| p(z_d))
+        + \beta \, \mathrm{KL}\Bigl(q(z) \,\|\, \prod_d q(z_d)\Bigr) + \gamma \sum_d \mathrm{KL}(q(z_d) \| p(z_d))
 
     See :func:`~lr_lightning.losses.decompose_kl`. The parts are estimated from the samples of a batch, so with all
     weights equal to 1 the loss matches that of a :class:`VAE` only in expectation. The 12,600-model study instead adds

@@ -27,7 +27,7 @@ class FactorVAE(VAE):
 
     The loss is reconstruction + KL + :math:`\gamma\, \mathbb{E}[D_0(z) - D_1(z)]`; the discriminator :math:`D` learns
     to distinguish codes from codes whose latents were permuted over a batch. See
-    :mod:`lr_lightning.losses.density_ratio`.
+    :func:`~lr_lightning.losses.density_ratio_total_correlation`.
 
     **A training batch contains the two batches of the paper.** The VAE trains on the first half, whose codes also serve
     as the discriminator's samples of the joint distribution. The second half is only encoded, after the VAE's update as

@@ -27,11 +27,11 @@ class QLAE(Autoencoder):
     units and differ only in their gradients.
 
     :meth:`encode` returns quantized codes, which scores and assays use; its Jacobian is that of the encoder before
-    quantization, because gradients pass straight through. :meth:`decode` does not quantize: codes between the values
-    show how the decoder interpolates, and in :meth:`response` only the encoder quantizes. There is no prior: sample
-    with :func:`~lr_lightning.assays.posterior_samples` or :func:`~lr_lightning.assays.hybrid_samples`. The scale
-    differs too: codes span a range of about 1, so no response exceeds 0.5, the activity threshold for latents of
-    variance 1.
+    quantization, because gradients pass straight through. :meth:`~.AutoencoderModule.decode` does not quantize: codes
+    between the values show how the decoder interpolates, and in :meth:`~.AutoencoderModule.response` only the encoder
+    quantizes. There is no prior: sample with :func:`~lr_lightning.assays.posterior_samples` or
+    :func:`~lr_lightning.assays.hybrid_samples`. The scale differs too: codes span a range of about 1, so no response
+    exceeds 0.5, the activity threshold for latents of variance 1.
 
     The method relies on strong weight decay: use ``torch.optim.AdamW`` with the paper's ``weight_decay`` of 0.1. As in
     the authors' code, it does not apply to biases and the codebook. That code averages over the ``n`` pixels and

@@ -26,11 +26,10 @@ class SeedEnsemble(LightningModule):
     the weights of their objective and in their learning rate, but not in their class, the shapes of their weights or
     ``updates_per_batch``. They see the same batches in the same order, which the data module alone determines. On a
     CPU, a member's weights are bitwise equal to those of a separate run. On a CUDA device, the updates of all members
-    form one CUDA graph with one stream per member, so that their small kernels run side by side; see
-    :class:`~lr_lightning.training.cuda_graph_update.CUDAGraphUpdate`. Members then differ from separate runs by
-    round-off, as with any recorded graph: after twelve steps, by less than 3 % of the distance that the weights have
-    moved (in norm). Networks that draw from the global random state (dropout) need ``random_states`` to end as separate
-    runs, and do so on a CPU only.
+    form one CUDA graph with one stream per member, so that their small kernels run side by side. Members then differ
+    from separate runs by round-off, as with any recorded graph: after twelve steps, by less than 3 % of the distance
+    that the weights have moved (in norm). Networks that draw from the global random state (dropout) need
+    ``random_states`` to end as separate runs, and do so on a CPU only.
 
     Each scalar is logged per member (``seed_3/val/loss``), with its mean over members under the usual key
     (``val/loss``) and its sample standard deviation (``val/loss_sd``). A scheduled value is logged once

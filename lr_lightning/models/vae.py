@@ -103,7 +103,7 @@ class VAE(AutoencoderModule):
         return means
 
     def sample_posterior(self, observations: Tensor, generator: torch.Generator) -> Posterior:
-        """Return the posterior of ``observations`` (B, *observation_shape), with one sample per observation."""
+        """Return the posterior of ``observations``, ``(B, *observation_shape)``, with one sample per observation."""
         means, log_variances = (x.float() for x in self.network.posterior_parameters(observations))
         return Posterior(means, log_variances, reparameterize(means, log_variances, generator))
 

@@ -14,9 +14,8 @@ class Conv64Locatello(AutoencoderNetwork):
     The third and fourth kernels are 2 x 2 as in the study's code, not 4 x 4 as in the table of its paper. For even
     sides and stride 2, TensorFlow's ``SAME`` padding is one pixel on each side for a 4 x 4 kernel and none for a 2 x 2
     kernel. The layers are therefore identical to the study's, up to the order in which the 4 x 4 x 64 features are
-    flattened. With 10 latents and 1 channel, the network has 690,517 parameters. They are initialized by
-    :func:`~lr_lightning.networks.initialization.initialize_for_relu`, whereas the study used the initialization of
-    Glorot and Bengio.
+    flattened. With 10 latents and 1 channel, the network has 690,517 parameters. They are initialized as
+    recommended for ReLU, whereas the study used the initialization of Glorot and Bengio.
 
     Args:
         latent_dim: Number of latents ``D``; 10 in the study.

@@ -17,9 +17,8 @@ class ResidualConv(AnySizeNetwork):
     Each stage of the encoder begins with a block of stride 2. The decoder upsamples by repeating pixels, which is
     followed by a residual block or, at the end, by a convolution. By default, there are 3 stages for 32 x 32 images,
     4 for 64 x 64 and 48 x 80, 5 for 128 x 128 and 6 for 256 x 256. With 10 latents and 64 x 64 images in color, the
-    network has 3,952,567 parameters. They are initialized by
-    :func:`~lr_lightning.networks.initialization.initialize_for_relu`; the weights of the decoder's last layer are then
-    divided by 10, so that training starts with images that are almost uniform.
+    network has 3,952,567 parameters. They are initialized as recommended for ReLU; the weights of the
+    decoder's last layer are then divided by 10, so that training starts with images that are almost uniform.
 
     Args:
         latent_dim: Number of latents ``D``.

@@ -47,7 +47,7 @@ class StructuralConv64(GroupedNetwork):
 
     The encoder has twelve convolutions of 64 channels (the first 5 x 5, the others 3 x 3) with group norm and ELU, five
     of them followed by pooling, and fully connected layers of 256 and 128 units. The decoder begins with a learned
-    constant of 64 x 2 x 2 and has twelve convolutions. Group ``g`` enters through a :class:`StructuralTransform` before
+    constant of 64 x 2 x 2 and has twelve convolutions. Group ``g`` enters through a structural transform before
     convolution ``12 g / num_groups``, counted from 0, so group 0, the first latents, acts on the coarsest features.
 
     Args:

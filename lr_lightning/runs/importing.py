@@ -11,7 +11,7 @@ def import_model(name: str, source: str | Path, folder: str | Path) -> Run:
     """Write a run folder with a trained model of another project, as ``lr-lightning import`` does, and return the run.
 
     Args:
-        name: Name of the format, in :data:`~lr_lightning.importers.IMPORTERS`.
+        name: Name of the format, in ``lr_lightning.importers.IMPORTERS``.
         source: The file or folder that the project published; it is read, and nothing in it is executed.
         folder: The new run folder.
 

@@ -50,7 +50,7 @@ class Run:
 
     @property
     def config(self) -> dict[str, Any]:
-        """The resolved config: plain values with current names."""
+        """The resolved config, as plain values with current names."""
         return config_of_run(self.folder)
 
     @property
@@ -71,7 +71,7 @@ class Run:
 
     @property
     def scalars(self) -> dict[str, float]:
-        """All scalars: those at the end of training, replaced by those of later validations and tests.
+        """All scalars, those at the end of training, replaced by those of later validations and tests.
 
         Undefined ones are NaN. Those of a single command are returned by :meth:`test` and :meth:`validate`, and are in
         ``results["fit"]["scalars"]``. For an ensemble, ``val/loss`` is the mean over seeds, ``val/loss_sd`` their
@@ -84,7 +84,7 @@ class Run:
 
     @property
     def scores(self) -> Scores:
-        """All disentanglement scores: those of training, replaced by those of later validations and tests."""
+        """All disentanglement scores, those of training, replaced by those of later validations and tests."""
         found = Scores()
         for stage, record in self.results.items():
             found = found.updated(scores_of(self.folder, stage, record))

@@ -30,10 +30,9 @@ def read_table(study: str | Path, root: str | Path = STUDIES) -> pd.DataFrame:
 
         - ``study``, ``cell``, ``label``, ``objective``, ``dataset``: the cell, and what it trains on what;
         - one for each key of the grid, such as ``model.beta``, missing in cells whose block does not set it;
-        - ``strength``: the number that the cell's block varies, see :func:`~lr_lightning.study.strength.strengths`;
+        - ``strength``: the number that the cell's block varies, missing where there is none, or several;
         - ``seed``;
-        - ``kind``, ``metric``, ``variant``, ``name``, ``higher_is_better``: the quantity, see
-          :class:`~lr_lightning.study.result_columns.Quantity`;
+        - ``kind``, ``metric``, ``variant``, ``name``, ``higher_is_better``: the quantity;
         - ``value``, ``standard_error``, ``ceiling``, ``chance``: NaN where they are undefined or were not measured;
         - ``training_seconds``, ``evaluation_seconds``, ``step``, ``threads``, ``precision``, ``versions``: of the run.
 

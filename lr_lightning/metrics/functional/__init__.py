@@ -1,6 +1,6 @@
-"""Disentanglement scores as functions of codes and factors; each returns a :class:`MetricResult`.
+"""Disentanglement scores as functions of codes and factors; each returns a :class:`~lr_lightning.metrics.MetricResult`.
 
-Functions of metrics come from :mod:`lr_lightning.metrics.registry`, when one of them is first used.
+Functions of metrics come from ``lr_lightning.metrics.registry``, when one of them is first used.
 """
 
 import importlib

@@ -38,7 +38,7 @@ def scores_by_strength(
         level: Coverage of the interval of the mean.
 
     Returns:
-        The columns of :func:`scores_by_objective`, with ``family`` (see :func:`families`), ``strength``,
+        The columns of :func:`scores_by_objective`, with ``family`` (see :func:`scores_of_runs`), ``strength``,
         ``cell`` and ``label`` after ``objective``, and
         ``low`` and ``high``, the interval of the mean by Student's t over seeds; NaN for a single seed.
 

@@ -46,7 +46,7 @@ def model_selection(
         shares: Shares of runs to pick, each above 0 and at most 1, besides the single best run. The number is rounded
             up.
         higher_is_better: Direction of scores for which the table has none, or the wrong one.
-        unit: What is resampled for the intervals; see :func:`resample_weights`.
+        unit: What is resampled for the intervals; see ``resample_weights``.
         num_resamples: Number of bootstrap resamples.
         level: Nominal coverage of the intervals.
         seed: Seed of the resamples.
@@ -65,7 +65,7 @@ def model_selection(
 
     Raises:
         ValueError: If the direction of a target is not known, a share is not in (0, 1], ``level`` is not in (0, 1), or
-            as :func:`scores_of_runs` and :func:`resample_weights`.
+            as :func:`scores_of_runs` and ``resample_weights``.
     """
     check_level(level)
     selectors, targets = list(dict.fromkeys(selectors)), list(dict.fromkeys(targets))

@@ -29,7 +29,7 @@ def rank_correlations(
     where lower is better for one of the two, agreement is a negative correlation.
 
     The interval is the percentile interval of a bootstrap. With the default unit, whole runs are drawn from those
-    with both scores; see :func:`resample_weights` for what the units mean. For scores with
+    with both scores; see ``resample_weights`` for what the units mean. For scores with
     a Gaussian copula and a rank correlation of .6, 95 % intervals contained it in 98 % of 1,000 simulations with 10
     runs, 96 % with 20, and 94 % with 100 or 400.
 
@@ -48,7 +48,7 @@ def rank_correlations(
         of them.
 
     Raises:
-        ValueError: If ``level`` is not in (0, 1), or as :func:`scores_of_runs` and :func:`resample_weights`.
+        ValueError: If ``level`` is not in (0, 1), or as :func:`scores_of_runs` and ``resample_weights``.
 
     References:
         Locatello et al., Challenging Common Assumptions in the Unsupervised Learning of Disentangled Representations,

@@ -17,9 +17,9 @@ def scores_of_runs(table: pd.DataFrame, scores: Iterable[str] | None = None) -> 
         scores: Names of the scores; all if ``None``.
 
     Returns:
-        Values of the scores, indexed by data set, objective, cell, label, strength, seed and family (see
-        :func:`families`). Scores that a run does not have, and scores that are not finite, are NaN. Runs that have none
-        of the scores keep their row.
+        Values of the scores, indexed by data set, objective, cell, label, strength, seed and family (the objective and
+        the parameters that vary apart from the strength). Scores that a run does not have, and scores that are not
+        finite, are NaN. Runs that have none of the scores keep their row.
 
     Raises:
         ValueError: If columns are missing, there are no rows, a score is unknown, or a run has a score twice.
