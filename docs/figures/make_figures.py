@@ -4,8 +4,8 @@
 
     OMP_NUM_THREADS=1 python docs/figures/make_figures.py
 
-Training the second model takes some seconds, the two reports take minutes. Figures are reduced to a width of 800 pixels
-and 64 colors. Run it again when the shipped model or a figure changes.
+It takes about five minutes. Figures are reduced to 64 colors and to the largest of some widths at which a file is small
+enough for the repository. Run it again when the shipped model or a figure changes.
 """
 
 import tempfile
@@ -18,7 +18,7 @@ from lr_lightning.runs import Run
 
 FOLDER = Path(__file__).parent
 STEPS = 30
-WIDTH, COLORS, LARGEST = 800, 64, 60_000
+WIDTHS, COLORS, LARGEST = (800, 640, 480, 400, 320), 64, 60_000
 """Size of the figures: pixels, colors, and bytes of a file."""
 
 FIGURES = {
@@ -48,13 +48,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         values = {"trainer.max_steps": STEPS, "trainer.max_epochs": None, "assays": None, "wandb.mode": "disabled"}
         poor = lr.fit(shipped.config, values, folder=Path(folder) / "poor", quiet=True)
-        for name, run in (("demo", shipped), ("poor", poor)):
-            draw(run, name, Path(folder) / f"report_{name}")
+        draw(shipped, "best", "demo", Path(folder) / "report_demo")
+        draw(poor, "last", "poor", Path(folder) / "report_poor")
 
 
-def draw(run: Run, name: str, report: Path) -> None:
+def draw(run: Run, checkpoint: str, name: str, report: Path) -> None:
     """Save the figures of one model."""
-    run.assay(report, assays=list(FIGURES), quiet=True)
+    run.assay(report, checkpoint=checkpoint, assays=list(FIGURES), quiet=True)
     for assay, pattern in FIGURES.items():
         found = sorted(report.rglob(f"{pattern}-*.png")) or sorted(report.rglob(f"{pattern}.png"))
         if not found:
@@ -70,11 +70,13 @@ def reduce(source: Path, target: Path) -> None:
     """
     with Image.open(source) as image:
         colored = image.convert("RGB")
-    if colored.width > WIDTH:
-        colored = colored.resize((WIDTH, round(colored.height * WIDTH / colored.width)), Image.Resampling.LANCZOS)
-    colored.quantize(COLORS).save(target, optimize=True)
-    if target.stat().st_size > LARGEST:
-        raise ValueError(f"{target} has {target.stat().st_size} bytes, more than {LARGEST}")
+    for width in WIDTHS:
+        size = (width, round(colored.height * width / colored.width))
+        smaller = colored.resize(size, Image.Resampling.LANCZOS) if width < colored.width else colored
+        smaller.quantize(COLORS).save(target, optimize=True)
+        if target.stat().st_size <= LARGEST:
+            return
+    raise ValueError(f"{target} has {target.stat().st_size} bytes, more than {LARGEST}")
 
 
 if __name__ == "__main__":
