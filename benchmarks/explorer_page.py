@@ -18,8 +18,9 @@ from playwright.sync_api import Browser, sync_playwright
 
 READY = "() => globalThis.explorer?.state.result && !document.querySelector('main[aria-busy]')"
 
-# Moves the first latent to and fro; the milliseconds from each input event until its result is drawn.
-MOVES = """async (count) => {
+# Moves the first latent to and fro; returns the milliseconds from each input event until its result is drawn. Between
+# moves, the page has time to rest, or only that of a frame, as while dragging.
+MOVES = """async ([count, rest]) => {
   const slider = document.querySelector("#latents input[type=range]");
   const [low, high] = [Number(slider.min), Number(slider.max)];
   const { state } = globalThis.explorer;
@@ -38,7 +39,7 @@ MOVES = """async (count) => {
     slider.dispatchEvent(new Event("input"));
     await drawn;
     milliseconds.push(performance.now() - start);
-    await new Promise(requestAnimationFrame);
+    await new Promise((resolve) => (rest > 0 ? setTimeout(resolve, rest) : requestAnimationFrame(resolve)));
   }
   return milliseconds;
 }"""
@@ -49,11 +50,13 @@ class Turn(NamedTuple):
 
     Attributes:
         ready: From opening to the first image and response.
-        move: Median from a move to its image and response.
+        move: Median from a move of a page at rest to its image and response.
+        drag: The same with a move in each frame, when the browser still paints the one before.
     """
 
     ready: float
     move: float
+    drag: float
 
 
 def open_once(browser: Browser, address: str, moves: int) -> Turn:
@@ -65,7 +68,8 @@ def open_once(browser: Browser, address: str, moves: int) -> Turn:
         page.wait_for_function(READY)
         ready: Any = page.evaluate("() => globalThis.explorer.times.ready")
         page.wait_for_function("() => !document.querySelector('.thumbnail.waiting')")
-        return Turn(ready, statistics.median(page.evaluate(MOVES, moves)))
+        move, drag = (statistics.median(page.evaluate(MOVES, [moves, rest])) for rest in (50, 0))
+        return Turn(ready, move, drag)
     finally:
         context.close()
 
@@ -75,7 +79,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pages", nargs="+", help="files, or addresses of live pages")
     parser.add_argument("--turns", type=int, default=5)
-    parser.add_argument("--moves", type=int, default=200, help="moves per turn")
+    parser.add_argument("--moves", type=int, default=100, help="moves per turn, of each kind")
     parser.add_argument("--browser", default=shutil.which("chromium"), help="path of Chromium")
     options = parser.parse_args()
 
@@ -89,8 +93,8 @@ def main() -> None:
         browser.close()
     for name, found in turns.items():
         size = "" if name.startswith("http") else f", {Path(name).stat().st_size / 1e6:.2f} MB"
-        ready, move = (Spread(tuple(values)) for values in zip(*found, strict=True))
-        print(f"{name.split('?')[0]}{size}: ready after {ready} ms, {move} ms per move, {options.turns} turns")
+        ready, move, drag = (Spread(tuple(values)) for values in zip(*found, strict=True))
+        print(f"{name.split('?')[0]}{size}: ready after {ready} ms; {move} ms per move, {drag} ms while dragging")
 
 
 if __name__ == "__main__":

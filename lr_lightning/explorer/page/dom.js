@@ -18,6 +18,11 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+/** Set the text of an element, unless it is the present one: the browser would lay out everything around it again. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 export const byId = (id) => document.getElementById(id);
 
 /**

@@ -1,5 +1,5 @@
 import { d3, shortNumber, significant } from "explorer/charts.js";
-import { element } from "explorer/dom.js";
+import { element, setText } from "explorer/dom.js";
 
 /**
  * One latent: its name, a slider with the response on it, numbers, and bars of code and response on a shared scale.
@@ -86,7 +86,7 @@ export class LatentRow {
     const { index } = this.#latent;
     const response = result.response[index];
     this.#place("--response-place", response);
-    this.#response.textContent = shortNumber(response);
+    setText(this.#response, shortNumber(response));
     this.#bars.showResponse(response, intervention?.before?.[index]);
     this.node.classList.toggle("responding", intervention?.responding === index);
   }

@@ -1,5 +1,5 @@
 import { shortNumber, signedNumber, significant } from "explorer/charts.js";
-import { byId, element } from "explorer/dom.js";
+import { byId, element, setText } from "explorer/dom.js";
 import { HeatMap } from "explorer/heat-map.js";
 
 /** The response matrix and the conditioned matrix; a click on a cell intervenes on its latent. */
@@ -34,7 +34,7 @@ export function showMatrices({ state }) {
   const mark = () => {
     const cell = state.intervention?.cell;
     for (const { key, map } of matrices) map.mark(cell?.matrix === key ? [cell.row, cell.column] : null);
-    change.textContent = sentenceOn(state);
+    setText(change, sentenceOn(state));
   };
   state.addEventListener("view", select);
   for (const name of ["code", "intervention", "result"]) state.addEventListener(name, mark);

@@ -57,32 +57,19 @@ function drawArrows(context, { xs, ys, field }, { x, y }, colors) {
       const [across, down] = [x(dx) - x(0), y(dy) - y(0)]; // pixels
       const scale = (1.2 * room * Math.sqrt(length / longest)) / Math.hypot(across, down);
       const start = [x(xs[a]), y(ys[b])];
-      drawArrow(
-        context,
-        start,
-        [start[0] + scale * across, start[1] + scale * down],
-        d3.hcl(colors[a][b]).l > 50 ? "#222" : "#eee",
-        1,
-      );
+      context.strokeStyle = d3.hcl(colors[a][b]).l > 50 ? "#222" : "#eee";
+      context.stroke(new Path2D(arrow(start, [start[0] + scale * across, start[1] + scale * down], 5)));
     }
   }
 }
 
-export function drawArrow(context, [startX, startY], [endX, endY], color, width) {
+/** Return an arrow as the commands of an SVG path, with lengths in pixels. */
+export function arrow([startX, startY], [endX, endY], headLength) {
   const length = Math.hypot(endX - startX, endY - startY);
-  if (length < 1) return;
   const angle = Math.atan2(endY - startY, endX - startX);
-  const head = Math.min(4 + 2 * width, 0.5 * length);
-  context.strokeStyle = color;
-  context.lineWidth = width;
-  context.beginPath();
-  context.moveTo(startX, startY);
-  context.lineTo(endX, endY);
-  for (const side of [-0.5, 0.5]) {
-    context.moveTo(endX, endY);
-    context.lineTo(endX - head * Math.cos(angle + side), endY - head * Math.sin(angle + side));
-  }
-  context.stroke();
+  const head = Math.min(headLength, 0.5 * length);
+  const corner = (side) => `${endX - head * Math.cos(angle + side)},${endY - head * Math.sin(angle + side)}`;
+  return `M${startX},${startY}L${endX},${endY}M${corner(-0.5)}L${endX},${endY}L${corner(0.5)}`;
 }
 
 export function drawAxes(context, { width, height, x, y }, [first, second]) {

@@ -1,6 +1,6 @@
-import { d3, sharpContext, shortNumber, significant, themeColor } from "explorer/charts.js";
-import { byId, chooser, element } from "explorer/dom.js";
-import { drawArrow, drawAxes, drawField, slicePlane } from "explorer/slice-drawing.js";
+import { d3, sharpContext, shortNumber, significant } from "explorer/charts.js";
+import { byId, chooser, element, setText } from "explorer/dom.js";
+import { arrow, drawAxes, drawField, slicePlane } from "explorer/slice-drawing.js";
 
 const KEY_STEPS = 40; // presses of an arrow key across the slice
 
@@ -15,7 +15,8 @@ export class SliceView {
   #chooser = element("div");
   #canvas;
   #readout;
-  #field = null; // the drawn field, without the point
+  #overlay = overlay(); // the point and its response, apart from the field: a move changes a few pixels only
+  #drawn = null; // width of the drawn field
   #isWaiting = false; // for the next frame
 
   constructor({ state, live }) {
@@ -36,7 +37,7 @@ export class SliceView {
     byId("slice-content").append(
       this.#chooser,
       ...(canCompute ? [this.#computation(live)] : []),
-      element("div", {}, this.#canvas),
+      element("div", { class: "plane" }, this.#canvas, this.#overlay.node()),
       legend(),
       this.#readout,
     );
@@ -92,7 +93,7 @@ export class SliceView {
 
   #redraw() {
     if (this.#slice === undefined) return;
-    this.#field = null;
+    this.#drawn = null;
     this.#chooser.selectedIndex = this.#state.view.slice;
     const [first, second] = this.#names();
     const label = `Slice along ${first} and ${second}: drag the point, or move it with arrow keys`;
@@ -116,33 +117,23 @@ export class SliceView {
   #draw() {
     const plane = this.#plane;
     if (plane.width === 0) return; // hidden
-    const context = sharpContext(this.#canvas, plane.width, plane.height);
-    context.drawImage(this.#drawnField(plane), 0, 0, plane.width, plane.height);
+    this.#drawField(plane);
     const { code, result } = this.#state;
-    const place = (values) => {
-      const [first, second] = this.#slice.latents;
-      return [plane.x(values[first]), plane.y(values[second])];
-    };
-    if (result !== null) drawArrow(context, place(code), place(result.response), themeColor("--response"), 2.5);
-    context.beginPath();
-    context.arc(...place(code), 7, 0, 2 * Math.PI);
-    context.fillStyle = themeColor("--z");
-    context.fill();
-    context.strokeStyle = themeColor("--card");
-    context.lineWidth = 2.5;
-    context.stroke();
+    const [first, second] = this.#slice.latents;
+    const [x, y] = [plane.x(code[first]), plane.y(code[second])];
+    this.#overlay.select("circle").attr("cx", x).attr("cy", y);
+    const response = result?.response ?? code;
+    this.#overlay.select("path").attr("d", arrow([x, y], [plane.x(response[first]), plane.y(response[second])], 8));
     this.#describe();
   }
 
-  /** Return the field as a picture, which is drawn once per slice, size and theme. */
-  #drawnField(plane) {
-    if (this.#field === null) {
-      this.#field = document.createElement("canvas");
-      const context = sharpContext(this.#field, plane.width, plane.height);
-      drawField(context, this.#slice, plane);
-      drawAxes(context, plane, this.#names());
-    }
-    return this.#field;
+  #drawField(plane) {
+    if (this.#drawn === plane.width) return;
+    this.#drawn = plane.width;
+    const context = sharpContext(this.#canvas, plane.width, plane.height);
+    drawField(context, this.#slice, plane);
+    drawAxes(context, plane, this.#names());
+    this.#overlay.attr("width", plane.width).attr("height", plane.height);
   }
 
   #describe() {
@@ -151,9 +142,10 @@ export class SliceView {
     const [x, y] = latents.map((index) => code[index]);
     const isOnSlice = code.every((value, index) => latents.includes(index) || value === base[index]);
     const place = `z = (${shortNumber(x)}, ${shortNumber(y)})`;
-    this.#readout.textContent = isOnSlice
-      ? `${place}. ${this.#divergenceAt(x, y)}`
-      : `${place}. Other latents differ from those for which the field was computed; dragging the point sets them.`;
+    const about = isOnSlice
+      ? this.#divergenceAt(x, y)
+      : "Other latents differ from those for which the field was computed; dragging the point sets them.";
+    setText(this.#readout, `${place}. ${about}`);
   }
 
   #divergenceAt(x, y) {
@@ -197,6 +189,13 @@ export class SliceView {
     event.preventDefault();
     event.stopPropagation();
   }
+}
+
+function overlay() {
+  const svg = d3.create("svg").attr("class", "overlay").attr("aria-hidden", "true");
+  svg.append("path");
+  svg.append("circle").attr("r", 7);
+  return svg;
 }
 
 function legend() {

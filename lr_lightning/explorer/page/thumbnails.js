@@ -37,6 +37,7 @@ export class Thumbnails {
     }
     labels.forEach((label, index) => {
       const button = this.container.children[index];
+      if (button.title === label) return;
       button.title = label;
       button.setAttribute("aria-label", label);
     });
@@ -50,7 +51,7 @@ export class Thumbnails {
   /** Mark one thumbnail as the present one; none if `index` is null. */
   mark(index) {
     [...this.container.children].forEach((button, place) => {
-      button.setAttribute("aria-pressed", place === index ? "true" : "false");
+      if ((button.ariaPressed === "true") !== (place === index)) button.ariaPressed = String(place === index);
     });
   }
 

@@ -1,5 +1,5 @@
 import { shortNumber } from "explorer/charts.js";
-import { byId } from "explorer/dom.js";
+import { byId, setText } from "explorer/dom.js";
 import { Thumbnails } from "explorer/thumbnails.js";
 
 const STEPS = 9;
@@ -18,9 +18,9 @@ export function showTraversal(page) {
   const show = () => {
     const along = values();
     const { name, low, high } = latents[state.latent];
-    byId("traversal-heading").textContent = `Traversal of ${name}`;
-    byId("traversal-caption").textContent =
-      `From ${shortNumber(low)} to ${shortNumber(high)}; all other latents as they are now.`;
+    setText(byId("traversal-heading"), `Traversal of ${name}`);
+    const range = `From ${shortNumber(low)} to ${shortNumber(high)}`;
+    setText(byId("traversal-caption"), `${range}; all other latents as they are now.`);
     strip.show(
       along.map((value) => state.code.map((old, index) => (index === state.latent ? value : old))),
       along.map((value) => `${name} = ${shortNumber(value)}`),
