@@ -415,7 +415,9 @@ def test_undefined_entries_are_shown_as_such(browser: Any, tmp_path: Path, model
     changes = {key: data[key] for key in ("response_matrix", "slices")}
     with opened(browser, written(tmp_path, toy_page(model, **changes))) as page:
         point_at(page, page.locator("#matrix-response canvas"), "Intervene on latent 0: latent 0 responds by undefined")
-        assert page.locator("#scores tbody tr").nth(1).locator("td").first.inner_text() == "undefined"
+        row = page.locator("#scores tbody tr").nth(1)
+        assert row.locator("td").first.inner_text() == "undefined"
+        assert "few" in row.locator("th").inner_text()
 
 
 def test_a_damaged_model_is_reported(browser: Any, tmp_path: Path, model: ToyModel) -> None:

@@ -6,8 +6,9 @@ export function showDecoded(page) {
   const { state, painter, scheduler } = page;
   const canvas = byId("observation");
   canvas.classList.toggle("pixels", painter.isPixelated);
-  state.addEventListener("result", () => painter.paint(canvas, state.result.observation));
-  addEventListener("theme", () => state.result && painter.paint(canvas, state.result.observation));
+  const paint = () => painter.paint(canvas, state.result.observation, { isLarge: true });
+  state.addEventListener("result", paint);
+  addEventListener("theme", () => state.result && paint());
 
   const reference = byId("reference");
   const show = () => {

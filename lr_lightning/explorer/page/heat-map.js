@@ -76,7 +76,10 @@ export class HeatMap {
       row.forEach((value, x) => this.#drawCell(context, value, left + x * cell, top + y * high, cell, high)),
     );
     this.#drawLabels(context, geometry);
-    if (this.#marked !== null) this.#outline(context, this.#marked, themeColor("--response"), 3);
+    if (this.#marked !== null) {
+      this.#outline(context, this.#marked, "#fff", 5);
+      this.#outline(context, this.#marked, themeColor("--response"), 3);
+    }
     if (this.#cursor !== null) this.#outline(context, this.#cursor, themeColor("--text"), 1.5);
   }
 

@@ -172,6 +172,7 @@ function legend() {
     item("code", "code z"),
     item("response", "response h(z), its decoded observation encoded again"),
     item("spread", "mean ± 1 standard deviation of the data"),
+    item("before", "response before the last click on a matrix"),
     item("posterior", "posterior of the chosen observation, ± 1 standard deviation"),
   );
 }

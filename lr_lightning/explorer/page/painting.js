@@ -67,28 +67,30 @@ class VectorPainter {
 
   isPixelated = false;
 
-  paint(canvas, values) {
+  /** Draw a vector: points and bars if there is room for both, otherwise points if it has 2 or 3 coordinates. */
+  paint(canvas, values, { isLarge = false } = {}) {
     if (canvas.width !== SIDE) canvas.width = canvas.height = SIDE;
     const context = canvas.getContext("2d");
     context.clearRect(0, 0, SIDE, SIDE);
     const [low, high] = d3.extent([...values, ...this.#range.filter((value) => value !== undefined), 0]);
     const isSpatial = this.#length === 2 || this.#length === 3;
-    if (isSpatial) this.#paintPoints(context, values, [low, high]);
-    this.#paintBars(context, values, [low, high], isSpatial ? 0.76 * SIDE : 0.06 * SIDE);
+    if (isSpatial) this.#paintPoints(context, values, [low, high], isLarge);
+    if (isLarge || !isSpatial) this.#paintBars(context, values, [low, high], isSpatial ? 0.76 * SIDE : 0.06 * SIDE);
   }
 
   /** Draw the data and the observation as points, three coordinates as seen from above one corner. */
-  #paintPoints(context, values, domain) {
+  #paintPoints(context, values, domain, isLarge) {
+    const [middle, size] = isLarge ? [0.37, 1] : [0.5, 3];
     const scale = d3.scaleLinear(domain, [-1, 1]);
     const place = (point) => {
       const [x, y, z] = [...point].map(scale);
       const [across, up] = this.#length === 2 ? [0.9 * x, 0.9 * y] : [0.6 * (x - y), 0.3 * (-x - y) + 0.55 * z];
-      return [SIDE * (0.5 + 0.5 * across), SIDE * (0.37 - 0.36 * up)];
+      return [SIDE * (0.5 + 0.5 * across), SIDE * (middle - 0.36 * up)];
     };
     context.fillStyle = themeColor("--muted");
-    for (const point of this.#points) disk(context, place(point), 0.008 * SIDE);
+    for (const point of this.#points) disk(context, place(point), 0.008 * size * SIDE);
     context.fillStyle = themeColor("--z");
-    disk(context, place(values), 0.025 * SIDE);
+    disk(context, place(values), 0.025 * size * SIDE);
   }
 
   #paintBars(context, values, domain, top) {

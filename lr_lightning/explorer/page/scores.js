@@ -9,7 +9,7 @@ export function showScores({ state }) {
   for (const sentence of cautions) container.append(element("p", { class: "caution" }, sentence));
   for (const sentence of notes) container.append(element("p", { class: "note" }, sentence));
   if (scores.length === 0) return;
-  const heads = ["Score", "Value", "", "Chance", "Ceiling", "Caution"];
+  const heads = ["Score", "Value", "", "Chance", "Ceiling"];
   container.append(
     element(
       "div",
@@ -21,22 +21,26 @@ export function showScores({ state }) {
         element("tbody", {}, ...scores.map(row)),
       ),
     ),
-    element("p", { class: "caption" }, "Bars: from chance level (left end) to ceiling (right end)."),
+    element(
+      "p",
+      { class: "caption" },
+      "Bars: from chance level (left end) to ceiling (right end). ↑: higher is better; ↓: lower is better.",
+    ),
   );
 }
 
 function row({ name, value, chance, ceiling, higher_is_better: higherIsBetter, caution }) {
   const number = (text) => element("td", { class: "number" }, text);
   const known = (level) => (level === null || level === undefined ? "" : significant(level));
+  const remark = caution ? [element("small", { class: "remark" }, caution)] : [];
   return element(
     "tr",
     {},
-    element("th", { scope: "row" }, name, element("small", {}, higherIsBetter ? " ↑" : " ↓")),
+    element("th", { scope: "row" }, name, element("small", {}, higherIsBetter ? " ↑" : " ↓"), ...remark),
     number(significant(value)),
     element("td", {}, ...bar(value, chance, ceiling)),
     number(known(chance)),
     number(known(ceiling)),
-    element("td", {}, caution || ""),
   );
 }
 
