@@ -23,7 +23,7 @@ from lr_lightning.callbacks.sentences import labeled_rows
 from lr_lightning.callbacks.sharding import gather_objects
 from lr_lightning.callbacks.trainer_state import dataset_of, is_last_validation
 from lr_lightning.common.checks import check_at_least
-from lr_lightning.loggers.media import save_arrays, save_figure, save_table
+from lr_lightning.loggers.media import save_arrays, save_figure, save_page, save_table
 
 
 class AssayCallback(Callback):
@@ -52,6 +52,7 @@ class AssayCallback(Callback):
         needs: Requirements on the model and the data; see ``lr_lightning.callbacks.needs``.
         size_argument: Name of the argument for the number of codes to measure; ``None`` if there is none.
         report_options: Arguments for ``lr-lightning assay`` that differ from the defaults, which suit validations.
+        by_default: Whether ``lr-lightning assay`` runs it where assays are not chosen by their names.
         captions: Captions of its figures by key; ``*`` in a key is a wildcard.
         headlines: Labels of the scalars that the summary at the end of a run shows.
         quantities: Names of its scalars, with ``*`` for parts that depend on the model or the data; ``None`` if they
@@ -81,6 +82,7 @@ class AssayCallback(Callback):
     needs: Sequence[Need] = ()
     size_argument: ClassVar[str | None] = None
     report_options: ClassVar[Mapping[str, Any]] = {}
+    by_default: ClassVar[bool] = True
     captions: Mapping[str, str] = {}
     headlines: Mapping[str, str] = {}
     quantities: Sequence[str] | None = None
@@ -282,6 +284,8 @@ class AssayCallback(Callback):
             save_figure(trainer, f"{self.group}{self.prefix}/{key}", draw())
         for key, (columns, rows) in result.tables.items():
             save_table(trainer, f"{self.group}{self.prefix}/{key}", columns, rows)
+        for key, page in result.pages.items():
+            save_page(trainer, f"{self.group}{self.prefix}/{key}", page)
         if result.arrays:
             save_arrays(trainer, f"{self.group}assay/{self.name}", result.arrays)
 

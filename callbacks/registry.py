@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # the names that type checkers and editors see in lr_lightnin
     from lr_lightning.callbacks.assays.decoder_interaction import DecoderInteractionAssay as DecoderInteractionAssay
     from lr_lightning.callbacks.assays.disentanglement import DisentanglementAssay as DisentanglementAssay
     from lr_lightning.callbacks.assays.dynamics import DynamicsAssay as DynamicsAssay
+    from lr_lightning.callbacks.assays.explorer import ExplorerExport as ExplorerExport
     from lr_lightning.callbacks.assays.factor_topology import FactorTopologyAssay as FactorTopologyAssay
     from lr_lightning.callbacks.assays.latent_statistics import LatentStatisticsAssay as LatentStatisticsAssay
     from lr_lightning.callbacks.assays.latent_traversal import LatentTraversalAssay as LatentTraversalAssay
@@ -45,6 +46,7 @@ ASSAYS: Registry[AssayCallback] = Registry(
         "response_path": f"{_ASSAYS}.response_path:ResponsePathAssay",
         "sampling": f"{_ASSAYS}.sampling:SamplingAssay",
         "consistency": f"{_ASSAYS}.consistency:ConsistencyAssay",
+        "explorer": f"{_ASSAYS}.explorer:ExplorerExport",
     },
     group="lr_lightning.assays",
 )

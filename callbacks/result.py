@@ -21,6 +21,7 @@ class AssayResult(PrintedResult):
         figures: Functions that draw a figure, called on one process only.
         arrays: Raw results, saved to ``assays/``.
         tables: Columns and rows, logged to W&B.
+        pages: HTML documents, saved to ``pages/`` and logged to W&B; only those of one process count.
         warnings: Sentences on why the scalars may not be trustworthy.
     """
 
@@ -28,4 +29,5 @@ class AssayResult(PrintedResult):
     figures: Mapping[str, Callable[[], "Figure"]] = field(default_factory=dict)
     arrays: Mapping[str, Tensor] = field(default_factory=dict)
     tables: Mapping[str, tuple[list[str], list[list[float | str]]]] = field(default_factory=dict)
+    pages: Mapping[str, str] = field(default_factory=dict)
     warnings: Sequence[str] = ()

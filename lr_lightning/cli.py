@@ -16,6 +16,7 @@ Train autoencoders and VAEs, and measure their latent spaces with interventional
   validate  validate a run:     lr-lightning validate runs/quickstart
   predict   encode a data set:  lr-lightning predict runs/quickstart
   assay     report on a model:  lr-lightning assay runs/quickstart --out report
+  explore   touch latents:      lr-lightning explore runs/quickstart
   export    share a model:      lr-lightning export runs/quickstart --out shared
   import    read a model of another project:  lr-lightning import leeb2022 model_a.pt --out runs/leeb2022
   score     score any codes:    lr-lightning score codes.npz --metrics mig,dci
@@ -60,6 +61,10 @@ def main(arguments: list[str] | None = None) -> None:
         from lr_lightning.commands.export import command as export
 
         sys.exit(export.main(arguments[1:]))
+    elif command == "explore":
+        from lr_lightning.commands.explore import command as explore
+
+        sys.exit(explore.main(arguments[1:]))
     elif command == "study":
         from lr_lightning.commands.study import command as study
 

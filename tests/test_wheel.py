@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.explorer.test_static_page import embedded
+from tests.extras import needs
 from tests.installed import OFFLINE, install, run_commands, run_python
 
 ROOT = Path(__file__).parents[1]
@@ -93,6 +95,16 @@ def test_the_packaged_model_is_assayed_from_an_empty_folder(site: Path, tmp_path
     assert (tmp_path / "report" / "index.html").stat().st_size > 10_000
     assert [path.name for path in tmp_path.iterdir()] == ["report"]
     assert state() == before  # the package is only read
+
+
+@needs("onnx", "onnxruntime", "onnxscript")
+def test_the_packaged_model_is_explored_from_an_empty_folder(site: Path, tmp_path: Path) -> None:
+    [done] = run_commands(["explore demo --num_samples 8"], tmp_path, site)
+    assert done.code == 0, done.printed
+    data = embedded((tmp_path / "explorer.html").read_text())
+    assert data["title"] == "AdaGVAE on rendered_shapes3d"
+    assert data["engine"]["kind"] == "onnx"
+    assert [path.name for path in tmp_path.iterdir()] == ["explorer.html"]
 
 
 def test_it_installs_the_console_script(site: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from urllib.parse import quote
 
 from lr_lightning.callbacks.sentences import number
 
@@ -33,6 +34,7 @@ class Section:
         pictures: Figures.
         scalars: Numbers by name.
         tables: Columns and rows by name.
+        links: Paths of further pages, relative to this one, by the text of the link.
         arrays: Path of the raw results; ``None`` if there are none.
         seconds: Time that it took; 0 if it was not measured.
         wide: Whether pictures need the full width; otherwise many are shown two per row.
@@ -44,6 +46,7 @@ class Section:
     pictures: Sequence[Picture] = ()
     scalars: Mapping[str, float] = field(default_factory=dict)
     tables: Mapping[str, tuple[Sequence[str], Sequence[Sequence[float | str]]]] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)
     arrays: str | None = None
     seconds: float = 0.0
     wide: bool = False
@@ -122,6 +125,7 @@ def _section(section: Section) -> str:
     parts = [f"<h2>{_heading(section.name)}</h2>", f'<p class="summary">{escape(section.summary)}.</p>']
     if section.interpretations:
         parts.append(_list(section.interpretations))
+    parts += [f'<p><a href="{escape(quote(path))}">{escape(text)}</a></p>' for text, path in section.links.items()]
     if section.pictures:
         many = " many" if len(section.pictures) > _FEW_PICTURES and not section.wide else ""
         parts.append(f'<div class="pictures{many}">{"".join(map(_picture, section.pictures))}</div>')

@@ -1,4 +1,4 @@
-"""Saves figures, tables and raw arrays to the run folder and to the Trainer's loggers."""
+"""Saves figures, pages, tables and raw arrays to the run folder and to the Trainer's loggers."""
 
 import re
 from collections.abc import Mapping
@@ -54,6 +54,29 @@ def save_figure(trainer: Trainer, key: str, figure: "Figure") -> None:
             logger.experiment.add_figure(key, figure, global_step=step)
 
 
+def save_page(trainer: Trainer, key: str, page: str) -> None:
+    """Write an HTML document to ``pages/`` and log it to W&B under ``key``.
+
+    Args:
+        trainer: The file is saved in its :func:`media_folder`.
+        key: Logged key, e.g. ``"assay/explorer/page"``.
+        page: The document.
+    """
+    path = page_path(trainer, key)
+    if path is not None:
+        content = page.encode()
+        write_atomically(path, lambda file: file.write(content))
+    step = logging_step(trainer)
+    for logger in trainer.loggers:
+        if isinstance(logger, RunWandbLogger) and path is not None:
+            logger.log_page(key, path, step)
+        elif isinstance(logger, WandbLogger):
+            import wandb
+
+            html = wandb.Html(page, inject=False, data_is_not_path=True)  # a style sheet of W&B would be injected
+            logger.experiment.log({key: html, "trainer/global_step": step})
+
+
 def save_table(trainer: Trainer, key: str, columns: list[str], rows: list[list[float | str]]) -> None:
     """Log a table to W&B under ``key``; files contain the same numbers as raw arrays."""
     for logger in trainer.loggers:
@@ -78,7 +101,7 @@ def save_score_table(trainer: Trainer, key: str, table: ScoreTable) -> Path | No
 
 
 def media_folder(trainer: Trainer) -> Path | None:
-    """Return the parent of ``figures/`` and ``assays/``, ``None`` if there is none.
+    """Return the parent of ``figures/``, ``pages/`` and ``assays/``, ``None`` if there is none.
 
     It is the run folder, for runs from the command line; otherwise the folder of the first logger that has one, where
     Lightning also saves checkpoints; otherwise ``default_root_dir``, unless this is the working folder (its default).
@@ -100,6 +123,11 @@ def media_folder(trainer: Trainer) -> Path | None:
 def figure_path(trainer: Trainer, key: str) -> Path | None:
     """Return the path to which :func:`save_figure` would now write ``key``, ``None`` without a folder."""
     return _path(trainer, "figures", key, ".png")
+
+
+def page_path(trainer: Trainer, key: str) -> Path | None:
+    """Return the path to which :func:`save_page` would now write ``key``, ``None`` without a folder."""
+    return _path(trainer, "pages", key, ".html")
 
 
 def arrays_path(trainer: Trainer, key: str) -> Path | None:

@@ -153,6 +153,11 @@ class RunWandbLogger(WandbLogger):
         figure = os.path.relpath(path.absolute(), self.run_folder)
         self._guarded(lambda run: self._log_media(run, LoggedMedia(0, step, key, figure)))
 
+    def log_page(self, key: str, path: Path, step: int) -> None:
+        """Log the HTML document ``path``, inside the run folder, in the row of ``step``."""
+        page = os.path.relpath(path.absolute(), self.run_folder)
+        self._guarded(lambda run: self._log_media(run, LoggedMedia(0, step, key, page=page)))
+
     @override
     def log_table(
         self,
@@ -305,11 +310,14 @@ class RunWandbLogger(WandbLogger):
             return
 
     def _media(self, media: LoggedMedia) -> dict[str, Any]:
-        """Return W&B's object for a figure or table."""
+        """Return W&B's object for a figure, page or table."""
         import wandb
 
         if media.figure is not None:
             return {media.key: wandb.Image(str(self.run_folder / media.figure))}
+        if media.page is not None:  # as it is: otherwise, a style sheet of W&B would be injected
+            html = (self.run_folder / media.page).read_text(encoding="utf-8")
+            return {media.key: wandb.Html(html, inject=False, data_is_not_path=True)}
         return {media.key: wandb.Table(columns=list(media.columns), data=[list(row) for row in media.data])}
 
     # Logging

@@ -1,4 +1,4 @@
-"""Records figures and tables logged to W&B in the run folder, so that a later start can log them again."""
+"""Records figures, pages and tables logged to W&B in the run folder, so that a later start can log them again."""
 
 import json
 from collections.abc import Sequence
@@ -12,15 +12,16 @@ MEDIA_FILE = "wandb_media.jsonl"
 
 
 class LoggedMedia(NamedTuple):
-    """A logged figure or table.
+    """A logged figure, page or table.
 
     Attributes:
         row: Its W&B ``_step``.
         step: Its training step.
         key: Its logged key.
-        figure: Path of a figure, relative to the run folder; ``None`` for a table.
+        figure: Path of a figure, relative to the run folder; ``None`` for anything else.
         columns: Column names of a table.
         data: Rows of a table.
+        page: Path of an HTML document, relative to the run folder; ``None`` for anything else.
     """
 
     row: int
@@ -29,6 +30,7 @@ class LoggedMedia(NamedTuple):
     figure: str | None = None
     columns: Sequence[str] = ()
     data: Sequence[Sequence[float | str]] = ()
+    page: str | None = None
 
 
 def append_media(path: Path, media: LoggedMedia) -> None:

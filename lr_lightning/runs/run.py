@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from pytorch_lightning import LightningDataModule, LightningModule
@@ -29,6 +29,9 @@ from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.runs.results import Evaluation, read_results, scalars_of, scores_of
 from lr_lightning.runs.scores import Scores
 from lr_lightning.runs.sharing.export import export_run
+
+if TYPE_CHECKING:
+    from lr_lightning.explorer.notebook_page import ExplorerPage
 
 
 @dataclass(frozen=True, repr=False)
@@ -129,7 +132,7 @@ class Run:
 
         def load() -> LightningModule:
             kind = partial(LoadingModel, folder=self.folder, checkpoint=path)
-            return _with_weights(prepare(self._words(), kind).model, path)
+            return with_weights(prepare(self._words(), kind).model, path)
 
         return run_isolated(load, quiet=True)
 
@@ -283,6 +286,42 @@ class Run:
         export_run(self.folder, path, Path(out), license_=license, notes=notes, overwrite=overwrite)
         return Path(out).absolute()
 
+    def explore(
+        self,
+        checkpoint: str | Path = "best",
+        *,
+        num_samples: int | None = None,
+        seed: int = 0,
+        values: Mapping[str, Any] | None = None,
+    ) -> "ExplorerPage":
+        """Return a page on which latents are moved by hand, as ``lr-lightning explore`` writes it.
+
+        A notebook shows it where it is the value of a cell; ``run.explore().save("explorer.html")`` writes a file.
+
+        Args:
+            checkpoint: See :meth:`checkpoint`; for an ensemble, name one of its models, e.g. ``"seed_3"``.
+            num_samples: Number of base codes of the response matrix; 128 if ``None``, fewer for many latents and for
+                large images.
+            seed: Seed of all random choices.
+            values: Values that replace those of the config, as for :func:`~lr_lightning.fit`.
+
+        Raises:
+            FileNotFoundError: If there is no such checkpoint.
+            ModuleNotFoundError: If a package of the extra ``explore`` is missing.
+            ValueError: If the checkpoint contains several models, or the model cannot be exported to ONNX.
+        """
+        from lr_lightning.explorer.notebook_page import ExplorerPage
+        from lr_lightning.explorer.static_page import static_page
+        from lr_lightning.runs.exploring import explored_run
+
+        path, words = self._checkpoint_of_one_model(checkpoint), option_words(values or {})
+
+        def build() -> ExplorerPage:
+            explored = explored_run(self, path, words)
+            return ExplorerPage(explored.title, static_page(explored, num_samples=num_samples, seed=seed))
+
+        return run_isolated(build, quiet=True)
+
     def encode(self, num_samples: int, checkpoint: str | Path = "best", *, seed: int = 0) -> RunCodes:
         """Encode random observations of the data set on the CPU; nothing is written.
 
@@ -305,7 +344,7 @@ class Run:
             if not isinstance(dataset, FactorDataset):
                 raise ValueError(f"the data module {type(loaded.datamodule).__name__} of {self.folder} has no data set")
             drawn = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))[:num_samples]
-            model = cast(AutoencoderModule, _with_weights(loaded.model, path))
+            model = cast(AutoencoderModule, with_weights(loaded.model, path))
             return encode_observations(model, dataset, drawn.sort().values)
 
         return run_isolated(encode, quiet=True)
@@ -352,7 +391,7 @@ class Run:
         return ["validate", f"--config={self.folder / CONFIG}", *SETTINGS]
 
 
-def _with_weights(model: LightningModule, checkpoint: Path) -> LightningModule:
+def with_weights(model: LightningModule, checkpoint: Path) -> LightningModule:
     """Return a model, in evaluation mode, with the weights of a checkpoint."""
     content = read_checkpoint(checkpoint)
     model.load_state_dict(content["state_dict"])

@@ -30,6 +30,11 @@ def test_texts_are_escaped_and_pictures_embedded() -> None:
     assert f'src="data:image/png;base64,{base64.b64encode(PNG).decode()}"' in page
 
 
+def test_links_to_further_pages_are_escaped() -> None:
+    page = render(replace(REPORT, sections=[replace(SECTION, links={"Open <it>": 'pages/a "b".html'})]))
+    assert '<a href="pages/a%20%22b%22.html">Open &lt;it&gt;</a>' in page
+
+
 def test_warnings_come_first_then_notes_then_sections() -> None:
     page = render(REPORT)
     texts = ("CDS is within chance.", "dynamics was skipped.", "At a glance", '<section id="response_matrix">')

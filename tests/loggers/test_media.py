@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import CSVLogger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.loggers.logger import DummyLogger
 
 from lr_lightning.loggers import RunCSVLogger, RunWandbLogger
-from lr_lightning.loggers.media import media_folder, save_arrays, save_figure, save_score_table, save_table
+from lr_lightning.loggers.media import media_folder, save_arrays, save_figure, save_page, save_score_table, save_table
 from lr_lightning.metrics.score_table import ScoreTable
 from lr_lightning.testing.tiny_runs import RunFolder
 
@@ -97,6 +97,19 @@ def test_figure_is_logged_at_the_step_of_the_scalars(tmp_path: Path) -> None:
     assert logged["trainer/global_step"] == 39
     assert isinstance(logged["assay/a/b"], wandb.Image)
     assert loggers[1].writer.calls == [("add_figure", ("assay/a/b", figure), {"global_step": 39})]
+
+
+@pytest.mark.parametrize(("testing", "moment"), [(False, "step000040"), (True, "test")])
+def test_pages_are_saved_and_logged_as_they_are(tmp_path: Path, testing: bool, moment: str) -> None:
+    page = "<!DOCTYPE html><html><head></head><p>é</p></html>"
+    logger = FakeWandb()
+    save_page(trainer(tmp_path, logger, testing=testing), "assay/explorer/page", page)
+    [path] = (tmp_path / "pages").iterdir()
+    assert path.name == f"explorer-page-{moment}.html"
+    assert path.read_text() == page
+    [(_, (logged,), _)] = logger.run.calls
+    assert logged["assay/explorer/page"].html == page  # without a style sheet of W&B
+    assert logged["trainer/global_step"] == 39
 
 
 def test_tables_are_logged_to_wandb_only(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def choose_assays(names: Sequence[str]) -> Choice:
 
     Args:
         names: Names of :data:`~lr_lightning.callbacks.registry.ASSAYS`, or import paths; ``"all"`` selects every class
-            of the registry that can be imported.
+            of the registry that can be imported, except those that only run where they are named.
 
     Raises:
         ValueError: If there is no name, a name is unknown, a named class cannot be imported, or two classes share a
@@ -42,9 +42,12 @@ def choose_assays(names: Sequence[str]) -> Choice:
             choice.assays[name] = ASSAYS[name]
         elif "all" in names:
             try:
-                choice.assays[name] = ASSAYS[name]
+                assay = ASSAYS[name]
             except ValueError as error:
                 choice.unavailable[name] = str(error)
+                continue
+            if assay.by_default:
+                choice.assays[name] = assay
     for path in [name for name in names if name != "all" and name not in ASSAYS]:
         assay = ASSAYS[path]
         name = ASSAYS.name_of(assay) or str(getattr(assay, "name", assay.__name__))

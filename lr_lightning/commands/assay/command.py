@@ -72,7 +72,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--list", action="store_true", help="list the assays and exit")
     parser.add_argument(
-        "--assays", metavar="NAMES", default="all", help="comma-separated names or import paths (default: all)"
+        "--assays",
+        metavar="NAMES",
+        default="all",
+        help="comma-separated names or import paths (default: all; all,explorer adds the page of the explorer)",
     )
     parser.add_argument("--out", metavar="FOLDER", type=Path, help="folder of the report")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing report")
@@ -104,7 +107,8 @@ def _list() -> None:
             console.print(heading, Text(f"unavailable: {error}", style="red"), sep="", soft_wrap=True)
             continue
         size = default_size(assay)
-        note = Text("" if size is None else f"  ({size} codes)", style="dim")
+        remark = "" if size is None else f"  ({size} codes)"
+        note = Text(remark if assay.by_default else f"{remark}  (only if named)", style="dim")
         console.print(heading, assay.summary or assay.__name__, note, sep="", soft_wrap=True, markup=False)
 
 
@@ -127,6 +131,7 @@ def _clear_folder(folder: Path) -> None:
     check_writable(folder, "folder", "--out")
     patterns = [INDEX, "results.json"]
     patterns += [f"figures/*-{moment}.png" for moment in ("validate", "test")]
+    patterns += [f"pages/*-{moment}.html" for moment in ("validate", "test")]
     patterns += [f"assays/*-{moment}.{suffix}" for moment in ("validate", "test") for suffix in ("npz", "json")]
     for path in [path for pattern in patterns for path in folder.glob(pattern)]:
         path.unlink()

@@ -1,14 +1,17 @@
 """The contents of the report of ``lr-lightning assay``."""
 
 import json
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lr_lightning.callbacks import AssayCallback
 from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.commands.assay.trainer import AssayCLI
 from lr_lightning.commands.page import Picture, Report, Section
-from lr_lightning.loggers.media import arrays_path, figure_path
+from lr_lightning.common.files import quoted_path
+from lr_lightning.loggers.media import arrays_path, figure_path, page_path
 
 
 def assay_report(command_line: AssayCLI, notes: Sequence[str]) -> Report:
@@ -53,6 +56,8 @@ def _facts(command_line: AssayCLI, record: dict[str, Any]) -> dict[str, str]:
         "Versions": f"lr-lightning {versions.get('lr-lightning', '?')} ({record['git_commit'] or 'no commit'}), "
         f"torch {versions['torch']}",
         "Time": f"{record['seconds']:.0f} s, of which assays {record['assay_seconds']:.0f} s",
+        "Explore": f"lr-lightning explore {quoted_path(Path(record['config']['ckpt_path']))} "
+        "opens a page on which latents are moved by hand",
     }
     return {name: text for name, text in facts.items() if text}
 
@@ -66,6 +71,11 @@ def _section(command_line: AssayCLI, assay: AssayCallback) -> Section:
         path = figure_path(trainer, f"{assay.prefix}/{key}")
         assert path is not None  # this Trainer has a folder
         pictures.append(Picture(assay.caption(key), path.read_bytes()))
+    links = {}
+    for key in result.pages:
+        page = page_path(trainer, f"{assay.prefix}/{key}")
+        assert page is not None  # as above
+        links[f"Open the {key.replace('_', ' ')}"] = Path(os.path.relpath(page, command_line.folder)).as_posix()
     arrays = arrays_path(trainer, f"assay/{assay.name}") if result.arrays else None
     return Section(
         name=assay.name,
@@ -74,6 +84,7 @@ def _section(command_line: AssayCLI, assay: AssayCallback) -> Section:
         pictures=pictures,
         scalars=scalars,
         tables=result.tables,
+        links=links,
         arrays=None if arrays is None else str(arrays.relative_to(command_line.folder)),
         seconds=assay.total_seconds,
     )

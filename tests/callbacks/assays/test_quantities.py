@@ -22,6 +22,7 @@ QUANTITIES = {
     "response_path": {f"{way}_{name}" for way in ("path", "line") for name in ("cost", "length", "observation_error")},
     "sampling": {"mmd_prior_response*", "mmd_prior_posterior*", "mmd_posterior_response*"}
     | {"wasserstein_mean", "wasserstein_max", "kolmogorov_smirnov_max"},
+    "explorer": set(),
     "consistency": {"invariance", "equivariance", "self_consistency_first", "self_consistency_last"},
 }
 

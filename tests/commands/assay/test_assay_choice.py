@@ -7,7 +7,10 @@ from lr_lightning.commands.assay.assay_choice import choose_assays
 
 
 def test_assays_come_once_in_the_order_of_the_registry() -> None:
-    assert list(choose_assays(["all", "dynamics"]).assays) == list(ASSAYS)
+    by_default = [name for name in ASSAYS if ASSAYS[name].by_default]
+    assert list(choose_assays(["all", "dynamics"]).assays) == by_default
+    assert set(ASSAYS) - set(by_default) == {"explorer"}
+    assert list(choose_assays(["explorer", "all"]).assays) == list(ASSAYS)
     choice = choose_assays(["dynamics", "reconstruction", "lr_lightning.callbacks.DynamicsAssay"])
     assert list(choice.assays) == ["reconstruction", "dynamics"]
     assert choice.assays["dynamics"] is DynamicsAssay

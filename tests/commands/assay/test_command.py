@@ -28,6 +28,7 @@ from tests.commands.assay.reports import Page, run
 FEW = ["--num_samples=12", "--assays.sampling.num_samples=4", "--assays.response_map.num_steps=5"]
 FEW_FACTORS = ["--assays.conditioned_response.num_traversals=2", "--assays.conditioned_response.num_samples=2"]
 FEW_FACTORS += ["--assays.factor_topology.num_traversals=2", "--assays.disentanglement.metrics=[mig]"]
+BY_DEFAULT = [name for name in ASSAYS if ASSAYS[name].by_default]
 TWO = "--assays=latent_statistics,response_matrix"
 
 pytestmark = [
@@ -58,7 +59,7 @@ def test_report_on_points_leaves_the_run_alone(helix: Path, capsys: pytest.Captu
     assert files(helix) == before
     skipped = {"latent_traversal", "conditioned_response", "disentanglement", "factor_topology"}
     page = Page(Path("report/index.html"))
-    assert page.sections == [name for name in ASSAYS if name not in skipped]
+    assert page.sections == [name for name in BY_DEFAULT if name not in skipped]
     captured = capsys.readouterr()
     for name in skipped:
         assert f"note: {name} was skipped: " in captured.out
@@ -77,7 +78,7 @@ def test_report_on_points_leaves_the_run_alone(helix: Path, capsys: pytest.Captu
 def test_report_on_images_is_complete(bars_run: Path) -> None:
     assert run("assay", str(bars_run), "--out=report", "--split=test", *FEW, *FEW_FACTORS) == 0
     page = Page(Path("report/index.html"))
-    assert page.sections == list(ASSAYS)
+    assert page.sections == BY_DEFAULT
     assert all(link.startswith("#") for link in page.links)
     drawn = pictures(page)
     on_disk = list(Path("report/figures").glob("*.png"))
@@ -284,3 +285,4 @@ def test_list_tells_names_and_sizes(capsys: pytest.CaptureFixture[str]) -> None:
     printed = capsys.readouterr().out
     assert all(f"{name} " in printed and ASSAYS[name].summary in printed for name in ASSAYS)
     assert f"{ASSAYS['response_matrix'].summary}  (256 codes)" in printed
+    assert f"{ASSAYS['explorer'].summary}  (only if named)" in printed
