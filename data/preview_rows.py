@@ -24,12 +24,17 @@ class FactorTraversal(NamedTuple):
 
 
 def preview_rows(
-    dataset: FactorDataset, num_values: int, generator: torch.Generator | None = None, *, fill: bool = False
+    dataset: FactorDataset,
+    num_values: int,
+    generator: torch.Generator | None = None,
+    *,
+    fill: bool = False,
+    start: int | None = None,
 ) -> list[FactorTraversal]:
-    """Traverse each factor, starting from one random observation.
+    """Traverse each factor, starting from one observation.
 
     On a full grid, the other factors stay fixed. Otherwise, each value is shown by the first of the observations that
-    share the most other factors with the random one, and values without observations are skipped.
+    share the most other factors with that one, and values without observations are skipped.
 
     Args:
         dataset: The data.
@@ -37,6 +42,7 @@ def preview_rows(
         generator: Random source of the observation, on the CPU.
         fill: Whether to take several observations of each value, the most similar first, if a factor has at most half
             as many values; only without a full grid.
+        start: The observation; a random one if ``None``.
 
     Returns:
         One traversal per factor, in the order of the factors.
@@ -46,8 +52,8 @@ def preview_rows(
     """
     check_at_least("num_values", num_values, 2)
     space = dataset.factor_space
-    start = torch.randint(len(dataset), (1,), generator=generator)
-    factors = start if dataset.full_grid else torch.arange(len(dataset))
+    number = torch.randint(len(dataset), (1,), generator=generator) if start is None else torch.tensor([start])
+    factors = number if dataset.full_grid else torch.arange(len(dataset))
     factors = dataset.factors(factors).cpu()  # (1, K), or (N, K) to search in
     traversals = []
     for k, (name, size) in enumerate(zip(space.names, space.sizes, strict=True)):
@@ -57,7 +63,7 @@ def preview_rows(
             wanted[:, k] = positions
             indices = space.indices(wanted)
         else:
-            positions, indices = _nearest(factors, int(start), k, positions, num_values // size if fill else 1)
+            positions, indices = _nearest(factors, int(number), k, positions, num_values // size if fill else 1)
         traversals.append(FactorTraversal(name, positions, indices))
     return traversals
 

@@ -1,6 +1,8 @@
 """The data object of a page: everything that it shows except what the model computes while latents are moved."""
 
+import re
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -99,6 +101,14 @@ def explorer_data(
         "paths": paths,
         "samples": sample_entries(explored, generator()),
         "scores": scores,
-        "cautions": list(dict.fromkeys([*explored.cautions, *cautions])),
+        "cautions": _without_repetitions([*cautions, *explored.cautions]),
         "notes": list(explored.notes),
     }
+
+
+def _without_repetitions(sentences: Sequence[str]) -> list[str]:
+    """Return the sentences, the first of those that differ in numbers alone: those of the page, and of the run."""
+    distinct: dict[str, str] = {}
+    for sentence in sentences:
+        distinct.setdefault(re.sub(r"\d[\d.,]*", "0", sentence), sentence)
+    return list(distinct.values())

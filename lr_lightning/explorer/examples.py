@@ -19,6 +19,8 @@ _FEWEST = 8
 _VALUES = _MOST * 3 * 64 * 64
 """Number of values of all examples together, which bounds the size of the page."""
 _PER_FACTOR = 8
+_CANDIDATES = 64
+"""Number of random observations of which the most typical one comes first."""
 _OTHERS = 8
 """Number of random observations beside the traversals."""
 
@@ -43,8 +45,8 @@ class Examples:
 def choose_examples(explored: ExploredModel, generator: torch.Generator) -> Examples:
     """Return the examples of a model; none if it has no data.
 
-    With labels, they are a traversal of each factor, as far as there is room for, and random observations; without,
-    random observations only.
+    The first one is typical, with a code near the mean. With labels, the others are a traversal of each factor from
+    there, as far as there is room, and random observations; without, random observations only.
 
     Args:
         explored: The model.
@@ -61,8 +63,9 @@ def choose_examples(explored: ExploredModel, generator: torch.Generator) -> Exam
 
 def _from_dataset(explored: ExploredModel, dataset: FactorDataset, generator: torch.Generator) -> Examples:
     room, space = _room(dataset.image_shape), dataset.factor_space
-    chosen: dict[int, None] = {}  # in order, each once
-    rows = preview_rows(dataset, _PER_FACTOR, generator) if space.names else []
+    start = _typical(explored, dataset, generator)
+    chosen: dict[int, None] = {start: None}  # in order, each once
+    rows = preview_rows(dataset, _PER_FACTOR, start=start) if space.names else []
     traversals = []
     for row in rows:
         indices = row.indices.tolist()
@@ -70,7 +73,7 @@ def _from_dataset(explored: ExploredModel, dataset: FactorDataset, generator: to
             continue
         chosen |= dict.fromkeys(indices)
         traversals.append((row.factor, indices))
-    others = torch.randperm(len(dataset), generator=generator)[: max(_OTHERS, room // 4 if not chosen else 0)]
+    others = torch.randperm(len(dataset), generator=generator)[: max(_OTHERS, 0 if traversals else room // 4)]
     chosen |= dict.fromkeys(others.tolist())
     numbers = list(chosen)[: max(room, 1)]
     place = {number: position for position, number in enumerate(numbers)}
@@ -84,6 +87,14 @@ def _from_dataset(explored: ExploredModel, dataset: FactorDataset, generator: to
     shown = torch.tensor(numbers)
     values = dataset.factors(shown).cpu() if space.names else None
     return _encoded(explored, dataset.images(shown).cpu(), values, factors, rows_of_factors)
+
+
+def _typical(explored: ExploredModel, dataset: FactorDataset, generator: torch.Generator) -> int:
+    """Return the one of a few random observations whose code is nearest to the mean: at the edge, models are worse."""
+    drawn = torch.randperm(len(dataset), generator=generator)[:_CANDIDATES]
+    codes = encode_means(explored.autoencoder, dataset.images(drawn).cpu())
+    mean = codes.mean(dim=0) if explored.codes is None else explored.codes.mean(dim=0)
+    return int(drawn[(codes - mean).norm(dim=1).argmin()])
 
 
 def _room(shape: tuple[int, ...]) -> int:

@@ -52,6 +52,17 @@ def test_in_a_grid_only_the_factor_changes(seed: int, num_values: int) -> None:
         assert torch.equal(every[one][rest], every[other][rest])
 
 
+@pytest.mark.parametrize("full_grid", [True, False])
+def test_it_starts_from_a_given_observation(full_grid: bool) -> None:
+    dataset = grid()
+    dataset.full_grid = full_grid
+    own = dataset.factors(torch.tensor([17]))[0]
+    for k, traversal in enumerate(preview_rows(dataset, 50, start=17)):
+        assert 17 in traversal.indices
+        others = [column for column in range(3) if column != k]
+        assert (dataset.factors(traversal.indices)[:, others] == own[others]).all()
+
+
 def test_the_generator_decides_where_from() -> None:
     starts = {int(preview_rows(grid(), 5, seeded(seed))[1].indices) for seed in range(20)}
     assert len(starts) > 10

@@ -198,6 +198,14 @@ def test_codes_that_are_not_finite_are_refused(value: float, message: str) -> No
         explorer_data(explored_bars(codes=codes))
 
 
+def test_cautions_of_page_and_run_are_not_repeated() -> None:
+    few = "The response matrix comes from 9 base codes, fewer than 30."
+    data = explorer_data(explored_bars(cautions=(few, "Seed 3 ended early.")), num_samples=24)
+    assert "The response matrix comes from 24 base codes, fewer than 30." in data["cautions"]
+    assert few not in data["cautions"]
+    assert data["cautions"][-1] == "Seed 3 ended early."
+
+
 def test_too_few_base_codes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"num_samples.*1"):
         explorer_data(explored_bars(), num_samples=1)
