@@ -329,6 +329,14 @@ def test_notebook_page() -> None:
     assert "assay/response_matrix/independence" in names["trainer"].callback_metrics  # type: ignore[attr-defined]
 
 
+@needs("onnx", "onnxruntime", "onnxscript")
+@pytest.mark.filterwarnings("ignore:independence is undefined")
+def test_explorer_page() -> None:
+    [code] = blocks(DOCS["explorer"], "python")
+    exec(code, {})
+    assert Path("explorer.html").stat().st_size > 10**6
+
+
 def test_files_page() -> None:
     [code] = blocks(DOCS["howto/files"], "python")
     run = Path("runs/helix")
