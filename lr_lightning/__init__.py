@@ -4,10 +4,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lr_lightning.runs import Evaluation, Run, RunCodes, Scores, fit, import_model, load_run
+    from lr_lightning.runs import Evaluation, ExplorerPage, Run, RunCodes, Scores, fit, import_model, load_run
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Evaluation", "Run", "RunCodes", "Scores", "__version__", "fit", "import_model", "load_run"]
+__all__ = ["Evaluation", "ExplorerPage", "Run", "RunCodes", "Scores", "__version__", "fit", "import_model", "load_run"]
 
 
 def __getattr__(name: str) -> Any:

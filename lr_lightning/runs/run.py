@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from pytorch_lightning import LightningDataModule, LightningModule
@@ -20,6 +20,7 @@ from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG
 from lr_lightning.commands.run.weights_file import WEIGHTS
 from lr_lightning.common.checks import check_choice
 from lr_lightning.data import FactorDataset
+from lr_lightning.explorer.notebook_page import ExplorerPage
 from lr_lightning.metrics.core.sample import Codes
 from lr_lightning.models import AutoencoderModule
 from lr_lightning.runs.assay_words import Assays, assay_words
@@ -29,9 +30,6 @@ from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.runs.results import Evaluation, read_results, scalars_of, scores_of
 from lr_lightning.runs.scores import Scores
 from lr_lightning.runs.sharing.export import export_run
-
-if TYPE_CHECKING:
-    from lr_lightning.explorer.notebook_page import ExplorerPage
 
 
 @dataclass(frozen=True, repr=False)
@@ -293,7 +291,7 @@ class Run:
         num_samples: int | None = None,
         seed: int = 0,
         values: Mapping[str, Any] | None = None,
-    ) -> "ExplorerPage":
+    ) -> ExplorerPage:
         """Return a page on which latents are moved by hand, as ``lr-lightning explore`` writes it.
 
         A notebook shows it where it is the value of a cell; ``run.explore().save("explorer.html")`` writes a file.
@@ -310,7 +308,6 @@ class Run:
             ModuleNotFoundError: If a package of the extra ``explore`` is missing.
             ValueError: If the checkpoint contains several models, or the model cannot be exported to ONNX.
         """
-        from lr_lightning.explorer.notebook_page import ExplorerPage
         from lr_lightning.explorer.static_page import static_page
         from lr_lightning.runs.exploring import explored_run
 
