@@ -85,8 +85,8 @@ def middle(locator: Any) -> tuple[float, float]:
     return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
 
 
-def point_at(page: Any, canvas: Any, sentence: str) -> None:
-    """Move the mouse over a heat map until it describes a cell with ``sentence``."""
+def point_at(page: Any, canvas: Any, sentence: str) -> tuple[int, int]:
+    """Move the mouse over a heat map until it describes a cell with ``sentence``; return its place in the canvas."""
     canvas.scroll_into_view_if_needed()
     box = canvas.bounding_box()
     readout = canvas.locator("xpath=following-sibling::p")
@@ -94,7 +94,7 @@ def point_at(page: Any, canvas: Any, sentence: str) -> None:
         for x in np.arange(box["x"] + 4, box["x"] + box["width"], 9):
             page.mouse.move(x, y)
             if sentence in readout.inner_text():
-                return
+                return int(x - box["x"]), int(y - box["y"])
     raise AssertionError(f"no cell is described by {sentence!r}")
 
 
@@ -325,7 +325,7 @@ def test_a_phone_keeps_the_image_in_sight(browser: Any, address: str, model: Toy
         assert_shows_its_code(page, model)
 
 
-@pytest.mark.parametrize("width", [700, 1000, 2400])
+@pytest.mark.parametrize("width", [700, 1000, 1300, 2400])
 def test_nothing_is_cut_off_at_other_widths(browser: Any, address: str, width: int) -> None:
     with opened(browser, address, viewport={"width": width, "height": 900}) as page:
         assert page.evaluate("() => document.documentElement.scrollWidth") <= width
@@ -383,6 +383,14 @@ def test_a_thousand_latents_stay_usable(browser: Any, tmp_path: Path) -> None:
         assert response(page) == pytest.approx(model.response(code(page)).tolist(), abs=1e-5)
 
 
+def test_a_latent_of_a_link_is_shown_among_a_thousand(browser: Any, tmp_path: Path) -> None:
+    address = written(tmp_path, toy_page(wide_model()))
+    with opened(browser, f"{address}#latent=777") as page:
+        assert slider(page, 777).is_visible()
+        page.keyboard.press("ArrowRight")
+        assert code(page)[777] == pytest.approx(0.15)
+
+
 def test_vectors_are_points_and_bars(browser: Any, tmp_path: Path) -> None:
     model = vector_model()
     with opened(browser, written(tmp_path, toy_page(model))) as page:
@@ -414,7 +422,11 @@ def test_undefined_entries_are_shown_as_such(browser: Any, tmp_path: Path, model
     data["slices"][0]["divergence"] = [[None] * 7 for _ in range(7)]
     changes = {key: data[key] for key in ("response_matrix", "slices")}
     with opened(browser, written(tmp_path, toy_page(model, **changes))) as page:
-        point_at(page, page.locator("#matrix-response canvas"), "Intervene on latent 0: latent 0 responds by undefined")
+        canvas = page.locator("#matrix-response canvas")
+        x, y = point_at(page, canvas, "Intervene on latent 0: latent 0 responds by undefined")
+        page.mouse.move(0, 0)
+        color = pixels(page, "#matrix-response canvas")[y + 8, x + 8]
+        assert color.tolist() == [217, 217, 217]  # of no other cell
         row = page.locator("#scores tbody tr").nth(1)
         assert row.locator("td").first.inner_text() == "undefined"
         assert "few" in row.locator("th").inner_text()
