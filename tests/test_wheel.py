@@ -5,9 +5,13 @@ import shutil
 import subprocess
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
+from lr_lightning import load_run
+from tests.explorer.browser import canvas_pixels, launched, opened, settle
 from tests.explorer.test_static_page import embedded
 from tests.extras import needs
 from tests.installed import OFFLINE, install, run_commands, run_python
@@ -97,14 +101,42 @@ def test_the_packaged_model_is_assayed_from_an_empty_folder(site: Path, tmp_path
     assert state() == before  # the package is only read
 
 
-@needs("onnx", "onnxruntime", "onnxscript")
-def test_the_packaged_model_is_explored_from_an_empty_folder(site: Path, tmp_path: Path) -> None:
-    [done] = run_commands(["explore demo --num_samples 8"], tmp_path, site)
+@pytest.fixture(scope="module")
+def explorer(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder, empty before, with the page of the packaged model."""
+    folder = tmp_path_factory.mktemp("explorer")
+    [done] = run_commands(["explore demo --num_samples 8"], folder, site)
     assert done.code == 0, done.printed
-    data = embedded((tmp_path / "explorer.html").read_text())
+    return folder
+
+
+@needs("onnx", "onnxruntime", "onnxscript")
+def test_the_packaged_model_is_explored_from_an_empty_folder(explorer: Path) -> None:
+    data = embedded((explorer / "explorer.html").read_text())
     assert data["title"] == "AdaGVAE on rendered_shapes3d"
     assert data["engine"]["kind"] == "onnx"
-    assert [path.name for path in tmp_path.iterdir()] == ["explorer.html"]
+    assert [path.name for path in explorer.iterdir()] == ["explorer.html"]
+
+
+@needs("onnx", "onnxruntime", "onnxscript", "playwright")
+def test_a_browser_shows_what_the_packaged_model_computes(explorer: Path) -> None:
+    model: Any = load_run("demo").model()
+    with launched() as browser, opened(browser, (explorer / "explorer.html").as_uri()) as page:
+        page.get_by_role("button", name="Random").click()
+        settle(page)
+        code, observation, response = page.evaluate(
+            """() => {
+              const { code, observation, response } = explorer.state.result;
+              return [code, Array.from(observation), Array.from(response)];
+            }"""
+        )
+        shown = torch.tensor(canvas_pixels(page, "#observation"))
+    codes = torch.tensor([code])
+    with torch.no_grad():
+        decoded, expected = model.decode(codes)[0], model.response(codes)[0]
+    assert (torch.tensor(observation) - decoded.flatten()).abs().max() <= 1e-4
+    assert (torch.tensor(response) - expected).abs().max() <= 1e-4
+    assert (shown - 255 * decoded.clamp(0, 1).permute(1, 2, 0)).abs().max() <= 0.6
 
 
 def test_it_installs_the_console_script(site: Path, tmp_path: Path) -> None:

@@ -6,12 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from tests.extras import REQUIRED
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 """Programs that are used, the first that is installed; Playwright's own browser is not needed."""
+
+PIXELS = """(selector) => {
+  const canvas = document.querySelector(selector);
+  const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  return { width, height, data: Array.from(data) };
+}"""
 
 
 def chromium_path() -> str:
@@ -78,3 +86,10 @@ def wait_until_ready(page: Any) -> None:
 def settle(page: Any) -> None:
     """Wait until the shown result is that of the present code."""
     page.wait_for_function("() => globalThis.explorer.isSettled()")
+
+
+def canvas_pixels(page: Any, selector: str) -> NDArray[np.int64]:
+    """Return what a canvas shows, red, green and blue in 0..255, shape ``(H, W, 3)``."""
+    found = page.evaluate(PIXELS, selector)
+    values: NDArray[np.int64] = np.array(found["data"], np.int64).reshape(found["height"], found["width"], 4)
+    return values[:, :, :3]

@@ -10,17 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.explorer.browser import launched, opened, settle, wait_until_ready
+from tests.explorer.browser import canvas_pixels, launched, opened, settle, wait_until_ready
 from tests.explorer.toy_pages import ToyModel, image_model, toy_data, toy_page, vector_model, wide_model
 from tests.extras import needs
 
 pytestmark = needs("onnx", "playwright")
-
-PIXELS = """(selector) => {
-  const canvas = document.querySelector(selector);
-  const { data, width, height } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-  return { width, height, data: Array.from(data) };
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -52,9 +46,7 @@ def written(folder: Path, html: str) -> str:
 
 
 def pixels(page: Any, selector: str = "#observation") -> Any:
-    """Return what a canvas shows, ``(H, W, 3)``."""
-    found = page.evaluate(PIXELS, selector)
-    return np.array(found["data"]).reshape(found["height"], found["width"], 4)[:, :, :3]
+    return canvas_pixels(page, selector)
 
 
 def code(page: Any) -> list[float]:
