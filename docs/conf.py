@@ -12,7 +12,7 @@ author = "the authors of lr_lightning"
 release = __version__
 
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
@@ -26,6 +26,12 @@ exclude_patterns = ["_build", "_extensions"]
 myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 4
 myst_dmath_allow_space = False  # $HOME and ${head} in prose are no formulas
+
+# Tutorials, which are executed whenever they are read
+nb_execution_mode = "auto"
+nb_execution_in_temp = True  # they write runs and files
+nb_execution_timeout = 600
+nb_execution_raise_on_error = True
 
 # Docstrings
 autodoc_member_order = "bysource"

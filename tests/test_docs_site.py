@@ -14,7 +14,7 @@ from tests.extras import needs
 
 ROOT = Path(__file__).parents[1]
 
-pytestmark = [needs("sphinx", "furo", "myst_parser", "sphinx_copybutton"), pytest.mark.slow]
+pytestmark = [needs("sphinx", "furo", "myst_nb", "sphinx_copybutton"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

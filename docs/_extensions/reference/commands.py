@@ -1,6 +1,7 @@
 """The page of the command line: what each command prints for ``--help``."""
 
 import os
+import re
 from contextlib import redirect_stdout
 from io import StringIO
 from unittest.mock import patch
@@ -22,6 +23,7 @@ _SUBCOMMANDS = {
     "data": ("list", "info", "preview", "render", "prepare"),
     "study": ("list", "run", "retry", "status", "table", "report", "udr", "sync", "search"),
 }
+_OF_LIGHTNING = ("fit", "validate", "test", "predict")
 _TRAINING = """\
 ``fit``, ``validate``, ``test`` and ``predict`` take a run folder, a checkpoint or ``--config``, and every key of a
 config as an option: ``--model.beta 8``. :doc:`config` lists the keys. :doc:`/runs` describes run folders, resuming and
@@ -30,16 +32,15 @@ how configs are composed."""
 
 def commands_page() -> str:
     """Return the page."""
-    lines = [*heading("Command line", "="), *block(_usage()), *heading("Training and evaluation", "-"), _TRAINING, ""]
+    missing = set(re.findall(r"^  ([a-z]+) ", USAGE, re.MULTILINE)) - set(_COMMANDS) - set(_OF_LIGHTNING)
+    if missing:
+        raise ValueError(f"the page of the command line lacks {', '.join(sorted(missing))}")
+    lines = [*heading("Command line", "="), *block(USAGE), *heading("Training and evaluation", "-"), _TRAINING, ""]
     for command, title in _COMMANDS.items():
         lines += [*heading(title, "-"), *block(_help(command))]
         for subcommand in _SUBCOMMANDS.get(command, ()):
             lines += [*heading(f"{command} {subcommand}", "^"), *block(_help(command, subcommand))]
     return "\n".join(lines) + "\n"
-
-
-def _usage() -> str:
-    return USAGE
 
 
 def _help(*words: str) -> str:
