@@ -51,7 +51,11 @@ def export_onnx(autoencoder: Autoencoder, codes: Tensor) -> bytes:
     missing = missing_packages()
     if missing is not None:
         raise ModuleNotFoundError(f"{missing}, or use --live, which needs none")
-    with assay_mode(autoencoder), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+    with (
+        assay_mode(autoencoder),
+        torch.compiler.set_stance("force_eager"),  # networks are not compiled just for this
+        torch.backends.cudnn.flags(enabled=True, allow_tf32=False),
+    ):
         codes = check_codes("codes", codes, autoencoder.latent_dim).float().cpu()
         device, dtype = placement(autoencoder)
         if dtype not in (None, torch.float32):
@@ -87,8 +91,7 @@ def _exported(round_trip: nn.Module, example: Tensor) -> bytes:
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
     try:
-        # networks that are compiled for training are exported as they are written
-        with torch.compiler.set_stance("force_eager"), warnings.catch_warnings():
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the exporter
             program = torch.export.export(round_trip, (example,), strict=False)
             converted = torch.onnx.export(

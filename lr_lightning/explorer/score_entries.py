@@ -20,7 +20,7 @@ _NUM_PERMUTATIONS = 200
 def score_entries(
     scores: Sequence[ExploredScore], conditioned: ConditionedResponseMatrix | None, generator: torch.Generator
 ) -> list[dict[str, Any]]:
-    """Return the entries of ``scores``: those of the run, and CDS and CCS of the conditioned matrix on the page.
+    """Return the entries of ``scores``: CDS and CCS of the conditioned matrix on the page, and those of the run.
 
     Args:
         scores: Scores of the run.
@@ -42,7 +42,7 @@ def score_entries(
         return entries
     chance = permutation_null(conditioned, num_permutations=_NUM_PERMUTATIONS, generator=generator).null.mean()
     cds, ccs = causal_disentanglement_score(conditioned.matrix), causal_completeness_score(conditioned.matrix)
-    return [*entries, _entry("cds", float(cds), float(chance), 1.0), _entry("ccs", float(ccs), None, 1.0)]
+    return [_entry("cds", float(cds), float(chance), 1.0), _entry("ccs", float(ccs), None, 1.0), *entries]
 
 
 def _entry(

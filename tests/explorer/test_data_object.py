@@ -121,6 +121,16 @@ def test_ranges_hold_what_the_page_shows(bars: dict[str, Any]) -> None:
     assert all(latent["kl"] > 0 for latent in bars["latents"])
 
 
+def test_ranges_hold_examples_outside_of_the_codes() -> None:
+    explored = explored_bars()
+    assert explored.codes is not None
+    narrow = explored_bars(codes=explored.codes / 100, log_variances=torch.full_like(explored.codes, -20.0))
+    data = explorer_data(narrow, num_samples=24)
+    for index, latent in enumerate(data["latents"]):
+        shown = [example["code"][index] for example in data["examples"]]
+        assert latent["low"] <= min(shown) < max(shown) <= latent["high"]
+
+
 def test_the_same_seed_gives_the_same_page(bars: dict[str, Any]) -> None:
     assert explorer_data(explored_bars(), num_samples=24) == bars
     other = explorer_data(explored_bars(), num_samples=24, seed=1)

@@ -3,6 +3,7 @@
 import http.client
 import json
 import socket
+import struct
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -181,6 +182,33 @@ def test_a_page_that_closes_early_does_no_harm(server: LiveServer, capsys: pytes
     with socket.create_connection(("127.0.0.1", server.server_port)) as connection:
         connection.sendall(b"POST /step HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Len")
     assert ask(server, "POST", "/step", {"code": [0, 0, 0]}).status == 200
+    assert capsys.readouterr().err == ""
+
+
+def test_a_page_that_is_closed_while_it_waits_prints_nothing(
+    server: LiveServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed, done = threading.Event(), threading.Event()
+
+    def slow(*_: object) -> bytes:
+        assert closed.wait(30)
+        return bytes(10**7)
+
+    def handled(self: LiveServer, *arguments: Any) -> None:
+        original(self, *arguments)
+        done.set()
+
+    original = LiveServer.handle_error
+    monkeypatch.setattr(server.model, "step", slow)
+    monkeypatch.setattr(LiveServer, "handle_error", handled)
+    connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)
+    headers = {"X-Explorer-Token": server.token, "Content-Type": "application/json"}
+    connection.request("POST", "/step", "{}", headers)
+    assert connection.sock is not None
+    connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # resets at once
+    connection.close()
+    closed.set()
+    assert done.wait(30)
     assert capsys.readouterr().err == ""
 
 

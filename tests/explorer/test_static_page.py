@@ -67,7 +67,8 @@ def test_it_loads_nothing_else(page: str) -> None:
 
 
 def test_the_same_model_gives_the_same_text() -> None:
-    assert onnx_engine(b"model") == onnx_engine(b"model")
+    """The header of gzip has no time."""
+    assert base64.b64decode(onnx_engine(b"model")["model"])[4:8] == bytes(4)
 
 
 def test_a_notebook_shows_it_in_a_frame(tmp_path: Path) -> None:
