@@ -9,11 +9,11 @@ export function showScores({ state }) {
   for (const sentence of cautions) container.append(element("p", { class: "caution" }, sentence));
   for (const sentence of notes) container.append(element("p", { class: "note" }, sentence));
   if (scores.length === 0) return;
-  const heads = ["Score", "Value", "", "Chance", "Ceiling"];
+  const heads = ["Score", "Value", "From chance to ceiling", "Chance", "Ceiling"];
   container.append(
     element(
       "div",
-      { class: "scroll" },
+      { class: "scroll", tabindex: 0, role: "group", "aria-label": "Table of scores" },
       element(
         "table",
         {},
@@ -21,11 +21,7 @@ export function showScores({ state }) {
         element("tbody", {}, ...scores.map(row)),
       ),
     ),
-    element(
-      "p",
-      { class: "caption" },
-      "Bars: from chance level (left end) to ceiling (right end). ↑: higher is better; ↓: lower is better.",
-    ),
+    element("p", { class: "caption" }, "↑: higher is better; ↓: lower is better."),
   );
 }
 
