@@ -18,7 +18,7 @@ def main() -> None:
     images = dsprites_images(options.folder, options.quick)
     commands = {
         "lr-lightning fit, dSprites": fit("dsprites_betavae", *BURGESS),
-        "lr-lightning fit, 3DShapes": fit("quickstart"),
+        "lr-lightning fit, 3DShapes": fit("quickstart_unsupervised"),
         "lr-lightning fit, double helix": fit("helix"),
         "bare loop, dSprites as bytes in own memory": contestant("bare", "--images", images, "--in-memory"),
         "bare loop, double helix": contestant("bare", "--task", "helix"),

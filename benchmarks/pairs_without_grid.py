@@ -3,7 +3,7 @@
 With a checkpoint of a BetaVAE on a full grid: traversals of the grid, then pairs among random parts of it, as if only
 these observations existed. Prints means and standard deviations over parts.
 
-    python benchmarks/pairs_without_grid.py runs/quickstart/checkpoints/best.ckpt --dataset RenderedShapes3D
+    python benchmarks/pairs_without_grid.py runs/my_betavae/checkpoints/best.ckpt --dataset RenderedShapes3D
 
 With --chance: codes that are independent of the labels, whose scores should have the stated chance and reach a p-value
 of 0.05 or less in 5 % of cases; with --bounds: random codes that are sums of functions of independent factors, among

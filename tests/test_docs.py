@@ -142,7 +142,7 @@ def test_examples_of_augmentations(page: str) -> None:
     Path("example.yaml").write_text(example)
     small = ["--data.batch_size=4", "--data.val_size=4", "--trainer.max_steps=1", "--trainer.limit_val_batches=0"]
     quiet = ["--trainer.logger=false", "--trainer.accelerator=cpu", "--assays={}"]
-    configs = [f"--config={ROOT / 'configs' / 'quickstart.yaml'}", "--config=example.yaml"]
+    configs = [f"--config={ROOT / 'configs' / 'quickstart_unsupervised.yaml'}", "--config=example.yaml"]
     with pytest.raises(SystemExit) as stopped:
         main(["fit", *configs, *small, *quiet, "--trainer.default_root_dir=run"])
     assert stopped.value.code == 0

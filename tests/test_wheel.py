@@ -84,7 +84,7 @@ def test_its_commands_run(site: Path, tmp_path: Path) -> None:
     listed, printed = run_commands(["data list", f"fit --config {config} --print_config"], tmp_path, site)
     assert listed.code == printed.code == 0, listed.printed + printed.printed
     assert "shapes3d" in listed.printed
-    assert "lr_lightning.models.BetaVAE" in printed.printed
+    assert "lr_lightning.models.AdaGVAE" in printed.printed
 
 
 def test_the_packaged_model_is_assayed_from_an_empty_folder(site: Path, tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def bars_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "bars"
     network = ["--model.network=MLP", "--model.network.observation_shape=[3,8,8]", "--model.network.latent_dim=3"]
     data = ["--data.dataset=tests.conftest.Bars", "--data.val_size=24", "--data.batch_size=8", "--assays={}"]
-    assert run("fit", f"--config={CONFIG_FOLDER / 'quickstart.yaml'}", *network, *data, *TINY, place(folder)) == 0
+    assert run("fit", "--config=quickstart_unsupervised", *network, *data, *TINY, place(folder)) == 0
     return folder
 
 

@@ -254,7 +254,7 @@ def test_resuming_a_finished_run(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_a_run_that_fails_before_its_first_step_leaves_nothing() -> None:
     floats = "[{class_path: ToDtype, init_args: {dtype: torch.float32}}]"
-    options = (f"--config={CONFIG_FOLDER / 'quickstart.yaml'}", *TINY, *QUIET, f"--data.augmentations={floats}")
+    options = ("--config=quickstart_unsupervised", *TINY, *QUIET, f"--data.augmentations={floats}")
     assert run("fit", *options) == 1
     assert wandb.run is None  # it would write to the folder when Python exits
     assert not Path("runs").exists()
