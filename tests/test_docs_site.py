@@ -65,10 +65,17 @@ def test_pages_fetch_nothing(site: Path) -> None:
     assert not list(site.rglob("*mathjax*"))
 
 
+def test_subscripts_are_beside_letters_with_accents(site: Path) -> None:
+    page = (site / "reference" / "api" / "lr_lightning_metrics_functional.html").read_text(encoding="utf-8")
+    assert re.search(r"<mover accent=\"true\">\s*<mi>P</mi>", page)
+    assert not re.search(r"[~ˉˆ]</mo>\s*</munderover>", page)
+
+
 def test_reference_is_complete(site: Path) -> None:
     config = (site / "reference" / "config.html").read_text(encoding="utf-8")
     for key in ("seed_everything", "wandb.group", "trainer.max_steps", "latent_dim", "num_traversals", "held_out"):
         assert key in config
+    assert " at 0x" not in config
     commands = (site / "reference" / "commands.html").read_text(encoding="utf-8")
     for words in ("--num_repeats", "--overwrite", "study run", "--dry_run"):
         assert words in commands

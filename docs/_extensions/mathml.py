@@ -4,6 +4,7 @@ Docutils translates LaTeX to MathML. A command that it does not know is a warnin
 a build with warnings as errors finds it.
 """
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -38,6 +39,8 @@ def _visit_block(self: HTML5Translator, node: nodes.math_block) -> None:
 
 
 def _mathml(self: HTML5Translator, node: nodes.Element, text: str, *, as_block: bool = False) -> str:
+    # Docutils would put the subscript of a letter with an accent below the letter.
+    text = re.sub(r"(\\(?:bar|hat|tilde) ?\\?[A-Za-z]+)_", r"\1{}_", text)
     try:
         return str(tex2mathml(text, as_block=as_block))
     except MathError as error:

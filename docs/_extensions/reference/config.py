@@ -122,7 +122,9 @@ def _name(annotation: Any) -> str:
 def _default(parameter: inspect.Parameter) -> str:
     if parameter.default is parameter.empty:
         return "required"
-    return literal(re.sub(r"<(?:class|function) '?(?:\w+\.)*(\w+).*>", r"\1", repr(parameter.default)))
+    if inspect.isroutine(parameter.default):  # the description says what it does
+        return ""
+    return literal(re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", repr(parameter.default)))
 
 
 def _one_line(text: str) -> str:
