@@ -72,6 +72,17 @@ def test_the_page_is_part_of_the_wandb_run(tmp_path: Path) -> None:
     assert stored.read_bytes() == page.read_bytes()
 
 
+def test_each_seed_has_a_page(tmp_path: Path) -> None:
+    values = TINY | {"seeds": [3, 5]}
+    values |= {"assays.explorer": {"class_path": "explorer", "init_args": {"num_samples": 8}}}
+    found = lr.fit("helix", values, folder=tmp_path / "run", quiet=True)
+    pages = {page.name: embedded(page.read_text()) for page in (found.folder / "pages").iterdir()}
+    assert set(pages) == {f"seed_{seed}-explorer-page-step000008.html" for seed in (3, 5)}
+    first, second = pages.values()
+    assert first["title"] == second["title"] == "BetaVAE on double_helix"
+    assert first["engine"]["model"] != second["engine"]["model"]
+
+
 def test_a_report_has_a_link_to_it(tmp_path: Path) -> None:
     folder = lr.fit("helix", TINY, folder=tmp_path / "run", quiet=True).folder
     chosen = "--assays=latent_statistics,explorer"
