@@ -44,6 +44,9 @@ def folder_and_checkpoint(target: Path, name: str) -> tuple[Path, Path]:
         folder, checkpoint = target, target / (WEIGHTS if is_exported(target) else f"{CHECKPOINTS}/{name}.ckpt")
     for path in (folder / CONFIG, checkpoint):
         if not path.is_file():
+            last = folder / CHECKPOINTS / "last.ckpt"
+            if (folder / CONFIG).is_file() and last.is_file():
+                raise FileNotFoundError(f"{target} has no {path.name} yet; give {last}")
             raise FileNotFoundError(
                 f"{target} is not a run folder, an exported model or a checkpoint in one: {path} does not exist"
             )

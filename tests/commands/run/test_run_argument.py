@@ -1,5 +1,6 @@
 """The run on a command line."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,13 @@ def test_an_incomplete_folder_is_an_error(tmp_path: Path, missing: str) -> None:
     (folder / missing).unlink()
     with pytest.raises(FileNotFoundError, match=r"a is not a run folder, an exported model"):
         folder_and_checkpoint(folder, "best")
+
+
+def test_a_run_without_a_best_checkpoint_refers_to_its_last(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "config.yaml").write_text("{}")
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    last.write_bytes(b"")
+    assert folder_and_checkpoint(tmp_path, "last") == (tmp_path, last)
+    with pytest.raises(FileNotFoundError, match=rf"has no best\.ckpt.*; give {re.escape(str(last))}$"):
+        folder_and_checkpoint(tmp_path, "best")
