@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
 
 from rich.console import Console
 from rich.progress import (
@@ -15,15 +16,29 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+_silent = ContextVar("silent", default=False)
+
+
+@contextmanager
+def silent_progress() -> Iterator[None]:
+    """Show and print nothing of the progress of what is started in this context."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
+
 
 def terminal_progress(counts: ProgressColumn | None = None, time: ProgressColumn | None = None) -> Progress:
     """Return a display of tasks that disappears when it ends; it is disabled unless standard error is a terminal.
+
+    In :func:`silent_progress`, it is disabled, and its console prints nothing.
 
     Args:
         counts: Column with the amount done; ``done/total`` by default.
         time: Column with the time; the time elapsed by default.
     """
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, quiet=_silent.get())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -31,7 +46,8 @@ def terminal_progress(counts: ProgressColumn | None = None, time: ProgressColumn
         time or TimeElapsedColumn(),
     )
     # standard output is left alone: a report may be piped elsewhere while the bar is shown
-    return Progress(*columns, console=console, transient=True, disable=not console.is_terminal, redirect_stdout=False)
+    disable = console.quiet or not console.is_terminal
+    return Progress(*columns, console=console, transient=True, disable=disable, redirect_stdout=False)
 
 
 @contextmanager

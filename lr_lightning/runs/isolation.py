@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from lr_lightning.commands.progress import silent_progress
 from lr_lightning.common.thread_limit import kept_threads
 from lr_lightning.data.storage.random_state import kept_random_state
 
@@ -49,7 +50,7 @@ def isolated(quiet: bool = False) -> Iterator[None]:
     One setting stays: the C library keeps up to 1 GiB of freed memory for the next run.
 
     Args:
-        quiet: Whether to print nothing to standard output, and none of Lightning's remarks.
+        quiet: Whether to print nothing to standard output, no progress, and none of Lightning's remarks.
 
     Raises:
         RuntimeError: If a run is in progress in this process, e.g. in another thread: all of this state is global. Also
@@ -79,6 +80,7 @@ def isolated(quiet: bool = False) -> Iterator[None]:
             stack.callback(_log_settings())
             if quiet:
                 stack.enter_context(redirect_stdout(io.StringIO()))
+                stack.enter_context(silent_progress())
                 os.environ["WANDB_SILENT"] = "true"
                 for name in _LOGGERS:
                     logging.getLogger(name).setLevel(logging.WARNING)
