@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import torch
@@ -39,8 +40,6 @@ def described_observation(shape: Sequence[int]) -> dict[str, Any]:
     """Return the entry ``observation`` of the data object for observations of this shape."""
     if len(shape) == 3:
         return {"kind": "image", "shape": list(shape)}
-    size = 1
-    for side in shape:
-        size *= side
+    size = prod(shape)
     names = {"names": ["x", "y", "z"]} if size == 3 else {}
     return {"kind": "vector", "shape": [size], **names}

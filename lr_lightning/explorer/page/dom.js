@@ -26,6 +26,18 @@ export function setText(node, text) {
 export const byId = (id) => document.getElementById(id);
 
 /**
+ * Return a paragraph that explains the marks of a chart.
+ *
+ * @param {Object<string, string>} texts what each mark means, by the classes of its swatch
+ */
+export function legend(texts) {
+  const items = Object.entries(texts).map(([name, text]) =>
+    element("span", {}, element("i", { class: `swatch ${name}`, "aria-hidden": "true" }), text),
+  );
+  return element("p", { class: "caption legend" }, ...items);
+}
+
+/**
  * Return a select element with the labels as options, hidden if there is no choice.
  *
  * @param {string} label

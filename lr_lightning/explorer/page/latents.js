@@ -1,5 +1,5 @@
 import { d3 } from "explorer/charts.js";
-import { byId, element } from "explorer/dom.js";
+import { byId, element, legend } from "explorer/dom.js";
 import { LatentRow } from "explorer/latent-row.js";
 
 const BATCH = 20; // rows that are shown at once, of models with many latents
@@ -88,7 +88,7 @@ export class LatentPanel {
       ),
       this.activeRows,
       this.fold,
-      legend(),
+      chartLegend(),
     );
   }
 
@@ -163,16 +163,12 @@ export class LatentPanel {
   }
 }
 
-function legend() {
-  const item = (name, text) =>
-    element("span", {}, element("i", { class: `swatch ${name}`, "aria-hidden": "true" }), text);
-  return element(
-    "p",
-    { class: "caption legend" },
-    item("code", "code z"),
-    item("response", "response h(z), its decoded observation encoded again"),
-    item("spread", "mean ± 1 standard deviation of the data"),
-    item("before", "response before the last click on a matrix"),
-    item("posterior", "posterior of the chosen observation, ± 1 standard deviation"),
-  );
+function chartLegend() {
+  return legend({
+    code: "code z",
+    response: "response h(z), its decoded observation encoded again",
+    spread: "mean ± 1 standard deviation of the data",
+    before: "response before the last click on a matrix",
+    posterior: "posterior of the chosen observation, ± 1 standard deviation",
+  });
 }

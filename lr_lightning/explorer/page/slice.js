@@ -1,5 +1,5 @@
 import { d3, sharpContext, shortNumber, significant } from "explorer/charts.js";
-import { byId, chooser, element, setText } from "explorer/dom.js";
+import { byId, chooser, element, legend, setText } from "explorer/dom.js";
 import { arrow, drawAxes, drawField, slicePlane } from "explorer/slice-drawing.js";
 
 const KEY_STEPS = 40; // presses of an arrow key across the slice
@@ -38,7 +38,7 @@ export class SliceView {
       this.#chooser,
       ...(canCompute ? [this.#computation(live)] : []),
       element("div", { class: "plane" }, this.#canvas, this.#overlay.node()),
-      legend(),
+      chartLegend(),
       this.#readout,
     );
     if (slices.length > 0) this.#offer();
@@ -198,15 +198,11 @@ function overlay() {
   return svg;
 }
 
-function legend() {
-  const item = (name, text) =>
-    element("span", {}, element("i", { class: `swatch ${name}`, "aria-hidden": "true" }), text);
-  return element(
-    "p",
-    { class: "caption legend" },
-    item("contracts", "contracts (divergence below 0)"),
-    item("expands", "expands (above 0)"),
-    item("arrow", "from z towards h(z), length as the square root of the distance"),
-    item("response line", "response of the present code"),
-  );
+function chartLegend() {
+  return legend({
+    contracts: "contracts (divergence below 0)",
+    expands: "expands (above 0)",
+    arrow: "from z towards h(z), length as the square root of the distance",
+    "response line": "response of the present code",
+  });
 }
