@@ -1,10 +1,10 @@
 """``lr-lightning explore``: a page on which latents are moved by hand, as a file or served by this process."""
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from lr_lightning.commands.failure import run_command
 from lr_lightning.commands.messages import UsageError
@@ -12,8 +12,10 @@ from lr_lightning.commands.messages import UsageError
 if TYPE_CHECKING:
     import torch
 
-    from lr_lightning.explorer.explored_model import Progress
+    from lr_lightning.explorer.explored_model import ExploredModel, Progress
     from lr_lightning.explorer.live_model import LiveModel
+
+T = TypeVar("T")
 
 OUT = Path("explorer.html")
 
@@ -104,40 +106,36 @@ def _check_out(out: Path, overwrite: bool) -> None:
 def _write(arguments: argparse.Namespace, out: Path) -> None:
     from lr_lightning.explorer.notebook_page import ExplorerPage
     from lr_lightning.explorer.static_page import static_page
-    from lr_lightning.runs.exploring import explored_run, find_checkpoint
-    from lr_lightning.runs.isolation import run_isolated
 
-    run, checkpoint = find_checkpoint(arguments.run)
-
-    def build() -> tuple[ExplorerPage, Sequence[str]]:
-        with _shown() as progress:
-            explored = explored_run(run, checkpoint, arguments.words)
-            page = static_page(explored, num_samples=arguments.num_samples, seed=arguments.seed, progress=progress)
-        return ExplorerPage(explored.title, page), explored.notes
-
-    page, notes = run_isolated(build, quiet=True)
-    page.save(out)
-    _print_notes(notes)
-    print(f"Page: {out.resolve()}, {len(page.html.encode()) / 1e6:.1f} MB; open it in a browser")
+    explored, html = _built(arguments, static_page)
+    ExplorerPage(explored.title, html).save(out)
+    _print_notes(explored.notes)
+    print(f"Page: {out.resolve()}, {len(html.encode()) / 1e6:.1f} MB; open it in a browser")
 
 
 def _live_model(arguments: argparse.Namespace) -> "LiveModel":
     from lr_lightning.explorer.live_model import LiveModel
+
+    explored, live = _built(arguments, LiveModel, _device(arguments.device))
+    _print_notes(explored.notes)
+    return live
+
+
+def _built(
+    arguments: argparse.Namespace, make: Callable[..., T], device: "torch.device | str" = "cpu"
+) -> tuple["ExploredModel", T]:
+    """Return the model of the run, and what ``make`` makes of it."""
     from lr_lightning.runs.exploring import explored_run, find_checkpoint
     from lr_lightning.runs.isolation import run_isolated
 
     run, checkpoint = find_checkpoint(arguments.run)
-    device = _device(arguments.device)
+    with _shown() as progress:  # outside of the isolation, which shows no progress if it is quiet
 
-    def build() -> tuple[LiveModel, Sequence[str]]:
-        with _shown() as progress:
+        def build() -> tuple["ExploredModel", T]:
             explored = explored_run(run, checkpoint, arguments.words, device)
-            live = LiveModel(explored, num_samples=arguments.num_samples, seed=arguments.seed, progress=progress)
-        return live, explored.notes
+            return explored, make(explored, num_samples=arguments.num_samples, seed=arguments.seed, progress=progress)
 
-    live, notes = run_isolated(build, quiet=True)
-    _print_notes(notes)
-    return live
+        return run_isolated(build, quiet=True)
 
 
 def _device(name: str | None) -> "torch.device":

@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.progress import Progress
 
 import lr_lightning as lr
 from lr_lightning.cli import main
+from lr_lightning.commands import progress
+from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.commands.run.exported import PACKAGED
 from lr_lightning.explorer import onnx_export
 from tests.explorer.test_static_page import embedded
@@ -196,3 +199,16 @@ def _get(connection: http.client.HTTPConnection, headers: dict[str, str]) -> dic
 
 def _environment() -> dict[str, str]:
     return os.environ | {"PYTHONWARNINGS": "ignore"}
+
+
+@EXPORTS
+def test_progress_is_shown_although_the_command_is_quiet(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    displays = []
+
+    def recorded(*columns: Any) -> Progress:
+        displays.append(terminal_progress(*columns))
+        return displays[-1]
+
+    monkeypatch.setattr(progress, "terminal_progress", recorded)
+    assert run(str(folder), FEW) == 0
+    assert not displays[0].console.quiet  # that of the command; what reads the data may have its own
