@@ -204,7 +204,14 @@ def test_a_file_takes_precedence_over_a_packaged_study() -> None:
 
 @pytest.mark.parametrize(
     ("name", "cells", "seeds"),
-    [("locatello2019", 252, 50), ("leeb2022", 40, 5), ("small_dsprites", 36, 3), ("small_leeb2022", 4, 1)],
+    [
+        ("locatello2019", 252, 50),
+        ("leeb2022", 40, 5),
+        ("quickstart_recipes", 5, 3),
+        ("quickstart_seeds", 2, 5),
+        ("small_dsprites", 12, 5),
+        ("small_leeb2022", 4, 1),
+    ],
 )
 def test_packaged_studies(name: str, cells: int, seeds: int) -> None:
     definition = read_definition(find_study(name))
@@ -213,7 +220,14 @@ def test_packaged_studies(name: str, cells: int, seeds: int) -> None:
 
 
 def test_all_packaged_studies_are_tested() -> None:
-    assert packaged_names(STUDY_FOLDER) == ["leeb2022", "locatello2019", "small_dsprites", "small_leeb2022"]
+    quickstart = ["quickstart_recipes", "quickstart_seeds"]
+    assert packaged_names(STUDY_FOLDER) == [
+        "leeb2022",
+        "locatello2019",
+        *quickstart,
+        "small_dsprites",
+        "small_leeb2022",
+    ]
 
 
 def test_the_strengths_of_the_large_study_are_those_of_the_paper() -> None:

@@ -184,7 +184,10 @@ def thinned(block: Block) -> Block:
     )
 
 
-@pytest.mark.parametrize("name", ["locatello2019", "leeb2022", "small_dsprites", "small_leeb2022"])
+@pytest.mark.parametrize(
+    "name",
+    ["locatello2019", "leeb2022", "quickstart_recipes", "quickstart_seeds", "small_dsprites", "small_leeb2022"],
+)
 def test_packaged_studies_resolve(name: str) -> None:
     given = read_definition(find_study(name))
     found = resolve_study(replace(given, blocks=tuple(thinned(block) for block in given.blocks)))
