@@ -3,12 +3,13 @@
 python benchmarks/reproductions_page.py
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
+from marked_tables import MarkedPage
 from measuring import Cell, Table
 from torch import Tensor
 
@@ -16,8 +17,6 @@ from lr_lightning.assays import causal_completeness_score, causal_disentanglemen
 from lr_lightning.assays.response_graph import response_graph
 
 DOCS = Path(__file__).parents[1] / "docs"
-PAGE = DOCS / "reproductions.md"
-FOLDER = DOCS / "reproductions"
 
 CODES = {"lr_lightning": "obtained", "authors": "reference: the authors' code"}
 KAPPA = 0.5
@@ -31,9 +30,9 @@ SCORES = {
 RESPONSES = {"assay/conditioned_response/cds_norm": "CDS_norm", "assay/conditioned_response/ccs_norm": "CCS_norm"}
 
 
-def released_vae(folder: Path) -> Table:
+def released_vae(path: Path) -> Table:
     """Return the scores of all draws together, with the lowest and highest of one draw, one column for each code."""
-    table = pd.read_csv(folder / "released_vae.csv")
+    table = pd.read_csv(path)
     columns: dict[str, dict[str, str]] = {}
     for code, title in CODES.items():
         rows = table[table.code == code]
@@ -51,10 +50,10 @@ def released_vae(folder: Path) -> Table:
     return Table("", ["quantity", *columns], lines)
 
 
-def disentangling_vae(folder: Path) -> Table:
+def disentangling_vae(path: Path) -> Table:
     """Return reconstruction loss and KL divergence of each model, and how far KL divergences of latents differ."""
     lines: list[list[Cell]] = []
-    for model, rows in pd.read_csv(folder / "disentangling_vae.csv").groupby("model", sort=True):
+    for model, rows in pd.read_csv(path).groupby("model", sort=True):
         values = rows.set_index("quantity")
         latents = values[values.index.str.fullmatch(r"kl_loss_\d+")]
         pairs = [f"{values.obtained[key]:.5f} / {values.reference[key]:.5f}" for key in ("kl_loss", "recon_loss")]
@@ -63,9 +62,9 @@ def disentangling_vae(folder: Path) -> Table:
     return Table("", columns, lines)
 
 
-def fixtures(folder: Path) -> Table:
+def fixtures(path: Path) -> Table:
     """Return each score on each table of codes, and the largest difference."""
-    table = pd.read_csv(folder / "fixtures.csv")
+    table = pd.read_csv(path)
     names = sorted(table.codes.unique())
     lines: list[list[Cell]] = []
     for (function, score), rows in table.groupby(["function", "score"], sort=True):
@@ -78,10 +77,10 @@ def fixtures(folder: Path) -> Table:
     )
 
 
-def small_leeb2022(folder: Path) -> Table:
+def small_leeb2022(path: Path) -> Table:
     """Return the scores of the small study beside those of the paper's full training."""
-    table = pd.read_csv(folder / "small_leeb2022.csv")
-    references = pd.read_csv(folder / "companion_references.csv").set_index("model")
+    table = pd.read_csv(path)
+    references = pd.read_csv(path.with_name("companion_references.csv")).set_index("model")
     lines: list[list[Cell]] = []
     for model, rows in table.groupby("objective", sort=False):
         values = rows.groupby("name").value
@@ -93,33 +92,12 @@ def small_leeb2022(folder: Path) -> Table:
     return Table("", ["model", *titles], lines)
 
 
-TABLES: dict[str, Callable[[Path], Table]] = {
-    table.__name__: table for table in (released_vae, disentangling_vae, fixtures, small_leeb2022)
-}
-
-
-def markers(name: str) -> tuple[str, str]:
-    """Return the lines before and after a table."""
-    return f"<!-- {name}: begin (written by benchmarks/reproductions_page.py) -->", f"<!-- {name}: end -->"
-
-
-def with_tables(page: str, folder: Path = FOLDER) -> str:
-    """Return the page with all tables between their markers, as far as their files exist.
-
-    Raises:
-        ValueError: If a marker is missing.
-    """
-    for name, table in TABLES.items():
-        begin, end = markers(name)
-        if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
-            raise ValueError(f"the page must contain the lines {begin!r} and {end!r} once, in this order")
-        before, after = page[: page.index(begin)], page[page.index(end) :]
-        if (folder / f"{name}.csv").is_file():
-            lines = "\n".join(line for line in table(folder).markdown().splitlines() if line.startswith("|"))
-        else:
-            lines = "Not measured yet."
-        page = f"{before}{begin}\n\n{lines}\n\n{after}"
-    return page
+PAGE = MarkedPage(
+    DOCS / "reproductions.md",
+    DOCS / "reproductions",
+    "reproductions_page.py",
+    {table.__name__: table for table in (released_vae, disentangling_vae, fixtures, small_leeb2022)},
+)
 
 
 def _matrix(rows: Any) -> Tensor:
@@ -147,4 +125,4 @@ def _values(values: Any) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text()))
+    PAGE.write()

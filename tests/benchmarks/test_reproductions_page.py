@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
-from reproductions_page import FOLDER, PAGE, markers, with_tables
+from reproductions_page import PAGE
 
 ROOT = Path(__file__).parents[2]
 FILES = {
@@ -56,16 +56,17 @@ def folder(tmp_path: Path) -> Path:
 
 
 def page_of(folder: Path) -> str:
-    names = ("released_vae", "disentangling_vae", "fixtures", "small_leeb2022")
-    return with_tables("\n".join(f"# {name}\n{markers(name)[0]}\nold\n{markers(name)[1]}" for name in names), folder)
+    sections = (f"# {name}\n{begin}\nold\n{end}" for name in PAGE.tables for begin, end in [PAGE.markers(name)])
+    return PAGE.with_tables("\n".join(sections), folder)
 
 
 def test_the_page_shows_the_numbers_of_the_files() -> None:
-    assert with_tables(PAGE.read_text()) == PAGE.read_text(), "run python benchmarks/reproductions_page.py"
+    text = PAGE.path.read_text()
+    assert PAGE.with_tables(text) == text, "run python benchmarks/reproductions_page.py"
 
 
 def test_every_file_of_the_page_has_a_table(folder: Path) -> None:
-    assert {path.name for path in FOLDER.iterdir()} <= {*FILES, "small_leeb2022_coverage.csv"}
+    assert {path.name for path in PAGE.folder.iterdir()} <= {*FILES, "small_leeb2022_coverage.csv"}
     text = page_of(folder)
     assert "old" not in text
     assert sum(line.startswith("| --- |") for line in text.splitlines()) == 4
@@ -110,11 +111,11 @@ def test_scores_of_the_study_beside_those_of_full_training(folder: Path) -> None
 
 def test_a_missing_marker(folder: Path) -> None:
     with pytest.raises(ValueError, match="released_vae: begin"):
-        with_tables("no table", folder)
+        PAGE.with_tables("no table", folder)
 
 
 def test_tests_that_the_page_names_exist() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE.read_text())
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", PAGE.path.read_text())
     assert len(named) >= 10
     for path, name in named:
         defined = {node.name for node in ast.parse((ROOT / path).read_text()).body if isinstance(node, ast.FunctionDef)}
