@@ -41,9 +41,14 @@ def expected_content(entry: Mapping[str, Any]) -> tuple[dict[str, Any], tuple[in
 
 
 def data_set_name(entry: Mapping[str, Any]) -> str:
-    """Return the name of a data set in labels and tables: its class, or its record if the class opens several sets."""
+    """Return the name of a data set in labels and tables: its class, or its record if the class opens several sets.
+
+    The name of a set that is made from another one contains both: ``"Downsampled(RenderedDSprites)"``.
+    """
     record = _record(entry)
-    return record.name if record is not None and len(_class(entry).records) > 1 else _class(entry).__name__
+    name: str = record.name if record is not None and len(_class(entry).records) > 1 else _class(entry).__name__
+    original = (entry.get("init_args") or {}).get("dataset")
+    return f"{name}({data_set_name(original)})" if isinstance(original, Mapping) else name
 
 
 def _record(entry: Mapping[str, Any]) -> DataSetRecord | None:

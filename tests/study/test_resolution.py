@@ -162,6 +162,15 @@ def test_cells_of_missing_data_are_resolved() -> None:
     assert found.missing_shapes == {found.manifest.cells[0].identity: (3, 64, 64)}
 
 
+def test_the_name_of_a_derived_data_set_contains_that_of_its_original() -> None:
+    network = {"class_path": "Conv32", "init_args": {"latent_dim": 4, "channels": 1}}
+    dataset = {"class_path": "Downsampled", "init_args": {"dataset": "RenderedDSprites"}}
+    [cell] = resolve(
+        config="dsprites_betavae", grid=[{"model.network": network, "data.dataset": dataset}]
+    ).manifest.cells
+    assert cell.dataset == "Downsampled(RenderedDSprites)"
+
+
 def test_the_study_and_the_error_in_the_documentation() -> None:
     text = (Path(__file__).parents[2] / "docs" / "studies.md").read_text()
     study, error = (re.search(rf"```{kind}\n({begin}.*?)```", text, re.DOTALL) for kind, begin in DOCUMENTED)
