@@ -78,6 +78,7 @@ from lr_lightning.assays.response_scores import (
 from lr_lightning.assays.score_warnings import score_warnings
 from lr_lightning.assays.slice_histogram import SliceHistogram, contracting_share, slice_histogram
 from lr_lightning.assays.slice_path import SlicePath, slice_codes, slice_path
+from lr_lightning.assays.standardized import StandardizedAutoencoder, standardized
 from lr_lightning.assays.starts import starting_codes, uniform_samples
 from lr_lightning.assays.structure_score import StructureScore, structure_score
 from lr_lightning.assays.traversals import sample_traversals, traversals_from_codes
@@ -116,6 +117,7 @@ __all__ = [
     "ResponseScores",
     "SliceHistogram",
     "SlicePath",
+    "StandardizedAutoencoder",
     "StructureScore",
     "WrappedAutoencoder",
     "active_latents",
@@ -189,6 +191,7 @@ __all__ = [
     "slice_codes",
     "slice_histogram",
     "slice_path",
+    "standardized",
     "starting_codes",
     "strongest_pairs",
     "structure_score",

@@ -128,7 +128,10 @@ def traversals_from_codes(
     """
     codes = check_codes("codes", codes, None)
     if len(codes) != len(factor_space):
-        raise ValueError(f"codes must have a row for each of {len(factor_space)} factor combinations, got {len(codes)}")
+        raise ValueError(
+            f"codes must have a row for each of {len(factor_space)} factor combinations, got {len(codes)}; for data "
+            "that are no grid, use matched_pairs and paired_response_matrix"
+        )
     if log_variances is not None:
         log_variances = check_log_variances(log_variances, codes)
     generator = own_generator(generator)
