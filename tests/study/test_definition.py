@@ -207,7 +207,7 @@ def test_a_file_takes_precedence_over_a_packaged_study() -> None:
     [
         ("locatello2019", 252, 50),
         ("leeb2022", 40, 5),
-        ("quickstart_recipes", 3, 3),
+        ("quickstart_recipes", 5, 3),
         ("quickstart_seeds", 2, 5),
         ("small_dsprites", 12, 5),
         ("small_leeb2022", 4, 1),
