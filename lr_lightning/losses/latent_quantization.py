@@ -14,7 +14,8 @@ def nearest_values(codes: Tensor, codebook: Tensor) -> Tensor:
         Shape ``(B, D)``, exact codebook values. In a tie, the first one is chosen.
     """
     chosen = (codes.detach()[:, :, None] - codebook.detach()).abs().argmin(dim=2, keepdim=True)  # (B, D, 1)
-    return codebook.expand(len(codes), -1, -1).gather(2, chosen).squeeze(2)
+    # shape[0] instead of len, which would fix the batch size of an exported model
+    return codebook.expand(codes.shape[0], -1, -1).gather(2, chosen).squeeze(2)
 
 
 def straight_through(codes: Tensor, values: Tensor) -> Tensor:

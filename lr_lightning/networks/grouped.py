@@ -74,7 +74,8 @@ class GroupedDecoder(nn.Module):
 
     def forward(self, codes: Tensor) -> Tensor:
         """Return the parameters ``(B, channels, 64, 64)`` of the likelihood for ``codes`` (B, D)."""
-        features = self.constant.expand(len(codes), -1, -1, -1)
+        # shape[0] instead of len, which would fix the batch size of an exported model
+        features = self.constant.expand(codes.shape[0], -1, -1, -1)
         groups = codes.chunk(len(self.stages), dim=1)
         for inject, stage, latents in zip(self.injections, self.stages, groups, strict=True):
             features = stage(inject(features, latents))

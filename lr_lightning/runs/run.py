@@ -259,6 +259,7 @@ class Run:
         checkpoint: str | Path = "best",
         license: str | None = None,  # noqa: A002  (the name of the option)
         notes: str = "",
+        onnx: bool = False,
         overwrite: bool = False,
     ) -> Path:
         """Write the model to a folder to share it, as ``lr-lightning export`` does; :func:`load_run` reads it.
@@ -269,6 +270,7 @@ class Run:
             license: License of the weights; by default that of the project that an imported model is from, otherwise
                 that of this package, MIT.
             notes: Text for the model card, Markdown.
+            onnx: Whether to write ``encoder.onnx`` and ``decoder.onnx`` as well, compared with PyTorch.
             overwrite: Whether to replace an exported model there.
 
         Returns:
@@ -277,11 +279,12 @@ class Run:
         Raises:
             FileExistsError: If the folder has other files, or an exported model and ``overwrite`` is not set.
             FileNotFoundError: If there is no such checkpoint.
+            ModuleNotFoundError: If ``onnx`` is set and a package of the extra ``explore`` is missing.
             ValueError: If this is an exported model already, the checkpoint has several models or is damaged, or a
-                record of the run is damaged.
+                record of the run is damaged. Also if ``onnx`` is set, and encoder or decoder has no ONNX form.
         """
         path = self.checkpoint(checkpoint)
-        export_run(self.folder, path, Path(out), license_=license, notes=notes, overwrite=overwrite)
+        export_run(self.folder, path, Path(out), license_=license, notes=notes, onnx=onnx, overwrite=overwrite)
         return Path(out).absolute()
 
     def explore(

@@ -17,6 +17,7 @@ from lr_lightning.explorer.onnx_export import export_onnx, missing_packages
 from lr_lightning.losses import DiscretizedLogisticMixture, Gaussian, Likelihood
 from lr_lightning.models import QLAE, Autoencoder, AutoencoderModule, BetaVAE
 from lr_lightning.networks import NETWORKS, AutoencoderNetwork
+from lr_lightning.onnx import comparison, packages
 from lr_lightning.testing.tiny_runs import tiny_model
 from tests.explorer.explored import lively
 from tests.extras import needs
@@ -176,7 +177,7 @@ def test_an_export_that_computes_other_values_is_refused(monkeypatch: pytest.Mon
     model = lively(tiny_model(), 3.0)
     other = lively(tiny_model(), 3.1)
     exported = export_onnx(other, codes(other, 1))
-    monkeypatch.setattr(onnx_export, "_exported", lambda *_: exported)
+    monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: exported)
     with pytest.raises(ValueError, match=r"observation.*differs.*--live"):
         export_onnx(model, codes(model, 1))
 
@@ -190,7 +191,7 @@ def test_it_is_compared_in_float64_where_pytorch_is_inexact(monkeypatch: pytest.
         )
     given = torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
     export_onnx(model, given)
-    monkeypatch.setattr(onnx_export, "_exact", lambda *_: None)
+    monkeypatch.setattr(comparison, "_exact", lambda *_: None)
     with pytest.raises(ValueError, match=r"response.*differs"):
         export_onnx(model, given)
 
@@ -204,27 +205,6 @@ def test_a_diverged_model_is_refused() -> None:
 
 def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert missing_packages() is None
-    monkeypatch.setattr(onnx_export, "_PACKAGES", ("onnx", "no_such_package"))
+    monkeypatch.setattr(packages, "PACKAGES", ("onnx", "no_such_package"))
     with pytest.raises(ModuleNotFoundError, match=r"no_such_package: pip install 'lr-lightning\[explore\]'.*--live"):
         export_onnx(tiny_model(), torch.zeros(1, 3))
-
-
-def test_jumps_are_told_from_differences() -> None:
-    """Between two values of a quantized latent, round-off decides, and a response there is not compared."""
-    module = _Quantized()
-    exported = onnx_export._exported(module, torch.zeros(1, 1))
-    shifted: Any = _Quantized(1e-7)
-    onnx_export._check(exported, shifted, torch.tensor([[0.5 - 5e-8]]))  # on the edge for one of them
-    with pytest.raises(ValueError, match="response"):
-        onnx_export._check(exported, _Quantized(0.2), torch.tensor([[0.4]]))
-
-
-class _Quantized(nn.Module):
-    """Rounds its input."""
-
-    def __init__(self, shift: float = 0.0) -> None:
-        super().__init__()
-        self.shift = shift
-
-    def forward(self, code: Tensor) -> tuple[Tensor, Tensor]:
-        return 2 * code, (code + self.shift).round()

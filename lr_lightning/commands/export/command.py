@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Write a trained model to a folder that can be shared: model.safetensors (the weights), config.yaml (without paths of
-this machine), results.json (scores, versions, data set) and README.md, a model card with all of this.
+this machine), results.json (scores, versions, data set) and README.md, a model card with all of this. With --onnx, also
+encoder.onnx and decoder.onnx, which run without PyTorch.
 
 RUN is a run folder, whose best checkpoint is used, or a checkpoint in one, such as RUN/checkpoints/seed_3.ckpt. The
 folder takes the place of a run: `lr-lightning assay FOLDER --out report`, `lr-lightning test FOLDER`,
@@ -52,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
         help="license of the weights (default: MIT; for an imported model, the license of the project it is from)",
     )
     parser.add_argument("--notes", metavar="FILE", type=Path, help="text for the model card, Markdown")
+    parser.add_argument(
+        "--onnx", action="store_true", help="also write encoder and decoder as ONNX; needs the extra explore"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an exported model")
     return parser
 
@@ -64,7 +68,13 @@ def _export(arguments: argparse.Namespace) -> "Exported":
     notes = "" if arguments.notes is None else arguments.notes.read_text(encoding="utf-8")
     run, checkpoint = folder_and_checkpoint(arguments.run, "best")
     return export_run(
-        run, checkpoint, arguments.out, license_=arguments.license, notes=notes, overwrite=arguments.overwrite
+        run,
+        checkpoint,
+        arguments.out,
+        license_=arguments.license,
+        notes=notes,
+        onnx=arguments.onnx,
+        overwrite=arguments.overwrite,
     )
 
 
@@ -73,6 +83,10 @@ def _print(arguments: argparse.Namespace, exported: "Exported") -> None:
     print(
         f"Model: {exported.folder.resolve()}, {size} of weights of step {exported.step:,}, license {exported.license}"
     )
+    if exported.onnx:
+        largest = max(difference for file in exported.onnx for difference in file.differences.values())
+        names = " and ".join(file.name for file in exported.onnx)
+        print(f"ONNX:  {names}, which differ from PyTorch by at most {largest:.1e}")
     if "test" not in exported.results:
         run = quoted_path(arguments.run)
         print(f"Note:  no test of these weights is recorded; lr-lightning test {run} computes the scores for the card")

@@ -89,8 +89,9 @@ class DiscretizedLogisticMixture(Likelihood):
 
     def _components(self, raw: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return log-weights, means and log-scales of all components, each ``(B, K, C, ...)``, float32."""
-        # Contiguous, because the operations below take twice as long on parts of channels-last output on a CPU
-        parts = raw.float().contiguous().view(len(raw), 3, self.num_components, -1, *raw.shape[2:])
+        # Contiguous, because the operations below take twice as long on parts of channels-last output on a CPU;
+        # shape[0] instead of len, which would fix the batch size of an exported model
+        parts = raw.float().contiguous().view(raw.shape[0], 3, self.num_components, -1, *raw.shape[2:])
         logits, means, log_scales = parts.unbind(dim=1)
         middles = (2 * torch.arange(self.num_components, device=raw.device) + 1) / self.num_components - 1
         means = means + middles.view(-1, *[1] * (means.ndim - 2))

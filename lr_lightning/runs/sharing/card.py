@@ -19,6 +19,9 @@ from lr_lightning.metrics.score_table import ScoreRow
 from lr_lightning.models import AutoencoderModule
 from lr_lightning.runs.results import scalars_of
 from lr_lightning.runs.sharing.described import described, find_class, summary_of
+from lr_lightning.runs.sharing.markdown import table
+from lr_lightning.runs.sharing.onnx_files import OnnxFile
+from lr_lightning.runs.sharing.onnx_section import onnx_section
 from lr_lightning.runs.sharing.shared_results import SharedWeights
 
 CARD = "README.md"
@@ -64,6 +67,7 @@ class SharedModel:
         license: License of the weights.
         notes: Further text, Markdown; empty if there is none.
         started_from: Name of the file with the initial weights; empty if training began from scratch.
+        onnx: Encoder and decoder as ONNX; empty if they were not exported.
     """
 
     name: str
@@ -75,6 +79,7 @@ class SharedModel:
     license: str
     notes: str = ""
     started_from: str = ""
+    onnx: Sequence[OnnxFile] = ()
 
 
 def model_card(shared: SharedModel) -> str:
@@ -87,6 +92,7 @@ def model_card(shared: SharedModel) -> str:
         summary_of(class_path),
         shared.notes.strip(),
         _LOADING.format(name=shared.name, config=CONFIG, weights=WEIGHTS),
+        onnx_section(shared.name, shared.onnx),
         *_origin(shared.results.get("import")),
         "## Model",
         _facts(_model_facts(shared)),
@@ -221,8 +227,8 @@ def _scores(shared: SharedModel) -> Iterator[str]:
         yield _part(record, shared.results.get("fit", {}).get("data"))
         scalars = scalars_of(record)
         rows = [*loss_rows(scalars, "test" if stage == "test" else "val"), *assay_rows(shared.assays, scalars)]
-        yield _table(("", "value"), rows)
-        yield _score_table([row_of_json(values) for values in record["scores"]])
+        yield table(("", "value"), rows)
+        yield _scoretable([row_of_json(values) for values in record["scores"]])
     cautions = dict.fromkeys(text for record in records.values() for text in record.get("cautions", ()))
     if cautions:
         yield "### Cautions"
@@ -242,7 +248,7 @@ def _part(record: Mapping[str, Any], training_data: Any) -> str:
     return sentence.strip()
 
 
-def _score_table(rows: Sequence[ScoreRow]) -> str:
+def _scoretable(rows: Sequence[ScoreRow]) -> str:
     """Return a table of scores; columns without any value are left out."""
     headings = ("standard_error", "chance", "ceiling")
     present = [name for name in headings if any(getattr(row, name) is not None for row in rows)]
@@ -250,7 +256,7 @@ def _score_table(rows: Sequence[ScoreRow]) -> str:
         (f"`{row.name}`", _number(row.value), *(_number(getattr(row, name)) for name in present), _better(row))
         for row in rows
     ]
-    return _table(("score", "value", *(name.replace("_", " ") for name in present), "better"), lines)
+    return table(("score", "value", *(name.replace("_", " ") for name in present), "better"), lines)
 
 
 def _better(row: ScoreRow) -> str:
@@ -264,15 +270,7 @@ def _number(value: float | None) -> str:
 
 
 def _facts(facts: Mapping[str, str]) -> str:
-    return _table(("", ""), [(label, text) for label, text in facts.items() if text])
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown, nothing if it has no rows."""
-    if not rows:
-        return ""
-    lines = [headings, ["---"] * len(headings), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return table(("", ""), [(label, text) for label, text in facts.items() if text])
 
 
 def _code(text: str) -> str:

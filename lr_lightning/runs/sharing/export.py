@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -22,12 +22,13 @@ from lr_lightning.models import AutoencoderModule
 from lr_lightning.runs.command_lines import QUIET, LoadingModel
 from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.runs.sharing.card import CARD, SharedModel, model_card
+from lr_lightning.runs.sharing.onnx_files import ONNX_FILES, OnnxFile, check_packages, write_onnx
 from lr_lightning.runs.sharing.portable_config import portable_config
 from lr_lightning.runs.sharing.shared_results import SharedWeights, shared_results
 from lr_lightning.training.member_statistics import seed_name
 
 FILES = (WEIGHTS, CONFIG, RESULTS, CARD)
-"""The files of an exported folder."""
+"""The files of every exported folder; :data:`ONNX_FILES` may be added."""
 LICENSE = "MIT"
 """License of weights that were trained with this package, unless another is given: that of the package."""
 _HEADER = "# The complete config of this model. To train it again: lr-lightning fit --config config.yaml\n"
@@ -42,6 +43,7 @@ class Exported(NamedTuple):
         num_bytes: Size of the file with the weights.
         license: License of the weights.
         results: The content of its ``results.json``.
+        onnx: Encoder and decoder as ONNX; empty if they were not exported.
     """
 
     folder: Path
@@ -49,10 +51,18 @@ class Exported(NamedTuple):
     num_bytes: int
     license: str
     results: Mapping[str, Any]
+    onnx: Sequence[OnnxFile] = ()
 
 
 def export_run(
-    run: Path, checkpoint: Path, out: Path, *, license_: str | None = None, notes: str = "", overwrite: bool = False
+    run: Path,
+    checkpoint: Path,
+    out: Path,
+    *,
+    license_: str | None = None,
+    notes: str = "",
+    onnx: bool = False,
+    overwrite: bool = False,
 ) -> Exported:
     """Write weights, config, results and model card of one model of a run to a folder.
 
@@ -66,13 +76,16 @@ def export_run(
         license_: License of the weights; by default that of the project that an imported model is from, otherwise
             :data:`LICENSE`.
         notes: Text for the model card, Markdown.
+        onnx: Whether to write encoder and decoder as ONNX as well.
         overwrite: Whether to replace an exported model there.
 
     Raises:
         FileExistsError: If ``out`` has other files than those of an exported model, or if it has these and
             ``overwrite`` is not set.
         ValueError: If the checkpoint is not one of the run, is damaged, has several models or does not fit its config,
-            or if a record of the run is damaged or the run is an exported model already.
+            or if a record of the run is damaged or the run is an exported model already. Also if ``onnx`` is set and
+            encoder or decoder cannot be exported, see :func:`~lr_lightning.runs.sharing.onnx_files.write_onnx`.
+        ModuleNotFoundError: If ``onnx`` is set and a package of the extra ``explore`` is missing.
         OSError: If the folder cannot be written.
     """
     if is_exported(run):
@@ -80,6 +93,8 @@ def export_run(
     if folder_of_checkpoint(checkpoint) != run.resolve():
         raise ValueError(f"{checkpoint} is no checkpoint of the run {run}, so its config and scores are unknown")
     check_out(out, overwrite)
+    if onnx:
+        check_packages()
     content = read_checkpoint(checkpoint)
     recorded = config_of_run(run)
     weights = _shared_weights(checkpoint, content, recorded)
@@ -91,9 +106,11 @@ def export_run(
         (folder / CONFIG).write_text(_HEADER + yaml.safe_dump(config, sort_keys=False, allow_unicode=True), "utf-8")
         (folder / RESULTS).write_text(json.dumps(results, indent=2, allow_nan=False) + "\n", "utf-8")
         loaded = _load(folder)
+        model = cast(AutoencoderModule, loaded.model)
+        onnx_files = run_isolated(lambda: write_onnx(model, folder), quiet=True) if onnx else []
         shared = SharedModel(
             name=out.resolve().name,
-            model=cast(AutoencoderModule, loaded.model),
+            model=model,
             weights=weights,
             config=config,
             results=results,
@@ -101,10 +118,11 @@ def export_run(
             license=license_,
             notes=notes,
             started_from=_end(recorded.get("initial_weights")),
+            onnx=onnx_files,
         )
         (folder / CARD).write_text(model_card(shared), "utf-8")
         num_bytes = (folder / WEIGHTS).stat().st_size
-    return Exported(out, weights.step, num_bytes, license_, results)
+    return Exported(out, weights.step, num_bytes, license_, results, onnx_files)
 
 
 def check_out(out: Path, overwrite: bool) -> None:
@@ -115,7 +133,7 @@ def check_out(out: Path, overwrite: bool) -> None:
         return
     if (out / CONFIG).exists() and not is_exported(out):
         raise FileExistsError(f"{out} is a run folder; choose another with --out")
-    others = sorted(path.name for path in out.iterdir() if path.name not in FILES)
+    others = sorted(path.name for path in out.iterdir() if path.name not in (*FILES, *ONNX_FILES))
     if others:
         raise FileExistsError(
             f"{out} contains {others[0]!r}, which is no part of an exported model; choose another folder with --out"

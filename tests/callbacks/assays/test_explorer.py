@@ -8,7 +8,7 @@ import pytest
 import lr_lightning as lr
 from lr_lightning.callbacks import DisentanglementAssay, ExplorerExport
 from lr_lightning.callbacks.assays import explorer
-from lr_lightning.explorer import onnx_export
+from lr_lightning.onnx import packages
 from lr_lightning.testing import AssayTester
 from lr_lightning.testing.bars import Bars
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
@@ -46,7 +46,7 @@ def test_it_writes_a_page_at_the_end_of_training(tmp_path: Path) -> None:
 
 
 def test_missing_packages_end_a_run_before_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(onnx_export, "_PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(packages, "PACKAGES", ("no_such_package",))
     trainer = tiny_trainer(tmp_path, ExplorerExport())
     with pytest.raises(ModuleNotFoundError, match=r"no_such_package.*lr-lightning\[explore\].*--assays.explorer null"):
         trainer.fit(tiny_model(), datamodule=tiny_data(Bars()))

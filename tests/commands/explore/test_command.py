@@ -19,7 +19,7 @@ from lr_lightning.cli import main
 from lr_lightning.commands import progress
 from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.commands.run.exported import PACKAGED
-from lr_lightning.explorer import onnx_export
+from lr_lightning.onnx import packages
 from tests.explorer.test_static_page import embedded
 from tests.extras import needs
 from tests.test_old_runs import RUNS
@@ -141,7 +141,7 @@ def test_one_of_several_seeds_is_explored() -> None:
 def test_missing_packages_are_named_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(onnx_export, "_PACKAGES", ("no_such_package",))
+    monkeypatch.setattr(packages, "PACKAGES", ("no_such_package",))
     assert run("demo") == 1
     assert "no_such_package: pip install 'lr-lightning[explore]', or use --live" in capsys.readouterr().err
 

@@ -9,6 +9,7 @@ import pytest
 import wandb
 
 from lr_lightning.cli import main
+from tests.extras import needs
 from tests.test_old_runs import QUIET, RUNS
 
 pytestmark = [
@@ -56,6 +57,20 @@ def test_scores_of_a_test_are_part_of_it(folder: Path, capsys: pytest.CaptureFix
     assert run("export", str(folder), "--out=shared") == 0
     assert "Note" not in capsys.readouterr().out
     assert json.loads(Path("shared/results.json").read_text()).keys() == {"fit", "test"}
+
+
+@needs("onnx", "onnxruntime", "onnxscript")
+def test_with_onnx_all_commands_read_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("export", str(folder), "--out=shared", "--onnx") == 0
+    assert "encoder.onnx and decoder.onnx, which differ from PyTorch by at most" in capsys.readouterr().out
+    before = {path: path.read_bytes() for path in Path("shared").iterdir()}
+    assert {path.name for path in before} >= {"encoder.onnx", "decoder.onnx", "model.safetensors"}
+    assert run("assay", "shared", "--out=report", "--assays=response_matrix", "--num_samples=16") == 0
+    assert run("explore", "shared", "--out=explorer.html", "--num_samples=8") == 0
+    words = ["--initial_weights=shared", "--trainer.max_steps=1", "--trainer.logger=false"]
+    assert run("fit", "--config=shared/config.yaml", *words, "--trainer.default_root_dir=new", *QUIET) == 0
+    assert {path: path.read_bytes() for path in Path("shared").iterdir()} == before
+    assert run("export", str(folder), "--out=shared", "--onnx", "--overwrite") == 0
 
 
 @pytest.mark.parametrize(

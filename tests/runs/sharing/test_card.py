@@ -7,6 +7,7 @@ import pytest
 
 from lr_lightning.callbacks import LatentStatisticsAssay
 from lr_lightning.runs.sharing.card import SharedModel, model_card
+from lr_lightning.runs.sharing.onnx_files import OnnxFile
 from lr_lightning.runs.sharing.shared_results import SharedWeights
 from lr_lightning.testing.tiny_runs import tiny_model
 
@@ -141,6 +142,20 @@ def test_notes_initial_weights_and_ensembles(shared: SharedModel) -> None:
     assert "\n\nRead *this*.\n\n" in text
     assert rows(text)["Initial weights"] == ["`runs/best.ckpt`"]
     assert rows(text)["Time"] == ["12 s (2 models trained together), assays included"]
+
+
+def test_onnx_files_and_how_to_run_them(shared: SharedModel) -> None:
+    encoder = OnnxFile("encoder.onnx", "observation", {"observation": (3, 8, 8), "code": (3,)}, {"code": 1.26e-6})
+    decoder = OnnxFile("decoder.onnx", "code", {"code": (3,), "observation": (3, 8, 8)}, {"observation": 3e-8})
+    text = model_card(replace(shared, onnx=[encoder, decoder]))
+    assert 'onnxruntime.InferenceSession("mine/decoder.onnx")' in text
+    assert '[code] = encoder.run(None, {"observation": observations})  # float32 (N, 3, 8, 8)' in text
+    assert rows(text)["`encoder.onnx`"] == ["`code`", "(N, 3)", "1.3e-06"]
+    assert rows(text)["`decoder.onnx`"] == ["`observation`", "(N, 3, 8, 8)", "3.0e-08"]
+    variational = replace(encoder, differences={"code": 1e-6, "log_variance": 2e-6})
+    wide = replace(variational, shapes=encoder.shapes | {"log_variance": (3,)})
+    assert "\ncode, log_variance = encoder.run(" in model_card(replace(shared, onnx=[wide, decoder]))
+    assert "onnx" not in model_card(shared)
 
 
 def test_the_origin_of_an_imported_model(shared: SharedModel) -> None:

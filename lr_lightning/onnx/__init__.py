@@ -1,0 +1,1 @@
+"""Models as ONNX: conversion of modules, and comparison with PyTorch."""
