@@ -1,11 +1,14 @@
 """The snippets, commands and paths in README.md and docs/ work."""
 
+import json
 import re
 import shutil
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,6 +25,7 @@ from lr_lightning.assays import ConditionedResponseMatrix
 from lr_lightning.callbacks.registry import ASSAYS
 from lr_lightning.cli import main
 from lr_lightning.commands.data import command as data
+from lr_lightning.commands.run.exported import PACKAGED
 from lr_lightning.data import CustomDataset, FactorDataModule
 from lr_lightning.data.registry import DATA_SETS, find_data_set
 from lr_lightning.losses import LIKELIHOODS
@@ -36,6 +40,18 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 SECTIONS = ("How to read it", "What it does not see", "Keys", "Cost", "Python")
 """Headings of the page of an assay, in order."""
+SMALL: dict[str, Any] = {
+    "model.network": {"class_path": "MLP", "init_args": {"latent_dim": 3, "observation_shape": [3, 8, 8]}},
+    "data.dataset": "lr_lightning.testing.bars.Bars",
+    "data.batch_size": 8,
+    "data.batches_per_epoch": 4,
+    "data.val_size": 12,
+    "trainer.accelerator": "cpu",
+    "assays.disentanglement.metrics": ["mig"],
+    "assays.disentanglement.final_metrics": [],
+    "assays.conditioned_response.num_traversals": 2,
+}
+"""Values that make a run of the quickstart a matter of seconds."""
 BUILD = ROOT / "docs" / "_build"
 PAGES = {
     page.relative_to(ROOT).with_suffix("").as_posix(): page.read_text()
@@ -384,3 +400,80 @@ def test_search_with_several_processes() -> None:
         exec(short, names)
     assert len(names["study"].trials) == 4  # type: ignore[attr-defined]
     assert {path.name for path in Path("runs").iterdir()} == {f"helix_{trial}" for trial in range(4)}
+
+
+@needs("onnx", "onnxruntime", "onnxscript")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # a model trained for four steps
+def test_python_page() -> None:
+    first, results, _ = blocks(DOCS["python"], "python")
+    training = first.replace('"trainer.max_steps": 2000}', '"trainer.max_steps": 4, **small}')
+    evaluation = results.replace('run.assay("report")', 'run.assay("report", assays=["reconstruction"])')
+    assert training != first
+    assert evaluation != results
+    names: dict[str, object] = {"small": SMALL, "print": lambda *_: None}
+    exec(training, names)
+    exec(evaluation, names)
+    assert Path("runs/quickstart/results.json").is_file()
+    assert len(names["codes"].codes) == len(names["few"].codes) == len(Bars())  # type: ignore[attr-defined]
+    assert "mig" in {score.row.name for score in names["found"].scores}  # type: ignore[attr-defined]
+    assert Path("report/index.html").is_file()
+    assert Path("explorer.html").stat().st_size > 10**6
+
+
+@needs("optuna")
+@pytest.mark.filterwarnings("ignore::UserWarning")  # an untrained model
+def test_search_of_the_python_page() -> None:
+    code = blocks(DOCS["python"], "python")[2]
+    short = code.replace('"trainer.max_epochs": 1', '"trainer.max_epochs": 1, "data.batches_per_epoch": 3')
+    assert short != code
+    names: dict[str, object] = {"print": lambda *_: None}
+    exec(short, names)
+    assert len(names["study"].trials) == 3  # type: ignore[attr-defined]
+    assert {path.name for path in Path("runs").iterdir()} == {f"helix_{trial}" for trial in range(3)}
+
+
+def test_page_of_shipped_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its tables are made from the files of the models and configs."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_extensions")
+    zoo = import_module("reference.zoo")
+    folder = shutil.copytree(PACKAGED["demo"], tmp_path / "other")
+    results = json.loads((folder / "results.json").read_text())
+    mig = next(score for score in results["fit"]["scores"] if score["name"] == "mig")
+    assert f"| `mig` | {mig['value']:.3f} |" in zoo.shipped_models()
+    mig["value"] = 0.98765
+    (folder / "results.json").write_text(json.dumps(results))
+    card = (folder / "README.md").read_text()
+    (folder / "README.md").write_text(card.replace("| Seed | ", "| Seed | 98765"))
+    monkeypatch.setattr(zoo, "PACKAGED", {"other": folder})
+    page = zoo.shipped_models()
+    assert page.startswith("## `other`: ")
+    assert "| `mig` | 0.988 |" in page
+    assert "| Seed | 98765" in page
+
+    rows = {row.split("`")[1]: row for row in rows_of(zoo.packaged_configs())[1:]}
+    assert set(rows) == {path.stem for path in (ROOT / "configs").glob("*.yaml")}
+    assert rows["helix"].startswith("| `helix` | `BetaVAE(beta=0.05)` | `MLP(latent_dim=2, ")
+    assert rows["helix"].endswith("| `DoubleHelix(num_samples=2048)` | 5,000 of 128 | Twenty seconds on a CPU |")
+    assert "| `RenderedShapes3D`, `FactorPairs(num_changed=1)` | 300,000 of 64 | Hours on a CPU |" in rows["ada_gvae"]
+
+
+@needs("sphinx")
+def test_roles_in_docstrings_of_the_reference_name_what_has_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The build cannot check classes, because signatures name those of private modules; roles must not."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "_extensions")
+    api = import_module("reference.api")
+    modules = {name: import_module(name) for name in api.MODULES}
+    texts = {name: module.__doc__ or "" for name, module in modules.items()}
+    for module_name, module in modules.items():
+        for name in api.public_names(module):
+            value = getattr(module, name)
+            members = vars(value) if isinstance(value, type) else {}
+            texts |= {f"{module_name}.{name}": value.__doc__ or ""}
+            texts |= {f"{module_name}.{name}.{each}": member.__doc__ or "" for each, member in members.items()}
+    roles = [
+        (name, role)
+        for name, text in texts.items()
+        for role in re.findall(r":\w+:`(?:[^`<]*<)?[~!]?(lr_lightning\.[\w.]+)>?`", text)
+    ]
+    assert len(roles) > 20
+    assert not [(name, role) for name, role in roles if role not in texts]

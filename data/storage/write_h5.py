@@ -25,7 +25,7 @@ def write_h5(
     block_size: int = 4096,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
-    """Write ``dataset`` in the layout that :class:`~lr_lightning.data.sets.shapes3d.Shapes3D` or ``DSprites`` reads.
+    """Write ``dataset`` in the layout that :class:`~lr_lightning.data.Shapes3D` or ``DSprites`` reads.
 
     RGB images are written in the layout of 3DShapes (``images`` (N, H, W, C) uint8, ``labels`` (N, K) float64), images
     with one channel in that of dSprites (``imgs`` (N, H, W) uint8 in {0, 1}, ``latents/classes`` (N, K) int64,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lr_lightning import networks
-from lr_lightning.assays import wrap
+from lr_lightning.assays import WrappedAutoencoder, wrap
 from lr_lightning.explorer import onnx_export
 from lr_lightning.explorer.onnx_export import export_onnx, missing_packages
 from lr_lightning.losses import DiscretizedLogisticMixture, Gaussian, Likelihood
@@ -208,3 +208,16 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(packages, "PACKAGES", ("onnx", "no_such_package"))
     with pytest.raises(ModuleNotFoundError, match=r"no_such_package: pip install 'lr-lightning\[explore\]'.*--live"):
         export_onnx(tiny_model(), torch.zeros(1, 3))
+
+
+def test_responses_at_a_jump_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between two values of a quantized latent, round-off decides."""
+
+    def quantized(shift: float) -> WrappedAutoencoder:
+        return wrap(encode=lambda x: (x + shift).round(), decode=lambda z: 2 * z, latent_dim=1)
+
+    exported = export_onnx(quantized(0.0), torch.zeros(1, 1))
+    monkeypatch.setattr(onnx_export, "to_onnx", lambda *_: exported)
+    export_onnx(quantized(1e-7), torch.tensor([[0.25 - 2.5e-8]]))  # on the edge for one of them
+    with pytest.raises(ValueError, match="response"):
+        export_onnx(quantized(0.2), torch.tensor([[0.2]]))

@@ -52,6 +52,8 @@ def test_jumps_are_told_from_differences(exported: bytes) -> None:
     edge = torch.tensor([[0.5 - 5e-8]])
     assert math.isnan(compare(quantized(1e-7), exported, [edge])["response"])  # on the edge for one of them
     assert compare(quantized(1e-7), exported, [torch.cat([edge, torch.ones(1, 1)])])["response"] == 0
+    with pytest.raises(ValueError, match="observation of"):  # the other output is compared there, too
+        compare(quantized(1e-7, factor=2.1), exported, [edge])
     for batch in (torch.tensor([[0.4]]), torch.cat([edge, torch.tensor([[0.4]])])):
         with pytest.raises(ValueError, match=f"response of the exported test model.*{TOLERANCE:g}; do without it"):
             compare(quantized(0.2), exported, [batch])

@@ -56,7 +56,7 @@ class Airy(nn.Module):
 
     @override
     def forward(self, x: Tensor) -> Tensor:
-        return torch.special.airy_ai(x)
+        return torch.special.airy_ai(x)  # type: ignore[no-any-return]
 
 
 class Gate(nn.Module):

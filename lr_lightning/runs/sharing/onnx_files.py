@@ -56,8 +56,9 @@ def check_packages() -> None:
 def write_onnx(model: AutoencoderModule, folder: Path) -> list[OnnxFile]:
     """Write encoder and decoder to a folder, compared with PyTorch in ONNX Runtime for two batch sizes.
 
-    They compute what ``encode`` and ``decode`` of the model compute, for any batch size, in float32. The decoder is
-    compared at codes of the prior, the encoder at the observations that these are decoded to, and at uniform noise.
+    The packages must be there, see :func:`check_packages`. The files compute what ``encode`` and ``decode`` of the
+    model compute, for any batch size, in float32. The decoder is compared at codes of the prior, the encoder at the
+    observations that these are decoded to and at uniform noise.
 
     Args:
         model: The model, float32 on the CPU; left unchanged.
@@ -67,12 +68,10 @@ def write_onnx(model: AutoencoderModule, folder: Path) -> list[OnnxFile]:
         The files that were written.
 
     Raises:
-        ModuleNotFoundError: If a package of the extra ``explore`` is missing.
         ValueError: If a part cannot be exported, or the exported one computes other values than PyTorch; the message
             names it.
         OSError: If a file cannot be written.
     """
-    check_packages()
     generator = torch.Generator().manual_seed(0)
     codes = prior_samples(NUM_COMPARED, model.latent_dim, generator)
     noise = torch.rand(NUM_COMPARED, *model.observation_shape, generator=generator)
@@ -92,7 +91,7 @@ def _encoded(model: AutoencoderModule, observations: Tensor) -> tuple[str, ...]:
 def _write(path: Path, part: Exportable, inputs: Tensor) -> OnnxFile:
     """Export a part, compare it at all inputs together and at each alone, and write it."""
     exported = to_onnx(part, inputs[:2], any_batch_size=True)
-    differences = compare(part, exported, [inputs, *inputs.split(1)])
+    differences = compare(part, exported, [inputs, *torch.split(inputs, 1)])
     for name, difference in differences.items():
         if isnan(difference):
             raise ValueError(

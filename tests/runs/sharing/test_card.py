@@ -153,7 +153,7 @@ def test_onnx_files_and_how_to_run_them(shared: SharedModel) -> None:
     assert rows(text)["`encoder.onnx`"] == ["`code`", "(N, 3)", "1.3e-06"]
     assert rows(text)["`decoder.onnx`"] == ["`observation`", "(N, 3, 8, 8)", "3.0e-08"]
     variational = replace(encoder, differences={"code": 1e-6, "log_variance": 2e-6})
-    wide = replace(variational, shapes=encoder.shapes | {"log_variance": (3,)})
+    wide = replace(variational, shapes={**encoder.shapes, "log_variance": (3,)})
     assert "\ncode, log_variance = encoder.run(" in model_card(replace(shared, onnx=[wide, decoder]))
     assert "onnx" not in model_card(shared)
 

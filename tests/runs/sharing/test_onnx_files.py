@@ -13,10 +13,12 @@ from torch.distributions import Normal
 
 import lr_lightning as lr
 from lr_lightning import networks
+from lr_lightning.assays.protocol import posterior_mean
 from lr_lightning.losses import DiscretizedLogisticMixture
 from lr_lightning.models import Autoencoder, AutoencoderModule, BetaVAE
 from lr_lightning.onnx import packages
 from lr_lightning.runs.sharing import onnx_files
+from lr_lightning.runs.sharing.export import FILES
 from lr_lightning.runs.sharing.onnx_files import write_onnx
 from lr_lightning.testing.tiny_runs import tiny_model
 from tests.explorer.explored import lively
@@ -122,10 +124,8 @@ def test_an_exported_folder_with_onnx_is_the_same_model(run: lr.Run, tmp_path: P
     state = process_state()
     shared = run.export(tmp_path / "shared", onnx=True)
     assert changes(state) == []
-    assert {path.name for path in shared.iterdir()} == {path.name for path in plain.iterdir()} | {
-        "encoder.onnx",
-        "decoder.onnx",
-    }
+    assert {path.name for path in plain.iterdir()} == set(FILES)
+    assert {path.name for path in shared.iterdir()} == {*FILES, "encoder.onnx", "decoder.onnx"}
     for name in ("config.yaml", "results.json"):
         assert (shared / name).read_bytes() == (plain / name).read_bytes()
     model, other = lr.load_run(shared).model(), lr.load_run(plain).model()
@@ -137,7 +137,7 @@ def test_an_exported_folder_with_onnx_is_the_same_model(run: lr.Run, tmp_path: P
     assert isinstance(expected, Normal)
     torch.testing.assert_close(computed(shared / "encoder.onnx", observation=images)["code"], expected.mean)
     run.export(shared, overwrite=True)
-    assert {path.name for path in shared.iterdir()} == {path.name for path in plain.iterdir()}
+    assert {path.name for path in shared.iterdir()} == set(FILES)
 
 
 def test_the_snippet_of_the_card_runs(run: lr.Run, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_the_snippet_of_the_card_runs(run: lr.Run, tmp_path: Path) -> None:
     model = run.model()
     assert isinstance(model, AutoencoderModule)
     with torch.no_grad():
-        means = model.encode(torch.from_numpy(names["observations"])).mean
+        means = posterior_mean(model.encode(torch.from_numpy(names["observations"])))
         assert np.allclose(names["code"], means, atol=1e-5)
         assert np.allclose(names["reconstructions"], model.decode(means), atol=1e-5)
 
