@@ -31,7 +31,7 @@ class RunModelSummary(ModelSummary):
             table.add_column(name, justify="right" if name == "Params" else "left")
         for row in zip(*columns.values(), strict=True):
             table.add_row(*map(escape, row))
-        console = Console(highlight=False)
+        console = Console(highlight=False, force_jupyter=False)  # as for the summary of a run
         console.print(table)
         fixed = total_parameters - trainable_parameters
         counts = [f"{get_human_readable_count(trainable_parameters).strip()} trainable parameters"]

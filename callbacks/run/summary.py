@@ -41,7 +41,7 @@ def print_summary(trainer: Trainer, pl_module: LightningModule, stage: str, reco
         table.add_row("Evaluated on", f"{evaluated:,} of {available:,} observations, drawn at random (trainer.{limit})")
     share = record["assay_seconds"] / max(record["seconds"], 1e-9)
     table.add_row("Time", f"{record['seconds']:.0f} s, of which assays {record['assay_seconds']:.1f} s ({share:.1%})")
-    console = Console()
+    console = Console(force_jupyter=False)  # notebooks would show it even where standard output is captured
     console.print()
     for assay in assays_of(trainer):
         if (details := assay.summary_table()) is not None:

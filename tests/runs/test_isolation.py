@@ -65,6 +65,15 @@ def test_quiet_prints_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "loud\n"
 
 
+def test_quiet_shows_nothing_in_notebooks(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    shown: list[object] = []
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("rich.jupyter.display", lambda *content: shown.append(content))
+    lr.fit("helix", TINY, folder="run", quiet=True)
+    assert shown == []
+    assert capsys.readouterr().out == ""
+
+
 def test_runs_in_two_threads_are_refused() -> None:
     found: list[str] = []
 
