@@ -6,14 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.common.checks import one_line
+from lr_lightning.loggers.metrics_file import METRICS_FILE, logged_values, read_metrics
 from lr_lightning.metrics.score_files import row_of_json
 from lr_lightning.metrics.score_table import ScoreRow
 from lr_lightning.runs.scores import RunScore, Scores
 from lr_lightning.training.member_statistics import seed_name
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _TABLE = re.compile(r"(?:seed_(?P<seed>\d+)-)?(?P<assay>.+)-(?P<moment>step(?P<step>\d+)|validate|test)\.json")
 
@@ -63,6 +67,24 @@ def read_results(folder: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path} is not a readable record of a run ({error})") from error
     return results
+
+
+def read_history(folder: Path) -> "pd.DataFrame":
+    """Return ``metrics.csv`` of a run folder, one row per step: values logged at the same step are joined.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    import pandas as pd
+
+    path = folder / METRICS_FILE
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist; exported models have no history, nor have runs with loggers of your own"
+        )
+    content = read_metrics(path)
+    rows = [{"step": int(row["step"])} | logged_values(row) for row in content.rows]
+    return pd.DataFrame(rows, columns=content.columns).groupby("step").last()
 
 
 def _check_results(results: Any) -> None:

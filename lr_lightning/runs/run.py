@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import torch
 from pytorch_lightning import LightningDataModule, LightningModule
@@ -27,9 +27,12 @@ from lr_lightning.runs.assay_words import Assays, assay_words
 from lr_lightning.runs.codes import RunCodes, encode_observations, read_codes
 from lr_lightning.runs.command_lines import QUIET, Loading, LoadingModel, start
 from lr_lightning.runs.isolation import run_isolated
-from lr_lightning.runs.results import Evaluation, read_results, scalars_of, scores_of
+from lr_lightning.runs.results import Evaluation, read_history, read_results, scalars_of, scores_of
 from lr_lightning.runs.scores import Scores
 from lr_lightning.runs.sharing.export import export_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
@@ -82,6 +85,18 @@ class Run:
         for record in self.results.values():
             found |= scalars_of(record)
         return found
+
+    @property
+    def history(self) -> "pd.DataFrame":
+        """Every scalar that was logged, with a row for each training step that has any and a column for each scalar.
+
+        The index is the step. Scalars that were not logged at a step are NaN there, so that
+        ``run.history["val/loss"].dropna()`` is one curve.
+
+        Raises:
+            FileNotFoundError: If there is none: an exported model, or a run with loggers of its own.
+        """
+        return read_history(self.folder)
 
     @property
     def scores(self) -> Scores:

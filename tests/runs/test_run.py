@@ -1,5 +1,6 @@
 """Results, models and evaluations of a run."""
 
+import csv
 import json
 import math
 from pathlib import Path
@@ -14,7 +15,7 @@ from lr_lightning.assays import encode_means
 from lr_lightning.assays.protocol import Autoencoder
 from lr_lightning.data import FactorDataModule
 from lr_lightning.models import BetaVAE, SeedEnsemble
-from lr_lightning.runs.results import read_results, scalars_of, scores_of
+from lr_lightning.runs.results import read_history, read_results, scalars_of, scores_of
 from tests.runs.process_state import changes, process_state
 from tests.runs.tiny import TINY
 
@@ -45,6 +46,33 @@ def test_results_of_training(run: lr.Run) -> None:
     assert {score.step for score in run.scores} == {8}
     with pytest.raises(KeyError, match=r"'mgi'.*mig, irs_q99"):
         run.scores["mgi"]
+
+
+def test_history(tmp_path: Path) -> None:
+    values = {key: value for key, value in TINY.items() if key != "trainer.logger"} | {"wandb.mode": "disabled"}
+    run = lr.fit("helix", values | {"assays.response_matrix": "response_matrix"}, folder=tmp_path / "run", quiet=True)
+    history = run.history
+    with (run.folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert history.index.name == "step"
+    assert history.index.is_unique
+    assert history.index.tolist() == sorted({int(row["step"]) for row in rows})
+    for key in ("val/loss", "train/loss", "assay/response_matrix/independence"):
+        logged = {int(row["step"]): float(row[key]) for row in rows if row[key]}
+        assert logged, key
+        curve = history[key]
+        assert {step: value for step, value in curve.items() if step in logged} == pytest.approx(logged, nan_ok=True)
+        assert curve.drop(index=list(logged)).isna().all()
+
+
+def test_history_joins_values_of_a_step_and_takes_the_last(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text("a,b,step\n1,,3\n,5,3\n2,,3\n,7,9\nnan,,9\n")
+    history = read_history(tmp_path)
+    assert history.loc[3].tolist() == [2, 5]
+    assert history.loc[9, "b"] == 7
+    assert math.isnan(history.loc[9, "a"])
+    with pytest.raises(FileNotFoundError, match=r"demo.*metrics\.csv"):
+        _ = lr.load_run("demo").history
 
 
 def test_undefined_scalars_are_nan() -> None:
