@@ -1,5 +1,6 @@
 """Configuration of Sphinx. The command that builds the site is in CONTRIBUTING.md."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -32,6 +33,7 @@ nb_execution_mode = "auto"
 nb_execution_in_temp = True  # they write runs and files
 nb_execution_timeout = 600
 nb_execution_raise_on_error = True
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # they call lr-lightning
 
 # Docstrings
 autodoc_member_order = "bysource"
