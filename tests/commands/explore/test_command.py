@@ -51,7 +51,7 @@ def test_the_packaged_model_is_explored(capsys: pytest.CaptureFixture[str]) -> N
     assert run("demo", FEW) == 0
     data = embedded(Path("explorer.html").read_text())
     assert data["title"] == "AdaGVAE on rendered_shapes3d"
-    assert data["subtitle"] == "Conv64Burgess, 10 latents, 400 steps, demo"
+    assert data["subtitle"] == "Conv64Burgess, 10 latents, 30,000 steps, demo"
     assert [factor["name"] for factor in data["factors"]][:2] == ["floor_hue", "wall_hue"]
     assert len(data["traversals"]) == 6
     recorded = lr.load_run("demo").scores
