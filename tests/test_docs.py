@@ -438,7 +438,7 @@ def test_page_of_shipped_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     zoo = import_module("reference.zoo")
     folder = shutil.copytree(PACKAGED["demo"], tmp_path / "other")
     results = json.loads((folder / "results.json").read_text())
-    mig = next(score for score in results["fit"]["scores"] if score["name"] == "mig")
+    mig = next(score for score in results["test"]["scores"] if score["name"] == "mig")
     assert f"| `mig` | {mig['value']:.3f} |" in zoo.shipped_models()
     mig["value"] = 0.98765
     (folder / "results.json").write_text(json.dumps(results))
