@@ -3,6 +3,7 @@
 import sys
 from collections import ChainMap, OrderedDict
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -86,6 +87,16 @@ def test_a_name_of_two_packages_cannot_be_used_and_others_can(installed: list[En
     assert found["counter"].__name__ == "Counter"
     assert list(found) == list(dict.fromkeys(["ordered", "counter", *names]))
     assert found.name_of(found["counter"]) == "counter"
+
+
+@pytest.mark.parametrize("file", ["a_file_of_mine.py", "a_file_of_mine/__init__.py", "another_file.py"])
+def test_a_module_in_the_working_folder(file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(file).parent.mkdir(exist_ok=True)
+    Path(file).write_text("Score = dict")
+    with pytest.raises(ValueError, match="No module named 'a_file_of_mine'") as raised:
+        mappings()["a_file_of_mine.Score"]
+    assert ("PYTHONPATH=." in str(raised.value)) == file.startswith("a_file_of_mine")
 
 
 def test_rejects_abstract_classes() -> None:
