@@ -228,7 +228,7 @@ def _scores(shared: SharedModel) -> Iterator[str]:
         scalars = scalars_of(record)
         rows = [*loss_rows(scalars, "test" if stage == "test" else "val"), *assay_rows(shared.assays, scalars)]
         yield table(("", "value"), rows)
-        yield _scoretable([row_of_json(values) for values in record["scores"]])
+        yield _score_table([row_of_json(values) for values in record["scores"]])
     cautions = dict.fromkeys(text for record in records.values() for text in record.get("cautions", ()))
     if cautions:
         yield "### Cautions"
@@ -248,7 +248,7 @@ def _part(record: Mapping[str, Any], training_data: Any) -> str:
     return sentence.strip()
 
 
-def _scoretable(rows: Sequence[ScoreRow]) -> str:
+def _score_table(rows: Sequence[ScoreRow]) -> str:
     """Return a table of scores; columns without any value are left out."""
     headings = ("standard_error", "chance", "ceiling")
     present = [name for name in headings if any(getattr(row, name) is not None for row in rows)]
