@@ -432,6 +432,7 @@ def test_search_of_the_python_page() -> None:
     assert {path.name for path in Path("runs").iterdir()} == {f"helix_{trial}" for trial in range(3)}
 
 
+@needs("sphinx")
 def test_page_of_shipped_models(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Its tables are made from the files of the models and configs."""
     monkeypatch.syspath_prepend(ROOT / "docs" / "_extensions")

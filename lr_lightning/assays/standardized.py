@@ -61,6 +61,7 @@ def standardized(autoencoder: Autoencoder, codes: Tensor) -> StandardizedAutoenc
         ValueError: If ``codes`` have the wrong shape or are not finite, or no latent varies.
 
     Example:
+        >>> import torch
         >>> from lr_lightning.assays import wrap
         >>> identity = wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=2)
         >>> codes = torch.tensor([[1.0, 0.0], [3.0, 200.0]])

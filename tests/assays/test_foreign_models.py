@@ -13,7 +13,7 @@ from lr_lightning.assays import WrappedAutoencoder, encode_means, posterior_std,
 from lr_lightning.assays.protocol import modules_of
 
 TEXT = (Path(__file__).parents[2] / "docs" / "foreign_models.md").read_text()
-PLAIN, ADAPTER, ROWS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+PLAIN, STANDARDIZED, ADAPTER, ROWS = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
 
 
 class AutoencoderKL(nn.Module):
@@ -80,6 +80,9 @@ def test_plain_model() -> None:
     torch.testing.assert_close(names["codes"], net["encoder"](images)[:, :8].detach())
     assert names["result"].matrix.shape == (8, 8)
     assert names["scores"].activity.shape == (8,)
+    exec(STANDARDIZED, names)
+    torch.testing.assert_close(names["codes"].mean(dim=0), torch.zeros(8), rtol=0, atol=1e-5)
+    torch.testing.assert_close(names["codes"].std(dim=0, correction=0), torch.ones(8))
 
 
 def test_spatial_latents_are_flattened_and_given_their_shape_back(vae: AutoencoderKL, images: Tensor) -> None:
