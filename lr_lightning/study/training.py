@@ -12,6 +12,7 @@ from lr_lightning.commands.config.reading import read_config_file
 from lr_lightning.commands.fit.members import LAST
 from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CONFIG
+from lr_lightning.commands.run.lease import acquire
 from lr_lightning.common.renamed_keys import with_current_names
 from lr_lightning.runs import Run as TrainedRun
 from lr_lightning.runs import fit
@@ -45,12 +46,26 @@ def train_and_evaluate(job: Job, run: Run) -> None:
             trained = TrainedRun(folder.absolute())
         else:
             trained = fit(config, run_values(job, run), folder=folder, existing="resume")
-        # another process may have done it just before this one got the folder
-        if evaluated_at(folder, job.evaluation) is None:
+        _evaluate_once(job, run, trained)
+    failure_path(folder).unlink(missing_ok=True)
+
+
+def _evaluate_once(job: Job, run: Run, trained: TrainedRun) -> None:
+    """Evaluate a trained run, unless another process has done it by now.
+
+    Raises:
+        FolderInUseError: If another process is doing it.
+    """
+    path = evaluation_path(trained.folder, job.evaluation.digest)
+    path.parent.mkdir(exist_ok=True)
+    lease = acquire(path.parent)  # that of the run is free between the test and the moment its scores are written
+    try:
+        if evaluated_at(trained.folder, job.evaluation) is None:
             if job.evaluation.udr_inputs is not None:
                 write_codes_of_inputs(trained, job.evaluation, job.evaluation.udr_inputs)
-            write_evaluation(evaluation_path(folder, job.evaluation.digest), evaluate(job, run, trained))
-    failure_path(folder).unlink(missing_ok=True)
+            write_evaluation(path, evaluate(job, run, trained))
+    finally:
+        lease.release()
 
 
 def step_to_continue_from(folder: Path) -> int | None:

@@ -132,6 +132,26 @@ def test_a_run_of_another_process_is_left_to_it(root: Path, manifest: Manifest) 
     assert list(folder.iterdir()) == []
 
 
+def test_a_run_is_evaluated_by_one_process_at_a_time(
+    trained: Path, root: Path, manifest: Manifest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also at the moments when its folder is free: between training and the test, and before the scores are written."""
+    other, evaluate = Evaluation(metrics=("mig",), assays={}), training.evaluate
+    states: list[str] = []
+
+    def evaluate_beside_another(*arguments: Any) -> Any:
+        monkeypatch.setattr(training, "evaluate", evaluate)
+        states.append(run_job(job_of(manifest, root, evaluation=other))[0].state)
+        record = evaluate(*arguments)
+        states.append(run_job(job_of(manifest, root, evaluation=other))[0].state)
+        return record
+
+    monkeypatch.setattr(training, "evaluate", evaluate_beside_another)
+    [outcome] = run_job(job_of(manifest, root, evaluation=other))
+    assert (outcome.state, states) == ("done", ["held", "held"])
+    assert evaluation_path(trained, other.digest).exists()
+
+
 def test_a_run_with_another_config_is_refused(trained: Path, root: Path, manifest: Manifest) -> None:
     folder = run_folder(root, manifest.cells[0].identity, 8)
     folder.mkdir(parents=True)
