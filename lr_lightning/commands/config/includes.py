@@ -10,6 +10,7 @@ from lr_lightning.commands.messages import UsageError
 from lr_lightning.configs import CONFIG_FOLDER
 
 INCLUDE = "include"
+_KEYS_OF_CLASS = frozenset({"class_path", "init_args", "dict_kwargs"})
 
 
 def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
@@ -18,7 +19,7 @@ def read_config(path: Path, including: tuple[Path, ...] = ()) -> Any:
     The key ``include`` is a file, the name of a packaged config, or a list of them. Files are searched for next to the
     config, then among the configs of this package, so that a copy of one of these works anywhere. Files are merged in
     order, and the config itself comes last; later values take precedence. Mappings are merged, unless they name
-    different classes.
+    different classes; so is the name of a class alone, which is short for ``{class_path: NAME}``.
 
     Args:
         path: The file.
@@ -70,9 +71,23 @@ def _find(name: Any, path: Path) -> Path:
 
 def _merged(base: Any, own: Any) -> Any:
     """Return ``base`` updated by ``own``, at any depth."""
+    base, own = _long_form(base, beside=own), _long_form(own, beside=base)
     if not (isinstance(base, Mapping) and isinstance(own, Mapping)):
         return own
-    if "class_path" in base and own.get("class_path", base["class_path"]) != base["class_path"]:
+    if "class_path" in base and not _is_same_class(own.get("class_path"), base["class_path"]):
         return own  # arguments of one class do not apply to another
     merged = {**base, **{key: _merged(base.get(key), value) for key, value in own.items()}}
     return dict(sorted(merged.items(), key=lambda item: item[0] != "class_path"))  # a class precedes its arguments
+
+
+def _long_form(value: Any, beside: Any) -> Any:
+    """Return the name of a class as the mapping that it stands for, if the value beside it is such a mapping."""
+    names_class = isinstance(beside, Mapping) and not _KEYS_OF_CLASS.isdisjoint(beside)
+    return {"class_path": value} if isinstance(value, str) and names_class else value
+
+
+def _is_same_class(name: Any, other: Any) -> bool:
+    """Return whether two names may be of one class: without a name, with the same, or one without its module."""
+    if not (isinstance(name, str) and isinstance(other, str)):
+        return name is None or name == other
+    return name == other or name.endswith(f".{other}") or other.endswith(f".{name}")

@@ -52,6 +52,32 @@ def test_another_class_takes_no_arguments_over() -> None:
     assert found["assays"]["response"] == {"class_path": "DynamicsAssay", "init_args": {"seed": 1}}
 
 
+@pytest.mark.parametrize(
+    ("base", "own", "expected"),
+    [
+        ("A", "{init_args: {a: 1}}", {"class_path": "A", "init_args": {"a": 1}}),
+        ("A", "{class_path: A, init_args: {a: 1}}", {"class_path": "A", "init_args": {"a": 1}}),
+        ("{class_path: A, init_args: {a: 1}}", "A", {"class_path": "A", "init_args": {"a": 1}}),
+        ("{class_path: A, init_args: {a: 1}}", "B", {"class_path": "B"}),
+        ("{class_path: A, init_args: {a: 1}}", "null", None),
+        ("A", "{class_path: B, init_args: {b: 1}}", {"class_path": "B", "init_args": {"b": 1}}),
+        ("package.A", "{class_path: A, init_args: {a: 1}}", {"class_path": "A", "init_args": {"a": 1}}),
+        (
+            "{class_path: A, init_args: {a: 1}}",
+            "{class_path: package.A, init_args: {b: 2}}",
+            {"class_path": "package.A", "init_args": {"a": 1, "b": 2}},
+        ),
+        ("A", "B", "B"),
+        ("A", "{some: value}", {"some": "value"}),
+    ],
+)
+def test_the_name_of_a_class_is_merged_as_the_mapping_that_it_stands_for(
+    base: str, own: str, expected: object
+) -> None:
+    found = read(base=f"{{assays: {{one: {base}}}}}", main=f"{{include: base.yaml, assays: {{one: {own}}}}}")
+    assert found == {"assays": {"one": expected}}
+
+
 def test_files_are_merged_in_order_and_may_include_others() -> None:
     found = read(
         first="{a: 1, b: 1, c: 1}", second="{include: third.yaml, b: 2}", third="{b: 3, d: 3}", main="""
