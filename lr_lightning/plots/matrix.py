@@ -196,6 +196,7 @@ def _annotate(axes: Axes, mesh: QuadMesh, values: Tensor) -> None:
             ha="center",
             va="center",
             fontsize=size,
+            in_layout=False,  # it lies inside of the axes, and to measure it takes as long as to draw it
         )
 
 
