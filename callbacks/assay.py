@@ -2,7 +2,7 @@
 
 import time
 import warnings
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar
@@ -26,7 +26,7 @@ from lr_lightning.common.checks import check_at_least
 from lr_lightning.loggers.media import save_arrays, save_figure, save_page, save_table
 
 
-class AssayCallback(Callback):
+class AssayCallback(Callback, ABC):
     """Base of assay callbacks, which run in validation and testing on the codes of the same pass.
 
     A subclass sets ``name`` and implements :meth:`run`. The other class attributes and :meth:`interpretations` are

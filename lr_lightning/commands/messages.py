@@ -36,6 +36,12 @@ _UNKNOWN_CONFIG_KEY = re.compile(r"Subcommand '\w+' does not accept option '([\w
 _GIVEN = re.compile(
     r"Given value: (?:NestedArg\(key='.*', val='(.*)'\)|([^{(\n]{1,60}?)(?:\. Got value: .*)?)$", re.MULTILINE
 )
+_ABSTRACT = re.compile(r"Expected an instantiatable class, but (?:[\w.]+\.)?(\w+) is abstract")
+_LIST = re.compile(r"Expected a <class 'collections\.abc\.Sequence'>\. Got value: ([^\s\[{]+)$")
+_MAPPING = "assays"
+"""Key of the values that users name themselves; the parser's report leaves these names out."""
+_NESTED = re.compile(r"Given value: NestedArg\(key='([^'.]+)")
+_ALL_GIVEN = re.compile(r"Given value: (.+)")
 _TOO_MANY = 20
 """With more candidates than this and no close match, the candidates are not listed."""
 _SEE_HELP = "see --help and --print_config"
@@ -63,8 +69,20 @@ def plain_message(error: Exception, known_arguments: Iterable[str] = (), known_c
     path, _, _ = causes[0].rpartition("\x00") if causes else ("", "", "")
     texts = [text.rpartition("\x00")[2].strip() for text in causes]
     message = _choose(list(dict.fromkeys(text for text in texts if text)), report) or type(error).__name__
-    keys = ".".join(key for key in path.split("\x00") if key.strip())
+    parts = [key for key in path.split("\x00") if key.strip()]
+    if parts[:1] == [_MAPPING] and (name := _name_in_mapping(report)):
+        parts.insert(1, name)
+    keys = ".".join(parts)
     return f"{keys}: {message}" if keys else message
+
+
+def _name_in_mapping(report: str) -> str:
+    """Return the name of the value at fault in a mapping, empty if the report does not tell."""
+    if option := _NESTED.search(report):
+        return option[1]
+    given = _ALL_GIVEN.findall(report)  # the value at fault first, and the whole mapping last
+    named = re.search(rf"'([\w-]+)': '?{re.escape(given[0])}", given[-1]) if len(given) > 1 else None
+    return named[1] if named else ""
 
 
 def _causes(report: str) -> list[str]:
@@ -87,6 +105,10 @@ def _cause(text: str, arguments: set[str], classes: set[str]) -> str:
     text = _UNKNOWN_ATTRIBUTE.sub(lambda match: _unknown_attribute(match[1], match[2]), text)
     text = re.sub(r"\.? Got value: Namespace\(.*", "", text)
     text = _KEY.sub("\x00\\1\x00", text)
+    text = _ABSTRACT.sub(
+        r"no class is given here or before (\1 is abstract); give a class_path, or check the key", text
+    )
+    text = _LIST.sub(r"Expected a list such as '[\1]'. Got value: \1", text)
     text = _INSIDE_CLASS.sub("", _CALLABLE.sub("", text))
     text = re.sub(r"a typing\.Literal\[([^\],]*)\]", r"\1", text)
     text = re.sub(r"a typing\.Literal\[([^\]]*)\]", r"one of \1", text)

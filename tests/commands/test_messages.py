@@ -125,6 +125,14 @@ def test_a_repeated_cause_appears_once() -> None:
         ),
         ("model.init_args.optimizer.init_args.lrr", 1, r"model.optimizer: Adam .*'lrr'.* lr\?"),
         ("trainer.callbacks", ["EarlyStoppin"], r"'EarlyStoppin'.* EarlyStopping\?"),
+        (
+            "assays.mine",
+            {"class_path": "DynamicsAssay", "init_args": {"seed": "x"}},
+            r" assays\.mine\.seed: .* x$",
+        ),
+        ("assays.mine", {"class_path": "ResponseMatrixAssay", "init_args": {"sed": 1}}, r" assays\.mine: .*'sed'"),
+        ("assays.mine", "ResponseMatricAssay", r" assays\.mine: .*'ResponseMatricAssay'"),
+        ("assays.mine", {"init_args": {"seed": 1}}, r" assays\.mine: .* class_path"),  # a key that no config has
     ],
 )
 def test_mistakes_in_a_config(key: str, value: Any, message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -149,6 +157,11 @@ def test_mistakes_in_a_config(key: str, value: Any, message: str, capsys: pytest
         ("--model.optimizer=torch.optim.Adm", r"'torch.optim.Adm'.* torch.optim.Adam\?"),
         ("--seeds=abc", "seeds: .*int.*list.* abc"),
         ("--wandb.mode=x", "wandb.mode: .*'auto', 'online', 'offline', 'disabled'.* x"),
+        ("--assays.mine.seed=1", r" assays\.mine: .* class_path"),
+        (
+            "--assays={a: {class_path: DisentanglementAssay, init_args: {metrics: mig}}}",
+            r" assays\.a\.metrics: .* '\[mig\]'",
+        ),
     ],
 )
 def test_mistakes_in_an_option(argument: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:

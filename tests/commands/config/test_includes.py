@@ -71,9 +71,7 @@ def test_another_class_takes_no_arguments_over() -> None:
         ("A", "{some: value}", {"some": "value"}),
     ],
 )
-def test_the_name_of_a_class_is_merged_as_the_mapping_that_it_stands_for(
-    base: str, own: str, expected: object
-) -> None:
+def test_the_name_of_a_class_is_merged_as_the_mapping_that_it_stands_for(base: str, own: str, expected: object) -> None:
     found = read(base=f"{{assays: {{one: {base}}}}}", main=f"{{include: base.yaml, assays: {{one: {own}}}}}")
     assert found == {"assays": {"one": expected}}
 
