@@ -7,6 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Protocol
 
@@ -17,11 +18,16 @@ from lr_lightning.study.failure import Failure, write_failure
 from lr_lightning.study.job import Job, Outcome, Run
 from lr_lightning.study.layout import run_folder
 from lr_lightning.study.manifest import Manifest
+from lr_lightning.study.pace import Pace, PaceEstimate
 from lr_lightning.study.packing import jobs_of
 from lr_lightning.study.run_states import RunKey, RunState, run_state, run_states
 
 _LOOK = 2.0
 """Seconds between two looks at the runs that other processes have."""
+_ESTIMATE = 5.0
+"""Seconds between two estimates of the time left, each of which reads the files of the runs under way."""
+_NEAR = 64
+"""How many of the jobs that wait are looked at for an estimate, because other drivers may have them."""
 _WAIT = 0.5
 """Seconds to wait for an engine before progress is shown again."""
 
@@ -38,7 +44,7 @@ class Progress:
         held: The runs that another process has.
         running: Number of runs in the engine that it has room for at once.
         stopped: Why no more runs start; empty if they do.
-        start: When the driver started, by the monotonic clock.
+        pace: How fast it goes, and how long it still takes.
     """
 
     total: int
@@ -48,18 +54,7 @@ class Progress:
     held: set[Run] = field(default_factory=set)
     running: int = 0
     stopped: str = ""
-    start: float = field(default_factory=time.monotonic)
-
-    @property
-    def rate(self) -> float:
-        """Runs done per second since the start, by this driver and others."""
-        return (len(self.done) - self.done_before) / max(time.monotonic() - self.start, 1e-9)
-
-    @property
-    def seconds_left(self) -> float:
-        """Estimate of the time until all runs have ended; infinite while none is done."""
-        left = self.total - len(self.done) - len(self.failures)
-        return left / self.rate if self.rate else math.inf
+    pace: Pace = field(default_factory=Pace)
 
 
 class Display(Protocol):
@@ -90,7 +85,9 @@ class Driver:
         self._in_engine: dict[tuple[Run, ...], Job] = {}
         self._watches: dict[Run, LeaseWatch] = {}
         self._forgiven = set(chosen or ())  # their records of failures stay until they are done or fail again
-        self._last_look = -math.inf
+        self._last_look = self._last_estimate = -math.inf
+        self._estimate = PaceEstimate(manifest, self._root)
+        self._finished: dict[Run, float] = {}
         self.progress = Progress(len(manifest.cells) * len(manifest.seeds) if chosen is None else len(chosen))
         self._waiting = deque(self._open_jobs(run_states(manifest, self._root), chosen))
         self.progress.done_before = len(self.progress.done)
@@ -120,6 +117,7 @@ class Driver:
             self._look_at_held()
             room = engine.slots * self._manifest.runs_per_job
             self.progress.running = min(sum(map(len, self._in_engine)), room)
+            self._estimate_pace(engine.slots)
             display.show(self.progress)
 
     def _open_jobs(
@@ -133,13 +131,17 @@ class Driver:
 
     def _count_ended(self, run: Run, state: RunState) -> bool:
         """Return whether a run is done or has failed, and then count it."""
-        if state.state == "done":
-            self.progress.done.add(run)
+        if state.finished is not None:
+            self._count_done(run, state.finished)
         elif state.failure is not None and run not in self._forgiven:
             self.progress.failures[run] = state.failure
         else:
             return False
         return True
+
+    def _count_done(self, run: Run, finished: float) -> None:
+        self.progress.done.add(run)
+        self._finished.setdefault(run, finished)
 
     def _has_ended(self, run: Run) -> bool:
         """Look whether a run is done or has failed by now."""
@@ -203,7 +205,7 @@ class Driver:
     def _take_outcome(self, run: Run, outcome: Outcome) -> None:
         match outcome.state:
             case "done":
-                self.progress.done.add(run)
+                self._count_done(run, time.time())
             case "failed" | "diverged":
                 attempts, host = self._losses[run] + 1, outcome.host or socket.gethostname()
                 failure = Failure(outcome.state, outcome.sentence, attempts, outcome.seconds, host, __version__)
@@ -235,6 +237,18 @@ class Driver:
             elif is_free:
                 self.progress.held.remove(run)
                 self._waiting.append((run,))
+
+    def _estimate_pace(self, slots: int) -> None:
+        """Estimate the time left, now and then."""
+        if time.monotonic() - self._last_estimate < _ESTIMATE:
+            return
+        self._last_estimate = time.monotonic()
+        jobs = [*((run,) for run in self.progress.held), *self._in_engine, *self._waiting]
+        own = {run for runs in self._in_engine for run in runs}
+        # drivers start runs in the same order, so that those of others are not far behind
+        near = {run for runs in islice(self._waiting, _NEAR) for run in runs}
+        held = {*self.progress.held, *own, *near}
+        self.progress.pace = self._estimate.pace(self._finished, jobs, held, own, max(slots, 1))
 
     def _folder(self, run: Run) -> Path:
         return run_folder(self._root, run.cell, run.seed)

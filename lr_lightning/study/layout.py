@@ -3,8 +3,11 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from lr_lightning.common.files import write_atomically
 
 STUDIES = Path("studies")
 """Default folder of all studies, in the working folder."""
@@ -12,6 +15,8 @@ RUNS = "runs"
 """Folder of the runs of all studies, in the folder of all studies."""
 CELL_CONFIG = "config.yaml"
 """The complete training config of a cell, in the folder of the cell."""
+_CONTINUED = "continued_from_step"
+"""File with the step from which the last attempt at a run continued, in the folder of the run."""
 
 
 @dataclass(frozen=True)
@@ -89,3 +94,20 @@ def udr_path(root: Path, cell: str, evaluation: str, seeds: Sequence[int]) -> Pa
 def failure_path(folder: Path) -> Path:
     """Return the path of the record of a failure; present only if the last attempt at a run failed."""
     return folder / "failure.json"
+
+
+def note_step(folder: Path, step: int) -> None:
+    """Note in the folder of a run from which step its training continues now; without it, nobody knows its speed."""
+    if step == 0:  # the folder of a new run is created by its training
+        (folder / _CONTINUED).unlink(missing_ok=True)
+        return
+    with suppress(FileNotFoundError):  # a process that has just taken the run may remove unfinished files
+        write_atomically(folder / _CONTINUED, lambda file: file.write(f"{step}\n".encode()))
+
+
+def continued_step(folder: Path) -> int:
+    """Return the step from which the last attempt at a run continued; 0 if that began the run."""
+    try:
+        return int((folder / _CONTINUED).read_text())
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return 0

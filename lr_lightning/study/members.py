@@ -13,7 +13,7 @@ from lr_lightning.commands.run.folder import RunFolder
 from lr_lightning.commands.run.lease import FolderInUseError
 from lr_lightning.runs.isolation import run_isolated
 from lr_lightning.study.job import Job, Run
-from lr_lightning.study.layout import CELL_CONFIG, cell_folder, run_folder
+from lr_lightning.study.layout import CELL_CONFIG, cell_folder, note_step, run_folder
 from lr_lightning.study.training import NO_BAR, check_same_training, run_values, step_to_continue_from
 from lr_lightning.training.member_statistics import seed_name
 
@@ -54,6 +54,8 @@ def train_together(job: Job) -> dict[Run, str]:
 
 def _train(job: Job, held: Mapping[Run, RunFolder]) -> dict[Run, str]:
     """Train runs together whose folders this process has; return why some diverged."""
+    for run in held:
+        note_step(held[run].path, step_to_continue_from(held[run].path) or 0)
     names = {f"{run.cell}_{seed_name(run.seed)}": run for run in held}
     members = {
         name: Member(

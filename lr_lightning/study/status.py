@@ -3,22 +3,20 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lr_lightning.study.evaluation_file import read_evaluation
 from lr_lightning.study.failure import Failure
-from lr_lightning.study.layout import evaluation_path, run_folder
+from lr_lightning.study.job import Run
+from lr_lightning.study.layout import run_folder
 from lr_lightning.study.manifest import Manifest
-from lr_lightning.study.rate import runs_per_hour
+from lr_lightning.study.pace import Pace, PaceEstimate
+from lr_lightning.study.packing import jobs_of
 from lr_lightning.study.run_states import STATES, RunKey, RunState, StateName, run_states
 from lr_lightning.study.running import RunningRun, running_run
 from lr_lightning.study.udr_file import read_study_udr
 
 _NUMBER = re.compile(r"\d[\d.e+-]*")
-_TIMED = 10
-"""How many of the last runs are asked how long they took."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ class StudyStatus:
         counts: Number of runs in each state.
         blocks: The same for each block of the grid.
         runs_per_hour: Rate at which runs have ended lately; ``None`` if none has.
-        seconds_left: Time until all runs are done at this rate; ``None`` if nothing runs or the rate is not known.
+        seconds_left: Estimate of the time until all runs are done; ``None`` if nothing runs, or it is not known.
         running: The runs that processes have now.
         failures: What failed, the most frequent failures first.
         cells_without_udr: Number of cells whose UDR is missing or out of date though two runs are done; 0 if the study
@@ -87,7 +85,7 @@ class StudyStatus:
 def study_status(manifest: Manifest, root: Path) -> StudyStatus:
     """Return how far a study is.
 
-    Files of runs that are done are not read, except those of the last few, which say how long a run takes.
+    Files of runs that are done are not read, except those of the last few of each kind, which show how long one takes.
 
     Args:
         manifest: The study.
@@ -96,15 +94,14 @@ def study_status(manifest: Manifest, root: Path) -> StudyStatus:
     states = run_states(manifest, root)
     labels = {cell.identity: cell.label for cell in manifest.cells}
     running = [running_run(root, cell, labels[cell], seed) for (cell, seed) in _in_state(states, "running")]
-    rate, counts = _rate(manifest, root, states), _counts(states.values())
-    unfinished = counts["running"] + counts["waiting"]
+    pace = _pace(manifest, root, states)
     failures = ((key, state.failure) for key, state in states.items() if state.failure is not None)
     return StudyStatus(
         name=manifest.name,
-        counts=counts,
+        counts=_counts(states.values()),
         blocks=_blocks(manifest, states),
-        runs_per_hour=rate,
-        seconds_left=unfinished / rate * 3600 if rate and counts["running"] else None,
+        runs_per_hour=pace.runs_per_hour,
+        seconds_left=pace.seconds_left,
         running=tuple(run for run in running if run is not None),
         failures=failure_groups(root, failures),
         cells_without_udr=len(read_study_udr(manifest, root, states).missing),
@@ -127,16 +124,13 @@ def _blocks(manifest: Manifest, states: Mapping[RunKey, RunState]) -> tuple[Bloc
     return tuple(BlockStatus(*key, _counts(of_block)) for key, of_block in members.items())
 
 
-def _rate(manifest: Manifest, root: Path, states: Mapping[RunKey, RunState]) -> float | None:
-    """Return how many runs end in an hour."""
-    ends = {key: state.finished for key, state in states.items() if state.finished is not None}
-    last = sorted(ends, key=lambda key: ends[key])[-_TIMED:]
-    longest = 0.0
-    for key in last:
-        with suppress(OSError, ValueError):  # a damaged file, which the table names, has no say
-            record = read_evaluation(evaluation_path(run_folder(root, *key), manifest.evaluation.digest))
-            longest = max(longest, record.training_seconds + record.evaluation_seconds)
-    return runs_per_hour(list(ends.values()), longest)
+def _pace(manifest: Manifest, root: Path, states: Mapping[RunKey, RunState]) -> Pace:
+    """Return how fast runs end, and how long those take that run or wait."""
+    finished = {Run(*key): state.finished for key, state in states.items() if state.finished is not None}
+    held = [Run(*key) for key in _in_state(states, "running")]
+    is_open = {*held, *(Run(*key) for key in _in_state(states, "waiting"))}
+    jobs = [[run for run in runs if run in is_open] for runs in jobs_of(manifest)]
+    return PaceEstimate(manifest, root).pace(finished, jobs, held)
 
 
 def failure_groups(root: Path, failures: Iterable[tuple[RunKey, Failure]]) -> tuple[FailureGroup, ...]:

@@ -19,7 +19,14 @@ from lr_lightning.runs import fit
 from lr_lightning.study.evaluation_file import EvaluationRecord, score_columns, write_evaluation
 from lr_lightning.study.identity import differences, training_values
 from lr_lightning.study.job import Job, Run
-from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, failure_path, run_folder
+from lr_lightning.study.layout import (
+    CELL_CONFIG,
+    cell_folder,
+    evaluation_path,
+    failure_path,
+    note_step,
+    run_folder,
+)
 from lr_lightning.study.run_states import evaluated_at
 from lr_lightning.study.udr_inputs import write_codes_of_inputs
 
@@ -42,9 +49,11 @@ def train_and_evaluate(job: Job, run: Run) -> None:
         torch.set_num_threads(job.threads)
         config = cell_folder(job.root, run.cell) / CELL_CONFIG
         check_same_training(folder, config)
-        if step_to_continue_from(folder) is None:  # such as a run that was trained together with others
+        step = step_to_continue_from(folder)
+        if step is None:  # such as a run that was trained together with others
             trained = TrainedRun(folder.absolute())
         else:
+            note_step(folder, step)
             trained = fit(config, run_values(job, run), folder=folder, existing="resume")
         _evaluate_once(job, run, trained)
     failure_path(folder).unlink(missing_ok=True)

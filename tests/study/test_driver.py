@@ -14,12 +14,15 @@ from lr_lightning.commands.run import lease
 from lr_lightning.commands.run.lease import Holder, acquire
 from lr_lightning.study import driver
 from lr_lightning.study.driver import Driver, Progress
+from lr_lightning.study.evaluation_file import evaluation_text
 from lr_lightning.study.failure import Failure, read_failure, write_failure
 from lr_lightning.study.job import Job, Outcome, Run
 from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
-from lr_lightning.testing.synthetic_study import synthetic_manifest
+from lr_lightning.study.pace import Pace
+from lr_lightning.testing.synthetic_study import synthetic_evaluation, synthetic_manifest, write_synthetic_study
 from tests.study.inline_engine import InlineEngine, finish
+from tests.study.test_run_states import write_lease
 
 ROOT = Path("studies")
 
@@ -296,11 +299,71 @@ def test_chosen_runs_may_have_failed_and_count_as_failed_until_they_end() -> Non
     assert last.sentence == "before"
 
 
-def test_rates_and_the_time_left() -> None:
-    progress = Progress(10, done_before=2, start=time.monotonic() - 100)
-    progress.done.update(Run("a", seed) for seed in range(2))
-    assert progress.seconds_left == float("inf")
-    progress.done.update(Run("a", seed) for seed in range(6))  # 4 in 100 seconds
-    progress.failures[Run("b", 0)] = Failure("failed", "why")
-    assert progress.rate == pytest.approx(0.04, rel=0.01)
-    assert progress.seconds_left == pytest.approx(75, rel=0.01)
+def test_the_pace_is_estimated_while_it_drives(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the times of runs that are done, now and before."""
+    monkeypatch.setattr(driver, "_ESTIMATE", 0.0)
+    manifest = study(num_strengths=1, num_seeds=6)
+    cell = manifest.cells[0]
+    write_synthetic_study(ROOT, manifest, [(cell, 0)], num_scores=1)
+    paces: list[Pace] = []
+
+    class Watch(NoDisplay):
+        def show(self, progress: Progress) -> None:
+            super().show(progress)
+            paces.append(progress.pace)
+
+    def work(job: Job) -> tuple[Outcome, ...]:
+        for run in job.runs:
+            path = evaluation_path(run_folder(job.root, *run), job.evaluation.digest)
+            path.parent.mkdir(parents=True)
+            path.write_text(evaluation_text(synthetic_evaluation(cell, run.seed, 1)))
+        return tuple(Outcome(run, "done") for run in job.runs)
+
+    Driver(ROOT, manifest).drive(InlineEngine(work), 1, 0, Watch())
+    # two runs at once, each of which takes 3600 + 60 seconds and a few more
+    assert [round((pace.seconds_left or 0) / 3660) for pace in paces] == [2, 2, 1, 1, 0]
+    assert all(pace.runs_per_hour for pace in paces)
+
+
+def test_the_runs_of_other_processes_add_to_the_pace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "_ESTIMATE", 0.0)
+    monkeypatch.setattr(driver, "_LOOK", 0.0)
+    manifest = study(num_strengths=1, num_seeds=3)
+    cell = manifest.cells[0]
+    write_synthetic_study(ROOT, manifest, [(cell, 0)], num_scores=1)
+    write_lease(folder(manifest, 0, 1))
+    (folder(manifest, 0, 1) / "metrics.csv").write_text("step,train/loss\n149999,0.5\n")
+    (folder(manifest, 0, 1).parent / "config.yaml").write_text("trainer: {max_steps: 300000}\n")
+    paces: list[Pace] = []
+
+    class Watch(NoDisplay):
+        def show(self, progress: Progress) -> None:
+            super().show(progress)
+            paces.append(progress.pace)
+            (folder(manifest, 0, 1) / lease.LEASE).unlink(missing_ok=True)
+
+    Driver(ROOT, manifest).drive(InlineEngine(finish), 1, 0, Watch())
+    assert paces[0].seconds_left == pytest.approx(1860, abs=5)  # half of its training, and the evaluation
+    assert paces[0].under_way == 0.5
+    assert paces[-1].seconds_left == 0
+
+
+def test_runs_of_other_drivers_count_before_this_one_gets_to_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(driver, "_ESTIMATE", 0.0)
+    monkeypatch.setattr(driver, "_LOOK", 0.0)
+    manifest = study(num_strengths=1, num_seeds=8)
+    write_lease(folder(manifest, 0, 6))
+    (folder(manifest, 0, 6) / "metrics.csv").write_text("step,train/loss\n74999,0.5\n")
+    (folder(manifest, 0, 6).parent / "config.yaml").write_text("trainer: {max_steps: 300000}\n")
+    shares: list[float] = []
+
+    class Watch(NoDisplay):
+        def show(self, progress: Progress) -> None:
+            super().show(progress)
+            shares.append(progress.pace.under_way)
+            if len(progress.done) == 7:
+                (folder(manifest, 0, 6) / lease.LEASE).unlink(missing_ok=True)
+
+    Driver(ROOT, manifest).drive(InlineEngine(finish), 1, 0, Watch())
+    assert shares[:7] == [0.25] * 7
+    assert shares[-1] == 0

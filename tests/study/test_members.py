@@ -15,7 +15,7 @@ from lr_lightning.commands.run.lease import acquire
 from lr_lightning.runs import fit
 from lr_lightning.study import members
 from lr_lightning.study.job import Job, Run
-from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, run_folder
+from lr_lightning.study.layout import CELL_CONFIG, cell_folder, continued_step, evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.packing import cells_trained_alone, jobs_of
 from lr_lightning.study.run_job import run_job
@@ -119,6 +119,7 @@ def test_seeds_at_the_same_step_continue_together(monkeypatch: pytest.MonkeyPatc
     lease.release()
     assert members.train_together(job) == {}
     assert trained.seeds[1:] == [[3, 5], [4, 6]]
+    assert [continued_step(folder_of(job, seed)) for seed in (3, 4, 5, 6)] == [0, 4, 0, 4]
 
 
 def test_a_seed_that_diverges_does_not_stop_the_others() -> None:

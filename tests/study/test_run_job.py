@@ -11,13 +11,15 @@ import yaml
 
 from lr_lightning.cli import main
 from lr_lightning.commands.run.lease import LeaseLostError, acquire
+from lr_lightning.runs import fit
 from lr_lightning.study import training
 from lr_lightning.study.evaluation_file import read_evaluation
 from lr_lightning.study.failure import Failure, read_failure, write_failure
 from lr_lightning.study.job import BrokenWorkerError, Outcome
-from lr_lightning.study.layout import CELL_CONFIG, cell_folder, evaluation_path, run_folder
+from lr_lightning.study.layout import CELL_CONFIG, cell_folder, continued_step, evaluation_path, run_folder
 from lr_lightning.study.manifest import Evaluation, Manifest
 from lr_lightning.study.run_job import run_job, state_after
+from lr_lightning.study.training import run_values
 from tests.study.small_study import comparable, job_of, make_study
 
 pytestmark = [
@@ -111,6 +113,18 @@ def test_another_evaluation_does_not_train_again(trained: Path, root: Path, mani
     assert config["assays"]["disentanglement"]["init_args"]["codes"] == "sample"
     assert Path(config["ckpt_path"]).name == "best.ckpt"
     assert evaluation_path(trained, manifest.evaluation.digest).exists()
+
+
+def test_the_step_from_which_a_run_continues_is_noted(trained: Path, root: Path, manifest: Manifest) -> None:
+    """Until then, an interrupted run was trained at a speed that is not known."""
+    assert continued_step(trained) == 0
+    job = job_of(manifest, root, seed=5)
+    folder, config = run_folder(root, *job.runs[0]), cell_folder(root, job.runs[0].cell) / CELL_CONFIG
+    fit(config, run_values(job, job.runs[0]) | {"trainer.max_epochs": 1}, folder=folder, quiet=True)
+    (folder / "results.json").unlink()
+    (folder / "config.yaml").write_text((folder / "config.yaml").read_text().replace("max_epochs: 1", "max_epochs: 3"))
+    assert [outcome.state for outcome in run_job(job)] == ["done"]
+    assert continued_step(folder) == 20
 
 
 def test_a_success_removes_the_record_of_an_earlier_failure(trained: Path, root: Path, manifest: Manifest) -> None:

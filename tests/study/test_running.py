@@ -1,14 +1,17 @@
 """How far runs are."""
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 import yaml
 
+from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.loggers import RunCSVLogger
 from lr_lightning.loggers.metrics_file import METRICS_FILE
-from lr_lightning.study.layout import cell_folder, run_folder
-from lr_lightning.study.running import last_logged_step, running_run
+from lr_lightning.study.layout import cell_folder, note_step, run_folder
+from lr_lightning.study.running import RunProgress, last_logged_step, run_progress, running_run
 from tests.study.test_run_states import write_lease
 
 
@@ -51,3 +54,29 @@ def test_a_run_that_trains(tmp_path: Path, trainer: object, total: int | None) -
     found = running_run(tmp_path, "c", "label", 3)
     assert found is not None
     assert (found.step, found.total_steps) == (50, total)
+
+
+def test_the_progress_of_a_run(tmp_path: Path) -> None:
+    folder = run_folder(tmp_path, "c", 3)
+    assert run_progress(folder) == RunProgress(0, 0, 0.0, is_trained=False)
+    write_lease(folder, pid=os.getpid(), since=time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(1e9)))
+    assert run_progress(folder) == RunProgress(0, 0, 0.0, is_trained=False, since=1e9)
+    (folder / METRICS_FILE).write_text("step,train/loss\n49,0.5\n")
+    os.utime(folder / METRICS_FILE, (2e9, 2e9))
+    note_step(folder, 20)
+    assert run_progress(folder) == RunProgress(50, 20, 2e9, is_trained=False, since=1e9)
+    (folder / RESULTS).touch()
+    write_lease(folder, pid=os.getpid(), born="0")  # its process has ended
+    assert run_progress(folder) == RunProgress(50, 20, 2e9, is_trained=True)
+    note_step(folder, 0)
+    assert run_progress(folder).first_step == 0
+
+
+@pytest.mark.parametrize("since", ["9999-01-01 00:00:00", "yesterday"])
+def test_a_start_that_cannot_be_is_now(tmp_path: Path, since: str) -> None:
+    """Such as by the clock of another machine."""
+    folder = run_folder(tmp_path, "c", 3)
+    write_lease(folder, pid=os.getpid(), since=since)
+    found = run_progress(folder).since
+    assert found is not None
+    assert abs(time.time() - found) < 60

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-from rich.progress import TextColumn
+from rich.progress import TaskProgressColumn, TextColumn
 
 from lr_lightning.commands.progress import terminal_progress
 from lr_lightning.study.driver import Progress
+from lr_lightning.study.pace import Pace
 
 _EVERY = 30.0
 """Seconds between two lines where there is no terminal."""
@@ -25,7 +26,7 @@ class StudyDisplay:
     def __init__(self, name: str, every: float = _EVERY) -> None:
         self._name = name
         self._every = every
-        self._bar = terminal_progress(time=TextColumn("{task.fields[pace]}"))
+        self._bar = terminal_progress(TaskProgressColumn(), TextColumn("{task.fields[pace]}"))
         self._task = self._bar.add_task(name, total=None, pace="")
         self._last_line = time.monotonic()
 
@@ -37,8 +38,9 @@ class StudyDisplay:
 
     def show(self, progress: Progress) -> None:
         """Show progress, if it is time to."""
-        counts, pace = described_counts(progress), described_pace(progress)
-        ended = len(progress.done) + len(progress.failures)
+        counts, pace = described_counts(progress), described_pace(progress.pace)
+        # with the parts of runs under way, without which nothing would move for hours
+        ended = min(len(progress.done) + len(progress.failures) + progress.pace.under_way, progress.total)
         text = f"{self._name}: {counts}"
         if not self._bar.disable:
             self._bar.update(self._task, description=text, completed=ended, total=progress.total, pace=pace)
@@ -60,13 +62,15 @@ def described_counts(progress: Progress) -> str:
     return ", ".join(parts + [f"{count:,} {name}" for name, count in counts.items() if count])
 
 
-def described_pace(progress: Progress) -> str:
-    """Return the rate and the time left, e.g. ``"3.1 runs/min, 27 min left"``; empty while no run is done."""
-    rate = progress.rate
-    if rate == 0:
-        return ""
-    per, unit = (60, "min") if rate >= 1 / 60 else (3600, "h")
-    return f"{rate * per:.1f} runs/{unit}, {duration(progress.seconds_left)} left"
+def described_pace(pace: Pace) -> str:
+    """Return the rate and the time left as far as they are known, e.g. ``"3.1 runs/min, about 27 min left"``."""
+    parts = []
+    if pace.runs_per_hour is not None:
+        per, unit = (60, "min") if pace.runs_per_hour >= 60 else (1, "h")
+        parts.append(f"{pace.runs_per_hour / per:.1f} runs/{unit}")
+    if pace.seconds_left is not None:
+        parts.append(f"about {duration(pace.seconds_left)} left")
+    return ", ".join(parts)
 
 
 def duration(seconds: float) -> str:

@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lr_lightning.commands.study.display import duration
+from lr_lightning.commands.study.display import described_pace, duration
 from lr_lightning.common.files import quoted_path
 from lr_lightning.study.next_step import after_the_end, study_command
 from lr_lightning.study.opening import open_study
+from lr_lightning.study.pace import Pace
 from lr_lightning.study.run_states import STATES
 from lr_lightning.study.running import RunningRun
 from lr_lightning.study.status import FailureGroup, StudyStatus, study_status
@@ -55,10 +56,8 @@ def _totals(status: StudyStatus) -> Iterator[str]:
     yield ", ".join([f"{status.name}: {status.counts['done']:,} of {status.total:,} runs done", *rest])
     if status.counts["running"] == 0:
         return
-    if status.runs_per_hour is None or status.seconds_left is None:
-        yield "no run has ended yet, so that the time left is not known"
-    else:
-        yield f"{status.runs_per_hour:,.3g} runs per hour, about {duration(status.seconds_left)} left"
+    pace = described_pace(Pace(status.runs_per_hour, status.seconds_left))
+    yield pace or "the time left is not known yet: no run has ended or logged how far it is"
 
 
 def _block_table(status: StudyStatus) -> Table:

@@ -8,11 +8,12 @@ from lr_lightning.commands.study.display import StudyDisplay, described_counts, 
 from lr_lightning.study.driver import Progress
 from lr_lightning.study.failure import Failure
 from lr_lightning.study.job import Run
+from lr_lightning.study.pace import Pace
 
 
 def progress(**changes: float) -> Progress:
-    """Return the progress of 100 runs: after 100 seconds, 20 are done, two failed and one diverged."""
-    found = Progress(100, start=time.monotonic() - 100)
+    """Return the progress of 100 runs, of which 20 are done, two failed and one diverged."""
+    found = Progress(100, pace=Pace(720.0, 385.0, 1.5))
     found.done.update(Run("a", seed) for seed in range(20))
     for seed, state in enumerate(("failed", "failed", "diverged")):
         found.failures[Run("b", seed)] = Failure(state, "why")  # type: ignore[arg-type]
@@ -29,11 +30,19 @@ def test_only_states_that_occur_are_counted() -> None:
     assert "1 held by other processes" in described_counts(held)
 
 
-def test_the_pace_counts_what_was_done_since_the_start() -> None:
-    assert described_pace(Progress(10)) == ""
-    assert described_pace(progress()) == "12.0 runs/min, 6 min left"  # 77 runs at 0.2 per second: 385 s
-    assert described_pace(progress(done_before=19)) == "36.0 runs/h, 2 h 8 min left"  # at 0.01 per second: 7,700 s
-    assert described_pace(progress(done_before=20)) == ""
+@pytest.mark.parametrize(
+    ("pace", "text"),
+    [
+        (Pace(), ""),
+        (Pace(720.0, 385.0), "12.0 runs/min, about 6 min left"),
+        (Pace(36.0, 7700.0), "36.0 runs/h, about 2 h 8 min left"),
+        (Pace(None, 7700.0), "about 2 h 8 min left"),  # before the first run has ended
+        (Pace(36.0, None), "36.0 runs/h"),
+        (Pace(36.0, 0.0), "36.0 runs/h, about 0 s left"),
+    ],
+)
+def test_the_pace_has_what_is_known(pace: Pace, text: str) -> None:
+    assert described_pace(pace) == text
 
 
 @pytest.mark.parametrize(
@@ -63,7 +72,9 @@ def test_without_a_terminal_a_line_is_printed_now_and_then(capsys: pytest.Captur
         display.show(progress())
         display.show(progress())
     captured = capsys.readouterr()
-    assert captured.err.splitlines() == ["small: 20 of 100 runs done, 2 failed, 1 diverged, 12.0 runs/min, 6 min left"]
+    assert captured.err.splitlines() == [
+        "small: 20 of 100 runs done, 2 failed, 1 diverged, 12.0 runs/min, about 6 min left"
+    ]
     assert captured.out == ""
 
 
@@ -75,6 +86,6 @@ def test_on_a_terminal_one_line_changes(capsys: pytest.CaptureFixture[str], monk
         display.show(progress())
     captured = capsys.readouterr()
     assert "small: 20 of 100 runs done, 2 failed, 1 diverged" in captured.err
-    assert "12.0 runs/min, 6 min left" in captured.err
-    assert "23/100" in captured.err
+    assert "12.0 runs/min, about 6 min left" in captured.err
+    assert "24%" in captured.err  # 23 runs have ended, and the equivalent of 1.5 is under way
     assert captured.out == ""

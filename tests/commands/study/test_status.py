@@ -39,7 +39,7 @@ def test_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status", "synthetic"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "synthetic: 5 of 12 runs done, 1 running, 2 failed, 1 diverged, 3 waiting"
-    assert "runs per hour" in lines[1]
+    assert lines[1].endswith(" left")
     [row] = [line for line in lines if "AnnealedVAE" in line]
     assert [cell.strip() for cell in row.strip("│").split("│")] == ["1", "AnnealedVAE", "6", "", "", "2", "1", "3"]
     [running] = [line for line in lines if "step 1,200 of 20,000" in line]
