@@ -16,7 +16,7 @@ _SUBCOMMANDS: dict[str, tuple[str, str]] = {
     "status": ("status", "show what is done, runs, failed or waits"),
     "search": ("search", "search for the values with which a run scores best"),
     "udr": ("udr", "compare the seeds of each cell by UDR, without labels"),
-    "table": ("table", "write all results as one table"),
+    "table": ("table", "print the scores of each setting, and write all results as one table"),
     "sync": ("sync", "upload the offline W&B runs"),
     "list": ("listing", "list the packaged studies, and those that were begun"),
     "report": ("report", "write what the table shows as one page with figures"),

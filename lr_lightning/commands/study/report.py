@@ -6,6 +6,7 @@ from pathlib import Path
 from rich.console import Console
 
 from lr_lightning.commands.messages import UsageError
+from lr_lightning.commands.study.score_names import names_in
 from lr_lightning.study.opening import open_study
 
 INDEX = "index.html"
@@ -54,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     from lr_lightning.commands.study.report_content import StudyResults, read_study, study_report
     from lr_lightning.common.files import write_atomically
 
-    results: StudyResults = read_study(opened, _names(options.scores), _names(options.targets))
+    results: StudyResults = read_study(opened, names_in(options.scores), names_in(options.targets))
     _clear_folder(options.out)
     report = study_report(results, options.out, options.num_resamples)
     page = render(report).encode()
@@ -65,11 +66,6 @@ def run(options: argparse.Namespace) -> int:
             console.print(f"{kind}: {text}", soft_wrap=True, markup=False)
     console.print(f"Report: {(options.out / INDEX).resolve()}", soft_wrap=True, markup=False)
     return 0
-
-
-def _names(text: str | None) -> list[str] | None:
-    """Return the names in a comma-separated list; ``None`` if it was not given."""
-    return None if text is None else [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _check_folder(folder: Path, overwrite: bool) -> None:

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from lr_lightning.commands.study.command import main
+from lr_lightning.study.failure import Failure, write_failure
+from lr_lightning.study.layout import run_folder
 from lr_lightning.study.table import read_table
 from lr_lightning.testing.synthetic_study import synthetic_manifest, write_synthetic_study
 
@@ -35,6 +37,50 @@ def test_the_files(capsys: pytest.CaptureFixture[str], suffix: str) -> None:
     out = capsys.readouterr().out
     assert f"folder/t{suffix} with {len(expected)} rows" in out
     assert f"folder/t_coverage{suffix}: 2 of 6 runs are done; 1 of 2 cells have none" in out
+
+
+@pytest.mark.usefixtures("_study")
+def test_the_settings_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "synthetic"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    [heading] = [line for line in lines if "objective" in line]
+    assert heading[:4] == ["objective", "beta", "c_max", "seeds"]
+    [done] = [line for line in lines if line[:1] == ["BetaVAE"]]
+    assert done[1:5] == ["1", "2", "of", "3"]
+    assert done[5:8] == ["0.010", "±", "0.000"]
+    assert ["AnnealedVAE", "1", "0", "of", "3"] in lines
+    assert ["waiting:", "AnnealedVAE", "c_max=1", "DSprites,", "seeds", "0,", "1,", "2"] in lines
+
+
+@pytest.mark.usefixtures("_study")
+def test_columns_are_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["table", "synthetic", "--scores", "val/loss, metric_0"]) == 0
+    out = capsys.readouterr().out
+    assert "val/loss" in out
+    assert "variant_2" in out
+    assert "cds" not in out
+    assert main(["table", "synthetic", "--scores", "metric_9"]) == 2
+    assert "'metric_9'" in capsys.readouterr().err
+
+
+def test_many_missing_runs_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = synthetic_manifest(1, 1, 1, 50)
+    write_synthetic_study(ROOT, manifest, list(manifest.runs)[:1], num_scores=1)
+    for cell, seed in list(manifest.runs)[1:30]:
+        write_failure(run_folder(ROOT, cell.identity, seed), Failure("failed", f"[why {seed}]"))
+    assert main(["table", "synthetic"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if line.endswith("seed 20: [why 20]")]
+    assert not [line for line in lines if line.endswith("seed 21: [why 21]")]
+    assert "and 10 more, see lr-lightning study status synthetic" in lines
+
+
+def test_before_the_first_run_is_done(capsys: pytest.CaptureFixture[str]) -> None:
+    write_synthetic_study(ROOT, synthetic_manifest(1, 1, 1, 2), [])
+    assert main(["table", "synthetic", "--scores", "mig"]) == 0
+    out = capsys.readouterr().out
+    assert "no run of synthetic is done" in out
+    assert (ROOT / "synthetic" / "table.csv").is_file()
 
 
 @pytest.mark.usefixtures("_study")
