@@ -142,3 +142,16 @@ def latent_units(scale: Tensor | None, floor: float, latent_dim: int) -> tuple[T
     unit = scale.detach().double().cpu()
     inactive = unit < floor
     return unit.masked_fill(inactive, torch.nan), inactive
+
+
+def checked_factor_names(names: Sequence[str] | None, num_factors: int) -> tuple[str, ...] | None:
+    """Return the names of factors; ``None`` if none are given.
+
+    Raises:
+        ValueError: If there is not one for each factor.
+    """
+    if names is None:
+        return None
+    if isinstance(names, str) or len(names) != num_factors:
+        raise ValueError(f"factor_names must have one name for each of {num_factors} factors, got {names!r}")
+    return tuple(names)

@@ -8,7 +8,13 @@ from typing import Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_chunk_size, check_codes, check_traversals, own_generator
+from lr_lightning.assays.checks import (
+    check_chunk_size,
+    check_codes,
+    check_traversals,
+    checked_factor_names,
+    own_generator,
+)
 from lr_lightning.assays.label_pairs import LabelPairs
 from lr_lightning.assays.passes import samples_per_pass
 from lr_lightning.assays.protocol import Autoencoder, assay_mode
@@ -95,6 +101,7 @@ def conditioned_response_matrix(
     reduction: Reduction = "mean",
     variant: Variant = "diagonal",
     convention: Convention = "paper",
+    factor_names: Sequence[str] | None = None,
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -128,6 +135,8 @@ def conditioned_response_matrix(
         reduction: Over traversals: ``"mean"``, or ``"min"`` for the response found in every traversal.
         variant: ``"diagonal"``: the response of the intervened latent. ``"max"``: the largest response of any latent.
         convention: ``"paper"``, :math:`\kappa = 1/2`, or ``"release"``, :math:`\kappa = 1`. Scores do not depend on it.
+        factor_names: Names of the factors, one for each, for figures and tables of the result; those of the data set if
+            ``None``, or none for ``traversals``.
         generator: Random generator for traversals, bases and donors, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: Samples per pass; 1024, or 32 on a CPU, if ``None``, fewer for large images.
             The draws do not depend on it.
@@ -139,8 +148,8 @@ def conditioned_response_matrix(
     Raises:
         TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or codes are not tensors.
         ValueError: If there are no traversals, or both traversals and a data set; the data set is not a full grid;
-            codes have the wrong shape, dtype or non-finite entries; a number is below 1; an option is unknown; or
-            posteriors of a deterministic autoencoder are to be sampled.
+            codes have the wrong shape, dtype or non-finite entries; there is not one name for each factor; a number is
+            below 1; an option is unknown; or posteriors of a deterministic autoencoder are to be sampled.
 
     References:
         Leeb et al., Exploring the Latent Space of Autoencoders with Interventional Assays, NeurIPS 2022,
@@ -150,8 +159,9 @@ def conditioned_response_matrix(
         >>> from lr_lightning.assays import wrap
         >>> identity = wrap(encode=lambda x: x, decode=lambda z: z, latent_dim=2)
         >>> shape = torch.tensor([[[0.0, 7.0], [3.0, 7.0]]])  # one traversal of a factor with two values
-        >>> conditioned_response_matrix(identity, [shape], convention="release").matrix
-        tensor([[3., 0.]], dtype=torch.float64)
+        >>> result = conditioned_response_matrix(identity, [shape], convention="release", factor_names=["shape"])
+        >>> result.matrix, result.factor_names
+        (tensor([[3., 0.]], dtype=torch.float64), ('shape',))
     """
     check_choice("reduction", reduction, ("mean", "min"))
     check_choice("variant", variant, ("diagonal", "max"))
@@ -160,16 +170,17 @@ def conditioned_response_matrix(
     check_at_least("num_samples", num_samples, 1)
     if (traversals is None) == (dataset is None):
         raise ValueError(f"give either traversals or dataset, got {'neither' if dataset is None else 'both'}")
-    generator, names = own_generator(generator), None
+    generator = own_generator(generator)
     with assay_mode(autoencoder):
         dim = autoencoder.latent_dim
         if dataset is not None:
-            names = tuple(dataset.factor_space.names)
+            factor_names = dataset.factor_space.names if factor_names is None else factor_names
             traversals = sample_traversals(
                 autoencoder, dataset, num_traversals, generator, codes=codes, chunk_size=chunk_size
             )
         assert traversals is not None
         check_traversals(traversals, dim)
+        names = checked_factor_names(factor_names, len(traversals))
         varied = [codes.detach() for codes in traversals if codes.shape[1] > 1]
         responses = torch.empty(0, dim, dtype=torch.float64)
         if varied:
@@ -204,6 +215,7 @@ def paired_response_matrix(
     reduction: Reduction = "mean",
     convention: Convention = "paper",
     num_chance_codes: int = 256,
+    factor_names: Sequence[str] | None = None,
     generator: torch.Generator | None = None,
     chunk_size: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -232,6 +244,7 @@ def paired_response_matrix(
         reduction: As in :func:`conditioned_response_matrix`.
         convention: As there.
         num_chance_codes: Number ``Q`` of codes for :func:`permutation_null`.
+        factor_names: Names of the factors, one for each column of the labels that ``pairs`` are of.
         generator: Random generator for the choice of these codes, on the CPU; a new one with seed 0 if ``None``.
         chunk_size: As in :func:`conditioned_response_matrix`.
         progress: As there.
@@ -242,7 +255,7 @@ def paired_response_matrix(
     Raises:
         TypeError: If ``autoencoder`` is not an :class:`Autoencoder` or ``codes`` is not a tensor.
         ValueError: If ``codes`` have the wrong shape, dtype or non-finite entries, ``pairs`` are of another number of
-            samples, ``num_chance_codes`` is below 2, or an option is unknown.
+            samples, there is not one name for each factor, ``num_chance_codes`` is below 2, or an option is unknown.
 
     Example:
         >>> from lr_lightning.assays import matched_pairs, wrap
@@ -258,6 +271,7 @@ def paired_response_matrix(
     check_chunk_size(chunk_size)
     check_at_least("num_chance_codes", num_chance_codes, 2)
     kappa, counts = KAPPA[convention], list(pairs.num_traversals)
+    names = checked_factor_names(factor_names, len(counts))
     with assay_mode(autoencoder):
         codes = check_codes("codes", codes, autoencoder.latent_dim, minimum=2)
         if len(codes) != pairs.num_rows:
@@ -281,6 +295,7 @@ def paired_response_matrix(
         variant="diagonal",
         pairs=pairs,
         chance_squares=chance,
+        factor_names=names,
     )
 
 

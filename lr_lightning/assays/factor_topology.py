@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 import torch
 from torch import Tensor
 
-from lr_lightning.assays.checks import check_traversals
+from lr_lightning.assays.checks import check_traversals, checked_factor_names
 from lr_lightning.assays.jackknife import jackknife_error
 from lr_lightning.common.checks import check_at_least, check_choice
 from lr_lightning.common.printed_result import TableFields, TabularResult
@@ -39,9 +39,12 @@ class FactorTopology(TabularResult):
             ``scale`` if given). If it is tiny compared with other factors, the fit describes noise.
         num_values: Number of values of each factor.
         templates: ``"geometric"`` or ``"linear"``.
+        factor_names: Names of the factors; ``None`` if they are not known.
     """
 
-    table_fields = TableFields("factor", ("best", "margin", "margin_error", "extent", "num_values"))
+    table_fields = TableFields(
+        "factor", ("best", "margin", "margin_error", "extent", "num_values"), labels="factor_names"
+    )
 
     distances: tuple[Tensor, ...]
     fit: Tensor
@@ -52,6 +55,7 @@ class FactorTopology(TabularResult):
     extent: Tensor
     num_values: tuple[int, ...]
     templates: Templates
+    factor_names: tuple[str, ...] | None = None
 
 
 def topology_templates(num_values: int, templates: Templates = "geometric") -> Tensor:
@@ -88,7 +92,11 @@ def topology_templates(num_values: int, templates: Templates = "geometric") -> T
 
 
 def factor_topology(
-    traversals: Sequence[Tensor], *, scale: Tensor | None = None, templates: Templates = "geometric"
+    traversals: Sequence[Tensor],
+    *,
+    scale: Tensor | None = None,
+    templates: Templates = "geometric",
+    factor_names: Sequence[str] | None = None,
 ) -> FactorTopology:
     r"""Compare the distances between codes along each factor with those of categories, a sequence and a circle.
 
@@ -110,14 +118,15 @@ def factor_topology(
             :func:`sample_traversals` or :func:`traversals_from_codes`; not modified.
         scale: Positive unit of each latent by which codes are divided, shape ``(D,)``; 1 if ``None``.
         templates: ``"geometric"`` or ``"linear"``, see :func:`topology_templates`.
+        factor_names: Names of the factors, one for each, for figures and tables of the result.
 
     Returns:
         The fits; higher is better. NaN with one warning for factors that do not move the codes.
 
     Raises:
         TypeError: If codes are not tensors.
-        ValueError: If there are no traversals, codes have the wrong shape, dtype or non-finite entries, or
-            ``scale`` is not ``D`` positive numbers.
+        ValueError: If there are no traversals, codes have the wrong shape, dtype or non-finite entries, ``scale`` is
+            not ``D`` positive numbers, or there is not one name for each factor.
 
     Example:
         >>> angles = torch.arange(6) * (2 * math.pi / 6)
@@ -128,6 +137,7 @@ def factor_topology(
     """
     check_choice("templates", templates, ("geometric", "linear"))
     check_traversals(traversals)
+    names = checked_factor_names(factor_names, len(traversals))
     rows = [_fit(_squared_distances(codes, scale), templates) for codes in traversals]
     collapsed = [factor for factor, row in enumerate(rows) if row.num_values > 2 and row.fit.isnan().any()]
     if collapsed:
@@ -142,6 +152,7 @@ def factor_topology(
         extent=torch.stack([row.extent for row in rows]),
         num_values=tuple(row.num_values for row in rows),
         templates=templates,
+        factor_names=names,
     )
 
 

@@ -25,13 +25,14 @@ def factor_topology_figure(
 
     Args:
         result: Topology of the factors.
-        factor_names: Name of each factor; numbers if ``None``.
+        factor_names: Name of each factor; those of the result if ``None``, or numbers if it has none.
         title: Title of the figure.
 
     Raises:
         ValueError: If there is not one name per factor, or no factor has two values.
     """
-    names = [str(factor) for factor in range(len(result.fit))] if factor_names is None else list(factor_names)
+    known = result.factor_names if factor_names is None else factor_names
+    names = [str(factor) for factor in range(len(result.fit))] if known is None else list(known)
     if len(names) != len(result.fit):
         raise ValueError(f"factor_names must have {len(result.fit)} names, one per factor, got {names}")
     shown = [factor for factor, count in enumerate(result.num_values) if count > 1]

@@ -240,6 +240,24 @@ def test_traversals_are_drawn_from_a_data_set() -> None:
     assert (found.factor_names, expected.factor_names) == (("colour", "row", "column"), None)
 
 
+def test_traversals_have_the_names_that_they_are_given() -> None:
+    """Those of a data set are known, and others take precedence."""
+    traversals = [torch.arange(12.0).view(2, 3, 2), torch.arange(8.0).view(1, 4, 2)]
+    result = conditioned_response_matrix(responding_by(lambda z: z, 2), traversals, factor_names=["shape", "hue"])
+    assert result.factor_names == ("shape", "hue")
+    assert list(result.to_pandas().index) == ["shape", "hue"]
+    assert merge_conditioned_response_matrices([result, result]).factor_names == ("shape", "hue")
+    names = ["Farbe", "Zeile", "Spalte"]
+    assert conditioned_response_matrix(tiny_model(), dataset=Bars(), factor_names=names).factor_names == tuple(names)
+
+
+@pytest.mark.parametrize("names", [["shape"], ["shape", "hue", "size"], "ab", []])
+def test_there_is_one_name_for_each_factor(names: Any) -> None:
+    traversals = [torch.arange(12.0).view(2, 3, 2), torch.arange(8.0).view(1, 4, 2)]
+    with pytest.raises(ValueError, match=r"factor_names .* 2 factors"):
+        conditioned_response_matrix(responding_by(lambda z: z, 2), traversals, factor_names=names)
+
+
 def test_either_traversals_or_a_data_set() -> None:
     for arguments in ({}, {"traversals": [torch.zeros(1, 2, 2)], "dataset": Bars()}):
         with pytest.raises(ValueError, match="traversals or dataset"):

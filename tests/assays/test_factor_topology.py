@@ -146,6 +146,12 @@ def test_factors_without_a_shape() -> None:
     assert flat.extent[1] == 0
 
 
+def test_factors_have_the_names_that_they_are_given() -> None:
+    result = factor_topology([line(5)[None], circle(5)[None]], factor_names=["size", "hue"])
+    assert result.factor_names == ("size", "hue")
+    assert list(result.to_pandas().index) == ["size", "hue"]
+
+
 def test_leaves_codes_alone(codes: Tensor) -> None:
     traversals = codes[:36].view(3, 12, 3)
     before = traversals.clone()
@@ -162,6 +168,7 @@ def test_leaves_codes_alone(codes: Tensor) -> None:
         ([torch.full((1, 3, 2), torch.nan)], {}, "factor 0 .*finite"),
         ([torch.zeros(1, 3, 2)], {"scale": torch.zeros(2)}, "scale"),
         ([torch.zeros(1, 3, 2)], {"templates": "round"}, "templates .*got 'round'"),
+        ([torch.zeros(1, 3, 2)], {"factor_names": ["shape", "hue"]}, "factor_names .*1 .*'hue'"),
     ],
 )
 def test_rejects(traversals: list[Tensor], options: dict[str, Any], message: str) -> None:

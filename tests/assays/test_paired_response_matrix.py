@@ -235,6 +235,7 @@ def test_nan_responses(codes: Tensor) -> None:
         ({"codes": torch.zeros(3, 5)}, "with D=2"),
         ({"codes": torch.full((3, 2), torch.nan)}, "must be finite"),
         ({"num_chance_codes": 1}, "num_chance_codes .*1"),
+        ({"factor_names": ["shape", "hue"]}, "factor_names .*1 .*'hue'"),
         ({"reduction": "max"}, "reduction .*'max'"),
         ({"convention": "half"}, "convention"),
         ({"chunk_size": 0}, "chunk_size"),
@@ -244,3 +245,12 @@ def test_rejects(arguments: dict[str, Any], message: str) -> None:
     valid: dict[str, Any] = {"codes": torch.zeros(3, 2), "pairs": marginal_pairs(torch.tensor([[0], [1], [1]]))}
     with pytest.raises(ValueError, match=message):
         paired_response_matrix(responding_by(lambda z: z, 2), **valid | arguments)
+
+
+def test_factors_have_the_names_that_they_are_given() -> None:
+    factors = torch.tensor([[0, 0], [1, 0], [1, 1]])
+    codes = torch.tensor([[0.0, 7.0], [3.0, 7.0], [3.0, 8.0]])
+    result = paired_response_matrix(
+        responding_by(lambda z: z, 2), codes, matched_pairs(factors), factor_names=["shape", "hue"]
+    )
+    assert result.factor_names == ("shape", "hue")

@@ -1,6 +1,7 @@
 """Figures of samples, discrepancies, consistency and topology."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -159,6 +160,12 @@ def test_topology_frames_the_best_template(topology: FactorTopology) -> None:
     assert titles[5] == "categorical\nno fit"
     framed = [ax.spines["left"].get_visible() for ax in axes]
     assert framed == [False, False, False, True, False, False, False, False]
+
+
+def test_topology_has_the_names_of_the_result(topology: FactorTopology) -> None:
+    named = replace(topology, factor_names=("hue", "side", "world"))
+    for result, names, label in ((named, None, "hue"), (named, ["h", "s", "w"], "h"), (topology, None, "0")):
+        assert draw(factor_topology_figure(result, names))[0].get_ylabel() == f"{label}\n(6 values)"
 
 
 def test_topology_rejects(topology: FactorTopology) -> None:
