@@ -91,6 +91,8 @@ class DisentanglementAssay(AssayCallback):
         check_at_least("num_repeats", num_repeats, 1)
         frequent, final = make_metrics(metrics), make_metrics(final_metrics)
         self._metrics = {**frequent, **final}
+        named = [name for name in (*metrics, *final_metrics) if name not in _BROAD_GROUPS]
+        self._asked_for = frozenset(make_metrics(named))
         self.metrics, self.final_metrics = list(frequent), list(final)
         # sap_r2 is logged as sap/r2, together with other kinds of sap
         families = dict.fromkeys(name.partition("_")[0] for name in [*self.metrics, *self.final_metrics])
@@ -169,6 +171,9 @@ class DisentanglementAssay(AssayCallback):
         for name, label in _SUMMARY_SCORES.items():
             if name in rows:
                 yield label, _value_and_levels(rows[name])
+        for metric, own in self._rows_by_metric(self.table).items():
+            if metric in self._asked_for and not any(row.name in _SUMMARY_SCORES for row in own):
+                yield from ((row.name, _value_and_levels(row)) for row in own)
         place = "" if self.table_path is None else f" in {self.table_path.parent.name}/{self.table_path.name}"
         yield "All scores", f"{len(rows)}{place}"
 
@@ -192,6 +197,15 @@ class DisentanglementAssay(AssayCallback):
             if self.falls_due(trainer, period):
                 names += metrics
         return list(dict.fromkeys(names))
+
+    def _rows_by_metric(self, table: ScoreTable) -> dict[str, list[ScoreRow]]:
+        """Return the rows of each metric, whose name the names of its scores begin with."""
+        found: dict[str, list[ScoreRow]] = {}
+        for row in table.rows:
+            names = [name for name in self._metrics if row.name == name or row.name.startswith(f"{name}_")]
+            if names:
+                found.setdefault(max(names, key=len), []).append(row)
+        return found
 
     def _run_metrics(self, names: list[str], table: CodeTable, sampling: Sampling, levels: LevelChoice) -> ScoreTable:
         if not names:
@@ -263,6 +277,9 @@ _SUMMARY_SCORES = {
     "infomec_explicitness": "InfoE",
 }
 """Rows of the score table that are shown in the summary at the end of a run."""
+
+_BROAD_GROUPS = ("all", "default", "fast", "study")
+"""Groups of which the summary shows only the scores above; metrics of others are shown, as if they were named."""
 
 
 def _value_and_levels(row: ScoreRow) -> str:

@@ -204,6 +204,34 @@ def test_later_runs_in_a_process_know_the_levels(tmp_path: Path, monkeypatch: py
     assert any(chance is not None for *_, chance, _ in tables[0])
 
 
+@pytest.mark.parametrize(
+    ("metrics", "final_metrics", "labels"),
+    [
+        (["mig", "sap_r2"], [], ["MIG", "sap_r2"]),
+        (
+            ["mig_sup"],
+            ["mig", "modularity", "irs"],
+            ["MIG", "mig_sup", "mig_sup_all", "modularity", "modularity_informative", "irs_q99"],
+        ),
+        (["sap"], ["fast"], ["MIG", "sap_linear_svc", "sap_r2", "sap_tree"]),  # others of the group are not listed
+        (["dci"], [], ["DCI disentanglement", "DCI completeness", "DCI informativeness"]),
+        (["lr_lightning.metrics.DCIMIG"], [], ["dcimig"]),
+        (["fast"], [], ["MIG"]),
+    ],
+)
+def test_the_summary_lists_what_was_asked_for(
+    tmp_path: Path, metrics: list[str], final_metrics: list[str], labels: list[str]
+) -> None:
+    assay = DisentanglementAssay(metrics, final_metrics)
+    tiny_trainer(tmp_path, assay).test(tiny_model(), datamodule=tiny_data(Bars()), verbose=False)
+    rows = dict(assay.summary_rows({}))
+    assert list(rows) == [*labels, "All scores"]
+    assert assay.table is not None
+    for name in set(labels) & set(assay.table.to_pandas().index):
+        assert rows[name].startswith(f"{assay.table[name]:.3f}")
+    assert rows["All scores"].startswith(str(len(assay.table.rows)))
+
+
 def test_every_metric_runs_in_a_test(tmp_path: Path) -> None:
     trainer = tiny_trainer(tmp_path, DisentanglementAssay(CHEAP, DEAR))
     [scalars] = trainer.test(tiny_model(), datamodule=tiny_data(Bars()), verbose=False)
