@@ -57,6 +57,7 @@ class ResponseMapAssay(AssayCallback):
     name = "response_map"
     summary = "Where decoding and encoding moves codes, on slices through two latents"
     needs = (two_latents,)
+    size_argument = "num_samples"
     captions = {
         "*": "How decoding and encoding moves codes of these two latents, with the others fixed at a code of the data. "
         "It contracts where the divergence is negative and where the mean curvature is positive, and expands elsewhere."

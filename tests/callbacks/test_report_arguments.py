@@ -8,6 +8,7 @@ from lr_lightning.callbacks import (
     DynamicsAssay,
     LatentStatisticsAssay,
     ReconstructionAssay,
+    ResponseMapAssay,
     SamplingAssay,
 )
 from lr_lightning.callbacks.report_arguments import default_size, report_arguments
@@ -17,6 +18,7 @@ def test_seed_and_size() -> None:
     assert report_arguments(SamplingAssay, seed=3, num_samples=50) == {"seed": 3, "num_codes": 50}
     assert report_arguments(SamplingAssay, seed=3) == {"seed": 3}
     assert report_arguments(LatentStatisticsAssay, seed=3, num_samples=50) == {}
+    assert report_arguments(ResponseMapAssay, num_samples=50) == {"num_samples": 50, "seed": 0}
     assert report_arguments(ConditionedResponseAssay)["num_traversals"] == 20
     assert default_size(DynamicsAssay) == 64
     assert default_size(ReconstructionAssay) is None

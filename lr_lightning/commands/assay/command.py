@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +55,7 @@ def run(arguments: list[str], meter: CoreMeter | None = None) -> None:
     resume_collection()
     try:
         _clear_folder(options.out)
-        notes = _start(command_line)
+        notes = [*_size_notes(options.num_samples, command_line), *_start(command_line)]
         report = _write(options.out / INDEX, command_line, notes)
     except KeyboardInterrupt as interrupt:
         raise KeyboardInterrupt(f"{options.out / INDEX} was not written") from interrupt
@@ -86,7 +86,13 @@ def _parser() -> argparse.ArgumentParser:
         help="data to use: the validation set, which training has not seen, or the test set, usually the whole data "
         "set, which takes longer (default: %(default)s)",
     )
-    parser.add_argument("--num_samples", type=int, help="codes that each assay measures (default: see --list)")
+    parser.add_argument(
+        "--num_samples",
+        type=int,
+        metavar="N",
+        help="codes drawn from the set on which assays intervene (default: see --list). The rows of scores are set by "
+        "--assays.disentanglement.num_train and --assays.disentanglement.num_test",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of the assays' random choices (default: %(default)s)")
     return parser
 
@@ -149,6 +155,8 @@ def _prepare(options: argparse.Namespace, rest: Sequence[str], meter: CoreMeter 
         choice = choose_assays([name.strip() for name in options.assays.split(",") if name.strip()])
     except ValueError as error:
         raise UsageError(str(error)) from error
+    if options.num_samples is not None and not any(assay.size_argument for assay in choice.assays.values()):
+        raise UsageError(f"--num_samples {options.num_samples} {_without_size(choice.assays)}")
     assays = {
         name: {
             "class_path": f"{assay.__module__}.{assay.__qualname__}",
@@ -160,6 +168,22 @@ def _prepare(options: argparse.Namespace, rest: Sequence[str], meter: CoreMeter 
     stage, config, checkpoint, *overrides = expand_run_argument([stage, *rest])
     words = [stage, config, checkpoint, *SETTINGS, "--assays=null", f"--assays={json.dumps(assays)}", *overrides]
     return prepare(words, partial(AssayCLI, meter=meter, folder=options.out, skipped=choice.unavailable))
+
+
+def _size_notes(num_samples: int | None, command_line: "AssayCLI") -> Iterator[str]:
+    """Yield which assays ``--num_samples`` does not concern."""
+    others = {assay.name: type(assay) for assay in command_line.assays if assay.size_argument is None}
+    if num_samples is not None and others:
+        yield f"--num_samples {num_samples} {_without_size(others)}"
+
+
+def _without_size(assays: Mapping[str, "type[AssayCallback]"]) -> str:
+    """Return what an assay without a number of codes does with ``--num_samples``, and what scores have instead."""
+    from lr_lightning.callbacks import DisentanglementAssay
+
+    scores = [name for name, assay in assays.items() if issubclass(assay, DisentanglementAssay)]
+    instead = [f"; the rows of scores are set by --assays.{name}.num_train and .num_test" for name in scores]
+    return f"does not concern {', '.join(assays)}, which have no number of codes{''.join(instead)}"
 
 
 def _start(command_line: "AssayCLI") -> list[str]:

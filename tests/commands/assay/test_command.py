@@ -154,6 +154,19 @@ def test_warnings_stand_on_top_and_in_the_terminal(helix: Path, capsys: pytest.C
     assert text.index("Warnings") < text.index(sentence) < text.index("At a glance")
 
 
+def test_assays_without_a_number_of_codes_are_noted(bars_run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also what is set instead for scores, whose rows it does not reduce."""
+    assays = "--assays=latent_statistics,response_matrix,disentanglement"
+    options = [assays, "--assays.disentanglement.metrics=[mig,modularity]"]
+    assert run("assay", str(bars_run), "--out=report", *options, *FEW[:1]) == 0
+    printed = capsys.readouterr().out
+    [note] = [line for line in printed.splitlines() if "--num_samples 12" in line]
+    assert "latent_statistics, disentanglement" in note
+    assert "response_matrix" not in note
+    assert "--assays.disentanglement.num_train" in note
+    assert "modularity" in printed  # of the summary, because it was asked for
+
+
 def test_what_is_undefined_is_a_note(
     helix: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -259,6 +272,12 @@ def test_the_model_brings_no_assays_of_its_own(bars_run: Path) -> None:
             "latent_traversal was skipped",
         ),
         (["RUN", "--out=report", "--num_samples=1"], 2, "num_samples must be at least 2, got 1"),
+        (
+            ["RUN", "--out=report", "--num_samples=7", "--assays=latent_statistics,disentanglement"],
+            2,
+            "--num_samples 7 does not concern latent_statistics, disentanglement",
+        ),
+        (["runs/nowhere", "--out=report"], 1, "runs/nowhere is not a run folder"),
         (["RUN", "--out=report", "--data.val_sise=3"], 2, "has no argument 'val_sise'; did you mean val_size?"),
         (["RUN", "--out=report", "--assays.dynamics.num_step=3"], 2, "has no argument 'num_step'"),
         (["RUN", "--out=report", "--split=train"], 2, "invalid choice: 'train'"),
