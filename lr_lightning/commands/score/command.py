@@ -13,6 +13,7 @@ from rich.markup import escape
 
 from lr_lightning.commands.failure import run_command
 from lr_lightning.commands.progress import terminal_progress
+from lr_lightning.commands.score.run_refusal import refuse_run
 from lr_lightning.common.checks import one_line
 from lr_lightning.common.cores import CoreMeter
 from lr_lightning.common.thread_limit import fitting, given_by_environment, limit_threads
@@ -27,7 +28,8 @@ Score how codes relate to the factors of variation they were made from.
 
 FILE is a .npz file from any framework, with the arrays codes (N, D), floating point, and factors (N, K), the integer
 index of each factor's value; also log_variances (N, D), for the scores that look at the whole posterior and for
---codes sample. `lr-lightning predict RUN` writes one."""
+--codes sample. `lr-lightning predict RUN` writes one. To score a run itself, use `lr-lightning test RUN` or
+`lr-lightning assay RUN`."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -125,6 +127,7 @@ def _list() -> None:
 def _score(arguments: argparse.Namespace, meter: CoreMeter) -> None:
     if arguments.file is None:
         raise ValueError("missing argument: the file to score, as in lr-lightning score codes.npz")
+    refuse_run(arguments.file)
     counts_given = arguments.num_train is not None or arguments.num_test is not None
     order: Literal["first", "random"] = arguments.order or ("first" if counts_given else "random")
     if order == "first" and arguments.num_repeats > 1:
@@ -159,8 +162,8 @@ def _score(arguments: argparse.Namespace, meter: CoreMeter) -> None:
         table = suite.run(arrays.codes, arrays.factors, arrays.log_variances, progress)
     if arrays.sampled:
         table = replace(table, rows=tuple(row._replace(codes="sample") for row in table.rows))
-    sizes = sampling.sizes(len(arrays.codes))
-    _report(arguments, table, sizes, list(dict.fromkeys([*notes, *(str(warning.message) for warning in caught)])))
+    notes = list(dict.fromkeys([*notes, *(str(warning.message) for warning in caught)]))
+    _report(arguments, table, len(arrays.codes), sampling.sizes(len(arrays.codes)), notes)
 
 
 def _set_threads(threads: int | Literal["auto"], meter: CoreMeter) -> None:
@@ -195,8 +198,18 @@ def _without_means(
     return kept, [f"{left_out} left out: {reason}"] if left_out else []
 
 
-def _report(arguments: argparse.Namespace, table: "ScoreTable", sizes: tuple[int, int], notes: list[str]) -> None:
-    """Print the table of scores and notes, and write the files given by ``--out`` and ``--figures``."""
+def _report(
+    arguments: argparse.Namespace, table: "ScoreTable", num_rows: int, sizes: tuple[int, int], notes: list[str]
+) -> None:
+    """Print the table of scores and notes, and write the files given by ``--out`` and ``--figures``.
+
+    Args:
+        arguments: The options of the command.
+        table: The scores.
+        num_rows: Number of rows of the file.
+        sizes: How many of them were used to train and to test.
+        notes: What to add.
+    """
     from lr_lightning.metrics.score_files import write_score_table
     from lr_lightning.metrics.score_report import score_report
 
@@ -204,9 +217,10 @@ def _report(arguments: argparse.Namespace, table: "ScoreTable", sizes: tuple[int
     if not console.is_terminal:
         console = Console(highlight=False, width=120)
     num_train, num_test = sizes
+    of_all = "" if num_train == num_rows else f" of {num_rows:,}"
     held_out = f" and {num_test:,} held out" if any(row.num_test for row in table.rows) else ""
     sampled = ", posterior samples" if any(row.codes == "sample" for row in table.rows) else ""
-    title = f"{arguments.file}: {num_train:,} rows{held_out}, seed {arguments.seed}{sampled}"
+    title = f"{arguments.file}: {num_train:,}{of_all} rows{held_out}, seed {arguments.seed}{sampled}"
     console.print(title, soft_wrap=True, markup=False)
     console.print(score_report(table.rows))
     for note in notes:

@@ -38,7 +38,7 @@ def test_scores_a_file_of_any_framework(capsys: pytest.CaptureFixture[str]) -> N
     ):
         assert found[name] == pytest.approx(expected[reference], abs=1e-6)
     printed = capsys.readouterr().out
-    assert "2,000 rows" in printed
+    assert "2,000 of 3,000 rows" in printed
     assert "\n mig " in printed
     assert "0.675" in printed
     assert "wrote table.json" in printed
@@ -47,7 +47,12 @@ def test_scores_a_file_of_any_framework(capsys: pytest.CaptureFixture[str]) -> N
 def test_the_title_tells_the_rows_of_the_split_also_for_scores_of_pairs(capsys: pytest.CaptureFixture[str]) -> None:
     command = [FILE, "--metrics", "factor_vae_score", "--levels", "none", "--order", "random"]
     assert main([*command, "--num_train", "2000", "--num_test", "900"]) == 0
-    assert "2,000 rows and 900 held out" in capsys.readouterr().out  # though pairs come from the whole table
+    assert "2,000 of 3,000 rows and 900 held out" in capsys.readouterr().out  # though pairs come from the whole table
+
+
+def test_the_title_has_the_rows_alone_if_all_are_used(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([FILE, "--metrics", "mig", "--levels", "none", "--num_train", "3000"]) == 0
+    assert f"{FILE}: 3,000 rows, seed 0" in capsys.readouterr().out.splitlines()
 
 
 def test_rows_are_drawn_unless_their_numbers_are_given() -> None:
@@ -95,7 +100,11 @@ def test_names_with_brackets_are_printed_as_they_are(capsys: pytest.CaptureFixtu
     command = [f"{folder}/codes.npz", "--metrics", "mig", "--out", f"{folder}/[/].json", "--figures", f"{folder}/[/]"]
     assert main(command) == 0
     printed = capsys.readouterr().out
-    for text in ("[bold]run[/codes.npz: 2,000 rows", "wrote [bold]run[/[/].json", "wrote figures to [bold]run[/[/]"):
+    for text in (
+        "[bold]run[/codes.npz: 2,000 of 3,000 rows",
+        "wrote [bold]run[/[/].json",
+        "wrote figures to [bold]run[/[/]",
+    ):
         assert text in printed
 
 
