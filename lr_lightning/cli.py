@@ -30,6 +30,10 @@ Train autoencoders and VAEs, and measure their latent spaces with interventional
 Set LR_LIGHTNING_TRACEBACK=1 for the traceback of an error."""
 
 
+_WITH_NAMES = ("fit", "validate", "test", "predict", "assay", "explore", "export")
+"""Commands that take a run or configs."""
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run ``lr-lightning`` on ``arguments`` (``sys.argv[1:]`` if ``None``); exits with the command's exit code."""
     is_own_process = arguments is None
@@ -37,6 +41,8 @@ def main(arguments: list[str] | None = None) -> None:
         keep_output()
         arguments = sys.argv[1:]
     command = arguments[0] if arguments else "--help"
+    if command in _WITH_NAMES:
+        _check_names(arguments)
     if command in ("-h", "--help"):
         print(USAGE)
     elif command == "--version":
@@ -76,6 +82,17 @@ def main(arguments: list[str] | None = None) -> None:
     else:
         print(f"lr-lightning: unknown command {command!r}\n\n{USAGE}", file=sys.stderr)
         sys.exit(2)
+
+
+def _check_names(arguments: list[str]) -> None:
+    """Exit with a sentence if a config or a run does not exist."""
+    from lr_lightning.commands.early_check import check_names
+    from lr_lightning.commands.failure import fail
+
+    try:
+        check_names(arguments)
+    except Exception as error:
+        sys.exit(fail(arguments[0], error))
 
 
 def _run(arguments: list[str]) -> int:
