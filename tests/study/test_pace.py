@@ -15,13 +15,19 @@ from typing import Any
 import pytest
 import yaml
 
+from lr_lightning.study.evaluation_file import evaluation_text
 from lr_lightning.study.job import Run
 from lr_lightning.study.layout import cell_folder, evaluation_path, note_step, run_folder
 from lr_lightning.study.manifest import Manifest
 from lr_lightning.study.pace import Pace, PaceEstimate
 from lr_lightning.study.packing import jobs_of
 from lr_lightning.study.status import study_status
-from lr_lightning.testing.synthetic_study import FINISHED, synthetic_manifest, write_synthetic_study
+from lr_lightning.testing.synthetic_study import (
+    FINISHED,
+    synthetic_evaluation,
+    synthetic_manifest,
+    write_synthetic_study,
+)
 from tests.study.test_run_states import write_lease
 
 STEPS = 300_000
@@ -194,10 +200,14 @@ def test_runs_of_other_lengths_take_time_in_proportion(tmp_path: Path) -> None:
 
 
 def test_cells_that_differ_in_their_objectives_numbers_take_the_same_time(tmp_path: Path) -> None:
-    manifest = study(tmp_path, done=1, num_cells=3, num_seeds=1)
-    for cell in manifest.cells:
-        (cell_folder(tmp_path, cell.identity) / "config.yaml").unlink()
-    assert pace(tmp_path, manifest, slots=2).seconds_left == pytest.approx(HOUR + MINUTE)
+    """Each of two objectives has a cell that is done; runs of the second one take ten times as long."""
+    manifest = synthetic_manifest(2, 2, 1, 1)
+    done = [manifest.cells[0], manifest.cells[2]]
+    write_synthetic_study(tmp_path, manifest, [(cell, 0) for cell in done], num_scores=1)
+    slow = replace(synthetic_evaluation(done[1], 0, 1), training_seconds=10 * HOUR)
+    path = evaluation_path(run_folder(tmp_path, done[1].identity, 0), manifest.evaluation.digest)
+    path.write_text(evaluation_text(slow))
+    assert pace(tmp_path, manifest, slots=2).seconds_left == pytest.approx(10 * HOUR + MINUTE)
 
 
 def test_runs_that_are_trained_together_take_turns(tmp_path: Path) -> None:
