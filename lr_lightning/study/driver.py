@@ -6,6 +6,7 @@ import socket
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -248,7 +249,8 @@ class Driver:
         # drivers start runs in the same order, so that those of others are not far behind
         near = {run for runs in islice(self._waiting, _NEAR) for run in runs}
         held = {*self.progress.held, *own, *near}
-        self.progress.pace = self._estimate.pace(self._finished, jobs, held, own, max(slots, 1))
+        with suppress(OSError):  # a file that cannot be read now must not end the study
+            self.progress.pace = self._estimate.pace(self._finished, jobs, held, own, max(slots, 1))
 
     def _folder(self, run: Run) -> Path:
         return run_folder(self._root, run.cell, run.seed)

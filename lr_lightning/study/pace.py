@@ -102,7 +102,7 @@ class PaceEstimate:
             slots: How many jobs the engine runs at once, also if fewer are under way at this moment.
         """
         now = time.time()
-        open_jobs = [tuple(runs) for runs in jobs if runs]
+        open_jobs = list(dict.fromkeys(tuple(runs) for runs in jobs if runs))
         seen = {run: run_progress(run_folder(self._root, *run)) for run in held}
         seen = {run: progress for run, progress in seen.items() if progress.since is not None}
         self._begun = {run: known for run, known in self._begun.items() if run not in seen}

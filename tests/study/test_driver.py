@@ -1,5 +1,6 @@
 """The loop of a study, with an engine that does jobs in this process."""
 
+import errno
 import json
 import time
 from collections import Counter
@@ -19,7 +20,7 @@ from lr_lightning.study.failure import Failure, read_failure, write_failure
 from lr_lightning.study.job import Job, Outcome, Run
 from lr_lightning.study.layout import evaluation_path, run_folder
 from lr_lightning.study.manifest import Manifest
-from lr_lightning.study.pace import Pace
+from lr_lightning.study.pace import Pace, PaceEstimate
 from lr_lightning.testing.synthetic_study import synthetic_evaluation, synthetic_manifest, write_synthetic_study
 from tests.study.inline_engine import InlineEngine, finish
 from tests.study.test_run_states import write_lease
@@ -367,3 +368,13 @@ def test_runs_of_other_drivers_count_before_this_one_gets_to_them(monkeypatch: p
     Driver(ROOT, manifest).drive(InlineEngine(finish), 1, 0, Watch())
     assert shares[:7] == [0.25] * 7
     assert shares[-1] == 0
+
+
+def test_files_that_cannot_be_read_for_an_estimate_end_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: Any) -> Pace:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    monkeypatch.setattr(PaceEstimate, "pace", fails)
+    progress, _ = drive(study())
+    assert len(progress.done) == 4
+    assert progress.pace == Pace()
