@@ -4,10 +4,11 @@
 
 Each case trains once without interruption, and then several times in a chain of starts that SIGKILL ends, at a random
 time or before or after a chosen event: a hook of the Trainer, a flush or a rename of a file. Half of the kills include
-W&B's own process, as in a batch system. Then weights, states of optimizers, loops, data and callbacks, ``metrics.csv``,
-the history in W&B's last part, ``results.json`` and the names of figures must equal those of the uninterrupted run,
-apart from timings. With ``--other``, each case also runs across two file systems: its folder there, temporary files
-elsewhere.
+W&B's own process, as in a batch system. Each start continues the run by another of the commands that do, from its own
+or from another working folder. Then weights, states of optimizers, loops, data and callbacks, ``metrics.csv``, the
+history in W&B's last part, ``config.yaml``, ``results.json`` and the names of figures must equal those of the
+uninterrupted run, apart from timings. With ``--other``, each case also runs across two file systems: its folder there,
+temporary files elsewhere.
 """
 
 import argparse
@@ -23,7 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -133,24 +134,40 @@ class Events:
 
 
 def arguments_of(options: Mapping[str, Any], folder: Path) -> list[str]:
-    """Return the command line of a run in ``folder``."""
+    """Return the command line of a run in ``folder``, whose parent is the working folder."""
     model = [] if "model" not in options else [f"--model={options['model']}"]
     rest = [f"--{key}={value}" for key, value in options.items() if key != "model"]
     config = [] if model else [f"--config={CONFIG_FOLDER / 'helix.yaml'}"]
     data = ["--data=FactorDataModule", "--data.dataset=DoubleHelix", "--data.batch_size=128"] if model else []
-    last = folder / "checkpoints" / "last.ckpt"
-    resume = [f"--ckpt_path={last}"] if last.is_file() else []
-    return ["fit", *config, *model, *data, *rest, f"--trainer.default_root_dir={folder}", *resume]
+    return ["fit", *config, *model, *data, *rest, f"--trainer.default_root_dir={folder.name}"]
 
 
-def start(arguments: list[str], log: Path, temporary: Path, moment: Moment | None, rng: random.Random) -> int | None:
-    """Run the command line in a child; return its exit code, ``None`` if it was killed.
+def resumed_arguments(options: Mapping[str, Any], folder: Path, rng: random.Random) -> tuple[list[str], Path]:
+    """Return one of the command lines that continue the run in ``folder``, if it can be, and its working folder."""
+    arguments, last = arguments_of(options, folder), folder / "checkpoints" / "last.ckpt"
+    if not last.is_file():
+        return arguments, folder.parent
+    here, resume = f"--trainer.default_root_dir={folder}", f"--ckpt_path={rng.choice(['last', last])}"
+    return rng.choice(
+        [
+            ([*arguments, resume], folder.parent),
+            ([*arguments, here, resume], folder.parents[1]),
+            (["fit", folder.name], folder.parent),
+            (["fit", str(folder)], folder.parents[1]),
+        ]
+    )
+
+
+def start(
+    command: tuple[list[str], Path], log: Path, temporary: Path, moment: Moment | None, rng: random.Random
+) -> int | None:
+    """Run a command line in a working folder, in a child; return its exit code, ``None`` if it was killed.
 
     Where ``moment`` is ``None``, the child leaves its counts of events beside the log.
     """
     child = os.fork()
     if child == 0:
-        _run_child(arguments, log, temporary, moment)
+        _run_child(*command, log, temporary, moment)
     deadline = time.monotonic() + (moment.seconds if moment is not None and moment.event is None else 300.0)
     while True:
         pid, status = os.waitpid(child, os.WNOHANG | os.WUNTRACED)
@@ -165,11 +182,12 @@ def start(arguments: list[str], log: Path, temporary: Path, moment: Moment | Non
         time.sleep(0.005)
 
 
-def _run_child(arguments: list[str], log: Path, temporary: Path, moment: Moment | None) -> None:
+def _run_child(arguments: list[str], place: Path, log: Path, temporary: Path, moment: Moment | None) -> None:
     """Train in this process and exit."""
     code = 70
     try:
         os.setsid()
+        os.chdir(place)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(descriptor, 1)
         os.dup2(descriptor, 2)
@@ -297,14 +315,14 @@ def chain(
         if len(done) == kills:
             break
         moment = draw()
-        code = start(arguments_of(options, folder), log, temporary, moment, rng)
+        code = start(resumed_arguments(options, folder, rng), log, temporary, moment, rng)
         if code is None:
             done.append(moment)
         elif code != 0:
             return done, f"exit code {code}"
         if not (folder / "checkpoints" / "last.ckpt").is_file():
             shutil.rmtree(folder, ignore_errors=True)  # nothing to resume
-    code = start(arguments_of(options, folder), log, temporary, None, rng)
+    code = start(resumed_arguments(options, folder, rng), log, temporary, None, rng)
     return done, "" if code == 0 else f"exit code {code}"
 
 
@@ -352,15 +370,16 @@ def main() -> int:
 
 def warm_up(folder: Path) -> None:
     """Do the imports of every start once, before there are threads that a fork would lose."""
-    prepare(arguments_of(SMALL | {"trainer.logger": "false"}, folder / "warm_up"), RunCLI)._leave_folder()
+    with chdir(folder):
+        prepare(arguments_of(SMALL | {"trainer.logger": "false"}, folder / "warm_up"), RunCLI)._leave_folder()
 
 
 def whole_run(case: str, temporary: Path, rng: random.Random) -> tuple[dict[str, Any], dict[str, int], float]:
     """Return the output of an uninterrupted run, its event counts and its seconds."""
-    folder = temporary / "whole" / case
-    folder.parent.mkdir(exist_ok=True)
+    folder = temporary / "whole" / case / "run"  # the name of all runs, which their records have
+    folder.parent.mkdir(parents=True, exist_ok=True)
     log, begin = folder.with_suffix(".log"), time.monotonic()
-    code = start(arguments_of(SMALL | CASES[case], folder), log, temporary, None, rng)
+    code = start((arguments_of(SMALL | CASES[case], folder), folder.parent), log, temporary, None, rng)
     if code != 0:
         raise RuntimeError(f"{case} ended with {code}: {log.read_text()}")
     seconds = time.monotonic() - begin
