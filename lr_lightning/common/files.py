@@ -131,6 +131,12 @@ def check_table_format(path: Path, formats: tuple[str, ...]) -> None:
         )
 
 
+def shown_path(path: Path) -> Path:
+    """Return a path for a message, as short as possible: relative to the working folder if it is inside."""
+    here, whole = Path.cwd(), path.absolute()
+    return whole.relative_to(here) if whole.is_relative_to(here) and whole != here else path
+
+
 def quoted_path(path: Path) -> str:
     """Quote ``path`` for a POSIX shell.
 

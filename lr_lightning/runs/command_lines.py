@@ -13,7 +13,7 @@ from lr_lightning.commands.fit.callbacks import named_assays
 from lr_lightning.commands.fit.training import RunCLI
 from lr_lightning.commands.run.checkpoints import check_checkpoint
 from lr_lightning.commands.run.exported import is_exported
-from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, RunFolder
+from lr_lightning.commands.run.folder import CONFIG, LAST, RunFolder
 from lr_lightning.loggers import RunWandbLogger
 from lr_lightning.networks.pretrained import without_pretrained_weights
 
@@ -57,7 +57,7 @@ class Training(RunCLI):
                 f"{folder} has a run; choose another folder, continue it with existing='resume', or start a new one "
                 "beside it with existing='new'"
             )
-        last = folder / CHECKPOINTS / "last.ckpt"  # missing if the run was killed before it saved one
+        last = folder / LAST  # missing if the run was killed before it saved one
         return folder, last if last.is_file() and (folder / CONFIG).is_file() else None
 
     @property

@@ -88,6 +88,25 @@ def config_of_run(folder: Path) -> dict[str, Any]:
     return current
 
 
+def recorded_folder(folder: Path, checkpoint: Path | None) -> str:
+    """Return the run folder as the records of a run have it: as it was written when the run was started.
+
+    A resumed run then has the same records as an uninterrupted one, wherever it was resumed from, and with whatever
+    path.
+
+    Args:
+        folder: The folder.
+        checkpoint: The checkpoint that this start begins with.
+
+    Raises:
+        ValueError: If the config of the run cannot be read.
+    """
+    if checkpoint is None or folder_of_checkpoint(checkpoint) != folder.resolve():
+        return str(folder)
+    written = (config_of_run(folder).get("trainer") or {}).get("default_root_dir")
+    return str(folder) if written is None else str(written)
+
+
 def with_defaults(recorded: dict[str, Any], parser: ArgumentParser) -> dict[str, Any]:
     """Add the defaults of arguments that an earlier version did not have to a recorded config.
 

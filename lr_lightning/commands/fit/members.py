@@ -20,19 +20,23 @@ from lr_lightning.callbacks.run.member_checkpoint import MemberCheckpoint, ensem
 from lr_lightning.callbacks.run.member_record import MemberRecord
 from lr_lightning.commands.config.completion import complete_config
 from lr_lightning.commands.config.reading import read_yaml
-from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
+from lr_lightning.commands.config.resume_check import (
+    check_unchanged,
+    recorded_config,
+    recorded_folder,
+    with_defaults,
+)
 from lr_lightning.commands.fit.packable import check_shared
 from lr_lightning.commands.fit.training import RunCLI, parser_words, prepare
 from lr_lightning.commands.run.checkpoints import read_checkpoint
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, RunFolder
+from lr_lightning.commands.run.folder import LAST as LAST
 from lr_lightning.commands.run.folder_guard import FolderGuard
 from lr_lightning.commands.run.initial_weights import load_initial_weights
 from lr_lightning.common.files import remove_unfinished, write_atomically
 from lr_lightning.loggers.member_csv import MemberCSVLogger
 from lr_lightning.models import AutoencoderModule, SeedEnsemble
 from lr_lightning.models.architecture import check_alike
-
-LAST = Path(CHECKPOINTS, "last.ckpt")
 
 
 @dataclass(frozen=True)
@@ -189,7 +193,7 @@ class MembersCLI(RunCLI):
         config: Namespace = self.config[self.subcommand].clone()
         own = self._parsed[member.arguments].clone()
         config.model, config.wandb, config.seed_everything = own.model, own.wandb, member.seed
-        config.trainer.default_root_dir = str(member.folder.path)
+        config.trainer.default_root_dir = recorded_folder(member.folder.path, member.folder.path / LAST)
         for key, value in member.values.items():
             config[key] = value
         config.ckpt_path = config.wandb.run_id = None

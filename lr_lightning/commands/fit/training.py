@@ -1,6 +1,7 @@
 """Training and evaluation from the command line, based on LightningCLI."""
 
 import os
+import sys
 import warnings
 from argparse import ArgumentError
 from collections.abc import Callable
@@ -40,7 +41,12 @@ from lr_lightning.commands.config.known_names import SET_BY_THE_RUN, known_argum
 from lr_lightning.commands.config.option_words import words_with_nested_nulls
 from lr_lightning.commands.config.reading import read_yaml
 from lr_lightning.commands.config.registered_names import import_registered, words_with_class_paths
-from lr_lightning.commands.config.resume_check import check_unchanged, recorded_config, with_defaults
+from lr_lightning.commands.config.resume_check import (
+    check_unchanged,
+    recorded_config,
+    recorded_folder,
+    with_defaults,
+)
 from lr_lightning.commands.config.saving import SaveRunConfig
 from lr_lightning.commands.config.transform_arguments import register_numbers
 from lr_lightning.commands.data.opening import prepare_cache
@@ -57,12 +63,14 @@ from lr_lightning.commands.messages import UsageError, plain_message
 from lr_lightning.commands.run.checkpoint_io import AtomicCheckpointIO
 from lr_lightning.commands.run.checkpoints import check_checkpoint, read_checkpoint
 from lr_lightning.commands.run.exported import weights_file
-from lr_lightning.commands.run.folder import CHECKPOINTS, RunFolder, wandb_run_id
+from lr_lightning.commands.run.folder import CHECKPOINTS, LAST, RunFolder, wandb_run_id
 from lr_lightning.commands.run.folder_guard import FolderGuard
 from lr_lightning.commands.run.initial_weights import OPTION, load_initial_weights
+from lr_lightning.commands.run.limits import Progress, check_limits, why_it_ended
 from lr_lightning.commands.run.resumable import check_resumable, while_restoring
-from lr_lightning.commands.run.run_argument import expand_run_argument
+from lr_lightning.commands.run.run_argument import expand_run_argument, names_folder
 from lr_lightning.commands.run.run_choice import choose_run
+from lr_lightning.commands.run.start_note import note_of_new_run, note_of_resumed_run
 from lr_lightning.common.cores import CoreMeter
 from lr_lightning.common.files import quoted_path
 from lr_lightning.common.thread_limit import given_by_environment, limit_threads
@@ -181,11 +189,11 @@ class RunCLI(LightningCLI):
         self._seeds = self._seeds_of_config()
         if config.threads != "auto":
             limit_threads(config.threads)
-        folder, checkpoint = self._folder_and_checkpoint()
+        self._folder, checkpoint = self._folder_and_checkpoint()
         if self._seeds is not None and checkpoint is not None:
             self._check_seeds(checkpoint)
         config.ckpt_path = None if checkpoint is None else str(checkpoint)
-        config.trainer.default_root_dir = str(folder)
+        config.trainer.default_root_dir = recorded_folder(self._folder, checkpoint)
         config.weights_only = config.weights_only is not False
         if "verbose" in config:
             config.verbose = False  # the summary at the end is more readable
@@ -225,8 +233,8 @@ class RunCLI(LightningCLI):
     def _folder_and_checkpoint(self) -> tuple[Path, Path | None]:
         """Return the run folder and the checkpoint from which the run starts."""
         config = self.config[self.subcommand]
-        root = Path(config.trainer.default_root_dir or "runs/unnamed")
-        self._held, checkpoint = choose_run(str(self.subcommand), root, config.ckpt_path)
+        self._asked = Path(config.trainer.default_root_dir or "runs/unnamed"), config.ckpt_path
+        self._held, checkpoint = choose_run(str(self.subcommand), *self._asked, names_folder(self._arguments))
         return self._held.path, checkpoint
 
     @override
@@ -249,8 +257,9 @@ class RunCLI(LightningCLI):
         if weights is not None and self.subcommand == "fit" and not checkpoint:
             self._load_initial_weights(Path(weights))
         built: Trainer = super().instantiate_trainer(
+            default_root_dir=str(self._folder),  # the config may have another path, or that of its first place
             callbacks=self._callbacks(trainer),
-            logger=self._loggers(trainer["logger"], trainer["default_root_dir"]),
+            logger=self._loggers(trainer["logger"], str(self._folder)),
             enable_model_summary=False,  # there is one of our own
             **kwargs,
         )
@@ -259,8 +268,10 @@ class RunCLI(LightningCLI):
         if self.subcommand == "fit":
             check_monitored(built, self.model)
         if checkpoint and self.subcommand == "fit":
-            path = Path(checkpoint)
-            check_resumable(path, read_checkpoint(path), built, self.model, self.datamodule)
+            path, content = Path(checkpoint), read_checkpoint(Path(checkpoint))
+            check_resumable(path, content, built, self.model, self.datamodule)
+            limits, recorded = self._plain_config()["trainer"], self._recorded.get("trainer") or {}
+            check_limits(path, Progress.of_checkpoint(content), limits, recorded)
         return built
 
     def _callbacks(self, trainer: Namespace) -> list[Callback]:
@@ -269,18 +280,17 @@ class RunCLI(LightningCLI):
         Raises:
             ValueError: If a checkpoint callback of the config conflicts with the run's own.
         """
-        folder = Path(trainer["default_root_dir"])
         callbacks = self._assay_callbacks()
         if self.subcommand == "predict":
             kind, seed = (self._get(self.config, key) for key in ("codes", "sample_seed"))
-            callbacks.append(CodeFiles(folder, self._seeds, kind, seed))
+            callbacks.append(CodeFiles(self._folder, self._seeds, kind, seed))
         if trainer["enable_checkpointing"] is not False:
-            callbacks += self._checkpoints(folder / CHECKPOINTS)
+            callbacks += self._checkpoints(self._folder / CHECKPOINTS)
         if trainer["enable_progress_bar"] is not False:
             callbacks.append(RunProgressBar())
         given = trainer["callbacks"] or []
         given = given if isinstance(given, list) else [given]
-        place_checkpoints(given, folder / CHECKPOINTS)
+        place_checkpoints(given, self._folder / CHECKPOINTS)
         if trainer["enable_model_summary"] is not False and not any(isinstance(own, ModelSummary) for own in given):
             callbacks.append(RunModelSummary())
         is_fixed = self._get(self.config, "threads") != "auto" or given_by_environment()
@@ -392,6 +402,19 @@ class RunCLI(LightningCLI):
             self._leave_folder()
             raise
 
+    def print_note(self) -> None:
+        """Print to standard error which run training continues, or that the configured folder has one already."""
+        if self.subcommand != "fit" or not self.trainer.is_global_zero:
+            return
+        root, given = self._asked
+        checkpoint = self._get(self.config, "ckpt_path")
+        if checkpoint is None:
+            note = note_of_new_run(root, self._folder)
+        else:
+            note = note_of_resumed_run(root, given, self._folder, Path(checkpoint), self._step)
+        if note is not None:
+            print(f"lr-lightning fit: {note}", file=sys.stderr)
+
     def start(self) -> None:
         """Run the Trainer.
 
@@ -406,7 +429,7 @@ class RunCLI(LightningCLI):
             if not (isinstance(stopped, SIGTERMException) or isinstance(stopped.__context__, KeyboardInterrupt)):
                 raise
             folder = Path(self.trainer.default_root_dir)
-            resumable = self.subcommand == "fit" and (folder / CHECKPOINTS / "last.ckpt").is_file()
+            resumable = self.subcommand == "fit" and (folder / LAST).is_file()
             how = f"resume with: lr-lightning fit {quoted_path(folder)}"
             raise KeyboardInterrupt(how if resumable else "") from stopped
         except (AttributeError, LookupError, RuntimeError, TypeError) as error:
@@ -422,7 +445,7 @@ class RunCLI(LightningCLI):
             if isinstance(logger, RunWandbLogger) and (told := logger.finish()) is not None:
                 print(told)
         if self.subcommand == "fit" and 0 < self._step == self.trainer.global_step:
-            print(f"This run ended at step {self._step:,}; increase --trainer.max_epochs or max_steps to train on.")
+            print(why_it_ended(self.trainer, self._plain_config()["trainer"]))
 
     def predict(self, model: LightningModule, datamodule: LightningDataModule, **options: Any) -> None:
         """Encode the data; :class:`~lr_lightning.callbacks.CodeFiles` writes the codes to the run folder."""
@@ -445,6 +468,7 @@ def run(arguments: list[str], meter: CoreMeter | None = None) -> None:
     """
     command_line = prepare(arguments, partial(RunCLI, meter=meter))
     resume_collection()
+    command_line.print_note()
     command_line.convert_data()
     command_line.start()
 

@@ -14,6 +14,7 @@ from lr_lightning.common.files import write_atomically
 
 CONFIG = "config.yaml"
 CHECKPOINTS = "checkpoints"
+LAST = Path(CHECKPOINTS, "last.ckpt")
 RUN_ID = "wandb_run_id"
 _ABANDONED_AFTER = 10 * STALE_AFTER
 _FOLDER_VARIABLE = "LR_LIGHTNING_RUN_FOLDER"
@@ -99,20 +100,32 @@ def _is_first_process() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in ("LOCAL_RANK", "RANK", "SLURM_PROCID"))
 
 
+def earlier_runs(root: Path, folder: Path) -> list[Path]:
+    """Return ``root``, ``root-1``, ... before ``folder``, the one of them that :func:`new_run_folder` has chosen."""
+    earlier, path = list[Path](), root
+    while path != folder:
+        earlier.append(path)
+        path = root.with_name(f"{root.name}-{len(earlier)}")
+    return earlier
+
+
+def runs_of(root: Path) -> list[Path]:
+    """Return those of ``root``, ``root-1``, ... with a ``checkpoints/last.ckpt``, the newest last."""
+    folders = [folder for folder in root.parent.glob("*") if is_run_of(root, folder)]
+    present = {folder: (folder / LAST).stat().st_mtime for folder in folders if (folder / LAST).is_file()}
+    return sorted(present, key=lambda folder: present[folder])
+
+
 def newest_run_folder(root: Path) -> Path:
     """Return the one of ``root``, ``root-1``, ... with the newest ``checkpoints/last.ckpt``.
 
     Raises:
         FileNotFoundError: If none has one.
     """
-    folders = [folder for folder in root.parent.glob("*") if is_run_of(root, folder)]
-    last = {folder: folder / CHECKPOINTS / "last.ckpt" for folder in folders}
-    present = {folder: path.stat().st_mtime for folder, path in last.items() if path.is_file()}
-    if not present:
-        raise FileNotFoundError(
-            f"no run to resume: {root / CHECKPOINTS / 'last.ckpt'} does not exist; omit --ckpt_path"
-        )
-    return max(present, key=lambda folder: present[folder])
+    runs = runs_of(root)
+    if not runs:
+        raise FileNotFoundError(f"no run to resume: {root / LAST} does not exist; omit --ckpt_path")
+    return runs[-1]
 
 
 def folder_of_checkpoint(checkpoint: Path) -> Path | None:

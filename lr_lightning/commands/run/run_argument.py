@@ -1,10 +1,18 @@
 """The run on a command line: ``lr-lightning test RUN``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from lr_lightning.commands.run.exported import find_run, is_exported
-from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, what_is_missing
+from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, LAST, what_is_missing
 from lr_lightning.commands.run.weights_file import WEIGHTS, is_weights_file
+
+_FOLDER = "--trainer.default_root_dir"
+
+
+def names_folder(arguments: Sequence[str]) -> bool:
+    """Return whether a command line names the run folder, which otherwise comes from a config."""
+    return any(word.partition("=")[0] == _FOLDER for word in arguments)
 
 
 def expand_run_argument(arguments: list[str]) -> list[str]:
@@ -24,7 +32,7 @@ def expand_run_argument(arguments: list[str]) -> list[str]:
         return arguments
     command, target, rest = arguments[0], find_run(arguments[1]), arguments[2:]
     folder, checkpoint = folder_and_checkpoint(target, "last" if command == "fit" else "best")
-    place = [f"--trainer.default_root_dir={folder.resolve()}"] if command == "fit" else []
+    place = [f"{_FOLDER}={folder.resolve()}"] if command == "fit" else []
     return [command, f"--config={folder / CONFIG}", f"--ckpt_path={checkpoint}", *place, *rest]
 
 
@@ -44,7 +52,7 @@ def folder_and_checkpoint(target: Path, name: str) -> tuple[Path, Path]:
         folder, checkpoint = target, target / (WEIGHTS if is_exported(target) else f"{CHECKPOINTS}/{name}.ckpt")
     for path in (folder / CONFIG, checkpoint):
         if not path.is_file():
-            last = folder / CHECKPOINTS / "last.ckpt"
+            last = folder / LAST
             if (folder / CONFIG).is_file() and last.is_file():
                 raise FileNotFoundError(f"{target} has no {path.name} yet; give {last}")
             raise FileNotFoundError(

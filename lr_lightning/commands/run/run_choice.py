@@ -16,16 +16,18 @@ from lr_lightning.commands.run.lease import FolderInUseError
 from lr_lightning.common.files import quoted_path
 
 
-def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolder, Path | None]:
+def choose_run(subcommand: str, root: Path, given: str | None, is_named: bool = False) -> tuple[RunFolder, Path | None]:
     """Return the folder of a run, locked by this process, and the checkpoint that it starts from.
 
     A checkpoint of a run with the configured name belongs to that run; with any other checkpoint, training starts a new
-    folder.
+    folder. ``"last"`` is that of the newest of the runs that the configured folder and its numbered siblings have; but
+    a folder that is named for this start alone is meant exactly, if it has such a checkpoint.
 
     Args:
         subcommand: ``"fit"``, ``"validate"``, ``"test"`` or ``"predict"``.
         root: The folder in the config.
         given: Path of a checkpoint; ``"last"`` or ``"best"`` for one of this run; ``None`` to train from scratch.
+        is_named: Whether ``root`` was given on the command line, and not by a config.
 
     Raises:
         ValueError: If there is nothing to evaluate, or no state of training to resume from.
@@ -40,8 +42,10 @@ def choose_run(subcommand: str, root: Path, given: str | None) -> tuple[RunFolde
         return new_run_folder(root), None
     folder: Path | None
     if given in ("last", "best"):
-        folder = newest_run_folder(root) if training else root
-        checkpoint = folder / CHECKPOINTS / f"{given}.ckpt"
+        name = Path(CHECKPOINTS, f"{given}.ckpt")
+        is_meant = not training or (is_named and (root / name).is_file())
+        folder = root if is_meant else newest_run_folder(root)
+        checkpoint = folder / name
     else:
         checkpoint = Path(given)
         if training:

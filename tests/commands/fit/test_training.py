@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.loggers import RunWandbLogger
 from tests.arrays import read_arrays
 from tests.logged_rows import logged_rows
+from tests.run_folders import differences
 from tests.wandb_history import history, parts
 
 TINY = ["--trainer.max_epochs=2", "--data.batches_per_epoch=4", "--trainer.log_every_n_steps=2"]
@@ -123,6 +125,85 @@ def test_a_second_run_gets_a_folder_of_its_own() -> None:
     assert run("fit", *HELIX, "--trainer.logger=false") == 0
     assert Path("runs/helix-1/results.json").is_file()
     assert Path("runs/helix/results.json").read_bytes() == first
+
+
+def test_a_second_run_says_so_and_how_to_continue_the_first(capsys: pytest.CaptureFixture[str]) -> None:
+    options = [*HELIX, "--trainer.logger=false", "--assays={}"]
+
+    def notes(*arguments: str) -> list[str]:
+        capsys.readouterr()
+        assert run(*arguments) == 0
+        return [line for line in capsys.readouterr().err.splitlines() if line.startswith("lr-lightning fit: ")]
+
+    assert notes("fit", *options) == []
+    [note] = notes("fit", *options)
+    assert "runs/helix has a run already, which ended at step 8; this one goes to runs/helix-1; " in note
+    assert note.endswith("lr-lightning fit runs/helix --trainer.max_epochs N")
+    # the command of the note; then the same folder by its name, although another run is newer; then the newest
+    assert notes("fit", "runs/helix", "--trainer.max_epochs=3") == ["lr-lightning fit: continuing runs/helix at step 8"]
+    os.utime("runs/helix/checkpoints/last.ckpt", (0, 0))
+    more, last = "--trainer.max_epochs=4", "--ckpt_path=last"
+    [note] = notes("fit", *options, "--trainer.default_root_dir=runs/helix", last, more)
+    assert note.startswith("lr-lightning fit: continuing runs/helix at step 12, in the folder that was named; ")
+    os.utime("runs/helix/checkpoints/last.ckpt", (0, 0))
+    [note] = notes("fit", *options, last, more)
+    assert note.startswith("lr-lightning fit: continuing runs/helix-1 at step 8, the newest of 2 runs; ")
+
+
+def test_a_resumed_run_leaves_the_records_of_an_uninterrupted_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = [*HELIX, "--trainer.logger=false", "--assays={}", "--trainer.default_root_dir=runs/a"]
+    for name, epochs in (("whole", 2), ("half", 1)):
+        Path(name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        assert run("fit", *options, f"--trainer.max_epochs={epochs}") == 0
+        monkeypatch.chdir(tmp_path)
+    whole = tmp_path / "whole" / "runs" / "a"
+    here, end, last = tmp_path / "resumed" / "runs" / "a", "--trainer.max_epochs=2", "--ckpt_path=last"
+    for folder, command in (
+        (tmp_path / "resumed", ["runs/a", end]),
+        (tmp_path, ["resumed/runs/a", end]),
+        (tmp_path / "resumed", [*options, last]),
+        (tmp_path, [*options, f"--trainer.default_root_dir={here}", last]),
+        (tmp_path / "resumed", [*options, "--ckpt_path=runs/a/checkpoints/last.ckpt"]),
+    ):
+        shutil.copytree("half", "resumed")
+        monkeypatch.chdir(folder)
+        assert run("fit", *command) == 0
+        assert (here / "config.yaml").read_bytes() == (whole / "config.yaml").read_bytes()
+        first, second = (json.loads((run_ / "results.json").read_text())["fit"] for run_ in (whole, here))
+        assert second["config"] == first["config"]
+        assert not differences(whole, here)
+        monkeypatch.chdir(tmp_path)
+        shutil.rmtree("resumed")
+
+
+def test_an_evaluation_records_the_folder_as_training_does(tmp_path: Path) -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false", "--assays={}") == 0
+    few = ["--trainer.logger=false", "--assays.disentanglement=null"]
+    assert run("validate", str(tmp_path / "runs" / "helix"), *few) == 0
+    results = json.loads(Path("runs/helix/results.json").read_text())
+    assert [results[stage]["config"]["trainer"]["default_root_dir"] for stage in ("fit", "validate")] == 2 * [
+        "runs/helix"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("--trainer.max_steps=3", r"step 8\b.*--trainer.max_steps 3; .*above 8 .*fit runs/helix$"),
+        ("--trainer.max_epochs=1", r"step 8\b.*--trainer.max_epochs 1 \(the run had max_epochs 2\).*above 2"),
+    ],
+)
+def test_a_limit_below_the_checkpoint_is_refused_before_anything_is_written(
+    limit: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run("fit", *HELIX, "--trainer.logger=false", "--assays={}") == 0
+    before = {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()}
+    assert run("fit", "runs/helix", limit) == 2
+    assert re.search(words, capsys.readouterr().err.strip())
+    assert {path: path.read_bytes() for path in Path("runs").rglob("*") if path.is_file()} == before
 
 
 @pytest.mark.filterwarnings("ignore:.* undefined")  # one factor only

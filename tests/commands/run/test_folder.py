@@ -12,6 +12,7 @@ from lr_lightning.commands.run import folder as run_folder
 from lr_lightning.commands.run import lease
 from lr_lightning.commands.run.folder import (
     RunFolder,
+    earlier_runs,
     folder_of_checkpoint,
     is_run_of,
     new_run_folder,
@@ -151,6 +152,12 @@ def test_resuming_takes_the_newest_of_a_name(tmp_path: Path) -> None:
     make_run(tmp_path / "a-2", modified=200)
     make_run(tmp_path / "a-other", modified=400)  # another experiment
     assert newest_run_folder(tmp_path / "a") == tmp_path / "a-1"
+
+
+def test_runs_before_a_new_one(tmp_path: Path) -> None:
+    root = tmp_path / "a"
+    assert earlier_runs(root, root) == []
+    assert earlier_runs(root, tmp_path / "a-2") == [root, tmp_path / "a-1"]
 
 
 def test_resuming_takes_names_literally(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lr_lightning.commands.run.exported import PACKAGED
-from lr_lightning.commands.run.run_argument import expand_run_argument, folder_and_checkpoint
+from lr_lightning.commands.run.run_argument import expand_run_argument, folder_and_checkpoint, names_folder
 from tests.commands.run.test_exported import make_exported
 from tests.commands.run.test_folder import make_run
 
@@ -58,3 +58,9 @@ def test_a_run_without_a_best_checkpoint_refers_to_its_last(tmp_path: Path) -> N
     assert folder_and_checkpoint(tmp_path, "last") == (tmp_path, last)
     with pytest.raises(FileNotFoundError, match=rf"has no best\.ckpt.*; give {re.escape(str(last))}$"):
         folder_and_checkpoint(tmp_path, "best")
+
+
+def test_a_folder_is_named_by_its_option() -> None:
+    assert names_folder(["fit", "--config=c.yaml", "--trainer.default_root_dir", "runs/a"])
+    assert names_folder(["fit", "--trainer.default_root_dir=runs/a"])
+    assert not names_folder(["fit", "--config=trainer.default_root_dir", "--trainer.max_steps=3"])

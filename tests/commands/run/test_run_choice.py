@@ -1,5 +1,6 @@
 """How commands find their folder and checkpoint."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,27 @@ def test_folder_and_checkpoint(root: Path, subcommand: str, named: str, given: s
     folder.leave()
     assert folder.path.name == expected
     assert checkpoint == (None if given is None else last)
+
+
+@pytest.mark.parametrize("given", ["last", "best"])
+def test_a_folder_named_for_this_start_takes_precedence_over_a_newer_run(root: Path, given: str) -> None:
+    newer = root.with_name("run 1-1")
+    (newer / "checkpoints").mkdir(parents=True)
+    for folder, modified in ((root, 100), (newer, 200)):
+        for name in ("last", "best"):
+            path = folder / "checkpoints" / f"{name}.ckpt"
+            path.touch()
+            os.utime(path, (modified, modified))
+
+    def chosen(is_named: bool) -> tuple[str, Path | None]:
+        folder, checkpoint = choose_run("fit", root, given, is_named)
+        folder.leave()
+        return folder.path.name, checkpoint
+
+    assert chosen(is_named=False) == (newer.name, newer / "checkpoints" / f"{given}.ckpt")
+    assert chosen(is_named=True) == (root.name, root / "checkpoints" / f"{given}.ckpt")
+    (root / "checkpoints" / f"{given}.ckpt").unlink()  # killed before its first checkpoint
+    assert chosen(is_named=True) == (newer.name, newer / "checkpoints" / f"{given}.ckpt")
 
 
 def test_an_evaluation_needs_a_run(root: Path) -> None:
