@@ -16,6 +16,7 @@ Train autoencoders and VAEs, and measure their latent spaces with interventional
   validate  validate a run:     lr-lightning validate runs/quickstart
   predict   encode a data set:  lr-lightning predict runs/quickstart
   assay     report on a model:  lr-lightning assay runs/quickstart --out report
+  compare   compare two runs:   lr-lightning compare runs/quickstart runs/quickstart-1
   explore   touch latents:      lr-lightning explore runs/quickstart
   export    share a model:      lr-lightning export runs/quickstart --out shared
   import    read a model of another project:  lr-lightning import leeb2022 model_a.pt --out runs/leeb2022
@@ -51,6 +52,10 @@ def main(arguments: list[str] | None = None) -> None:
         from lr_lightning.commands.config import command as configs
 
         sys.exit(configs.main(arguments[1:]))
+    elif command == "compare":
+        from lr_lightning.commands.compare import command as compare
+
+        sys.exit(compare.main(arguments[1:]))
     elif command == "data":
         from lr_lightning.commands.data import command as data
 

@@ -12,6 +12,7 @@ from reference.tables import block, heading
 _COMMANDS = {
     "assay": "Report on a model",
     "score": "Score codes from any framework",
+    "compare": "Compare two runs",
     "explore": "Move latents on a page",
     "export": "Share a model",
     "import": "Read a model of another project",

@@ -1,0 +1,1 @@
+"""``lr-lightning compare``."""

@@ -1,0 +1,1 @@
+"""Tests of ``lr-lightning compare``."""
