@@ -8,6 +8,7 @@ from importlib import import_module
 from types import ModuleType
 
 from lr_lightning.common.renamed_keys import ARGUMENTS, MODULES
+from lr_lightning.common.working_folder import working_folder_hint
 
 _NOISE = re.compile(
     r"Does not validate against any of the Union subtypes|Subtypes: |Errors:|Expected a <class 'NoneType'>|"
@@ -27,6 +28,7 @@ _UNKNOWN_CLASS = re.compile(r"Expected a dot import path string: (\S+)|Import pa
 _UNKNOWN_ATTRIBUTE = re.compile(
     r"(?:Problem with given class_path '[\w.]+':\s*)?module '([\w.]+)' has no attribute '(\w+)'(?:\. Got value: .*)?"
 )
+_UNKNOWN_MODULE = re.compile(r"No module named '([\w.]+)'(?:\. Got value: .*)?")
 _RESTRICTED_NUMBER = re.compile(
     r"Not of type (Positive|NonNegative)(Int|Float): (?:(\S+) does not conform to restriction .*|.*'(.*)'|.*)",
     re.DOTALL,
@@ -103,6 +105,7 @@ def _cause(text: str, arguments: set[str], classes: set[str]) -> str:
     """Add suggestions to one cause; the keys that lead to it precede it, each enclosed in NUL characters."""
     text = _UNKNOWN_OPTION_OF_CALLABLE.sub(lambda match: _unknown_option(match[2], match[1]), text)
     text = _UNKNOWN_ATTRIBUTE.sub(lambda match: _unknown_attribute(match[1], match[2]), text)
+    text = _UNKNOWN_MODULE.sub(lambda match: f"No module named '{match[1]}'{working_folder_hint(match[1])}", text)
     text = re.sub(r"\.? Got value: Namespace\(.*", "", text)
     text = _KEY.sub("\x00\\1\x00", text)
     text = _ABSTRACT.sub(

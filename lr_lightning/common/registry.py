@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from lr_lightning.common.checks import one_line
+from lr_lightning.common.working_folder import working_folder_hint
 
 T = TypeVar("T")
 
@@ -160,9 +160,10 @@ class Registry(Collection[str], Generic[T]):
         try:
             imported = importlib.import_module(module)
         except Exception as error:  # a package of others may fail in any way
+            hint = working_folder_hint(error.name) if isinstance(error, ModuleNotFoundError) else ""
             raise ValueError(
-                f"the {self.kind} {name!r} cannot be imported from {module}: {one_line(error) or type(error).__name__}"
-                f"{_working_folder_hint(error)}"
+                f"the {self.kind} {name!r} cannot be imported from {module}: "
+                f"{one_line(error) or type(error).__name__}{hint}"
             ) from error
         found = getattr(imported, attribute, None)
         if found is None:
@@ -189,11 +190,3 @@ def public_path(cls: type) -> str:
     packages = (".".join(parts[:length]) for length in range(1, len(parts)))
     exporting = (package for package in packages if getattr(sys.modules.get(package), cls.__qualname__, None) is cls)
     return f"{next(exporting, cls.__module__)}.{cls.__qualname__}"
-
-
-def _working_folder_hint(error: Exception) -> str:
-    """Return what to do if a module was not found that lies in the working folder, which is not searched."""
-    name = error.name if isinstance(error, ModuleNotFoundError) else None
-    if name is None or not (Path(f"{name}.py").is_file() or Path(name, "__init__.py").is_file()):
-        return ""
-    return "; it is in the working folder, which is searched with PYTHONPATH=."

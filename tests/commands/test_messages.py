@@ -171,6 +171,20 @@ def test_mistakes_in_an_option(argument: str, message: str, capsys: pytest.Captu
     assert len(line) < 200
 
 
+@pytest.mark.parametrize(
+    "option", ["--model", "--model.network", "--model.optimizer", "--data.dataset", "--assays.mine", "--data"]
+)
+def test_a_class_in_the_working_folder(
+    option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("module_of_mine.py").touch()
+    assert run("fit", f"--config={CONFIG_FOLDER / 'helix.yaml'}", option, "module_of_mine.Thing") == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert "No module named 'module_of_mine'; it is in the working folder" in line
+    assert line.endswith("PYTHONPATH=.")
+
+
 def test_many_names_are_not_listed() -> None:
     report = ValueError("Expected a dot import path string: Zzz")
     assert "VAE12" not in plain_message(report, known_classes=[f"VAE{number}" for number in range(30)])

@@ -93,8 +93,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _is_opened(arguments: argparse.Namespace) -> bool:
-    """Return whether the data set is a class to be opened with arguments, not one that has a record."""
-    return is_class(arguments.name) and (bool(arguments.class_arguments) or arguments.name in OWN_DATA)
+    """Return whether the data set is a class to be opened, not one that has a record."""
+    name = arguments.name
+    return is_class(name) and (bool(arguments.class_arguments) or name in OWN_DATA or "." in name)
 
 
 def _find(name: str) -> tuple[type[FactorDataset], DataSetRecord]:

@@ -289,6 +289,8 @@ def test_a_folder_of_pictures_is_described_and_prepared(tmp_path: Path, capsys: 
         (["info", "PictureFolder", "--dataset.path", ".", "--dataset.transforms", "[Rezise]"], 1, "mean Resize?"),
         (["info", "PictureFolder", "--dataset.path", ".", "--dataset.transforms", "[zzz]"], 1, "'zzz'; see --help"),
         (["info", "shape3d"], 2, "no data set 'shape3d'; did you mean shapes3d?"),
+        (["info", "no_module.Squares"], 1, "'no_module.Squares' cannot be imported from no_module"),
+        (["prepare", "no_module.Squares"], 1, "'no_module.Squares' cannot be imported from no_module"),
         (["render", "zzz"], 2, "no data set 'zzz'"),
         (["render", "mnist"], 1, "mnist cannot be rendered"),
         (["draw"], 2, "invalid choice: 'draw'"),
