@@ -3,8 +3,15 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from measuring import Table
+
+
+def mean_and_deviation(values: Any, decimals: int) -> str:
+    """Return the mean of a column and, over several values, their standard deviation."""
+    mean = f"{values.mean():.{decimals}f}"
+    return f"{mean} ± {values.std():.{decimals}f}" if len(values) > 1 else mean
 
 
 @dataclass(frozen=True)
@@ -15,13 +22,15 @@ class MarkedPage:
         path: The page.
         folder: Folder of the files.
         script: Script that writes the tables, for the markers.
-        tables: Name of each table, and what makes it from the file ``<name>.csv``.
+        tables: Name of each table, and what makes it from its file.
+        file: Name of the file of all tables; ``<name>.csv`` for each table if ``None``.
     """
 
     path: Path
     folder: Path
     script: str
     tables: Mapping[str, Callable[[Path], Table]]
+    file: str | None = None
 
     def markers(self, name: str) -> tuple[str, str]:
         """Return the lines before and after a table."""
@@ -42,7 +51,7 @@ class MarkedPage:
             if text.count(begin) != 1 or text.count(end) != 1 or text.index(begin) > text.index(end):
                 raise ValueError(f"the page must contain the lines {begin!r} and {end!r} once, in this order")
             before, after = text[: text.index(begin)], text[text.index(end) :]
-            path = (folder or self.folder) / f"{name}.csv"
+            path = (folder or self.folder) / (self.file or f"{name}.csv")
             if path.is_file():
                 lines = "\n".join(line for line in table(path).markdown().splitlines() if line.startswith("|"))
             else:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from marked_tables import MarkedPage
+from marked_tables import MarkedPage, mean_and_deviation
 from measuring import Cell, Table
 
 FOLDER = Path(__file__).parents[1] / "docs" / "studies"
@@ -38,10 +38,7 @@ def scores_of_cells(path: Path) -> Table:
 
 
 def _spread(values: Any) -> str:
-    """Return the mean and, over several seeds, the standard deviation."""
-    decimals = 0 if values.abs().max() > 10 else 3
-    mean = f"{values.mean():.{decimals}f}"
-    return f"{mean} ± {values.std():.{decimals}f}" if len(values) > 1 else mean
+    return mean_and_deviation(values, 0 if values.abs().max() > 10 else 3)
 
 
 PAGE = MarkedPage(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from marked_tables import MarkedPage
+from marked_tables import MarkedPage, mean_and_deviation
 from measuring import Cell, Table
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -61,8 +61,8 @@ def quickstart_seeds(path: Path) -> Table:
 
 
 def _spread(rows: Any) -> str:
-    decimals = 0 if rows.value.abs().max() > 100 else 1 if rows.value.abs().max() > 10 else 2
-    return f"{rows.value.mean():.{decimals}f} ± {rows.value.std():.{decimals}f}"
+    largest = rows.value.abs().max()
+    return mean_and_deviation(rows.value, 0 if largest > 100 else 1 if largest > 10 else 2)
 
 
 def _chance(values: Any, name: str) -> str:

@@ -1,0 +1,146 @@
+"""Write the tables of ``docs/studies/small_dsprites.md`` from the table of the study beside it.
+
+python benchmarks/small_dsprites_page.py
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from marked_tables import MarkedPage, mean_and_deviation
+from measuring import Cell, Table
+
+from lr_lightning.study import model_selection, rank_correlations, variance_shares
+from lr_lightning.study.analysis.score_choice import usual_direction
+
+FOLDER = Path(__file__).parents[1] / "docs" / "studies"
+CONDITIONED, MATRIX = "assay/conditioned_response", "assay/response_matrix"
+TARGETS = {"mig": "MIG", "dci_lightgbm_disentanglement": "DCI", "factor_vae_score_train": "FactorVAE score"}
+RESPONSES = {f"{CONDITIONED}/cds": "CDS", f"{CONDITIONED}/ccs": "CCS"}
+WITHOUT_LABELS = {
+    "udr_lasso": "UDR (lasso)",
+    "udr_spearman": "UDR (Spearman)",
+    f"{MATRIX}/independence": "independence",
+    f"{MATRIX}/directedness": "directedness",
+    f"{MATRIX}/effective_dimension": "effective dimension",
+    f"{MATRIX}/active_latents": "active latents",
+    "assay/noise_recovery/ratio_1": "noise that remains, amplitude 1",
+    "assay/response_jacobian/spectral_radius": "spectral radius of the response Jacobian",
+    "gaussian_total_correlation": "total correlation (Gaussian)",
+    "active_units": "active units",
+    "test/reconstruction": "reconstruction",
+    "test/kl": "KL divergence",
+}
+OTHERS = {
+    "dci_lightgbm_completeness": "DCI completeness",
+    "sap_linear_svc": "SAP (linear)",
+    "modularity": "modularity",
+    "irs_q99": "IRS",
+    "infomec_modularity": "InfoMEC modularity",
+    "infomec_compactness": "InfoMEC compactness",
+    "infomec_explicitness": "InfoMEC explicitness",
+    "mcc_spearman": "MCC",
+    "beta_vae_score_train": "BetaVAE score",
+}
+TITLES = TARGETS | RESPONSES | OTHERS | WITHOUT_LABELS
+SHARE = 0.1
+"""Share of runs that a score picks."""
+NUM_RANDOM = 2000
+"""Random scores that show what chance gives."""
+
+
+def scores(path: Path) -> Table:
+    """Return one row for each setting: means and standard deviations over its seeds."""
+    shown = TARGETS | RESPONSES | {f"{MATRIX}/independence": "independence", "udr_lasso": "UDR (lasso)"}
+    shown |= {"test/reconstruction": "reconstruction", "test/kl": "KL"}
+    lines: list[list[Cell]] = []
+    for label, rows in pd.read_csv(path).groupby("label", sort=False, observed=True):
+        values = rows.groupby("name", observed=True).value
+        spreads = (mean_and_deviation(each := values.get_group(name), 1 if each.max() > 1 else 2) for name in shown)
+        lines.append([str(label), float(rows.seed.nunique()), *spreads])
+    return Table("", ["setting", "seeds", *shown.values()], lines)
+
+
+def shares(path: Path) -> Table:
+    """Return how much of the variance of each score is due to objective, strength and seed, with an interval."""
+    found = variance_shares(pd.read_csv(path), list(TITLES))
+    lines: list[list[Cell]] = []
+    for name, rows in found.groupby("score", sort=False, observed=True):
+        sources = rows.set_index("source")
+        parts = [_with_interval(sources.loc[source], "adjusted") for source in sources.index]
+        lines.append([TITLES[str(name)], *parts])
+    return Table("", ["score", *dict.fromkeys(found.source)], lines)
+
+
+def agreement(path: Path) -> Table:
+    """Return the rank correlation of each score with the scores with labels, over all runs and inside settings.
+
+    The first columns have intervals for other settings and seeds. The last is the correlation with MIG of what is left
+    of both after the mean over the seeds of each setting has been subtracted: whether a score knows the better seed.
+    """
+    table = pd.read_csv(path)
+    found = rank_correlations(table, list(TITLES), unit="cells")
+    swapped = found.rename(columns={"score": "other", "other": "score"})
+    pairs = pd.concat([found, swapped]).set_index(["score", "other"]).sort_index()
+    judges = {"mig": "MIG", "dci_lightgbm_disentanglement": "DCI", f"{CONDITIONED}/cds": "CDS"}
+    inside = _inside_settings(table)
+    lines: list[list[Cell]] = []
+    for name, title in TITLES.items():
+        cells = ["" if name == judge else _with_interval(pairs.loc[name, judge], "correlation") for judge in judges]
+        lines.append([title, *cells, "" if name == "mig" else f"{inside[name]:.2f}"])
+    lines.append(["95 % of scores that know nothing: within", "", "", "", f"± {_chance_inside_settings(table):.2f}"])
+    return Table("", ["score", *(f"with {title}" for title in judges.values()), "with MIG, inside settings"], lines)
+
+
+def selection(path: Path) -> Table:
+    """Return how far each score goes from a random choice (0) to the best tenth (1) by each target."""
+    selectors = WITHOUT_LABELS | RESPONSES
+    known = {name: better for name in selectors if (better := usual_direction(name)) is not None}
+    found = model_selection(pd.read_csv(path), list(selectors), list(TARGETS), shares=[SHARE], higher_is_better=known)
+    picked = found[found.share == SHARE].set_index(["selector", "picks", "target"])
+    lines: list[list[Cell]] = []
+    for name, picks in dict.fromkeys((name, picks) for name, picks, _ in picked.index):
+        rows = [picked.loc[name, picks, target] for target in TARGETS]
+        beats = f"{rows[0].beats_random:.2f}"
+        lines.append([selectors[name], picks, *(_with_interval(row, "recovered") for row in rows), beats])
+    columns = [f"recovered, {title}" for title in TARGETS.values()]
+    return Table("", ["score", "picks the", *columns, "beats a random run by MIG"], lines)
+
+
+def _chance_inside_settings(table: pd.DataFrame) -> float:
+    """Return the correlation inside settings below which 95 % of random scores stay, in absolute value."""
+    judged = _residuals(table).mig
+    generator = np.random.default_rng(0)
+    noise = pd.DataFrame(generator.normal(size=(len(judged), NUM_RANDOM)), index=judged.index)
+    noise -= noise.groupby("cell", observed=True).transform("mean")
+    return float(noise.corrwith(judged, method="spearman").abs().quantile(0.95))
+
+
+def _inside_settings(table: pd.DataFrame) -> Any:
+    residuals = _residuals(table)
+    return residuals.corrwith(residuals.mig, method="spearman")
+
+
+def _residuals(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the scores of each run less the mean of its setting: runs in rows, scores in columns."""
+    values = table[table.name.isin(list(TITLES))].pivot(index=["cell", "seed"], columns="name", values="value")
+    return values - values.groupby("cell", observed=True).transform("mean")
+
+
+def _with_interval(row: Any, name: str) -> str:
+    low, high = (row[key] for key in (("low", "high") if "low" in row else (f"{name}_low", f"{name}_high")))
+    return f"{row[name]:.2f} ({low:.2f} to {high:.2f})"
+
+
+PAGE = MarkedPage(
+    FOLDER / "small_dsprites.md",
+    FOLDER,
+    "small_dsprites_page.py",
+    {"scores": scores, "shares": shares, "agreement": agreement, "selection": selection},
+    file="small_dsprites.csv.gz",
+)
+
+
+if __name__ == "__main__":
+    PAGE.write()
