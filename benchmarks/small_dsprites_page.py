@@ -1,16 +1,23 @@
-"""Write the tables of ``docs/studies/small_dsprites.md`` from the table of the study beside it.
+"""Write the tables and draw the figures of ``docs/studies/small_dsprites.md`` from the table of the study beside it.
 
 python benchmarks/small_dsprites_page.py
 """
 
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from marked_tables import MarkedPage, mean_and_deviation
+from matplotlib.figure import Figure
 from measuring import Cell, Table
+from PIL import Image
 
+from lr_lightning.plots.study.correlations import rank_correlation_figure
+from lr_lightning.plots.study.selection import model_selection_figure
+from lr_lightning.plots.study.shares import variance_shares_figure
+from lr_lightning.plots.study.strengths import strengths_figure
 from lr_lightning.study import model_selection, rank_correlations, variance_shares
 from lr_lightning.study.analysis.score_choice import usual_direction
 
@@ -43,9 +50,11 @@ OTHERS = {
     "mcc_spearman": "MCC",
     "beta_vae_score_train": "BetaVAE score",
 }
+SELECTORS = WITHOUT_LABELS | RESPONSES
 TITLES = TARGETS | RESPONSES | OTHERS | WITHOUT_LABELS
 SHARE = 0.1
 """Share of runs that a score picks."""
+COLORS = 64
 NUM_RANDOM = 2000
 """Random scores that show what chance gives."""
 
@@ -58,7 +67,7 @@ def scores(path: Path) -> Table:
     for label, rows in pd.read_csv(path).groupby("label", sort=False, observed=True):
         values = rows.groupby("name", observed=True).value
         spreads = (mean_and_deviation(each := values.get_group(name), 1 if each.max() > 1 else 2) for name in shown)
-        lines.append([str(label), float(rows.seed.nunique()), *spreads])
+        lines.append([str(label), str(rows.seed.nunique()), *spreads])
     return Table("", ["setting", "seeds", *shown.values()], lines)
 
 
@@ -95,17 +104,42 @@ def agreement(path: Path) -> Table:
 
 def selection(path: Path) -> Table:
     """Return how far each score goes from a random choice (0) to the best tenth (1) by each target."""
-    selectors = WITHOUT_LABELS | RESPONSES
-    known = {name: better for name in selectors if (better := usual_direction(name)) is not None}
-    found = model_selection(pd.read_csv(path), list(selectors), list(TARGETS), shares=[SHARE], higher_is_better=known)
+    found = _selection(pd.read_csv(path))
     picked = found[found.share == SHARE].set_index(["selector", "picks", "target"])
     lines: list[list[Cell]] = []
     for name, picks in dict.fromkeys((name, picks) for name, picks, _ in picked.index):
         rows = [picked.loc[name, picks, target] for target in TARGETS]
         beats = f"{rows[0].beats_random:.2f}"
-        lines.append([selectors[name], picks, *(_with_interval(row, "recovered") for row in rows), beats])
+        lines.append([SELECTORS[name], picks, *(_with_interval(row, "recovered") for row in rows), beats])
     columns = [f"recovered, {title}" for title in TARGETS.values()]
     return Table("", ["score", "picks the", *columns, "beats a random run by MIG"], lines)
+
+
+def figures(path: Path) -> dict[str, Figure]:
+    """Return the figures of the page by name."""
+    table = pd.read_csv(path)
+    names = [name for name in TITLES if name not in ("active_units", f"{MATRIX}/active_latents")]
+    picked = _selection(table)
+    return {
+        "mig": strengths_figure(table, "mig"),
+        "cds": strengths_figure(table, f"{CONDITIONED}/cds"),
+        "correlations": rank_correlation_figure(rank_correlations(table, names), table.dataset[0]),
+        "shares": variance_shares_figure(variance_shares(table, list(TITLES))),
+        "selection": model_selection_figure(picked[picked.target == "mig"], "mig", SHARE),
+    }
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure with few colors, small enough for the repository."""
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=80)
+    with Image.open(buffer) as image:
+        image.convert("RGB").quantize(COLORS).save(path, optimize=True)
+
+
+def _selection(table: pd.DataFrame) -> pd.DataFrame:
+    known = {name: better for name in SELECTORS if (better := usual_direction(name)) is not None}
+    return model_selection(table, list(SELECTORS), list(TARGETS), shares=[SHARE], higher_is_better=known)
 
 
 def _chance_inside_settings(table: pd.DataFrame) -> float:
@@ -144,3 +178,5 @@ PAGE = MarkedPage(
 
 if __name__ == "__main__":
     PAGE.write()
+    for name, figure in figures(FOLDER / "small_dsprites.csv.gz").items():
+        save(figure, FOLDER / f"small_dsprites_{name}.png")

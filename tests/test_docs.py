@@ -392,14 +392,19 @@ def test_sweep_of_wandb(monkeypatch: pytest.MonkeyPatch) -> None:
 @needs("optuna")
 @pytest.mark.filterwarnings("ignore::UserWarning")  # an untrained model
 def test_search_with_several_processes() -> None:
-    code = blocks(DOCS["howto/searches"], "python")[0]
+    # the second process continues the first one's study
+    assert _trials_of_search(blocks(DOCS["howto/searches"], "python")[0], num_processes=2) == 4
+    assert {path.name for path in Path("runs").iterdir()} == {f"helix_{trial}" for trial in range(4)}
+
+
+def _trials_of_search(code: str, num_processes: int) -> int:
+    """Run the code of a page with short trainings, once for each process, and return the number of trials."""
     short = code.replace('"trainer.max_epochs": 1', '"trainer.max_epochs": 1, "data.batches_per_epoch": 3')
     assert short != code
-    names: dict[str, object] = {"print": lambda *_: None}
-    for _ in range(2):  # the second process continues the first one's study
+    names: dict[str, Any] = {"print": lambda *_: None}
+    for _ in range(num_processes):
         exec(short, names)
-    assert len(names["study"].trials) == 4  # type: ignore[attr-defined]
-    assert {path.name for path in Path("runs").iterdir()} == {f"helix_{trial}" for trial in range(4)}
+    return len(names["study"].trials)
 
 
 @needs("onnx", "onnxruntime", "onnxscript")
@@ -423,12 +428,7 @@ def test_python_page() -> None:
 @needs("optuna")
 @pytest.mark.filterwarnings("ignore::UserWarning")  # an untrained model
 def test_search_of_the_python_page() -> None:
-    code = blocks(DOCS["python"], "python")[2]
-    short = code.replace('"trainer.max_epochs": 1', '"trainer.max_epochs": 1, "data.batches_per_epoch": 3')
-    assert short != code
-    names: dict[str, object] = {"print": lambda *_: None}
-    exec(short, names)
-    assert len(names["study"].trials) == 3  # type: ignore[attr-defined]
+    assert _trials_of_search(blocks(DOCS["python"], "python")[2], num_processes=1) == 3
     assert {path.name for path in Path("runs").iterdir()} == {f"helix_{trial}" for trial in range(3)}
 
 

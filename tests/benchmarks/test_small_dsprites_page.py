@@ -37,7 +37,7 @@ def table(tmp_path: Path) -> Path:
 def test_scores_of_settings(table: Path) -> None:
     found = scores(table)
     assert [row[0] for row in found.rows] == ["VAE 1.0", "VAE 2.0", "TC 1.0", "TC 2.0"]
-    assert found.rows[0][1:3] == [5.0, "0.16 ± 0.02"]  # 8/64 to 12/64, whose deviation is .0247
+    assert found.rows[0][1:3] == ["5", "0.16 ± 0.02"]  # 8/64 to 12/64, whose deviation is .0247
 
 
 def test_shares_of_variance(table: Path) -> None:
