@@ -23,6 +23,7 @@ from lr_lightning.study.analysis.score_choice import usual_direction
 
 FOLDER = Path(__file__).parents[1] / "docs" / "studies"
 CONDITIONED, MATRIX = "assay/conditioned_response", "assay/response_matrix"
+ACTIVE = f"{MATRIX}/active_latents"
 TARGETS = {"mig": "MIG", "dci_lightgbm_disentanglement": "DCI", "factor_vae_score_train": "FactorVAE score"}
 RESPONSES = {f"{CONDITIONED}/cds": "CDS", f"{CONDITIONED}/ccs": "CCS"}
 WITHOUT_LABELS = {
@@ -31,7 +32,7 @@ WITHOUT_LABELS = {
     f"{MATRIX}/independence": "independence",
     f"{MATRIX}/directedness": "directedness",
     f"{MATRIX}/effective_dimension": "effective dimension",
-    f"{MATRIX}/active_latents": "active latents",
+    ACTIVE: "active latents",
     "assay/noise_recovery/ratio_1": "noise that remains, amplitude 1",
     "assay/response_jacobian/spectral_radius": "spectral radius of the response Jacobian",
     "gaussian_total_correlation": "total correlation (Gaussian)",
@@ -54,7 +55,7 @@ SELECTORS = WITHOUT_LABELS | RESPONSES
 TITLES = TARGETS | RESPONSES | OTHERS | WITHOUT_LABELS
 SHARE = 0.1
 """Share of runs that a score picks."""
-COLORS = 64
+COLORS = 128
 NUM_RANDOM = 2000
 """Random scores that show what chance gives."""
 
@@ -83,23 +84,28 @@ def shares(path: Path) -> Table:
 
 
 def agreement(path: Path) -> Table:
-    """Return the rank correlation of each score with the scores with labels, over all runs and inside settings.
+    """Return the rank correlation of each score with scores that need labels, over all runs and inside groups.
 
-    The first columns have intervals for other settings and seeds. The last is the correlation with MIG of what is left
-    of both after the mean over the seeds of each setting has been subtracted: whether a score knows the better seed.
+    The first columns have intervals for other settings and seeds. The others are correlations with MIG after the mean
+    of a group has been subtracted from both: that of the setting, to see whether a score knows the better seed, or that
+    of the runs with as many active latents, because many scores grow if few latents are used.
     """
     table = pd.read_csv(path)
     found = rank_correlations(table, list(TITLES), unit="cells")
     swapped = found.rename(columns={"score": "other", "other": "score"})
     pairs = pd.concat([found, swapped]).set_index(["score", "other"]).sort_index()
     judges = {"mig": "MIG", "dci_lightgbm_disentanglement": "DCI", f"{CONDITIONED}/cds": "CDS"}
-    inside = _inside_settings(table)
+    values = table[table.name.isin(list(TITLES))].pivot(index=["cell", "seed"], columns="name", values="value")
+    groups = {"of a setting": values.index.get_level_values("cell"), "with as many active latents": values[ACTIVE]}
+    inside = {title: _inside(values, group) for title, group in groups.items()}
     lines: list[list[Cell]] = []
     for name, title in TITLES.items():
         cells = ["" if name == judge else _with_interval(pairs.loc[name, judge], "correlation") for judge in judges]
-        lines.append([title, *cells, "" if name == "mig" else f"{inside[name]:.2f}"])
-    lines.append(["95 % of scores that know nothing: within", "", "", "", f"± {_chance_inside_settings(table):.2f}"])
-    return Table("", ["score", *(f"with {title}" for title in judges.values()), "with MIG, inside settings"], lines)
+        lines.append([title, *cells, *("" if name == "mig" else _number(each[name]) for each in inside.values())])
+    chances = (f"± {_chance_inside(values.mig, group):.2f}" for group in groups.values())
+    lines.append(["95 % of scores that know nothing: within", "", "", "", *chances])
+    columns = [f"with {title}" for title in judges.values()] + [f"with MIG, runs {title}" for title in groups]
+    return Table("", ["score", *columns], lines)
 
 
 def selection(path: Path) -> Table:
@@ -118,11 +124,10 @@ def selection(path: Path) -> Table:
 def figures(path: Path) -> dict[str, Figure]:
     """Return the figures of the page by name."""
     table = pd.read_csv(path)
-    names = [name for name in TITLES if name not in ("active_units", f"{MATRIX}/active_latents")]
+    names = [name for name in TITLES if name not in ("active_units", ACTIVE)]
     picked = _selection(table)
     return {
         "mig": strengths_figure(table, "mig"),
-        "cds": strengths_figure(table, f"{CONDITIONED}/cds"),
         "correlations": rank_correlation_figure(rank_correlations(table, names), table.dataset[0]),
         "shares": variance_shares_figure(variance_shares(table, list(TITLES))),
         "selection": model_selection_figure(picked[picked.target == "mig"], "mig", SHARE),
@@ -142,24 +147,27 @@ def _selection(table: pd.DataFrame) -> pd.DataFrame:
     return model_selection(table, list(SELECTORS), list(TARGETS), shares=[SHARE], higher_is_better=known)
 
 
-def _chance_inside_settings(table: pd.DataFrame) -> float:
-    """Return the correlation inside settings below which 95 % of random scores stay, in absolute value."""
-    judged = _residuals(table).mig
-    generator = np.random.default_rng(0)
-    noise = pd.DataFrame(generator.normal(size=(len(judged), NUM_RANDOM)), index=judged.index)
-    noise -= noise.groupby("cell", observed=True).transform("mean")
-    return float(noise.corrwith(judged, method="spearman").abs().quantile(0.95))
+def _chance_inside(judged: Any, groups: Any) -> float:
+    """Return the correlation inside groups below which 95 % of random scores stay, in absolute value."""
+    noise = pd.DataFrame(np.random.default_rng(0).normal(size=(len(judged), NUM_RANDOM)), index=judged.index)
+    return float(_centered(noise, groups).corrwith(_centered(judged, groups), method="spearman").abs().quantile(0.95))
 
 
-def _inside_settings(table: pd.DataFrame) -> Any:
-    residuals = _residuals(table)
-    return residuals.corrwith(residuals.mig, method="spearman")
+def _inside(values: pd.DataFrame, groups: Any) -> Any:
+    """Return the rank correlation of each column with MIG inside groups of runs."""
+    centered = _centered(values, groups)
+    varying = centered.loc[:, centered.abs().max() > 0]
+    return varying.corrwith(varying.mig, method="spearman").reindex(values.columns)
 
 
-def _residuals(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the scores of each run less the mean of its setting: runs in rows, scores in columns."""
-    values = table[table.name.isin(list(TITLES))].pivot(index=["cell", "seed"], columns="name", values="value")
-    return values - values.groupby("cell", observed=True).transform("mean")
+def _centered(values: Any, groups: Any) -> Any:
+    """Return each value less the mean of its group."""
+    return values - values.groupby(groups, observed=True).transform("mean")
+
+
+def _number(value: float) -> str:
+    """Return a correlation, empty where it is undefined."""
+    return "" if np.isnan(value) else f"{value:.2f}"
 
 
 def _with_interval(row: Any, name: str) -> str:
