@@ -5,7 +5,9 @@ from pathlib import Path
 
 from lr_lightning.commands.run.exported import find_run, is_exported
 from lr_lightning.commands.run.folder import CHECKPOINTS, CONFIG, LAST, what_is_missing
+from lr_lightning.commands.run.lease import LEASE
 from lr_lightning.commands.run.weights_file import WEIGHTS, is_weights_file
+from lr_lightning.common.files import quoted_path, shown_path
 
 _FOLDER = "--trainer.default_root_dir"
 
@@ -55,6 +57,12 @@ def folder_and_checkpoint(target: Path, name: str) -> tuple[Path, Path]:
             last = folder / LAST
             if (folder / CONFIG).is_file() and last.is_file():
                 raise FileNotFoundError(f"{target} has no {path.name} yet; give {last}")
+            if (folder / CONFIG).is_file() and (folder / LEASE).exists():  # fit has begun here
+                again = f"lr-lightning fit --config {quoted_path(shown_path(folder / CONFIG))}"
+                raise FileNotFoundError(
+                    f"{target} has no checkpoint, because training was stopped before it saved one, or has just begun; "
+                    f"to train it again: {again}"
+                )
             raise FileNotFoundError(
                 f"{target} is not a run folder, an exported model or a checkpoint in one: {path} does not exist"
             )

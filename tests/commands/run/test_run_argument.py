@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from lr_lightning.commands.run.exported import PACKAGED
+from lr_lightning.commands.run.lease import LEASE
 from lr_lightning.commands.run.run_argument import expand_run_argument, folder_and_checkpoint, names_folder
 from tests.commands.run.test_exported import make_exported
 from tests.commands.run.test_folder import make_run
@@ -58,6 +59,14 @@ def test_a_run_without_a_best_checkpoint_refers_to_its_last(tmp_path: Path) -> N
     assert folder_and_checkpoint(tmp_path, "last") == (tmp_path, last)
     with pytest.raises(FileNotFoundError, match=rf"has no best\.ckpt.*; give {re.escape(str(last))}$"):
         folder_and_checkpoint(tmp_path, "best")
+
+
+@pytest.mark.parametrize("name", ["last", "best"])
+def test_a_run_that_was_stopped_before_its_first_checkpoint_can_be_started_again(tmp_path: Path, name: str) -> None:
+    (tmp_path / "config.yaml").touch()
+    (tmp_path / LEASE).touch()  # tmp_path is the working folder
+    with pytest.raises(FileNotFoundError, match=r"no checkpoint.*lr-lightning fit --config config\.yaml$"):
+        folder_and_checkpoint(tmp_path, name)
 
 
 def test_a_folder_is_named_by_its_option() -> None:
