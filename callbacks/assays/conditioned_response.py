@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, TypeAlias, TypeVar
 
-from pytorch_lightning import LightningModule, Trainer
 from typing_extensions import override
 
 from lr_lightning.assays import (
@@ -28,7 +27,6 @@ from lr_lightning.callbacks.cautions import code_cautions
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.encoded_traversals import encoded_traversals
 from lr_lightning.callbacks.needs import Target, full_factor_grid, labels
-from lr_lightning.callbacks.posteriors import check_posteriors
 from lr_lightning.callbacks.result import AssayResult
 from lr_lightning.callbacks.sentences import count, defined, number, percent
 from lr_lightning.common.checks import check_at_least, check_choice
@@ -106,7 +104,8 @@ class ConditionedResponseAssay(AssayCallback):
         preset: ``"paper"``: means over traversals, response of the latent that was replaced, and the factor 1/2.
             ``"release"``: without the factor. ``"leeb2021"``: samples from the posteriors as codes, minimum over
             traversals, maximum over responding latents, without the factor, as in the authors' evaluation of 2021. Its
-            tables had the normalized scores, which the summary then shows. It needs a full grid and posteriors.
+            tables had the normalized scores, which the summary then shows. Deterministic models have their codes as
+            samples. It needs a full grid.
 
     Raises:
         ValueError: If a number is below 1, ``traversals`` or ``preset`` is unknown, or the preset needs a grid; at the
@@ -166,12 +165,6 @@ class ConditionedResponseAssay(AssayCallback):
         further = ("factors", "pairs", "groups" if self.traversals == "matched" else "cds_of_labels")
         self.quantities = tuple(f"{key}{suffix}" for key in (*_QUANTITIES, *further))
 
-    @override
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        super().setup(trainer, pl_module, stage)
-        if self.codes == "sample":
-            check_posteriors(pl_module)
-
     @property
     def _suffix(self) -> str:
         return "" if self.traversals == "grid" else f"_{self.traversals}"
@@ -213,9 +206,11 @@ class ConditionedResponseAssay(AssayCallback):
         missing = grid_or_suggestion(Target((), context.autoencoder.latent_dim, context.dataset))
         if missing is not None:
             raise ValueError(missing)
+        # the code of a deterministic model is the only sample that there is
+        codes: Codes = "mean" if context.table.log_variances is None else self.codes
         return conditioned_response_matrix(
             context.sharded_model(),
-            encoded_traversals(context, self.num_traversals, self.codes),
+            encoded_traversals(context, self.num_traversals, codes),
             num_samples=self.num_samples,
             reduction=self.reduction,
             variant=self.variant,

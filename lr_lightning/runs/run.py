@@ -229,7 +229,8 @@ class Run:
             checkpoint: See :meth:`checkpoint`.
             assays: Names or import paths; ``"all"`` selects all that the model and the data allow.
             split: Data to use; the test set is usually the whole data set.
-            num_samples: Codes that each assay measures; by default, each assay's own choice.
+            num_samples: Codes on which assays intervene; by default, each assay's own choice. An error if none of them
+                has such a number.
             seed: Seed of the assays' random choices.
             overwrite: Whether to replace an existing report.
             values: Values that replace those of the config, as for :func:`~lr_lightning.fit`.

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from lr_lightning.callbacks.posteriors import is_deterministic
 from lr_lightning.callbacks.run.provenance import versions
 from lr_lightning.callbacks.run.run_record import RESULTS
 from lr_lightning.commands.config.reading import read_config_file
@@ -102,7 +103,8 @@ def evaluate(job: Job, run: Run, trained: TrainedRun) -> EvaluationRecord:
     """Evaluate a trained run, and return its scores and scalars."""
     wanted = job.evaluation
     values: dict[str, Any] = NO_BAR | {"wandb.mode": job.wandb}
-    if wanted.metrics and wanted.codes == "sample":
+    # the code of a deterministic model is the only sample that there is
+    if wanted.metrics and wanted.codes == "sample" and not is_deterministic(trained.model(wanted.checkpoint)):
         values["assays.disentanglement.codes"] = wanted.codes
     found = trained.test(wanted.checkpoint, metrics=wanted.metrics, assays=wanted.assays, values=values)
     record = trained.results["fit"]

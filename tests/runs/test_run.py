@@ -212,7 +212,7 @@ def test_evaluations_are_returned_and_included(run: lr.Run, capsys: pytest.Captu
 
 def test_a_report(run: lr.Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = process_state()
-    page = run.assay(tmp_path / "report", assays=["latent_statistics"], num_samples=64, quiet=True)
+    page = run.assay(tmp_path / "report", assays=["latent_statistics"], quiet=True)
     assert capsys.readouterr() == ("", "")
     assert page == tmp_path / "report" / "index.html"
     assert "latent_statistics" in page.read_text()

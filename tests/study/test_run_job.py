@@ -11,6 +11,7 @@ import yaml
 
 from lr_lightning.cli import main
 from lr_lightning.commands.run.lease import LeaseLostError, acquire
+from lr_lightning.configs import CONFIG_FOLDER
 from lr_lightning.runs import fit
 from lr_lightning.study import training
 from lr_lightning.study.evaluation_file import read_evaluation
@@ -113,6 +114,18 @@ def test_another_evaluation_does_not_train_again(trained: Path, root: Path, mani
     assert config["assays"]["disentanglement"]["init_args"]["codes"] == "sample"
     assert Path(config["ckpt_path"]).name == "best.ckpt"
     assert evaluation_path(trained, manifest.evaluation.digest).exists()
+
+
+def test_codes_of_a_deterministic_model_are_its_samples(tmp_path: Path) -> None:
+    arguments = yaml.safe_load((CONFIG_FOLDER / "helix.yaml").read_text())["model"]["init_args"]
+    kept = {key: arguments[key] for key in ("network", "optimizer")}
+    model = {"class_path": "Autoencoder", "init_args": kept}
+    root, test = tmp_path / "studies", {"metrics": ["mig"], "codes": "sample"}
+    manifest = make_study(root, grid=[{"model": model}], test=test)
+    [outcome] = run_job(job_of(manifest, root))
+    assert (outcome.state, outcome.sentence) == ("done", "")
+    folder = run_folder(root, manifest.cells[0].identity, 0)
+    assert read_evaluation(evaluation_path(folder, manifest.evaluation.digest)).scores["name"] == ["mig"]
 
 
 def test_the_step_from_which_a_run_continues_is_noted(trained: Path, root: Path, manifest: Manifest) -> None:

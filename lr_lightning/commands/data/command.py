@@ -93,9 +93,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _is_opened(arguments: argparse.Namespace) -> bool:
-    """Return whether the data set is a class to be opened, not one that has a record."""
-    name = arguments.name
-    return is_class(name) and (bool(arguments.class_arguments) or name in OWN_DATA or "." in name)
+    """Return whether the data set is a class to be opened with arguments, not one that has a record."""
+    return is_class(arguments.name) and (bool(arguments.class_arguments) or arguments.name in OWN_DATA)
 
 
 def _find(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
@@ -106,7 +105,8 @@ def _find(name: str) -> tuple[type[FactorDataset], DataSetRecord]:
         unknown = f"there is no data set {name!r}"
         if Path(name).is_dir():
             raise UsageError(f"{unknown}; a folder of pictures is PictureFolder --dataset.path {name!r}") from error
-        if "did you mean" not in str(error) and (close := closest_class(name)) is not None:
+        # of an import path, the error says what is wrong with it
+        if "." not in name and "did you mean" not in str(error) and (close := closest_class(name)) is not None:
             raise UsageError(f"{unknown}; did you mean {close}?") from error
         raise UsageError(str(error)) from error
 

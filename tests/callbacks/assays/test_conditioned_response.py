@@ -1,6 +1,7 @@
 """The conditioned response matrix and its scores in validation."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,6 @@ from lr_lightning.callbacks.needs import Target, first_missing
 from lr_lightning.data import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
-from lr_lightning.models import Autoencoder
-from lr_lightning.networks import MLP
 from lr_lightning.testing import AssayTester
 from lr_lightning.testing.bars import Bars
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
@@ -119,10 +118,18 @@ def test_options_override_those_of_the_preset() -> None:
     assert (assay.reduction, assay.variant, assay.convention, assay.codes) == ("mean", "max", "release", "sample")
 
 
-def test_deterministic_codes_are_not_sampled(tmp_path: Path) -> None:
-    trainer = tiny_trainer(tmp_path, ConditionedResponseAssay(preset="leeb2021"))
-    with pytest.raises(ValueError, match="codes='sample' needs log-variances"):
-        trainer.fit(Autoencoder(MLP(2, (3, 8, 8), variational=False)), datamodule=tiny_data(Bars()))
+def test_codes_of_a_deterministic_model_are_its_samples() -> None:
+    tester = TestConditionedResponseAssay()
+    assay = ConditionedResponseAssay(num_traversals=5, num_samples=6, num_resamples=2, preset="leeb2021")
+    context = tester.context(assay)
+    certain = replace(context, table=context.table._replace(log_variances=None))
+    means = ConditionedResponseAssay(
+        num_traversals=5, num_samples=6, num_resamples=2, convention="release", reduction="min"
+    )
+    means.variant = "max"
+    expected = means.run(tester.context(assay)).arrays["matrix"]
+    assert torch.equal(assay.run(certain).arrays["matrix"], expected)
+    assert not torch.equal(assay.run(tester.context(assay)).arrays["matrix"], expected)
 
 
 @pytest.mark.parametrize("traversals", ["matched", "marginal"])

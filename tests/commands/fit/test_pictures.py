@@ -53,7 +53,7 @@ def test_every_command_runs_without_factors(config: Path, capsys: pytest.Capture
     assert run("score", "run/codes.npz", "--metrics=mig") == 1
     assert "mig" in capsys.readouterr().err
     chosen = "--assays=conditioned_response,factor_topology,disentanglement,reconstruction"
-    assert run("assay", "run", "--out=report", chosen, "--num_samples=16") == 0
+    assert run("assay", "run", "--out=report", chosen) == 0
     printed = capsys.readouterr()
     for name in ("conditioned_response", "factor_topology"):
         assert f"{name} was skipped: pictures has no factors" in printed.out + printed.err

@@ -91,7 +91,7 @@ def test_it_is_tested_and_assayed() -> None:
         kl = 0.5 * (means.square() + log_variances.exp() - log_variances - 1).sum(dim=1).mean()
         assert disentangling_vae_decoding(weights, means).shape == images.shape
     assert found.scalars["assay/latent_statistics/kl"] == pytest.approx(float(kl), rel=1e-4)
-    page = run.assay("report", assays=["latent_statistics"], num_samples=64, values=SMALL, quiet=True)
+    page = run.assay("report", assays=["latent_statistics"], values=SMALL, quiet=True)
     assert "latent_statistics" in page.read_text()
 
 
