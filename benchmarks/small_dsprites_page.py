@@ -13,6 +13,7 @@ from marked_tables import MarkedPage, mean_and_deviation
 from matplotlib.figure import Figure
 from measuring import Cell, Table
 from PIL import Image
+from score_titles import CODE_SCORES
 
 from lr_lightning.plots.study.correlations import rank_correlation_figure
 from lr_lightning.plots.study.selection import model_selection_figure
@@ -40,17 +41,7 @@ WITHOUT_LABELS = {
     "test/reconstruction": "reconstruction",
     "test/kl": "KL divergence",
 }
-OTHERS = {
-    "dci_lightgbm_completeness": "DCI completeness",
-    "sap_linear_svc": "SAP (linear)",
-    "modularity": "modularity",
-    "irs_q99": "IRS",
-    "infomec_modularity": "InfoMEC modularity",
-    "infomec_compactness": "InfoMEC compactness",
-    "infomec_explicitness": "InfoMEC explicitness",
-    "mcc_spearman": "MCC",
-    "beta_vae_score_train": "BetaVAE score",
-}
+OTHERS = CODE_SCORES | {"beta_vae_score_train": "BetaVAE score"}
 SELECTORS = WITHOUT_LABELS | RESPONSES
 TITLES = TARGETS | RESPONSES | OTHERS | WITHOUT_LABELS
 SHARE = 0.1

@@ -9,20 +9,14 @@ from typing import Any
 import pandas as pd
 from marked_tables import MarkedPage, mean_and_deviation
 from measuring import Cell, Table
+from score_titles import CODE_SCORES
 
 DOCS = Path(__file__).parents[1] / "docs"
 WITH_PAIRS, WITHOUT_PAIRS = "Ada-GVAE", "β-VAE"
 SCORES = {
     "mig": "MIG",
     "dci_lightgbm_disentanglement": "DCI disentanglement",
-    "dci_lightgbm_completeness": "DCI completeness",
-    "sap_linear_svc": "SAP (linear)",
-    "modularity": "modularity",
-    "irs_q99": "IRS",
-    "infomec_modularity": "InfoMEC modularity",
-    "infomec_compactness": "InfoMEC compactness",
-    "infomec_explicitness": "InfoMEC explicitness",
-    "mcc_spearman": "MCC",
+    **CODE_SCORES,
     "factor_vae_score_train": "FactorVAE score",
     "beta_vae_score_train": "BetaVAE score",
     "assay/conditioned_response/cds": "CDS",

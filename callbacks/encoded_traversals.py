@@ -9,24 +9,24 @@ from lr_lightning.assays import sample_traversals, traversals_from_codes
 from lr_lightning.assays.traversals import Codes
 from lr_lightning.callbacks.context import AssayContext
 from lr_lightning.callbacks.needs import is_unlabeled
-from lr_lightning.common.checks import NO_POSTERIORS
 
 
 def encoded_traversals(context: AssayContext, num_traversals: int, codes: Codes = "mean") -> list[Tensor]:
     """Return codes ``(T, V, D)`` along each factor: looked up if the table covers the data set, otherwise encoded.
 
-    Codes are posterior means, or one sample from the posterior of each member.
+    Codes are posterior means, or one sample from the posterior of each member. The code of a deterministic model is the
+    only sample that there is.
 
     Raises:
-        ValueError: If the data set lacks combinations of its factors, or there are no posteriors to sample.
+        ValueError: If the data set lacks combinations of its factors.
     """
     dataset, table = context.dataset, context.table
     if not getattr(dataset, "full_grid", False):
         name = getattr(dataset, "name", "this data set")
         missing = "has no factors" if is_unlabeled(dataset) else "lacks some"
         raise ValueError(f"it needs every combination of the factors, and {name} {missing}")
-    if codes == "sample" and table.log_variances is None:
-        raise ValueError(NO_POSTERIORS)
+    if table.log_variances is None:
+        codes = "mean"
     if _covers(dataset, table.factors):
         return traversals_from_codes(
             table.codes,

@@ -108,8 +108,7 @@ class ConditionedResponseAssay(AssayCallback):
             samples. It needs a full grid.
 
     Raises:
-        ValueError: If a number is below 1, ``traversals`` or ``preset`` is unknown, or the preset needs a grid; at the
-            start of a run, if it needs posteriors and the autoencoder is deterministic.
+        ValueError: If a number is below 1, ``traversals`` or ``preset`` is unknown, or the preset needs a grid.
     """
 
     name = "conditioned_response"
@@ -206,11 +205,9 @@ class ConditionedResponseAssay(AssayCallback):
         missing = grid_or_suggestion(Target((), context.autoencoder.latent_dim, context.dataset))
         if missing is not None:
             raise ValueError(missing)
-        # the code of a deterministic model is the only sample that there is
-        codes: Codes = "mean" if context.table.log_variances is None else self.codes
         return conditioned_response_matrix(
             context.sharded_model(),
-            encoded_traversals(context, self.num_traversals, codes),
+            encoded_traversals(context, self.num_traversals, self.codes),
             num_samples=self.num_samples,
             reduction=self.reduction,
             variant=self.variant,
