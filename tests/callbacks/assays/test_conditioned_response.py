@@ -14,6 +14,8 @@ from lr_lightning.callbacks.needs import Target, first_missing
 from lr_lightning.data import FactorDataset
 from lr_lightning.data.factor_space import FactorSpace
 from lr_lightning.data.storage.tensor_dataset import TensorFactorDataset
+from lr_lightning.models import Autoencoder
+from lr_lightning.networks import MLP
 from lr_lightning.testing import AssayTester
 from lr_lightning.testing.bars import Bars
 from lr_lightning.testing.tiny_runs import tiny_data, tiny_model, tiny_trainer
@@ -130,6 +132,14 @@ def test_codes_of_a_deterministic_model_are_its_samples() -> None:
     expected = means.run(tester.context(assay)).arrays["matrix"]
     assert torch.equal(assay.run(certain).arrays["matrix"], expected)
     assert not torch.equal(assay.run(tester.context(assay)).arrays["matrix"], expected)
+
+
+def test_deterministic_models_are_measured_in_training(tmp_path: Path) -> None:
+    """The codes of the pass do not cover the data set, so that traversals are encoded."""
+    assay = ConditionedResponseAssay(num_traversals=4, num_samples=8, num_resamples=5, preset="leeb2021")
+    trainer = tiny_trainer(tmp_path, assay)
+    trainer.fit(Autoencoder(MLP(2, (3, 8, 8), variational=False)), datamodule=tiny_data(Bars()))
+    assert 0 < float(trainer.callback_metrics["assay/conditioned_response/cds"]) <= 1
 
 
 @pytest.mark.parametrize("traversals", ["matched", "marginal"])
